@@ -1,0 +1,65 @@
+/* banyan-root.h - the top of an object tree, its collections, and the mapper that fills them
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <banyan/banyan-registry.h>
+
+G_BEGIN_DECLS
+
+/* A collection is a child of the root ("/nodes"): its members have unique ids, a common base type, and
+ * in specs a key that names their class. */
+#define BANYAN_TYPE_COLLECTION (banyan_collection_get_type ())
+BANYAN_API
+G_DECLARE_FINAL_TYPE (BanyanCollection, banyan_collection, BANYAN, COLLECTION, BanyanObject)
+BANYAN_API
+GType banyan_collection_get_base_type (BanyanCollection *self);
+BANYAN_API
+const char *banyan_collection_get_type_key (BanyanCollection *self); /* "driver" or "type" */
+BANYAN_API
+guint banyan_collection_get_kinds (BanyanCollection *self);
+
+#define BANYAN_TYPE_ROOT (banyan_root_get_type ())
+BANYAN_API
+G_DECLARE_DERIVABLE_TYPE (BanyanRoot, banyan_root, BANYAN, ROOT, BanyanObject)
+struct _BanyanRootClass
+{
+  BanyanObjectClass parent_class;
+  BANYAN_RESERVED (8);
+};
+
+BANYAN_API
+BanyanCollection *banyan_root_add_collection (BanyanRoot *self, const char *id, GType base_type,
+                                              const char *type_key, guint kinds);
+/* The collection that an object of @type lives in. (nullable) */
+BANYAN_API
+BanyanCollection *banyan_root_get_collection_for_type (BanyanRoot *self, GType type);
+
+/* -- The mapper: specs in, checked objects out, nothing created unless all is right. -- */
+
+#define BANYAN_TYPE_MAPPER (banyan_mapper_get_type ())
+BANYAN_API
+G_DECLARE_FINAL_TYPE (BanyanMapper, banyan_mapper, BANYAN, MAPPER, GObject)
+
+/* Links resolve to what is declared here and to what @root has. @directory: what relative paths are relative to. */
+BANYAN_API
+BanyanMapper *banyan_mapper_new (BanyanRoot *root, const char *directory,
+                                 BanyanProblems *problems);
+/* Declares @spec (a map with the collection's type key) as an object of @collection. Inline
+ * declarations in link properties become objects of their own, born as "ID.PROPERTY" ("ID.PROPERTY.N" in lists, by member id in maps). @id NULL: from the
+ * spec's "id" or "node-name". */
+BANYAN_API
+void banyan_mapper_declare (BanyanMapper *self, BanyanCollection *collection, const char *id,
+                            const BanyanOrigin *id_origin, BanyanSpec *spec);
+/* Resolves all links, checks classes' rules, and constructs. NULL when there are problems; else the new objects, what
+ * is linked to before what links to it, not yet in the tree. (transfer full) (element-type BanyanObject) */
+BANYAN_API
+GPtrArray *banyan_mapper_build (BanyanMapper *self);
+/* One value for one property of an existing object, as banyan_object_set() needs it: converted,
+ * links resolved in @root. */
+BANYAN_API
+gboolean banyan_mapper_convert (BanyanRoot *root, BanyanObject *object, const char *key,
+                                BanyanSpec *spec, GParamSpec **pspec, GValue *value,
+                                BanyanProblems *problems);
+
+G_END_DECLS
