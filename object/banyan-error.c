@@ -5,8 +5,8 @@
 
 #include <errno.h>
 
-G_DEFINE_QUARK (banyan-errno-quark, banyan_errno)
-G_DEFINE_QUARK (banyan-config-error-quark, banyan_config_error)
+G_DEFINE_QUARK (banyan-errno-quark, banyan_errno);
+G_DEFINE_QUARK (banyan-config-error-quark, banyan_config_error);
 
 /**
  * banyan_throw_errno: (skip)
