@@ -92,6 +92,13 @@ BANYAN_API
 GParamSpec *banyan_param_link (const char *name, const char *nick, const char *blurb,
                                const char *target_type, guint offset);
 
+/* A map of objects that belong to this one: their ids are the map's keys, their parent is this object
+ * ("/frontends/nbd0/disk0"), and they are declared inline only. @member_type by GType name: a
+ * concrete class, or an abstract one with a "type" key. The field is an (owned) BanyanMap of objects. */
+BANYAN_API
+GParamSpec *banyan_param_members (const char *name, const char *nick, const char *blurb,
+                                  const char *member_type, guint offset);
+
 /* -- Modifiers: change @pspec and return it, so that they nest around a declaration. -- */
 
 BANYAN_API
@@ -146,6 +153,8 @@ BANYAN_API
 const char *const *banyan_param_get_aliases (GParamSpec *pspec);
 BANYAN_API
 const char *banyan_param_get_link_target (GParamSpec *pspec);
+BANYAN_API
+gboolean banyan_param_has_members (GParamSpec *pspec);
 BANYAN_API
 GParamSpec *banyan_param_get_element (GParamSpec *pspec);
 BANYAN_API

@@ -1,0 +1,27 @@
+/* banyan.h - the whole public interface
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <banyan/banyan-backend.h>
+#include <banyan/banyan-co-sync.h>
+#include <banyan/banyan-coroutine.h>
+#include <banyan/banyan-document.h>
+#include <banyan/banyan-element.h>
+#include <banyan/banyan-error.h>
+#include <banyan/banyan-frontend.h>
+#include <banyan/banyan-graph.h>
+#include <banyan/banyan-iothread.h>
+#include <banyan/banyan-job.h>
+#include <banyan/banyan-list.h>
+#include <banyan/banyan-loop.h>
+#include <banyan/banyan-macros.h>
+#include <banyan/banyan-node.h>
+#include <banyan/banyan-object.h>
+#include <banyan/banyan-param.h>
+#include <banyan/banyan-problems.h>
+#include <banyan/banyan-registry.h>
+#include <banyan/banyan-request.h>
+#include <banyan/banyan-root.h>
+#include <banyan/banyan-spec.h>
+#include <banyan/banyan-struct.h>

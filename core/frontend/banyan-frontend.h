@@ -1,0 +1,36 @@
+/* banyan-frontend.h - what makes nodes usable from outside
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <banyan/banyan-backend.h>
+#include <banyan/banyan-graph.h>
+
+G_BEGIN_DECLS
+
+/* Opens last and closes first: open starts serving, close ends it and waits for its clients to go. */
+#define BANYAN_TYPE_FRONTEND (banyan_frontend_get_type ())
+BANYAN_API
+G_DECLARE_DERIVABLE_TYPE (BanyanFrontend, banyan_frontend, BANYAN, FRONTEND, BanyanElement)
+struct _BanyanFrontendClass
+{
+  BanyanElementClass parent_class;
+  BANYAN_RESERVED (8);
+};
+
+/* One thing that a server offers: a child of the frontend, with a backend. */
+#define BANYAN_TYPE_EXPORT (banyan_export_get_type ())
+BANYAN_API
+G_DECLARE_DERIVABLE_TYPE (BanyanExport, banyan_export, BANYAN, EXPORT, BanyanElement)
+struct _BanyanExportClass
+{
+  BanyanElementClass parent_class;
+  BANYAN_RESERVED (8);
+};
+/* Properties of every export: node (required), writable (false). */
+BANYAN_API
+BanyanBackend *banyan_export_get_backend (BanyanExport *self);
+BANYAN_API
+gboolean banyan_export_is_writable (BanyanExport *self);
+
+G_END_DECLS

@@ -1,0 +1,121 @@
+/* banyan-graph.h - the root of one storage graph, and the changes it goes through
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <banyan/banyan-backend.h>
+#include <banyan/banyan-root.h>
+
+G_BEGIN_DECLS
+
+/* Has the collections /objects, /nodes, /frontends and /jobs, an iothread of its own, and the one
+ * queue of changes. */
+#define BANYAN_TYPE_GRAPH (banyan_graph_get_type ())
+BANYAN_API
+G_DECLARE_FINAL_TYPE (BanyanGraph, banyan_graph, BANYAN, GRAPH, BanyanRoot)
+
+BANYAN_API
+BanyanGraph *banyan_graph_new (void);
+/* The iothread on which nodes open and changes do I/O, and which serves who asked for no other. */
+BANYAN_API
+BanyanLoop *banyan_graph_get_loop (BanyanGraph *self);
+/* Closes frontends, then jobs, then nodes, flushing them. Idempotent. */
+BANYAN_API
+void banyan_graph_close_async (BanyanGraph *self, GCancellable *cancellable,
+                               GAsyncReadyCallback callback, gpointer user_data);
+BANYAN_API
+gboolean banyan_graph_close_finish (BanyanGraph *self, GAsyncResult *result, GError **error);
+BANYAN_API
+gboolean banyan_graph_close (BanyanGraph *self, GError **error);
+
+/* Objects and edges by path: "/nodes/disk0", "disk0", "/nodes/disk0:file". */
+BANYAN_API
+BanyanNode *banyan_graph_get_node (BanyanGraph *self, const char *id);
+BANYAN_API
+BanyanChild *banyan_graph_resolve_edge (BanyanGraph *self, const char *path, GError **error);
+
+/* -- Transactions: done whole or not at all. Built on the main thread, committed once. -- */
+
+#define BANYAN_TYPE_TRANSACTION (banyan_transaction_get_type ())
+BANYAN_API
+G_DECLARE_FINAL_TYPE (BanyanTransaction, banyan_transaction, BANYAN, TRANSACTION, GObject)
+
+BANYAN_API
+BanyanTransaction *banyan_transaction_new (BanyanGraph *graph);
+/* Opens @object (and the inline children it was built with, added before it) as a member of its collection, or of @parent. */
+BANYAN_API
+void banyan_transaction_add (BanyanTransaction *self, BanyanObject *object, BanyanObject *parent);
+/* Closes it; refused while someone else uses it: the message says who. Implicit children that lose their last user go too. */
+BANYAN_API
+void banyan_transaction_remove (BanyanTransaction *self, BanyanObject *object);
+/* Makes @edge lead to @node (NULL: detach, where the role is optional). */
+BANYAN_API
+void banyan_transaction_replace_child (BanyanTransaction *self, BanyanChild *edge,
+                                       BanyanNode *node);
+/* @filter, an added node whose filtered role is empty, goes onto @edge: edge -> filter -> old node. */
+BANYAN_API
+void banyan_transaction_insert_on_edge (BanyanTransaction *self, BanyanNode *filter,
+                                        BanyanChild *edge);
+/* The same on all edges that lead to @node now. */
+BANYAN_API
+void banyan_transaction_insert_above (BanyanTransaction *self, BanyanNode *filter,
+                                      BanyanNode *node);
+/* All edges to @filter lead to its filtered child; then @filter is removed. */
+BANYAN_API
+void banyan_transaction_remove_filter (BanyanTransaction *self, BanyanNode *filter);
+/* One property, by spec; links and child roles included (a reference or null). */
+BANYAN_API
+void banyan_transaction_set (BanyanTransaction *self, BanyanObject *object, const char *key,
+                             BanyanSpec *value);
+/* Children of a MANY role. */
+BANYAN_API
+void banyan_transaction_add_child (BanyanTransaction *self, BanyanElement *parent,
+                                   const char *role, BanyanNode *node);
+BANYAN_API
+void banyan_transaction_remove_child (BanyanTransaction *self, BanyanChild *edge);
+/* To shrink is a change of the graph. */
+BANYAN_API
+void banyan_transaction_resize (BanyanTransaction *self, BanyanNode *node, guint64 length);
+
+/* 0: the graph's default, 30 s. */
+BANYAN_API
+void banyan_transaction_set_drain_timeout_ms (BanyanTransaction *self, guint64 timeout_ms);
+BANYAN_API
+void banyan_transaction_set_manager (BanyanTransaction *self, const BanyanOrigin *manager);
+
+/* Checks and computes, touching nothing: the problems, the final graph's permissions, and what would be drained.
+ * (transfer full): paths of backends, NULL-terminated */
+BANYAN_API
+char **banyan_transaction_plan (BanyanTransaction *self, GError **error);
+
+BANYAN_API
+void banyan_transaction_commit_async (BanyanTransaction *self, GCancellable *cancellable,
+                                      GAsyncReadyCallback callback, gpointer user_data);
+BANYAN_API
+gboolean banyan_transaction_commit_finish (BanyanTransaction *self, GAsyncResult *result,
+                                           GError **error);
+BANYAN_API
+gboolean banyan_transaction_commit (BanyanTransaction *self, GError **error);
+
+typedef enum
+{
+  BANYAN_PHASE_QUEUED,
+  BANYAN_PHASE_PREPARE,
+  BANYAN_PHASE_CLOSE_GATES,
+  BANYAN_PHASE_SETTLE,
+  BANYAN_PHASE_SWITCH,
+  BANYAN_PHASE_OPEN_GATES,
+  BANYAN_PHASE_FINISH,
+  BANYAN_PHASE_DONE,
+} BanyanTransactionPhase;
+
+BANYAN_API
+BanyanTransactionPhase banyan_transaction_get_phase (BanyanTransaction *self);
+/* Queue and drains, visible: (transfer full) specs that describe owner, phase, age, what is drained and what it waits for. */
+BANYAN_API
+BanyanSpec *banyan_graph_describe_changes (BanyanGraph *self);
+/* For tests: the @nth step fails in @phase as if its driver had. */
+BANYAN_API
+void banyan_transaction_fail_at (BanyanTransaction *self, BanyanTransactionPhase phase, guint nth);
+
+G_END_DECLS
