@@ -1,0 +1,119 @@
+/* banyan-graph-private.h - what the request path and the control path of the graph share
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The graph's pointers are written by the main thread only, in a transaction's switch, when the
+ * gates of all backends above are closed on every iothread. The messages that close and open the
+ * gates order those writes before the requests that follow, so the request path reads plain
+ * pointers. What it reads lies in BanyanChild, together, and nowhere else. */
+
+#pragma once
+
+#include <banyan/banyan-graph.h>
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  BANYAN_OP_READ,
+  BANYAN_OP_WRITE,
+  BANYAN_OP_FLUSH,
+  BANYAN_OP_DISCARD,
+  BANYAN_OP_WRITE_ZEROES,
+  BANYAN_OP_BLOCK_STATUS,
+  BANYAN_OP_RESIZE,
+  BANYAN_OP_COPY_RANGE,
+  BANYAN_N_OPS,
+} BanyanOp;
+
+/* For one operation: the next node below an edge that implements it, and how. */
+typedef struct
+{
+  BanyanNode *node; /* (unowned) */
+  union
+  {
+    gpointer any; /* NULL: nobody does */
+    gboolean (*read) (BanyanNode *, const BanyanRequest *, GError **);
+    gboolean (*write) (BanyanNode *, const BanyanRequest *, GError **);
+    gboolean (*flush) (BanyanNode *, GError **);
+    BanyanAnswer (*discard) (BanyanNode *, const BanyanRequest *, GError **);
+    BanyanAnswer (*write_zeroes) (BanyanNode *, const BanyanRequest *, GError **);
+    BanyanAnswer (*block_status) (BanyanNode *, guint64, guint64, BanyanBlockStatus *, GError **);
+    BanyanAnswer (*resize) (BanyanNode *, const BanyanResize *, GError **);
+    BanyanAnswer (*copy_range) (BanyanNode *, const BanyanRequest *, BanyanNode *, guint64,
+                                GError **);
+  };
+} BanyanRoute;
+
+/* An edge. Exists from its parent's configuration to its end; its node changes in a switch. */
+struct _BanyanChild
+{
+  /* Request path. A read or write whose offset | length has a bit of align_mask, whose length is
+   * above max_transfer or whose flags have a bit of slow_flags takes the slow path. */
+  guint64 align_mask;
+  guint64 max_transfer;
+  guint32 slow_flags;
+  BanyanRoute route[BANYAN_N_OPS];
+
+  /* Control path. */
+  BanyanNode *node;       /* (owned) (nullable) */
+  BanyanElement *parent;  /* (unowned) (nullable): none for a program's backend */
+  BanyanBackend *backend; /* (unowned) (nullable): of a root edge */
+  char *role;             /* (owned): "file", "children.0" */
+  guint role_flags;
+  guint used;
+  guint shared;
+  BanyanOrigin manager;
+  BanyanStatistics *statistics; /* (owned) (nullable): on request; then slow_flags is all ones */
+};
+
+/* -- Edges and nodes: request path's side (banyan-child.c, banyan-node.c). -- */
+
+BanyanChild *banyan_child_new (BanyanElement *parent, const char *role, guint role_flags);
+void banyan_child_free (BanyanChild *self);
+/* Pointers only: the old node is returned, for finish to drop. Keeps the node's list of parents. */
+BanyanNode *banyan_child_switch (BanyanChild *self, BanyanNode *node) G_GNUC_WARN_UNUSED_RESULT;
+/* Recomputes the route and alignment of @self from the nodes below, whose own edges are right. */
+void banyan_child_update_route (BanyanChild *self);
+/* Recomputes a node's limits and capabilities from its children's. */
+void banyan_node_update_limits (BanyanNode *self);
+/* (transfer none) (element-type BanyanChild): the edges that lead to @self */
+GPtrArray *banyan_node_get_parents (BanyanNode *self);
+/* The child that a filter passes to, or NULL. */
+BanyanChild *banyan_node_get_filtered (BanyanNode *self);
+/* "read", ... as implemented by the class, for the browser. */
+const BanyanNodeOps *banyan_node_class_get_ops (BanyanNodeClass *klass);
+/* The commit hook: nodes whose attachments to iothreads must change after a switch; main loop's coroutine, gates
+ * closed. Posts to each iothread concerned and waits. */
+void BANYAN_COROUTINE banyan_co_update_attachments (BanyanGraph *graph);
+
+/* -- Gates (banyan-gate.c): called in a coroutine on the main loop. -- */
+
+/* Closes the gates of all @backends (element-type BanyanBackend) on all iothreads, calls drain_begin of @elements (nodes to
+ * be drained, top down), cuts sleeps, and waits until nothing is in flight. When that takes longer than @timeout_ms
+ * (0: for ever) the gates are opened again and @error names the backends still busy, with what is in flight and
+ * for how long. Gates count who closed them. */
+gboolean BANYAN_COROUTINE banyan_co_close_gates (GPtrArray *backends, GPtrArray *elements,
+                                                 guint64 timeout_ms, GError **error);
+void BANYAN_COROUTINE banyan_co_open_gates (GPtrArray *backends, GPtrArray *elements);
+/* A drain as seen from outside: (transfer full) map of owner, age, in-flight. */
+BanyanSpec *banyan_backend_describe_gate (BanyanBackend *self);
+
+/* A pass of the transaction: lets a coroutine do I/O below closed gates. */
+gpointer banyan_pass_for_transaction (void);
+
+/* Backends' side of an edge (banyan-backend.c). */
+BanyanBackend *banyan_backend_new_for_edge (BanyanElement *owner, BanyanChild *edge,
+                                            BanyanLoop *home);
+void banyan_backend_set_home (BanyanBackend *self, BanyanLoop *home);
+/* No new channels; waits until the channels have been closed by their users. */
+void BANYAN_COROUTINE banyan_co_backend_shut (BanyanBackend *self);
+
+/* -- Elements (banyan-element.c): control path. -- */
+
+/* The role's edges of an element, in order of declaration. (transfer none) (element-type BanyanChild) */
+GPtrArray *banyan_element_get_edges (BanyanElement *self);
+
+/* -- The graph as it would be (banyan-graph-view.c): an overlay over the present one. -- */
+typedef struct _BanyanGraphView BanyanGraphView;
+
+G_END_DECLS
