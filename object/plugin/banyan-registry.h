@@ -29,7 +29,8 @@ typedef struct
   const char *aliases; /* (nullable): comma-separated other names */
 } BanyanPluginType;
 
-/* The one symbol that a module exports, banyan_plugin_descriptor. Grows at its end; @size tells what it was built with. */
+/* The one symbol that a module exports, banyan_plugin_descriptor. Grows at its end; @size tells
+ * what it was built with. */
 typedef struct
 {
   guint32 abi;
@@ -44,15 +45,15 @@ typedef struct
   const BanyanPluginType *types; /* (nullable): ends with a NULL name; instead of register_type */
 } BanyanPluginDescriptor;
 
-#define BANYAN_PLUGIN_DEFINE(plugin_name, ...)                                                     \
-  __attribute__ ((visibility ("default"))) extern const BanyanPluginDescriptor                     \
-      banyan_plugin_descriptor;                                                                    \
-  const BanyanPluginDescriptor banyan_plugin_descriptor                                            \
-      = { .abi = BANYAN_PLUGIN_ABI,                                                                \
-          .size = sizeof (BanyanPluginDescriptor),                                                 \
-          .name = #plugin_name,                                                                    \
-          .version = BANYAN_PLUGIN_VERSION,                                                        \
-          .licence = BANYAN_PLUGIN_LICENCE,                                                        \
+#define BANYAN_PLUGIN_DEFINE(plugin_name, ...) \
+  __attribute__ (( \
+      visibility ("default"))) extern const BanyanPluginDescriptor banyan_plugin_descriptor; \
+  const BanyanPluginDescriptor banyan_plugin_descriptor \
+      = { .abi = BANYAN_PLUGIN_ABI, \
+          .size = sizeof (BanyanPluginDescriptor), \
+          .name = #plugin_name, \
+          .version = BANYAN_PLUGIN_VERSION, \
+          .licence = BANYAN_PLUGIN_LICENCE, \
           __VA_ARGS__ };
 
 #ifndef BANYAN_PLUGIN_VERSION
@@ -62,17 +63,52 @@ typedef struct
 #define BANYAN_PLUGIN_LICENCE "LGPL-2.1-or-later"
 #endif
 
-/* Called by BANYAN_DEFINE_DRIVER's code while a plugin registers its types. */
+/* For a plugin that registers a class by itself: which one belongs to the entry being registered.
+ */
 BANYAN_API
 void banyan_plugin_add_type (GTypeModule *module, GType type);
+/* What BANYAN_DEFINE_DRIVER calls: registers a class, unless its name is taken, and adds it. */
+BANYAN_API
+GType banyan_plugin_register_type (GTypeModule *module, GType parent, const char *name,
+                                   const GTypeInfo *info);
 
-/* G_DEFINE_DYNAMIC_TYPE, the class_finalize it asks for, and the registry's note of the type. */
-#define BANYAN_DEFINE_DRIVER(TypeName, type_name, PARENT_TYPE)                                     \
+/* As G_DEFINE_DYNAMIC_TYPE, but a class name that is taken makes a refusal instead of a critical,
+ * and there is no class_finalize, as plugins stay. CODE sees type_module and g_define_type_id. */
+#define BANYAN_DEFINE_DRIVER(TypeName, type_name, PARENT_TYPE) \
   BANYAN_DEFINE_DRIVER_WITH_CODE (TypeName, type_name, PARENT_TYPE, {})
-#define BANYAN_DEFINE_DRIVER_WITH_CODE(TypeName, type_name, PARENT_TYPE, CODE)                     \
-  G_DEFINE_DYNAMIC_TYPE_EXTENDED (TypeName, type_name, PARENT_TYPE, 0,                             \
-                                  CODE banyan_plugin_add_type (type_module, g_define_type_id);)    \
-  static void type_name##_class_finalize (TypeName##Class *klass) {}
+#define BANYAN_DEFINE_DRIVER_WITH_CODE(TypeName, type_name, PARENT_TYPE, CODE) \
+  static void type_name##_init (TypeName *self); \
+  static void type_name##_class_init (TypeName##Class *klass); \
+  static GType type_name##_type_id; \
+  static gpointer type_name##_parent_class; \
+  static gint TypeName##_private_offset; \
+  static void type_name##_class_intern_init (gpointer klass, gpointer data) \
+  { \
+    type_name##_parent_class = g_type_class_peek_parent (klass); \
+    if (TypeName##_private_offset != 0) \
+      g_type_class_adjust_private_offset (klass, &TypeName##_private_offset); \
+    type_name##_class_init ((TypeName##Class *) klass); \
+  } \
+  G_GNUC_UNUSED static inline gpointer type_name##_get_instance_private (TypeName *self) \
+  { \
+    return G_STRUCT_MEMBER_P (self, TypeName##_private_offset); \
+  } \
+  GType type_name##_get_type (void) { return type_name##_type_id; } \
+  static void type_name##_register_type (GTypeModule *type_module) \
+  { \
+    const GTypeInfo type_info \
+        = { .class_size = sizeof (TypeName##Class), \
+            .class_init = type_name##_class_intern_init, \
+            .instance_size = sizeof (TypeName), \
+            .instance_init = (GInstanceInitFunc) (GCallback) type_name##_init }; \
+    GType g_define_type_id \
+        = banyan_plugin_register_type (type_module, PARENT_TYPE, #TypeName, &type_info); \
+    type_name##_type_id = g_define_type_id; \
+    if (g_define_type_id != G_TYPE_INVALID) \
+      { \
+        CODE; \
+      } \
+  }
 
 /* -- One type, as the registry's cache knows it: nothing needs to be loaded to ask. -- */
 
@@ -151,8 +187,8 @@ BanyanPluginInfo **banyan_registry_list_plugins (BanyanRegistry *self);
 /* By name or alias, of any of the kinds in @kinds (a mask of 1 << BanyanPluginKind). */
 BANYAN_API
 BanyanTypeInfo *banyan_registry_lookup (BanyanRegistry *self, guint kinds, const char *name);
-/* Loads what is needed. G_TYPE_INVALID with BANYAN_CONFIG_ERROR_UNKNOWN_TYPE (with did-you-mean and why a plugin that
- * would have it is broken). */
+/* Loads what is needed. G_TYPE_INVALID with BANYAN_CONFIG_ERROR_UNKNOWN_TYPE (with did-you-mean and
+ * why a plugin that would have it is broken). */
 BANYAN_API
 GType banyan_registry_get_type_by_name (BanyanRegistry *self, guint kinds, const char *name,
                                         GError **error);

@@ -1,0 +1,162 @@
+/* banyan-type-info.c - what is known about a type, whether or not its plugin is loaded
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-registry-private.h"
+
+G_DEFINE_BOXED_TYPE (BanyanTypeInfo, banyan_type_info, banyan_type_info_ref, banyan_type_info_unref)
+
+const char *
+banyan_plugin_kind_to_string (BanyanPluginKind kind)
+{
+  static const char *const names[] = {
+    [BANYAN_PLUGIN_PROTOCOL] = "protocol", [BANYAN_PLUGIN_FORMAT] = "format",
+    [BANYAN_PLUGIN_FILTER] = "filter",     [BANYAN_PLUGIN_FRONTEND] = "frontend",
+    [BANYAN_PLUGIN_JOB] = "job",           [BANYAN_PLUGIN_OBJECT] = "object",
+  };
+
+  return (guint) kind < G_N_ELEMENTS (names) ? names[kind] : "unknown";
+}
+
+/* Empty ones, as "a, b" gives when it is split at both, are left out. */
+static char **
+copy_aliases (const char *const *aliases)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+
+  for (guint i = 0; aliases != NULL && aliases[i] != NULL; i++)
+    if (aliases[i][0] != '\0')
+      g_strv_builder_add (builder, aliases[i]);
+
+  return g_strv_builder_end (builder);
+}
+
+BanyanTypeInfo *
+banyan_type_info_new (const char *name, BanyanPluginKind kind, const char *summary,
+                      const char *const *aliases, const char *plugin_path, const char *class_name)
+{
+  BanyanTypeInfo *self = g_new0 (BanyanTypeInfo, 1);
+
+  g_atomic_ref_count_init (&self->references);
+  self->name = g_strdup (name);
+  self->kind = kind;
+  self->summary = g_strdup (summary);
+  self->aliases = copy_aliases (aliases);
+  self->plugin_path = g_strdup (plugin_path);
+  self->class_name = g_strdup (class_name);
+  return self;
+}
+
+gboolean
+banyan_type_info_is_called (BanyanTypeInfo *self, const char *name)
+{
+  return g_str_equal (self->name, name)
+         || g_strv_contains ((const char *const *) self->aliases, name);
+}
+
+/**
+ * banyan_type_info_ref:
+ * @self: a type
+ *
+ * Returns: (transfer full): @self, with one more reference
+ */
+BanyanTypeInfo *
+banyan_type_info_ref (BanyanTypeInfo *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  g_atomic_ref_count_inc (&self->references);
+  return self;
+}
+
+/**
+ * banyan_type_info_unref:
+ * @self: (transfer full): a type
+ *
+ * Gives a reference back.
+ */
+void
+banyan_type_info_unref (BanyanTypeInfo *self)
+{
+  g_return_if_fail (self != NULL);
+
+  if (!g_atomic_ref_count_dec (&self->references))
+    return;
+
+  g_free (self->name);
+  g_free (self->summary);
+  g_strfreev (self->aliases);
+  g_free (self->plugin_path);
+  g_free (self->class_name);
+  g_free (self);
+}
+
+/**
+ * banyan_type_info_get_name:
+ * @self: a type
+ *
+ * Returns: (transfer none): its name in documents, for instance "qcow2"
+ */
+const char *
+banyan_type_info_get_name (BanyanTypeInfo *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->name;
+}
+
+/**
+ * banyan_type_info_get_kind:
+ * @self: a type
+ *
+ * Returns: what kind of object it makes
+ */
+BanyanPluginKind
+banyan_type_info_get_kind (BanyanTypeInfo *self)
+{
+  g_return_val_if_fail (self != NULL, BANYAN_PLUGIN_OBJECT);
+
+  return self->kind;
+}
+
+/**
+ * banyan_type_info_get_summary:
+ * @self: a type
+ *
+ * Returns: (transfer none): what it is for, in one line
+ */
+const char *
+banyan_type_info_get_summary (BanyanTypeInfo *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->summary;
+}
+
+/**
+ * banyan_type_info_get_aliases:
+ * @self: a type
+ *
+ * Returns: (transfer none) (array zero-terminated=1): other names that documents may use for it
+ */
+const char *const *
+banyan_type_info_get_aliases (BanyanTypeInfo *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return (const char *const *) self->aliases;
+}
+
+/**
+ * banyan_type_info_get_plugin_path:
+ * @self: a type
+ *
+ * Returns: (type filename) (transfer none) (nullable): the file that provides it, or %NULL if the
+ * library itself does
+ */
+const char *
+banyan_type_info_get_plugin_path (BanyanTypeInfo *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->plugin_path;
+}
