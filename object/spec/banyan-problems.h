@@ -23,6 +23,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (BanyanProblems, banyan_problems_unref)
 BANYAN_API
 void banyan_problems_add (BanyanProblems *self, BanyanConfigError code, const BanyanOrigin *origin,
                           const char *path, const char *format, ...) G_GNUC_PRINTF (5, 6);
+/* The same for bindings: @text as it is. */
+BANYAN_API
+void banyan_problems_add_text (BanyanProblems *self, BanyanConfigError code,
+                               const BanyanOrigin *origin, const char *path, const char *text);
 
 BANYAN_API
 guint banyan_problems_get_length (BanyanProblems *self);

@@ -32,7 +32,11 @@ typedef enum
   BANYAN_ORIGIN_INHERITED,
 } BanyanOriginKind;
 
-/* Kept small, as every value has one. The name is interned. */
+#define BANYAN_TYPE_ORIGIN_KIND (banyan_origin_kind_get_type ())
+BANYAN_API
+GType banyan_origin_kind_get_type (void);
+
+/* Kept small, as every value has one; a GBoxed. The name is interned. */
 typedef struct
 {
   BanyanOriginKind kind;
@@ -41,6 +45,18 @@ typedef struct
   guint column;     /* from 1, in characters */
 } BanyanOrigin;
 
+#define BANYAN_TYPE_ORIGIN (banyan_origin_get_type ())
+BANYAN_API
+GType banyan_origin_get_type (void);
+/* For bindings: interns the name. In C, fill the structure on the stack. */
+BANYAN_API
+BanyanOrigin *banyan_origin_new (BanyanOriginKind kind, const char *name, guint line, guint column);
+BANYAN_API
+BanyanOrigin *banyan_origin_copy (const BanyanOrigin *origin);
+BANYAN_API
+void banyan_origin_free (BanyanOrigin *origin);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (BanyanOrigin, banyan_origin_free)
+
 /* "disk.yaml:14:7", "command line", "client qmp0", ... */
 BANYAN_API
 char *banyan_origin_to_string (const BanyanOrigin *origin);
@@ -48,7 +64,8 @@ char *banyan_origin_to_string (const BanyanOrigin *origin);
 /**
  * BanyanSpecKind:
  * @BANYAN_SPEC_NULL: explicitly nothing
- * @BANYAN_SPEC_TEXT: a plain scalar, to be converted by the property's type: YAML plain scalars and dotted keys
+ * @BANYAN_SPEC_TEXT: a plain scalar, to be converted by the property's type: YAML plain scalars and
+ * dotted keys
  * @BANYAN_SPEC_STRING: a string and nothing else: quoted in YAML, a JSON string
  * @BANYAN_SPEC_BOOLEAN: a JSON true or false
  * @BANYAN_SPEC_NUMBER: a JSON number, as written
@@ -65,6 +82,10 @@ typedef enum
   BANYAN_SPEC_LIST,
   BANYAN_SPEC_MAP,
 } BanyanSpecKind;
+
+#define BANYAN_TYPE_SPEC_KIND (banyan_spec_kind_get_type ())
+BANYAN_API
+GType banyan_spec_kind_get_type (void);
 
 /* Immutable once built, reference counted (atomic), a GBoxed. */
 #define BANYAN_TYPE_SPEC (banyan_spec_get_type ())
@@ -84,10 +105,16 @@ BanyanSpec *banyan_spec_new_scalar (BanyanSpecKind kind, const char *text,
                                     const BanyanOrigin *origin);
 
 /* Containers are built by a builder of their own, then frozen by _end, which consumes it. */
+#define BANYAN_TYPE_SPEC_BUILDER (banyan_spec_builder_get_type ())
 typedef struct _BanyanSpecBuilder BanyanSpecBuilder;
 BANYAN_API
+GType banyan_spec_builder_get_type (void);
+BANYAN_API
+BanyanSpecBuilder *banyan_spec_builder_ref (BanyanSpecBuilder *self);
+BANYAN_API
 BanyanSpecBuilder *banyan_spec_builder_new (BanyanSpecKind kind, const BanyanOrigin *origin);
-/* @key NULL for a list. FALSE, and nothing added, if a map has the key already. */
+/* @key NULL for a list. FALSE, and nothing added, if a map has the key already. The builder takes
+ * a reference of its own to @value. */
 BANYAN_API
 gboolean banyan_spec_builder_add (BanyanSpecBuilder *self, const char *key,
                                   const BanyanOrigin *key_origin, BanyanSpec *value);
@@ -120,12 +147,14 @@ BanyanSpec *banyan_spec_lookup (BanyanSpec *self, const char *key); /* (transfer
 /* A new map that is @self with @key set to @value, or without it where @value is NULL. */
 BANYAN_API
 BanyanSpec *banyan_spec_with (BanyanSpec *self, const char *key, BanyanSpec *value);
-/* Values only; origins and the order of keys do not count; TEXT equals STRING/NUMBER/BOOLEAN/NULL of
- * the same text. */
+/* Values only; origins and the order of keys do not count; TEXT equals STRING/NUMBER/BOOLEAN/NULL
+ * of the same text. */
 BANYAN_API
 gboolean banyan_spec_equal (BanyanSpec *self, BanyanSpec *other);
 
-/* -- Parsers and writers. All problems of a text are collected, each with its place. -- */
+/* -- Parsers and writers. All problems of a text are collected, each with its place. NULL when the
+ * text has no structure that could be read; otherwise a tree, which is only good for looking for
+ * more problems when some were found. -- */
 
 typedef struct _BanyanProblems BanyanProblems;
 
@@ -145,6 +174,6 @@ char *banyan_spec_to_yaml (BanyanSpec *self);
 BANYAN_API
 char *banyan_spec_to_json (BanyanSpec *self, gboolean pretty);
 BANYAN_API
-char *banyan_spec_to_dotted (BanyanSpec *self);
+char *banyan_spec_to_dotted (BanyanSpec *self); /* (nullable): not everything can be said */
 
 G_END_DECLS
