@@ -8,7 +8,9 @@
 
 G_BEGIN_DECLS
 
-/* Opens last and closes first: open starts serving, close ends it and waits for its clients to go. */
+/* Opens last and closes first: open acquires (binds the socket), start begins to serve once the
+ * whole transaction has succeeded, close ends it and waits for its clients to go. Properties of
+ * every frontend: iothread (optional). */
 #define BANYAN_TYPE_FRONTEND (banyan_frontend_get_type ())
 BANYAN_API
 G_DECLARE_DERIVABLE_TYPE (BanyanFrontend, banyan_frontend, BANYAN, FRONTEND, BanyanElement)
@@ -17,6 +19,10 @@ struct _BanyanFrontendClass
   BanyanElementClass parent_class;
   BANYAN_RESERVED (8);
 };
+
+/* The iothread's loop, or the graph's; while open. */
+BANYAN_API
+BanyanLoop *banyan_frontend_get_loop (BanyanFrontend *self);
 
 /* One thing that a server offers: a child of the frontend, with a backend. */
 #define BANYAN_TYPE_EXPORT (banyan_export_get_type ())
@@ -27,10 +33,12 @@ struct _BanyanExportClass
   BanyanElementClass parent_class;
   BANYAN_RESERVED (8);
 };
-/* Properties of every export: node (required), writable (false). */
+/* Properties of every export: node (required), writable (false), description. */
 BANYAN_API
 BanyanBackend *banyan_export_get_backend (BanyanExport *self);
 BANYAN_API
 gboolean banyan_export_is_writable (BanyanExport *self);
+BANYAN_API
+const char *banyan_export_get_description (BanyanExport *self);
 
 G_END_DECLS

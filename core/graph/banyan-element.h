@@ -57,37 +57,45 @@ typedef struct _BanyanBackend BanyanBackend;
 BANYAN_API
 G_DECLARE_DERIVABLE_TYPE (BanyanElement, banyan_element, BANYAN, ELEMENT, BanyanObject)
 
-/* All of these but check run in a coroutine on the graph's own iothread, except commit and abort, which run
- * on the main thread with the gates closed and may not wait, allocate or fail. */
+/* All of these but check run in a coroutine on the graph's own iothread, except commit and abort,
+ * which run on the main thread with the gates closed and may not wait, allocate or fail. */
 struct _BanyanElementClass
 {
   BanyanObjectClass parent_class;
 
-  /* Acquire resources; the children are open. A failed open leaves nothing behind. */
+  /* Acquire resources; the children are open. A failed open leaves nothing behind. From a child
+   * that was in the graph before, open only reads: what it must write before its first request, it
+   * writes in settle, which is called on what the same transaction opened, too (without a prepare).
+   * A frontend binds its socket here, and begins to serve in start. */
   gboolean (*open) (BanyanElement *self, GError **error);
   void (*close) (BanyanElement *self);
+  /* The transaction that opened this element has succeeded, and the gates are open: begin to serve,
+   * to work. */
+  void (*start) (BanyanElement *self);
 
   /* A change of an open element: properties that need reopening, permissions, children.
    * prepare: gates open, I/O allowed, may fail. settle: gates closed, I/O allowed, may fail, can be
-   * undone. commit ("switch"): pointers only. abort undoes prepare and settle. finish: gates open, the old is let go. */
+   * undone. commit ("switch"): pointers only. abort undoes prepare and settle. finish: gates open,
+   * the old is let go. */
   gboolean (*prepare) (BanyanElement *self, BanyanChange *change, GError **error);
   gboolean (*settle) (BanyanElement *self, BanyanChange *change, GError **error);
   void (*commit) (BanyanElement *self, BanyanChange *change);
   void (*abort) (BanyanElement *self, BanyanChange *change);
   void (*finish) (BanyanElement *self, BanyanChange *change);
 
-  /* What this element needs of the child in @role, and lets others have, given the proposed values and what its own users
-   * take (@used) and let others have (@shared). NULL: the default for the role's flags. */
+  /* What this element needs of the child in @role, and lets others have, given the proposed values
+   * and what its own users take (@used) and let others have (@shared). NULL: the default for the
+   * role's flags. */
   void (*child_permissions) (BanyanElement *self, const char *role, guint role_flags,
                              const BanyanProposal *proposal, guint used, guint shared,
                              guint *child_used, guint *child_shared);
 
-  /* Main thread, after the gates above have closed and before they open: let go whoever waits for something
-   * that is not the graph's work. Waiters are on iothreads: wake them. */
+  /* Main thread, after the gates above have closed and before they open: let go whoever waits for
+   * something that is not the graph's work. Waiters are on iothreads: wake them. */
   void (*drain_begin) (BanyanElement *self);
   void (*drain_end) (BanyanElement *self);
 
-  BANYAN_RESERVED (8);
+  BANYAN_RESERVED (7);
 };
 
 /* Class set-up. @offset: a BanyanChild *, bound while the element is open (MANY: a GPtrArray * of
@@ -122,11 +130,19 @@ void banyan_change_set_data (BanyanChange *self, gpointer data, GDestroyNotify d
 BANYAN_API
 gpointer banyan_change_get_data (BanyanChange *self);
 
+/* What the users of a node take together and what all of them share, as in force; in open, what
+ * will be. Main thread, or within one of the element's own phases. */
+BANYAN_API
+guint banyan_element_get_used (BanyanElement *self);
+BANYAN_API
+guint banyan_element_get_shared (BanyanElement *self);
+
 /* -- Edges. -- */
 BANYAN_API
 BanyanElement *banyan_child_get_parent (BanyanChild *self); /* (transfer none) */
 BANYAN_API
-BanyanNode *banyan_child_get_node (BanyanChild *self); /* (transfer none); iothreads: within a request */
+BanyanNode *
+banyan_child_get_node (BanyanChild *self); /* (transfer none); iothreads: within a request */
 BANYAN_API
 const char *banyan_child_get_role (BanyanChild *self); /* "file", "children.0" */
 BANYAN_API

@@ -55,7 +55,9 @@ struct _BanyanChild
   BanyanRoute route[BANYAN_N_OPS];
 
   /* Control path. */
-  BanyanNode *node;       /* (owned) (nullable) */
+  BanyanNode *node; /* (owned) (nullable): bound while the parent is open */
+  BanyanNode
+      *target; /* (owned) (nullable): what it was configured to lead to; banyan-element.c's */
   BanyanElement *parent;  /* (unowned) (nullable): none for a program's backend */
   BanyanBackend *backend; /* (unowned) (nullable): of a root edge */
   char *role;             /* (owned): "file", "children.0" */
@@ -82,16 +84,17 @@ GPtrArray *banyan_node_get_parents (BanyanNode *self);
 BanyanChild *banyan_node_get_filtered (BanyanNode *self);
 /* "read", ... as implemented by the class, for the browser. */
 const BanyanNodeOps *banyan_node_class_get_ops (BanyanNodeClass *klass);
-/* The commit hook: nodes whose attachments to iothreads must change after a switch; main loop's coroutine, gates
- * closed. Posts to each iothread concerned and waits. */
+/* The commit hook: nodes whose attachments to iothreads must change after a switch; main loop's
+ * coroutine, gates closed. Posts to each iothread concerned and waits. */
 void BANYAN_COROUTINE banyan_co_update_attachments (BanyanGraph *graph);
 
 /* -- Gates (banyan-gate.c): called in a coroutine on the main loop. -- */
 
-/* Closes the gates of all @backends (element-type BanyanBackend) on all iothreads, calls drain_begin of @elements (nodes to
- * be drained, top down), cuts sleeps, and waits until nothing is in flight. When that takes longer than @timeout_ms
- * (0: for ever) the gates are opened again and @error names the backends still busy, with what is in flight and
- * for how long. Gates count who closed them. */
+/* Closes the gates of all @backends (element-type BanyanBackend) on all iothreads, calls
+ * drain_begin of @elements (nodes to be drained, top down), cuts sleeps, and waits until nothing is
+ * in flight. When that takes longer than @timeout_ms (0: for ever) the gates are opened again and
+ * @error names the backends still busy, with what is in flight and for how long. Gates count who
+ * closed them. */
 gboolean BANYAN_COROUTINE banyan_co_close_gates (GPtrArray *backends, GPtrArray *elements,
                                                  guint64 timeout_ms, GError **error);
 void BANYAN_COROUTINE banyan_co_open_gates (GPtrArray *backends, GPtrArray *elements);
@@ -110,10 +113,16 @@ void BANYAN_COROUTINE banyan_co_backend_shut (BanyanBackend *self);
 
 /* -- Elements (banyan-element.c): control path. -- */
 
-/* The role's edges of an element, in order of declaration. (transfer none) (element-type BanyanChild) */
+/* The role's edges of an element, in order of declaration. (transfer none) (element-type
+ * BanyanChild) */
 GPtrArray *banyan_element_get_edges (BanyanElement *self);
 
-/* -- The graph as it would be (banyan-graph-view.c): an overlay over the present one. -- */
-typedef struct _BanyanGraphView BanyanGraphView;
+/* Makes a program's edge (without a parent; its used and shared are what it asks for) lead to
+ * @node, or to nothing: a transaction of one step, permissions checked. Blocks as
+ * banyan_transaction_commit() does. */
+gboolean banyan_graph_attach (BanyanGraph *self, BanyanChild *edge, BanyanNode *node,
+                              GError **error);
+/* How a message names an edge that has no parent: the backend's name. banyan_child_dup_path() of
+ * any edge. */
 
 G_END_DECLS
