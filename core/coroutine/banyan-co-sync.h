@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  gint state;      /* atomic */
+  gint state;       /* atomic */
   gpointer waiters; /* (nullable) */
   gpointer last;
   BanyanCoroutine *owner; /* for assertions */
@@ -96,10 +96,11 @@ struct _BanyanRangeGuard
   guint64 offset;
   guint64 end;
   gboolean exclusive;
-  guint blockers; /* earlier guards that it still waits for */
+  guint blockers; /* atomic: earlier guards that it still waits for */
   BanyanCoroutine *waiter;
   BanyanRangeGuard *previous;
   BanyanRangeGuard *next;
+  BanyanRangeGuard *granted_next; /* private to a release */
 };
 
 BANYAN_API

@@ -1,0 +1,186 @@
+/* banyan-stacks.c - where the stacks of coroutines come from
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-loop-core.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* A stack is a mapping of its own:
+ *
+ *   guard page | stack, growing down | BanyanCoroutine | colour
+ *
+ * Each thread keeps its own pool, without a lock; what it has too many of goes to the spare list
+ * that all threads share, with its pages given back. Mappings are never undone: see
+ * banyan-coroutine-private.h.
+ *
+ * Size: the deepest that the tests use is a GError formatted by vasprintf with all of a graph of
+ * ten filters below it, some 14 KiB (bench-coroutine prints what was touched). 128 KiB leaves room
+ * for a plugin's library calls, and costs address space, not memory. Sanitizers multiply frames. */
+#if BANYAN_ASAN || BANYAN_TSAN
+#define STACK_SIZE_BYTES (512 * 1024)
+#else
+#define STACK_SIZE_BYTES (128 * 1024)
+#endif
+
+/* Mappings begin on pages, so without colours the hot ends of all stacks would share the same few
+ * sets of the first-level cache. */
+#define N_COLOURS 32
+#define COLOUR_BYTES 128
+
+/* What a thread keeps for itself when it has nothing to do. */
+#define KEEP 256
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static BanyanCoroutine *spare;
+static guint n_mapped;
+
+/* All coroutines, pooled ones included; debuggers walk it. */
+BanyanCoroutine *banyan_coroutine_registry;
+
+gsize
+banyan_stacks_get_size (void)
+{
+  return STACK_SIZE_BYTES;
+}
+
+static BanyanCoroutine *
+take_spare (guint *colour)
+{
+  BanyanCoroutine *coroutine;
+
+  pthread_mutex_lock (&lock);
+  coroutine = spare;
+  if (coroutine != NULL)
+    {
+      spare = coroutine->next;
+      coroutine->loop = banyan_thread.loop;
+    }
+  else
+    *colour = n_mapped++ % N_COLOURS;
+  pthread_mutex_unlock (&lock);
+
+  return coroutine;
+}
+
+static void
+enlist (BanyanCoroutine *coroutine)
+{
+  pthread_mutex_lock (&lock);
+  coroutine->loop = banyan_thread.loop;
+  coroutine->registered = banyan_coroutine_registry;
+  banyan_coroutine_registry = coroutine;
+  pthread_mutex_unlock (&lock);
+}
+
+static BanyanCoroutine *
+map_stack (guint colour)
+{
+  gsize page = (gsize) sysconf (_SC_PAGESIZE);
+  BanyanCoroutine *coroutine;
+  char *mapping;
+  gsize top;
+
+  mapping = mmap (NULL, page + STACK_SIZE_BYTES, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+  if (mapping == MAP_FAILED || mprotect (mapping, page, PROT_NONE) < 0)
+    g_error ("no memory for the stack of a coroutine, the %uth: %s", n_mapped, g_strerror (errno));
+
+  top = STACK_SIZE_BYTES - colour * COLOUR_BYTES - sizeof (BanyanCoroutine);
+  coroutine = (BanyanCoroutine *) (mapping + page + (top & ~(gsize) 63));
+  coroutine->stack = mapping + page;
+  banyan_fiber_init (&coroutine->fiber, coroutine->stack,
+                     (gsize) ((char *) coroutine - (char *) coroutine->stack));
+  enlist (coroutine);
+  return coroutine;
+}
+
+/* Another coroutine for @stacks, not in its pool yet. */
+BanyanCoroutine *
+banyan_stacks_grow (BanyanStacks *stacks, void (*entry) (void))
+{
+  guint colour = 0;
+  BanyanCoroutine *coroutine = take_spare (&colour);
+
+  if (coroutine == NULL)
+    coroutine = map_stack (colour);
+
+  banyan_context_make (&coroutine->context, coroutine->stack,
+                       (gsize) ((char *) coroutine - (char *) coroutine->stack), entry);
+  banyan_fiber_reset (&coroutine->fiber);
+  stacks->allocated++;
+  stacks->peak = MAX (stacks->peak, stacks->allocated);
+  return coroutine;
+}
+
+void
+banyan_stacks_init (BanyanStacks *stacks)
+{
+  *stacks = (BanyanStacks){ 0 };
+  banyan_fiber_init_thread (&stacks->fiber);
+}
+
+static void
+give_back (BanyanStacks *stacks, guint keep)
+{
+  while (stacks->allocated - stacks->in_use > keep)
+    {
+      BanyanCoroutine *coroutine = stacks->pool;
+      gsize page = (gsize) sysconf (_SC_PAGESIZE);
+      gsize used = (gsize) ((char *) coroutine - (char *) coroutine->stack);
+
+      stacks->pool = coroutine->next;
+      stacks->allocated--;
+      /* The page that holds the coroutine itself stays. */
+      madvise (coroutine->stack, used & ~(page - 1), MADV_DONTNEED);
+
+      pthread_mutex_lock (&lock);
+      coroutine->next = spare;
+      spare = coroutine;
+      pthread_mutex_unlock (&lock);
+    }
+}
+
+void
+banyan_stacks_trim (BanyanStacks *stacks)
+{
+  if (G_UNLIKELY (stacks->allocated - stacks->in_use > KEEP))
+    give_back (stacks, KEEP);
+}
+
+void
+banyan_stacks_clear (BanyanStacks *stacks)
+{
+  g_assert (stacks->in_use == 0);
+  give_back (stacks, 0);
+}
+
+void
+banyan_stacks_foreach (BanyanLoop *loop, void (*func) (BanyanCoroutine *, gpointer), gpointer data)
+{
+  pthread_mutex_lock (&lock);
+  for (BanyanCoroutine *i = banyan_coroutine_registry; i != NULL; i = i->registered)
+    if (i->loop == loop && i->state != BANYAN_COROUTINE_POOLED)
+      func (i, data);
+  pthread_mutex_unlock (&lock);
+}
+
+/**
+ * banyan_coroutine_get_stats:
+ * @stats: (out caller-allocates): the calling thread's stacks
+ *
+ * Tells how many stacks the calling thread's loop holds. All are 0 on a thread without a loop.
+ */
+void
+banyan_coroutine_get_stats (BanyanCoroutineStats *stats)
+{
+  BanyanLoop *loop = banyan_thread.loop;
+
+  *stats = (BanyanCoroutineStats){ .stack_size_bytes = STACK_SIZE_BYTES };
+  if (loop == NULL)
+    return;
+
+  stats->allocated = loop->stacks.allocated;
+  stats->in_use = loop->stacks.in_use;
+  stats->peak = loop->stacks.peak;
+}

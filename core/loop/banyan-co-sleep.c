@@ -1,0 +1,102 @@
+/* banyan-co-sleep.c - coroutines that wait for time to pass
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-loop-core.h"
+
+static void
+enlist (BanyanLoop *loop, BanyanSleep *sleep)
+{
+  sleep->previous = NULL;
+  sleep->next = loop->sleeps;
+  if (sleep->next != NULL)
+    sleep->next->previous = sleep;
+  loop->sleeps = sleep;
+}
+
+static void
+delist (BanyanLoop *loop, BanyanSleep *sleep)
+{
+  if (sleep->previous != NULL)
+    sleep->previous->next = sleep->next;
+  else
+    loop->sleeps = sleep->next;
+  if (sleep->next != NULL)
+    sleep->next->previous = sleep->previous;
+}
+
+static void
+sleep_over (BanyanTimer *timer)
+{
+  BanyanSleep *sleep = (BanyanSleep *) timer;
+
+  sleep->over = TRUE;
+  banyan_coroutine_wake_here (sleep->coroutine);
+}
+
+/**
+ * banyan_co_sleep_ns: (skip)
+ * @ns: how long, on the loop's clock
+ * @error: where to put the error
+ *
+ * Waits. A drain can end it early, with success.
+ *
+ * Returns: FALSE with %G_IO_ERROR_CANCELLED when the coroutine was cancelled
+ */
+gboolean
+banyan_co_sleep_ns (guint64 ns, GError **error)
+{
+  BanyanLoop *loop = banyan_thread.loop;
+  BanyanSleep sleep = { .timer.func = sleep_over, .coroutine = banyan_thread.current };
+  gint64 now_ns = banyan_loop_now_ns (loop);
+
+  banyan_timer_heap_add (&loop->timers, &sleep.timer,
+                         now_ns + (gint64) MIN (ns, (guint64) (G_MAXINT64 - now_ns)));
+  enlist (loop, &sleep);
+  while (!sleep.over && !banyan_coroutine_is_cancelled (sleep.coroutine))
+    banyan_co_suspend ();
+  delist (loop, &sleep);
+
+  if (sleep.over)
+    return TRUE;
+
+  banyan_timer_heap_remove (&loop->timers, &sleep.timer);
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "Operation was cancelled");
+  return FALSE;
+}
+
+/**
+ * banyan_co_sleep_ms: (skip)
+ * @ms: how long, on the loop's clock
+ * @error: where to put the error
+ *
+ * As banyan_co_sleep_ns().
+ *
+ * Returns: FALSE with %G_IO_ERROR_CANCELLED when the coroutine was cancelled
+ */
+gboolean
+banyan_co_sleep_ms (guint64 ms, GError **error)
+{
+  return banyan_co_sleep_ns (ms > G_MAXUINT64 / 1000000 ? G_MAXUINT64 : ms * 1000000, error);
+}
+
+/**
+ * banyan_loop_cut_sleeps: (skip)
+ * @loop: the calling thread's loop
+ * @cut: (scope call): says from a sleeper's pass whether it is to be woken
+ * @data: given to @cut
+ *
+ * Ends sleeps early, with success.
+ */
+void
+banyan_loop_cut_sleeps (BanyanLoop *loop, gboolean (*cut) (gpointer pass, gpointer data),
+                        gpointer data)
+{
+  g_assert (loop == banyan_thread.loop);
+
+  for (BanyanSleep *i = loop->sleeps; i != NULL; i = i->next)
+    if (!i->over && cut (i->coroutine->pass, data))
+      {
+        banyan_timer_heap_remove (&loop->timers, &i->timer);
+        sleep_over (&i->timer);
+      }
+}

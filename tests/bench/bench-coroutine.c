@@ -1,0 +1,198 @@
+/* bench-coroutine.c - what the engine's primitives cost
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <banyan/banyan-co-sync.h>
+#include <banyan/banyan-loop.h>
+
+#include "banyan-loop-private.h"
+
+#include <semaphore.h>
+#include <stdio.h>
+
+#define ROUNDS 5
+
+typedef void (*Measured) (guint n);
+
+static void
+report (const char *what, guint n, Measured measured)
+{
+  gint64 best_ns = G_MAXINT64;
+
+  for (guint i = 0; i < ROUNDS; i++)
+    {
+      gint64 begun_ns = banyan_loop_now_ns (banyan_loop_current ());
+
+      measured (n);
+      best_ns = MIN (best_ns, banyan_loop_now_ns (banyan_loop_current ()) - begun_ns);
+    }
+
+  printf ("%-44s %8.1f ns\n", what, (double) best_ns / n);
+}
+
+static void
+nothing (gpointer data)
+{
+}
+
+static void
+measure_start (guint n)
+{
+  for (guint i = 0; i < n; i++)
+    banyan_coroutine_start (nothing, NULL);
+}
+
+static void
+measure_self (guint n)
+{
+  for (guint i = 0; i < n; i++)
+    g_assert (banyan_coroutine_self () != NULL);
+}
+
+static void
+measure_yield (guint n)
+{
+  for (guint i = 0; i < n; i++)
+    banyan_co_yield ();
+}
+
+static void
+measure_mutex (guint n)
+{
+  BanyanCoMutex mutex = { 0 };
+
+  for (guint i = 0; i < n; i++)
+    {
+      banyan_co_mutex_lock (&mutex);
+      banyan_co_mutex_unlock (&mutex);
+    }
+}
+
+static void
+measure_range_lock (guint n)
+{
+  BanyanRangeLock lock = { 0 };
+  BanyanRangeGuard guard;
+
+  for (guint i = 0; i < n; i++)
+    {
+      banyan_range_lock_acquire (&lock, &guard, i, 512, TRUE);
+      banyan_range_lock_release (&lock, &guard);
+    }
+}
+
+static gboolean
+branch (gpointer data, GError **error)
+{
+  return TRUE;
+}
+
+static void
+measure_gather (guint n)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      BanyanGather gather = BANYAN_GATHER_INIT;
+
+      banyan_gather_start (&gather, branch, NULL);
+      banyan_co_gather (&gather, NULL);
+    }
+}
+
+static BanyanLoop *other;
+
+static void
+measure_run_on (guint n)
+{
+  for (guint i = 0; i < n; i++)
+    banyan_co_run_on (other, branch, NULL, NULL);
+}
+
+static gssize
+blocking (gpointer data)
+{
+  return 0;
+}
+
+static void
+measure_offload (guint n)
+{
+  for (guint i = 0; i < n; i++)
+    banyan_co_offload (blocking, NULL);
+}
+
+static int pair[2];
+
+static void
+echo (gpointer data)
+{
+  guint8 byte;
+  struct iovec iov = { &byte, 1 };
+  struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+  while (banyan_co_recv (pair[1], &byte, 1, 0) == 1)
+    banyan_co_sendmsg (pair[1], &message, 0);
+}
+
+static void
+measure_socket (guint n)
+{
+  guint8 byte = 0;
+  struct iovec iov = { &byte, 1 };
+  struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+  for (guint i = 0; i < n; i++)
+    {
+      banyan_co_sendmsg (pair[0], &message, 0);
+      banyan_co_recv (pair[0], &byte, 1, 0);
+    }
+}
+
+static void
+measure_all (gpointer ended)
+{
+  printf ("on %s:\n", banyan_loop_get_backend (banyan_loop_current ()));
+  report ("self", 1000000, measure_self);
+  report ("create, enter and return", 1000000, measure_start);
+  report ("yield (a pair of switches, through the queue)", 1000000, measure_yield);
+  report ("gather of one", 1000000, measure_gather);
+  report ("mutex, uncontended", 1000000, measure_mutex);
+  report ("range lock, uncontended", 1000000, measure_range_lock);
+  report ("run on another loop and back", 20000, measure_run_on);
+  report ("offload and back", 20000, measure_offload);
+
+  socketpair (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair);
+  banyan_coroutine_start (echo, NULL);
+  report ("socket: send, wait; other end likewise", 50000, measure_socket);
+  shutdown (pair[0], SHUT_RDWR);
+  sem_post (ended);
+}
+
+static void
+measure_backend (const char *backend)
+{
+  BanyanLoopConfig config = { .backend = backend };
+  g_autoptr (GError) error = NULL;
+  BanyanLoop *loop = banyan_loop_start ("bench", &config, &error);
+  sem_t ended;
+
+  if (loop == NULL)
+    {
+      printf ("%s: %s\n", backend, error->message);
+      return;
+    }
+
+  other = banyan_loop_start ("other", &config, NULL);
+  sem_init (&ended, 0, 0);
+  banyan_coroutine_start_on (loop, measure_all, &ended);
+  sem_wait (&ended);
+  banyan_loop_stop (loop);
+  banyan_loop_stop (other);
+}
+
+int
+main (int argc, char **argv)
+{
+  measure_backend ("uring");
+  measure_backend ("epoll");
+  return 0;
+}
