@@ -5,9 +5,9 @@
 
 G_DEFINE_BOXED_TYPE (BanyanOrigin, banyan_origin, banyan_origin_copy, banyan_origin_free)
 
-#define ENUM_VALUE(value, nick)                                                                    \
-  {                                                                                                \
-    value, #value, nick                                                                            \
+#define ENUM_VALUE(value, nick) \
+  { \
+    value, #value, nick \
   }
 
 GType

@@ -41,7 +41,7 @@ banyan_problems_new (void)
   BanyanProblems *self = g_new0 (BanyanProblems, 1);
 
   self->references = 1;
-  self->list = g_ptr_array_new_with_free_func ((GDestroyNotify)problem_free);
+  self->list = g_ptr_array_new_with_free_func ((GDestroyNotify) problem_free);
   return self;
 }
 

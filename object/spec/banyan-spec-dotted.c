@@ -82,8 +82,8 @@ get_child (Branch *self, char *name, gboolean is_quoted, const BanyanOrigin *ori
 
   if (!self->children)
     {
-      self->children = g_ptr_array_new_with_free_func ((GDestroyNotify)branch_free);
-      self->index = g_tree_new ((GCompareFunc)strcmp);
+      self->children = g_ptr_array_new_with_free_func ((GDestroyNotify) branch_free);
+      self->index = g_tree_new ((GCompareFunc) strcmp);
     }
 
   if ((child = g_tree_lookup (self->index, name)))

@@ -59,7 +59,7 @@ character_here (Parser *self)
   if (*self->at == '\0')
     return g_strdup ("the end of the text");
 
-  return g_strdup_printf ("\"%.*s\"", (int)(g_utf8_next_char (self->at) - self->at), self->at);
+  return g_strdup_printf ("\"%.*s\"", (int) (g_utf8_next_char (self->at) - self->at), self->at);
 }
 
 /* Reports that @wanted should have been here. */
@@ -119,7 +119,7 @@ report_escape (Parser *self, const char *escape, gsize length, const char *why)
 
   self->at = escape;
   origin = origin_here (self);
-  return report (self, &origin, BANYAN_CONFIG_ERROR_SYNTAX, "%.*s %s", (int)length, escape, why);
+  return report (self, &origin, BANYAN_CONFIG_ERROR_SYNTAX, "%.*s %s", (int) length, escape, why);
 }
 
 /* Cursor behind "\u". */
@@ -201,7 +201,7 @@ parse_string (Parser *self)
     {
       const char *run = self->at;
 
-      while ((guchar)*self->at >= 0x20 && *self->at != '"' && *self->at != '\\')
+      while ((guchar) *self->at >= 0x20 && *self->at != '"' && *self->at != '\\')
         self->at++;
       g_string_append_len (string, run, self->at - run);
 
@@ -497,7 +497,7 @@ banyan_spec_parse_json (const char *text, gssize length, const BanyanOrigin *ori
 {
   Parser parser = { .problems = problems };
   g_autofree char *copy = NULL;
-  gsize size = length < 0 ? strlen (text) : (gsize)length;
+  gsize size = length < 0 ? strlen (text) : (gsize) length;
   BanyanSpec *value;
 
   g_return_val_if_fail (text != NULL, NULL);

@@ -73,7 +73,7 @@ report_bad_byte (const char *text, gsize length, const char *bad, const BanyanOr
                          "a NUL byte is not text; remove it");
   else
     banyan_problems_add (problems, BANYAN_CONFIG_ERROR_SYNTAX, &origin, NULL,
-                         "byte 0x%02x is not UTF-8; save the text as UTF-8", *(const guint8 *)bad);
+                         "byte 0x%02x is not UTF-8; save the text as UTF-8", *(const guint8 *) bad);
 }
 
 gboolean

@@ -20,8 +20,8 @@ write_json_string (GString *out, const char *text)
       g_string_append_printf (out, "\\%c", *at);
     else if (*at == '\n')
       g_string_append (out, "\\n");
-    else if ((guchar)*at < 0x20 || *at == 0x7f)
-      g_string_append_printf (out, "\\u%04x", (guint)*at);
+    else if ((guchar) *at < 0x20 || *at == 0x7f)
+      g_string_append_printf (out, "\\u%04x", (guint) *at);
     else
       g_string_append_c (out, *at);
   g_string_append_c (out, '"');
@@ -31,7 +31,7 @@ static void
 write_json_break (GString *out, gboolean pretty, guint level)
 {
   if (pretty)
-    g_string_append_printf (out, "\n%*s", (int)level * 2, "");
+    g_string_append_printf (out, "\n%*s", (int) level * 2, "");
 }
 
 static void

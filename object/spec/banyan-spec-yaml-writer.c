@@ -105,7 +105,7 @@ write_text (GString *out, const char *text)
 static void
 indent (GString *out, guint level)
 {
-  g_string_append_printf (out, "%*s", (int)level * 2, "");
+  g_string_append_printf (out, "%*s", (int) level * 2, "");
 }
 
 static gboolean

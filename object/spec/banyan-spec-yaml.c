@@ -98,7 +98,7 @@ report_reader_error (Parser *self)
                                        self->text + MIN (self->yaml.problem_offset, self->length));
   banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_SYNTAX, &origin, NULL,
                        "%s (U+%04X); in double quotes it can be written as an escape",
-                       self->yaml.problem, (guint)self->yaml.problem_value);
+                       self->yaml.problem, (guint) self->yaml.problem_value);
 }
 
 /* libyaml calls these "found character that cannot start any token". */
@@ -110,7 +110,7 @@ report_bad_start (Parser *self)
 
   if (!strstr (self->yaml.problem, "cannot start any token"))
     return FALSE;
-  if (mark->index >= (gsize)g_utf8_strlen (self->text, self->length))
+  if (mark->index >= (gsize) g_utf8_strlen (self->text, self->length))
     return FALSE;
 
   at = g_utf8_offset_to_pointer (self->text, mark->index);
@@ -138,7 +138,7 @@ report_syntax_error (Parser *self)
     return;
   else if (yaml->context)
     report (self, &yaml->problem_mark, BANYAN_CONFIG_ERROR_SYNTAX, "%s %s (from line %u)",
-            yaml->problem, yaml->context, (guint)yaml->context_mark.line + 1);
+            yaml->problem, yaml->context, (guint) yaml->context_mark.line + 1);
   else
     report (self, &yaml->problem_mark, BANYAN_CONFIG_ERROR_SYNTAX, "%s", yaml->problem);
 }
@@ -204,7 +204,7 @@ check_depth (Parser *self, const yaml_mark_t *mark, guint height)
 static const char *
 core_tag (const yaml_char_t *tag)
 {
-  const char *text = (const char *)tag;
+  const char *text = (const char *) tag;
 
   return text && g_str_has_prefix (text, CORE_TAG) ? text + strlen (CORE_TAG) : NULL;
 }
@@ -213,7 +213,7 @@ static void
 report_tag (Parser *self, const yaml_mark_t *mark, const yaml_char_t *tag, const char *wanted)
 {
   const char *core = core_tag (tag);
-  g_autofree char *name = g_strconcat (core ? "!!" : "", core ? core : (const char *)tag, NULL);
+  g_autofree char *name = g_strconcat (core ? "!!" : "", core ? core : (const char *) tag, NULL);
   g_autofree char *quoted = banyan_spec_quote (name);
 
   report (self, mark, BANYAN_CONFIG_ERROR_TYPE, "the tag %s does not suit %s; leave it out", quoted,
@@ -250,7 +250,7 @@ kind_by_tag (Parser *self, const yaml_event_t *event, const char *text)
   const char *core = core_tag (tag);
   g_autofree char *quoted = NULL;
 
-  if (g_str_equal ((const char *)tag, "!") || g_strcmp0 (core, "str") == 0)
+  if (g_str_equal ((const char *) tag, "!") || g_strcmp0 (core, "str") == 0)
     return BANYAN_SPEC_STRING;
   if (core && matches_tag (core, text))
     return g_str_equal (core, "null") ? BANYAN_SPEC_NULL : BANYAN_SPEC_TEXT;
@@ -275,7 +275,7 @@ scalar_kind (Parser *self, const yaml_event_t *event, const char *text)
 static const char *
 scalar_text (Parser *self, const yaml_event_t *event)
 {
-  const char *text = (const char *)event->data.scalar.value;
+  const char *text = (const char *) event->data.scalar.value;
 
   if (strlen (text) == event->data.scalar.length)
     return text;
@@ -305,7 +305,7 @@ static void
 check_container_tag (Parser *self, const yaml_event_t *event, const yaml_char_t *tag,
                      const char *right, const char *what)
 {
-  if (tag && !g_str_equal ((const char *)tag, "!") && g_strcmp0 (core_tag (tag), right) != 0)
+  if (tag && !g_str_equal ((const char *) tag, "!") && g_strcmp0 (core_tag (tag), right) != 0)
     report_tag (self, &event->start_mark, tag, what);
 }
 
@@ -342,7 +342,7 @@ static gboolean
 is_plain (const yaml_event_t *event, const char *text)
 {
   return event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !event->data.scalar.tag
-         && g_str_equal ((const char *)event->data.scalar.value, text);
+         && g_str_equal ((const char *) event->data.scalar.value, text);
 }
 
 static void
@@ -358,7 +358,7 @@ static char *
 parse_scalar_key (Parser *self, const yaml_event_t *event)
 {
   const yaml_char_t *tag = event->data.scalar.tag;
-  const char *text = (const char *)event->data.scalar.value;
+  const char *text = (const char *) event->data.scalar.value;
   guint n_problems = self->n_problems;
 
   if (is_plain (event, "<<"))
@@ -367,7 +367,7 @@ parse_scalar_key (Parser *self, const yaml_event_t *event)
             "&NAME and repeat it with *NAME");
   else if (is_plain (event, ""))
     report (self, &event->start_mark, BANYAN_CONFIG_ERROR_SYNTAX, "a key is missing before \":\"");
-  else if (tag && !g_str_equal ((const char *)tag, "!") && g_strcmp0 (core_tag (tag), "str") != 0)
+  else if (tag && !g_str_equal ((const char *) tag, "!") && g_strcmp0 (core_tag (tag), "str") != 0)
     report_tag (self, &event->start_mark, tag, "a key");
   else
     text = scalar_text (self, event);
@@ -478,14 +478,14 @@ append_name (gpointer name, gpointer anchor, gpointer names)
 static void
 report_unknown_alias (Parser *self, const yaml_event_t *event)
 {
-  const char *name = (const char *)event->data.alias.anchor;
+  const char *name = (const char *) event->data.alias.anchor;
   g_autofree char *quoted = banyan_spec_quote (name);
   g_autoptr (GPtrArray) names = g_ptr_array_new ();
   const char *near;
 
   g_tree_foreach (self->latest, append_name, names);
   g_ptr_array_add (names, NULL);
-  near = banyan_did_you_mean (name, (const char *const *)names->pdata);
+  near = banyan_did_you_mean (name, (const char *const *) names->pdata);
 
   if (near)
     report (self, &event->start_mark, BANYAN_CONFIG_ERROR_REFERENCE,
@@ -532,11 +532,11 @@ event_anchor (const yaml_event_t *event)
   switch (event->type)
     {
     case YAML_SCALAR_EVENT:
-      return (const char *)event->data.scalar.anchor;
+      return (const char *) event->data.scalar.anchor;
     case YAML_SEQUENCE_START_EVENT:
-      return (const char *)event->data.sequence_start.anchor;
+      return (const char *) event->data.sequence_start.anchor;
     default:
-      return (const char *)event->data.mapping_start.anchor;
+      return (const char *) event->data.mapping_start.anchor;
     }
 }
 
@@ -627,14 +627,14 @@ parser_init (Parser *self, const char *text, gsize length, BanyanProblems *probl
   self->text = text + mark;
   self->length = length - mark;
   self->problems = problems;
-  self->anchors = g_ptr_array_new_with_free_func ((GDestroyNotify)anchor_free);
-  self->latest = g_tree_new ((GCompareFunc)strcmp);
+  self->anchors = g_ptr_array_new_with_free_func ((GDestroyNotify) anchor_free);
+  self->latest = g_tree_new ((GCompareFunc) strcmp);
   self->path = g_string_new (NULL);
 
   if (!yaml_parser_initialize (&self->yaml))
     g_error ("out of memory");
   yaml_parser_set_encoding (&self->yaml, YAML_UTF8_ENCODING);
-  yaml_parser_set_input_string (&self->yaml, (const guint8 *)self->text, self->length);
+  yaml_parser_set_input_string (&self->yaml, (const guint8 *) self->text, self->length);
 }
 
 static void
@@ -669,7 +669,7 @@ banyan_spec_parse_yaml (const char *text, gssize length, const char *name, Banya
 {
   Parser parser = { .name = g_intern_string (name) };
   BanyanOrigin base = { .kind = BANYAN_ORIGIN_DOCUMENT, .name = parser.name };
-  gsize size = length < 0 ? strlen (text) : (gsize)length;
+  gsize size = length < 0 ? strlen (text) : (gsize) length;
   BanyanSpec *value;
 
   g_return_val_if_fail (text != NULL, NULL);

@@ -64,9 +64,9 @@ G_DEFINE_BOXED_TYPE (BanyanSpec, banyan_spec, banyan_spec_ref, banyan_spec_unref
 G_DEFINE_BOXED_TYPE (BanyanSpecBuilder, banyan_spec_builder, banyan_spec_builder_ref,
                      banyan_spec_builder_free)
 
-#define ENUM_VALUE(value, nick)                                                                    \
-  {                                                                                                \
-    value, #value, nick                                                                            \
+#define ENUM_VALUE(value, nick) \
+  { \
+    value, #value, nick \
   }
 
 GType
@@ -162,9 +162,9 @@ banyan_spec_unref (BanyanSpec *self)
     return;
 
   if (self->kind == BANYAN_SPEC_LIST)
-    free_list ((BanyanSpecList *)self);
+    free_list ((BanyanSpecList *) self);
   else if (self->kind == BANYAN_SPEC_MAP)
-    free_map ((BanyanSpecMap *)self);
+    free_map ((BanyanSpecMap *) self);
   g_free (self);
 }
 
@@ -248,7 +248,7 @@ banyan_spec_builder_new (BanyanSpecKind kind, const BanyanOrigin *origin)
   self->kind = kind;
   self->origin = origin_or_program (origin);
   self->entries = g_array_new (FALSE, FALSE, sizeof (BanyanSpecEntry));
-  g_array_set_clear_func (self->entries, (GDestroyNotify)clear_entry);
+  g_array_set_clear_func (self->entries, (GDestroyNotify) clear_entry);
   return self;
 }
 
@@ -334,7 +334,7 @@ index_last_entry (BanyanSpecBuilder *self)
     index_entry (self, length - 1);
   else if (length > MAX_UNINDEXED)
     {
-      self->index = g_tree_new ((GCompareFunc)strcmp);
+      self->index = g_tree_new ((GCompareFunc) strcmp);
       for (guint i = 0; i < length; i++)
         index_entry (self, i);
     }
@@ -496,7 +496,7 @@ banyan_spec_get_text (BanyanSpec *self)
   g_return_val_if_fail (self != NULL, NULL);
   g_return_val_if_fail (!is_container (self->kind), NULL);
 
-  return ((BanyanSpecScalar *)self)->text;
+  return ((BanyanSpecScalar *) self)->text;
 }
 
 /**
@@ -528,8 +528,8 @@ banyan_spec_get_item (BanyanSpec *self, guint index)
   g_return_val_if_fail (is_container (self->kind), NULL);
   g_return_val_if_fail (index < self->length, NULL);
 
-  return self->kind == BANYAN_SPEC_LIST ? ((BanyanSpecList *)self)->items[index]
-                                        : ((BanyanSpecMap *)self)->entries[index].value;
+  return self->kind == BANYAN_SPEC_LIST ? ((BanyanSpecList *) self)->items[index]
+                                        : ((BanyanSpecMap *) self)->entries[index].value;
 }
 
 /**
@@ -546,7 +546,7 @@ banyan_spec_get_key (BanyanSpec *self, guint index)
   g_return_val_if_fail (self->kind == BANYAN_SPEC_MAP, NULL);
   g_return_val_if_fail (index < self->length, NULL);
 
-  return ((BanyanSpecMap *)self)->entries[index].key;
+  return ((BanyanSpecMap *) self)->entries[index].key;
 }
 
 /**
@@ -563,7 +563,7 @@ banyan_spec_get_key_origin (BanyanSpec *self, guint index)
   g_return_val_if_fail (self->kind == BANYAN_SPEC_MAP, NULL);
   g_return_val_if_fail (index < self->length, NULL);
 
-  return &((BanyanSpecMap *)self)->entries[index].key_origin;
+  return &((BanyanSpecMap *) self)->entries[index].key_origin;
 }
 
 static BanyanSpec *
@@ -599,7 +599,7 @@ search_map (BanyanSpecMap *map, const char *key)
 BanyanSpec *
 banyan_spec_lookup (BanyanSpec *self, const char *key)
 {
-  BanyanSpecMap *map = (BanyanSpecMap *)self;
+  BanyanSpecMap *map = (BanyanSpecMap *) self;
 
   g_return_val_if_fail (self != NULL, NULL);
   g_return_val_if_fail (self->kind == BANYAN_SPEC_MAP, NULL);
@@ -644,7 +644,7 @@ replace_entry (BanyanSpecBuilder *builder, const BanyanSpecEntry *entry, const c
 BanyanSpec *
 banyan_spec_with (BanyanSpec *self, const char *key, BanyanSpec *value)
 {
-  BanyanSpecMap *map = (BanyanSpecMap *)self;
+  BanyanSpecMap *map = (BanyanSpecMap *) self;
   BanyanSpecBuilder *builder;
   gboolean found = FALSE;
 
@@ -717,9 +717,9 @@ banyan_spec_equal (BanyanSpec *self, BanyanSpec *other)
   if (!kinds_are_comparable (self, other))
     return FALSE;
   if (self->kind == BANYAN_SPEC_LIST)
-    return lists_are_equal ((BanyanSpecList *)self, (BanyanSpecList *)other);
+    return lists_are_equal ((BanyanSpecList *) self, (BanyanSpecList *) other);
   if (self->kind == BANYAN_SPEC_MAP)
-    return maps_are_equal ((BanyanSpecMap *)self, other);
+    return maps_are_equal ((BanyanSpecMap *) self, other);
 
   return g_str_equal (banyan_spec_get_text (self), banyan_spec_get_text (other));
 }
