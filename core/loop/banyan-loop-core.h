@@ -110,7 +110,9 @@ struct _BanyanLoop
   gint64 virtual_now_ns;
   guint64 poll_max_ns;
 
-  /* Set while starting. */
+  /* Set while starting. The descriptor stays with the slot: whoever posts the last message may kick
+   * when the loop has already read it and ended. */
+  int kick_fd; /* (owned): an eventfd; 0 before first use */
   guint index;
   char *name; /* (owned) */
   pthread_t thread;
@@ -151,6 +153,10 @@ gboolean banyan_loop_has_mail (BanyanLoop *loop);
 /* FALSE when there is mail. */
 gboolean banyan_loop_fall_asleep (BanyanLoop *loop);
 void banyan_loop_awake (BanyanLoop *loop);
+
+/* The kick of loops that wait for their kick_fd. */
+gboolean banyan_loop_open_kick_fd (BanyanLoop *loop, GError **error);
+void banyan_loop_write_kick_fd (BanyanLoop *loop);
 
 /* Time until the first timer, 0 if it is due, -1 if there is none. */
 gint64 banyan_loop_next_timer_ns (BanyanLoop *loop);

@@ -5,7 +5,6 @@
 
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* A descriptor is watched for the sum of what its waiters want, once (EPOLLONESHOT): each wait
@@ -16,10 +15,12 @@
  * File operations are offloaded by banyan-co-file.c. */
 #define MAX_EVENTS 128
 
+/* Stands for the descriptor of kicks. */
+#define KICK -1
+
 typedef struct
 {
   int epoll_fd;
-  int kick_fd;
   GHashTable *waits; /* (owned): descriptor to BanyanWait, the first of its waiters */
 } Epoll;
 
@@ -27,23 +28,24 @@ static gboolean
 epoll_open (BanyanLoop *loop, GError **error)
 {
   /* Edge-triggered: a kick needs no reading. */
-  struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.fd = -1 };
-  Epoll *self = g_new0 (Epoll, 1);
+  struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.fd = KICK };
+  Epoll *self;
+  int fd;
 
-  self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
-  self->kick_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (self->epoll_fd < 0 || self->kick_fd < 0
-      || epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, self->kick_fd, &event) < 0)
+  if (!banyan_loop_open_kick_fd (loop, error))
+    return FALSE;
+
+  fd = epoll_create1 (EPOLL_CLOEXEC);
+  if (fd < 0 || epoll_ctl (fd, EPOLL_CTL_ADD, loop->kick_fd, &event) < 0)
     {
       banyan_throw_errno (error, errno, "setting up epoll for loop %s", loop->name);
-      if (self->epoll_fd >= 0)
-        close (self->epoll_fd);
-      if (self->kick_fd >= 0)
-        close (self->kick_fd);
-      g_free (self);
+      if (fd >= 0)
+        close (fd);
       return FALSE;
     }
 
+  self = g_new0 (Epoll, 1);
+  self->epoll_fd = fd;
   self->waits = g_hash_table_new (NULL, NULL);
   loop->backend = self;
   return TRUE;
@@ -56,7 +58,6 @@ epoll_close (BanyanLoop *loop)
 
   g_hash_table_unref (self->waits);
   close (self->epoll_fd);
-  close (self->kick_fd);
   g_clear_pointer (&loop->backend, g_free);
 }
 
@@ -151,18 +152,8 @@ epoll_wait_for (BanyanLoop *loop, gint64 timeout_ns)
 
   n = wait_events (self, events, timeout_ns);
   for (int i = 0; i < n; i++)
-    if (events[i].data.fd >= 0)
+    if (events[i].data.fd != KICK)
       serve (self, events[i].data.fd, events[i].events);
-}
-
-static void
-epoll_kick (BanyanLoop *loop)
-{
-  Epoll *self = loop->backend;
-  guint64 one = 1;
-
-  while (write (self->kick_fd, &one, sizeof one) < 0 && errno == EINTR)
-    ;
 }
 
 static void
@@ -207,7 +198,7 @@ const BanyanLoopOps banyan_loop_epoll_ops = {
   .open = epoll_open,
   .close = epoll_close,
   .wait = epoll_wait_for,
-  .kick = epoll_kick,
+  .kick = banyan_loop_write_kick_fd,
   .poll = epoll_poll,
   .cancel = epoll_cancel,
 };

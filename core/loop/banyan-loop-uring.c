@@ -4,8 +4,6 @@
 #include "banyan-loop-core.h"
 
 #include <liburing.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 /* What is queued goes to the kernel with the next look or sleep: one system call for all of it, and
  * none when there is nothing to submit and nothing has happened. The ring belongs to its thread
@@ -24,7 +22,6 @@
 typedef struct
 {
   struct io_uring ring;
-  int kick_fd;
   guint64 kicks; /* what the eventfd said, of no interest */
   gboolean is_kick_armed;
 } Uring;
@@ -66,22 +63,18 @@ open_ring (struct io_uring *ring)
 static gboolean
 uring_open (BanyanLoop *loop, GError **error)
 {
-  Uring *self = g_new0 (Uring, 1);
-  int result = open_ring (&self->ring);
+  Uring *self;
+  int result;
 
+  if (!banyan_loop_open_kick_fd (loop, error))
+    return FALSE;
+
+  self = g_new0 (Uring, 1);
+  result = open_ring (&self->ring);
   if (result < 0)
     {
       g_free (self);
       return banyan_throw_errno (error, result, "setting up io_uring for loop %s", loop->name);
-    }
-
-  self->kick_fd = eventfd (0, EFD_CLOEXEC);
-  if (self->kick_fd < 0)
-    {
-      banyan_throw_errno (error, errno, "setting up io_uring for loop %s", loop->name);
-      io_uring_queue_exit (&self->ring);
-      g_free (self);
-      return FALSE;
     }
 
   loop->backend = self;
@@ -94,7 +87,6 @@ uring_close (BanyanLoop *loop)
   Uring *self = loop->backend;
 
   io_uring_queue_exit (&self->ring);
-  close (self->kick_fd);
   g_clear_pointer (&loop->backend, g_free);
 }
 
@@ -153,7 +145,7 @@ arm_kick (BanyanLoop *loop)
     return;
 
   sqe = get_sqe (loop);
-  io_uring_prep_read (sqe, self->kick_fd, &self->kicks, sizeof self->kicks, 0);
+  io_uring_prep_read (sqe, loop->kick_fd, &self->kicks, sizeof self->kicks, 0);
   sqe->user_data = KICK;
   self->is_kick_armed = TRUE;
 }
@@ -189,16 +181,6 @@ uring_wait (BanyanLoop *loop, gint64 timeout_ns)
                                         NULL);
     }
   reap (loop);
-}
-
-static void
-uring_kick (BanyanLoop *loop)
-{
-  Uring *self = loop->backend;
-  guint64 one = 1;
-
-  while (write (self->kick_fd, &one, sizeof one) < 0 && errno == EINTR)
-    ;
 }
 
 static void
@@ -258,7 +240,7 @@ const BanyanLoopOps banyan_loop_uring_ops = {
   .open = uring_open,
   .close = uring_close,
   .wait = uring_wait,
-  .kick = uring_kick,
+  .kick = banyan_loop_write_kick_fd,
   .poll = uring_poll,
   .recv = uring_recv,
   .file = uring_file,

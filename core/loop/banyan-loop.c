@@ -3,7 +3,9 @@
 
 #include "banyan-loop-core.h"
 
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 /* The inbox is a stack that any thread pushes to and the loop takes whole, which needs no tags
  * against reuse; reversed, it is in order. That a loop sleeps is written in the same word, so
@@ -99,6 +101,7 @@ void
 banyan_loop_post (BanyanLoop *loop, BanyanTask *task)
 {
   BanyanTask *before = __atomic_load_n (&loop->inbox, __ATOMIC_RELAXED);
+  void (*kick) (BanyanLoop *) = loop->ops->kick;
 
   do
     {
@@ -112,8 +115,30 @@ banyan_loop_post (BanyanLoop *loop, BanyanTask *task)
   while (!__atomic_compare_exchange_n (&loop->inbox, &before, task, TRUE, __ATOMIC_ACQ_REL,
                                        __ATOMIC_RELAXED));
 
+  /* Nothing but the descriptor of the slot may be used from here on. */
   if (before == BANYAN_INBOX_ASLEEP)
-    loop->ops->kick (loop);
+    kick (loop);
+}
+
+gboolean
+banyan_loop_open_kick_fd (BanyanLoop *loop, GError **error)
+{
+  if (loop->kick_fd == 0)
+    loop->kick_fd = eventfd (0, EFD_CLOEXEC);
+  if (loop->kick_fd > 0)
+    return TRUE;
+
+  loop->kick_fd = 0;
+  return banyan_throw_errno (error, errno, "opening an eventfd for loop %s", loop->name);
+}
+
+void
+banyan_loop_write_kick_fd (BanyanLoop *loop)
+{
+  guint64 one = 1;
+
+  while (write (loop->kick_fd, &one, sizeof one) < 0 && errno == EINTR)
+    ;
 }
 
 gboolean

@@ -61,8 +61,9 @@ test_file (gconstpointer backend)
   run_alone (backend, use_file, NULL);
 }
 
-/* More than the submission and the completion queue hold together. */
-#define MANY 6000
+/* More than the submission and the completion queue hold together. ThreadSanitizer needs over a
+ * megabyte for each coroutine, so it sees only the submission queue overflow. */
+#define MANY (BANYAN_TSAN ? 200 : 6000)
 
 typedef struct
 {
@@ -124,7 +125,7 @@ flood (gpointer data)
 static void
 test_flood (gconstpointer backend)
 {
-  g_test_summary ("12000 operations in flight, more than the ring has entries, all complete");
+  g_test_summary ("More operations in flight than the ring has entries all complete");
 
   run_alone (backend, flood, NULL);
 }
