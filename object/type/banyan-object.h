@@ -16,6 +16,10 @@ typedef enum
   BANYAN_OBJECT_CLOSED,      /* resources given back; stays so */
 } BanyanObjectState;
 
+#define BANYAN_TYPE_OBJECT_STATE (banyan_object_state_get_type ())
+BANYAN_API
+GType banyan_object_state_get_type (void);
+
 #define BANYAN_TYPE_OBJECT (banyan_object_get_type ())
 BANYAN_API
 G_DECLARE_DERIVABLE_TYPE (BanyanObject, banyan_object, BANYAN, OBJECT, GObject)
@@ -27,7 +31,8 @@ struct _BanyanObjectClass
 {
   GObjectClass parent_class;
 
-  /* Rules across properties. Does no I/O, may be called at any time, reports by property. */
+  /* Rules across properties. Does no I/O, may be called at any time, reports by property. The rules
+   * of all classes are run, the base's first: no chaining up. */
   void (*check) (BanyanObject *self, const BanyanProposal *proposal, BanyanProblems *problems);
 
   /* Opening and closing as seen by callers on the main thread; core's base classes implement them by
@@ -76,7 +81,7 @@ BANYAN_API
 BanyanObject *banyan_object_get_child (BanyanObject *self, const char *id);
 BANYAN_API
 guint banyan_object_get_n_children (BanyanObject *self);
-/* (transfer container) (element-type BanyanObject): in the order added */
+/* (transfer full) (element-type BanyanObject): in the order added */
 BANYAN_API
 GPtrArray *banyan_object_list_children (BanyanObject *self);
 /* From @self downwards: "/nodes/disk0", or a partial path ("disk0") where it is unique; an ambiguous one is an error
@@ -129,6 +134,8 @@ BANYAN_API
 void banyan_object_add_user (BanyanObject *self, BanyanObject *user, const char *property);
 BANYAN_API
 void banyan_object_remove_user (BanyanObject *self, BanyanObject *user, const char *property);
+BANYAN_API
+guint banyan_object_get_n_users (BanyanObject *self);
 /* (transfer full): NULL-terminated */
 BANYAN_API
 char **banyan_object_describe_users (BanyanObject *self);
@@ -150,6 +157,10 @@ void banyan_object_queue_notify (BanyanObject *self, const char *property);
 /* -- For core (a transaction's phases), not for users. -- */
 BANYAN_API
 void banyan_object_set_state (BanyanObject *self, BanyanObjectState state);
+/* What the declaration says for the property that @key ("cache.direct") begins with once @value is set:
+ * @value itself, or what it says now with the rest of the key replaced. */
+BANYAN_API
+BanyanSpec *banyan_object_declare_nested (BanyanObject *self, const char *key, BanyanSpec *value);
 /* Puts a value in force without asking, and @spec into the declaration (NULL: leaves it). */
 BANYAN_API
 void banyan_object_put (BanyanObject *self, GParamSpec *pspec, const GValue *value,
@@ -172,6 +183,11 @@ gboolean banyan_proposal_is_changed (const BanyanProposal *self, const char *pro
 BANYAN_API
 void banyan_proposal_problem (const BanyanProposal *self, BanyanProblems *problems,
                               const char *property, const char *format, ...) G_GNUC_PRINTF (4, 5);
+
+/* Runs the rules of all classes of @self. */
+BANYAN_API
+void banyan_object_check (BanyanObject *self, const BanyanProposal *proposal,
+                          BanyanProblems *problems);
 
 /* -- Classes. Registration refuses a class with an undocumented or shadowing property. -- */
 BANYAN_API

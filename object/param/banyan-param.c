@@ -1,0 +1,1031 @@
+/* banyan-param.c - declares properties and keeps what GParamSpec has no room for
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-param-private.h"
+
+#include <banyan/banyan-object.h>
+#include <banyan/banyan-struct.h>
+
+/* Metadata hangs on the pspec, so a property that an interface or another library declared simply
+ * has none and gets the defaults. It is written while the class is made and only read afterwards.
+ */
+typedef struct
+{
+  BanyanUnit unit;
+  BanyanParamKind kind;
+  BanyanMutability mutability;
+  guint offset;
+  gboolean is_required;
+  gboolean is_secret;
+  gboolean is_identifying;
+  gboolean is_inherited;
+  gboolean is_path;
+  char *computed_default;   /* (owned) (nullable) */
+  GPtrArray *aliases;       /* (owned): ends with NULL */
+  GPtrArray *value_aliases; /* (owned): pairs, the old nick first */
+  char *link_target;        /* (owned) (nullable) */
+  gboolean has_members;
+  GParamSpec *element; /* (owned) (nullable) */
+  char *fault;         /* (owned) (nullable) */
+} Metadata;
+
+static G_DEFINE_QUARK (banyan-param-metadata, metadata)
+
+                           static void metadata_free (gpointer data)
+{
+  Metadata *self = data;
+
+  g_free (self->computed_default);
+  g_ptr_array_unref (self->aliases);
+  g_ptr_array_unref (self->value_aliases);
+  g_free (self->link_target);
+  g_clear_pointer (&self->element, g_param_spec_unref);
+  g_free (self->fault);
+  g_free (self);
+}
+
+static Metadata *
+metadata_new (GParamSpec *pspec)
+{
+  Metadata *self = g_new0 (Metadata, 1);
+
+  self->offset = BANYAN_NO_FIELD;
+  self->aliases = g_ptr_array_new_null_terminated (0, g_free, TRUE);
+  self->value_aliases = g_ptr_array_new_with_free_func (g_free);
+
+  if (!(pspec->flags & G_PARAM_WRITABLE))
+    self->kind = BANYAN_PARAM_STATE;
+
+  return self;
+}
+
+/* The property itself where a subclass overrides it. */
+static GParamSpec *
+behind_redirects (GParamSpec *pspec)
+{
+  GParamSpec *target;
+
+  while ((target = g_param_spec_get_redirect_target (pspec)))
+    pspec = target;
+
+  return pspec;
+}
+
+static const Metadata *
+metadata_peek (GParamSpec *pspec)
+{
+  return g_param_spec_get_qdata (behind_redirects (pspec), metadata_quark ());
+}
+
+static Metadata *
+metadata_ensure (GParamSpec *pspec)
+{
+  Metadata *self = g_param_spec_get_qdata (pspec, metadata_quark ());
+
+  if (!self)
+    {
+      self = metadata_new (pspec);
+      g_param_spec_set_qdata_full (pspec, metadata_quark (), self, metadata_free);
+    }
+
+  return self;
+}
+
+static void
+note_fault (GParamSpec *pspec, char *fault)
+{
+  Metadata *self = metadata_ensure (pspec);
+
+  if (!self->fault)
+    self->fault = fault;
+  else
+    g_free (fault);
+}
+
+const char *
+banyan_param_get_fault (GParamSpec *pspec)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  return self ? self->fault : NULL;
+}
+
+/* -- Declaring. -- */
+
+#define FLAGS (G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS)
+
+static GParamSpec *
+declare (GParamSpec *pspec, BanyanUnit unit, BanyanMutability mutability, guint offset)
+{
+  Metadata *self;
+
+  if (!pspec)
+    return NULL; /* GLib has said why */
+
+  self = metadata_ensure (pspec);
+  self->unit = unit;
+  self->mutability = mutability;
+  self->offset = offset;
+  return pspec;
+}
+
+/* GLib takes a range that does not hold its default for a programming error and returns nothing; a
+ * plugin's mistake must not take its user down, so the pspec is made with what is allowed, and the
+ * class is refused. Evaluated for each type of number. */
+#define FIX_RANGE(type, print) \
+  char *fault = NULL; \
+  const type wanted = default_value; \
+\
+  if (minimum > maximum) \
+    { \
+      fault = g_strdup_printf ("the range %" print " to %" print " is empty", minimum, maximum); \
+      maximum = minimum; \
+    } \
+  default_value = CLAMP (default_value, minimum, maximum); \
+  if (!fault && default_value != wanted) \
+    fault = g_strdup_printf ("the default %" print " is outside the range %" print " to %" print, \
+                             wanted, minimum, maximum);
+
+static GParamSpec *
+declare_number (GParamSpec *pspec, BanyanUnit unit, guint offset, char *fault)
+{
+  declare (pspec, unit, BANYAN_MUTABLE_LIVE, offset);
+  if (pspec && fault)
+    note_fault (pspec, fault);
+  else
+    g_free (fault);
+
+  return pspec;
+}
+
+/**
+ * banyan_param_boolean:
+ * @name: (not nullable): the property's name; static, as all strings here
+ * @nick: a heading for it
+ * @blurb: what it is for, saying more than the name does
+ * @default_value: the default
+ * @offset: of the gboolean in the instance, or %BANYAN_NO_FIELD
+ *
+ * Declares a yes or no.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_boolean (const char *name, const char *nick, const char *blurb, gboolean default_value,
+                      guint offset)
+{
+  return declare (g_param_spec_boolean (name, nick, blurb, !!default_value, FLAGS),
+                  BANYAN_UNIT_NONE, BANYAN_MUTABLE_LIVE, offset);
+}
+
+/**
+ * banyan_param_int:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @unit: what is counted
+ * @minimum: the least that is allowed
+ * @maximum: the most that is allowed
+ * @default_value: the default
+ * @offset: of the gint in the instance, or %BANYAN_NO_FIELD
+ *
+ * Declares a number.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_int (const char *name, const char *nick, const char *blurb, BanyanUnit unit,
+                  gint minimum, gint maximum, gint default_value, guint offset)
+{
+  FIX_RANGE (gint, "d")
+
+  return declare_number (
+      g_param_spec_int (name, nick, blurb, minimum, maximum, default_value, FLAGS), unit, offset,
+      fault);
+}
+
+/**
+ * banyan_param_uint:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @unit: what is counted
+ * @minimum: the least that is allowed
+ * @maximum: the most that is allowed
+ * @default_value: the default
+ * @offset: of the guint in the instance, or %BANYAN_NO_FIELD
+ *
+ * Declares a number.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_uint (const char *name, const char *nick, const char *blurb, BanyanUnit unit,
+                   guint minimum, guint maximum, guint default_value, guint offset)
+{
+  FIX_RANGE (guint, "u")
+
+  return declare_number (
+      g_param_spec_uint (name, nick, blurb, minimum, maximum, default_value, FLAGS), unit, offset,
+      fault);
+}
+
+/**
+ * banyan_param_int64:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @unit: what is counted
+ * @minimum: the least that is allowed
+ * @maximum: the most that is allowed
+ * @default_value: the default
+ * @offset: of the gint64 in the instance, or %BANYAN_NO_FIELD
+ *
+ * Declares a number.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_int64 (const char *name, const char *nick, const char *blurb, BanyanUnit unit,
+                    gint64 minimum, gint64 maximum, gint64 default_value, guint offset)
+{
+  FIX_RANGE (gint64, G_GINT64_FORMAT)
+
+  return declare_number (
+      g_param_spec_int64 (name, nick, blurb, minimum, maximum, default_value, FLAGS), unit, offset,
+      fault);
+}
+
+/**
+ * banyan_param_uint64:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @unit: what is counted
+ * @minimum: the least that is allowed
+ * @maximum: the most that is allowed
+ * @default_value: the default
+ * @offset: of the guint64 in the instance, or %BANYAN_NO_FIELD
+ *
+ * Declares a number.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_uint64 (const char *name, const char *nick, const char *blurb, BanyanUnit unit,
+                     guint64 minimum, guint64 maximum, guint64 default_value, guint offset)
+{
+  FIX_RANGE (guint64, G_GUINT64_FORMAT)
+
+  return declare_number (
+      g_param_spec_uint64 (name, nick, blurb, minimum, maximum, default_value, FLAGS), unit, offset,
+      fault);
+}
+
+/**
+ * banyan_param_double:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @unit: what is measured
+ * @minimum: the least that is allowed
+ * @maximum: the most that is allowed
+ * @default_value: the default
+ * @offset: of the double in the instance, or %BANYAN_NO_FIELD
+ *
+ * Declares a number that need not be whole.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_double (const char *name, const char *nick, const char *blurb, BanyanUnit unit,
+                     double minimum, double maximum, double default_value, guint offset)
+{
+  FIX_RANGE (double, "g")
+
+  return declare_number (
+      g_param_spec_double (name, nick, blurb, minimum, maximum, default_value, FLAGS), unit, offset,
+      fault);
+}
+
+/**
+ * banyan_param_enum:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @enum_type: an enumeration; documents use its nicks
+ * @default_value: one of its values
+ * @offset: of the gint in the instance, or %BANYAN_NO_FIELD
+ *
+ * Declares a choice.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_enum (const char *name, const char *nick, const char *blurb, GType enum_type,
+                   gint default_value, guint offset)
+{
+  GEnumClass *klass;
+  GParamSpec *pspec;
+  char *fault = NULL;
+
+  g_return_val_if_fail (G_TYPE_IS_ENUM (enum_type), NULL);
+
+  klass = g_type_class_ref (enum_type);
+  if (klass->n_values > 0 && !g_enum_get_value (klass, default_value))
+    {
+      fault = g_strdup_printf ("the default %d is not a value of %s", default_value,
+                               g_type_name (enum_type));
+      default_value = klass->values[0].value;
+    }
+  pspec = g_param_spec_enum (name, nick, blurb, enum_type, default_value, FLAGS);
+  g_type_class_unref (klass);
+
+  return declare_number (pspec, BANYAN_UNIT_NONE, offset, fault);
+}
+
+/**
+ * banyan_param_flags:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @flags_type: a flags type; documents use its nicks
+ * @default_value: any of its values
+ * @offset: of the guint in the instance, or %BANYAN_NO_FIELD
+ *
+ * Declares a set of choices.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_flags (const char *name, const char *nick, const char *blurb, GType flags_type,
+                    guint default_value, guint offset)
+{
+  GFlagsClass *klass;
+  GParamSpec *pspec;
+  char *fault = NULL;
+
+  g_return_val_if_fail (G_TYPE_IS_FLAGS (flags_type), NULL);
+
+  klass = g_type_class_ref (flags_type);
+  if (default_value & ~klass->mask)
+    {
+      fault = g_strdup_printf ("the default 0x%x has bits that %s does not", default_value,
+                               g_type_name (flags_type));
+      default_value &= klass->mask;
+    }
+  pspec = g_param_spec_flags (name, nick, blurb, flags_type, default_value, FLAGS);
+  g_type_class_unref (klass);
+
+  return declare_number (pspec, BANYAN_UNIT_NONE, offset, fault);
+}
+
+/**
+ * banyan_param_string:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @default_value: (nullable): the default
+ * @offset: of the (owned) string in the instance, or %BANYAN_NO_FIELD
+ *
+ * Declares a string.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_string (const char *name, const char *nick, const char *blurb,
+                     const char *default_value, guint offset)
+{
+  return declare (g_param_spec_string (name, nick, blurb, default_value, FLAGS), BANYAN_UNIT_NONE,
+                  BANYAN_MUTABLE_BEFORE_OPEN, offset);
+}
+
+/**
+ * banyan_param_struct:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @struct_type: a #BanyanStruct class
+ * @offset: of the (owned) pointer to a frozen instance, or %BANYAN_NO_FIELD
+ *
+ * Declares a value with fields.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_struct (const char *name, const char *nick, const char *blurb, GType struct_type,
+                     guint offset)
+{
+  g_return_val_if_fail (g_type_is_a (struct_type, BANYAN_TYPE_STRUCT), NULL);
+
+  return declare (g_param_spec_object (name, nick, blurb, struct_type, FLAGS), BANYAN_UNIT_NONE,
+                  BANYAN_MUTABLE_BEFORE_OPEN, offset);
+}
+
+static GParamSpec *
+declare_container (GParamSpec *pspec, GParamSpec *element, guint offset)
+{
+  declare (pspec, BANYAN_UNIT_NONE, BANYAN_MUTABLE_BEFORE_OPEN, offset);
+  if (pspec)
+    metadata_ensure (pspec)->element = g_param_spec_ref_sink (element);
+
+  return pspec;
+}
+
+/**
+ * banyan_param_list:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @element: (transfer floating): describes one member; its name is not used
+ * @offset: of the (owned) #BanyanList in the instance, or %BANYAN_NO_FIELD
+ *
+ * Declares a list of any length.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_list (const char *name, const char *nick, const char *blurb, GParamSpec *element,
+                   guint offset)
+{
+  g_return_val_if_fail (G_IS_PARAM_SPEC (element), NULL);
+
+  return declare_container (g_param_spec_boxed (name, nick, blurb, BANYAN_TYPE_LIST, FLAGS),
+                            element, offset);
+}
+
+/**
+ * banyan_param_map:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @element: (transfer floating): describes one member; its name is not used
+ * @offset: of the (owned) #BanyanMap in the instance, or %BANYAN_NO_FIELD
+ *
+ * Declares a map from names to members.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_map (const char *name, const char *nick, const char *blurb, GParamSpec *element,
+                  guint offset)
+{
+  g_return_val_if_fail (G_IS_PARAM_SPEC (element), NULL);
+
+  return declare_container (g_param_spec_boxed (name, nick, blurb, BANYAN_TYPE_MAP, FLAGS), element,
+                            offset);
+}
+
+/* A target is looked up by name when a link is resolved, so the most that can be said here is
+ * whether it can be the name of a type at all. */
+static gboolean
+is_type_name (const char *name)
+{
+  if (!name || strlen (name) < 3 || !(g_ascii_isalpha (name[0]) || name[0] == '_'))
+    return FALSE;
+
+  for (const char *p = name; *p; p++)
+    if (!g_ascii_isalnum (*p) && !strchr ("-_+", *p))
+      return FALSE;
+
+  return TRUE;
+}
+
+/**
+ * banyan_param_link:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @target_type: name of the GType of what is linked to; another plugin may register it later
+ * @offset: of the (owned) pointer in the instance, or %BANYAN_NO_FIELD
+ *
+ * Declares a link to another object.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_link (const char *name, const char *nick, const char *blurb, const char *target_type,
+                   guint offset)
+{
+  GParamSpec *pspec = g_param_spec_object (name, nick, blurb, BANYAN_TYPE_OBJECT, FLAGS);
+
+  declare (pspec, BANYAN_UNIT_NONE, BANYAN_MUTABLE_BEFORE_OPEN, offset);
+  if (!pspec)
+    return NULL;
+
+  metadata_ensure (pspec)->link_target = g_strdup (target_type ? target_type : "");
+  if (!is_type_name (target_type))
+    note_fault (pspec, g_strdup_printf ("\"%s\" cannot be the name of a type to link to",
+                                        target_type ? target_type : ""));
+  return pspec;
+}
+
+/**
+ * banyan_param_members:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @member_type: name of the GType of the members: a concrete class, or an abstract one whose
+ *   subclasses are told apart by a "type" key
+ * @offset: of the (owned) #BanyanMap of objects in the instance, or %BANYAN_NO_FIELD
+ *
+ * Declares objects that belong to this one. Their ids are the keys, and they are declared inline.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_members (const char *name, const char *nick, const char *blurb,
+                      const char *member_type, guint offset)
+{
+  GParamSpec *member = banyan_param_link ("member", nick, blurb, member_type, BANYAN_NO_FIELD);
+  GParamSpec *pspec = banyan_param_map (name, nick, blurb, member, offset);
+
+  if (!pspec)
+    return NULL;
+
+  metadata_ensure (pspec)->has_members = TRUE;
+  if (banyan_param_get_fault (member))
+    note_fault (pspec, g_strdup (banyan_param_get_fault (member)));
+  return pspec;
+}
+
+/* -- Modifiers. -- */
+
+/**
+ * banyan_param_mutable:
+ * @pspec: (transfer none): a declaration
+ * @mutability: when it may change
+ *
+ * Returns: (transfer none): @pspec
+ */
+GParamSpec *
+banyan_param_mutable (GParamSpec *pspec, BanyanMutability mutability)
+{
+  g_return_val_if_fail (G_IS_PARAM_SPEC (pspec), NULL);
+
+  metadata_ensure (pspec)->mutability = mutability;
+  return pspec;
+}
+
+/**
+ * banyan_param_required:
+ * @pspec: (transfer none): a declaration
+ *
+ * Says that the property has to be given.
+ *
+ * Returns: (transfer none): @pspec
+ */
+GParamSpec *
+banyan_param_required (GParamSpec *pspec)
+{
+  g_return_val_if_fail (G_IS_PARAM_SPEC (pspec), NULL);
+
+  metadata_ensure (pspec)->is_required = TRUE;
+  return pspec;
+}
+
+/**
+ * banyan_param_secret:
+ * @pspec: (transfer none): a declaration
+ *
+ * Says that the value can be written and not read, and is never shown: not in messages, exports
+ * or events.
+ *
+ * Returns: (transfer none): @pspec
+ */
+GParamSpec *
+banyan_param_secret (GParamSpec *pspec)
+{
+  g_return_val_if_fail (G_IS_PARAM_SPEC (pspec), NULL);
+
+  metadata_ensure (pspec)->is_secret = TRUE;
+  pspec->flags &= ~G_PARAM_READABLE;
+  return pspec;
+}
+
+static GParamSpec *
+make_read_only (GParamSpec *pspec, BanyanParamKind kind)
+{
+  Metadata *self = metadata_ensure (pspec);
+
+  self->kind = kind;
+  self->mutability = BANYAN_MUTABLE_LIVE;
+  pspec->flags &= ~G_PARAM_WRITABLE;
+  return pspec;
+}
+
+/**
+ * banyan_param_state:
+ * @pspec: (transfer none): a declaration
+ *
+ * Makes the property one that tells what is and cannot be set.
+ *
+ * Returns: (transfer none): @pspec
+ */
+GParamSpec *
+banyan_param_state (GParamSpec *pspec)
+{
+  g_return_val_if_fail (G_IS_PARAM_SPEC (pspec), NULL);
+
+  return make_read_only (pspec, BANYAN_PARAM_STATE);
+}
+
+/**
+ * banyan_param_statistic:
+ * @pspec: (transfer none): a declaration
+ *
+ * Makes the property one that tells what was counted and cannot be set.
+ *
+ * Returns: (transfer none): @pspec
+ */
+GParamSpec *
+banyan_param_statistic (GParamSpec *pspec)
+{
+  g_return_val_if_fail (G_IS_PARAM_SPEC (pspec), NULL);
+
+  return make_read_only (pspec, BANYAN_PARAM_STATISTIC);
+}
+
+/**
+ * banyan_param_computed:
+ * @pspec: (transfer none): a declaration
+ * @sentence: how the default is found
+ *
+ * Says that the default is no constant.
+ *
+ * Returns: (transfer none): @pspec
+ */
+GParamSpec *
+banyan_param_computed (GParamSpec *pspec, const char *sentence)
+{
+  Metadata *self;
+
+  g_return_val_if_fail (G_IS_PARAM_SPEC (pspec), NULL);
+  g_return_val_if_fail (sentence != NULL, pspec);
+
+  self = metadata_ensure (pspec);
+  g_free (self->computed_default);
+  self->computed_default = g_strdup (sentence);
+  return pspec;
+}
+
+/**
+ * banyan_param_alias:
+ * @pspec: (transfer none): a declaration
+ * @alias: another key that documents may use
+ *
+ * Returns: (transfer none): @pspec
+ */
+GParamSpec *
+banyan_param_alias (GParamSpec *pspec, const char *alias)
+{
+  g_return_val_if_fail (G_IS_PARAM_SPEC (pspec), NULL);
+  g_return_val_if_fail (alias != NULL, pspec);
+
+  g_ptr_array_add (metadata_ensure (pspec)->aliases, g_strdup (alias));
+  return pspec;
+}
+
+static gboolean
+type_has_nick (GType type, const char *nick)
+{
+  g_autoptr (GTypeClass) klass = g_type_class_ref (type);
+
+  if (G_IS_ENUM_CLASS (klass))
+    return g_enum_get_value_by_nick ((GEnumClass *) klass, nick) != NULL;
+
+  return g_flags_get_value_by_nick ((GFlagsClass *) klass, nick) != NULL;
+}
+
+/**
+ * banyan_param_value_alias:
+ * @pspec: (transfer none): a declaration of a choice or a set of choices
+ * @old_nick: what a document may say
+ * @nick: the value that it means
+ *
+ * Returns: (transfer none): @pspec
+ */
+GParamSpec *
+banyan_param_value_alias (GParamSpec *pspec, const char *old_nick, const char *nick)
+{
+  Metadata *self;
+
+  g_return_val_if_fail (G_IS_PARAM_SPEC_ENUM (pspec) || G_IS_PARAM_SPEC_FLAGS (pspec), NULL);
+  g_return_val_if_fail (old_nick != NULL && nick != NULL, pspec);
+
+  self = metadata_ensure (pspec);
+  g_ptr_array_add (self->value_aliases, g_strdup (old_nick));
+  g_ptr_array_add (self->value_aliases, g_strdup (nick));
+
+  if (!type_has_nick (pspec->value_type, nick))
+    note_fault (pspec, g_strdup_printf ("\"%s\" is an alias of \"%s\", which is not a value of %s",
+                                        old_nick, nick, g_type_name (pspec->value_type)));
+  return pspec;
+}
+
+/**
+ * banyan_param_identifying:
+ * @pspec: (transfer none): a declaration
+ *
+ * Says that the value tells two objects of one type apart when a document is compared with what
+ * runs.
+ *
+ * Returns: (transfer none): @pspec
+ */
+GParamSpec *
+banyan_param_identifying (GParamSpec *pspec)
+{
+  g_return_val_if_fail (G_IS_PARAM_SPEC (pspec), NULL);
+
+  metadata_ensure (pspec)->is_identifying = TRUE;
+  return pspec;
+}
+
+/**
+ * banyan_param_inherited:
+ * @pspec: (transfer none): a declaration
+ *
+ * Says that an object declared inline gets its parent's value where it has none of its own.
+ *
+ * Returns: (transfer none): @pspec
+ */
+GParamSpec *
+banyan_param_inherited (GParamSpec *pspec)
+{
+  g_return_val_if_fail (G_IS_PARAM_SPEC (pspec), NULL);
+
+  metadata_ensure (pspec)->is_inherited = TRUE;
+  return pspec;
+}
+
+/**
+ * banyan_param_path:
+ * @pspec: (transfer none): a declaration of a string
+ *
+ * Says that the string is the path of a file; a relative one is relative to the document.
+ *
+ * Returns: (transfer none): @pspec
+ */
+GParamSpec *
+banyan_param_path (GParamSpec *pspec)
+{
+  g_return_val_if_fail (G_IS_PARAM_SPEC_STRING (pspec), NULL);
+
+  metadata_ensure (pspec)->is_path = TRUE;
+  return pspec;
+}
+
+/* -- Asking. -- */
+
+/**
+ * banyan_param_get_unit:
+ * @pspec: a property
+ *
+ * Returns: what a number counts
+ */
+BanyanUnit
+banyan_param_get_unit (GParamSpec *pspec)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  return self ? self->unit : BANYAN_UNIT_NONE;
+}
+
+/**
+ * banyan_param_get_kind:
+ * @pspec: a property
+ *
+ * Returns: whether it is set, is, or was counted
+ */
+BanyanParamKind
+banyan_param_get_kind (GParamSpec *pspec)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  if (self)
+    return self->kind;
+
+  return pspec->flags & G_PARAM_WRITABLE ? BANYAN_PARAM_CONFIGURATION : BANYAN_PARAM_STATE;
+}
+
+/**
+ * banyan_param_get_mutability:
+ * @pspec: a property
+ *
+ * Returns: when it may change
+ */
+BanyanMutability
+banyan_param_get_mutability (GParamSpec *pspec)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  return self ? self->mutability : BANYAN_MUTABLE_BEFORE_OPEN;
+}
+
+/**
+ * banyan_param_is_required:
+ * @pspec: a property
+ *
+ * Returns: whether it has to be given
+ */
+gboolean
+banyan_param_is_required (GParamSpec *pspec)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  return self && self->is_required;
+}
+
+/**
+ * banyan_param_is_secret:
+ * @pspec: a property
+ *
+ * Returns: whether its value must not be shown
+ */
+gboolean
+banyan_param_is_secret (GParamSpec *pspec)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  return self && self->is_secret;
+}
+
+/**
+ * banyan_param_is_identifying:
+ * @pspec: a property
+ *
+ * Returns: whether it tells two objects of one type apart
+ */
+gboolean
+banyan_param_is_identifying (GParamSpec *pspec)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  return self && self->is_identifying;
+}
+
+/**
+ * banyan_param_is_inherited:
+ * @pspec: a property
+ *
+ * Returns: whether objects declared inline get their parent's value
+ */
+gboolean
+banyan_param_is_inherited (GParamSpec *pspec)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  return self && self->is_inherited;
+}
+
+/**
+ * banyan_param_is_path:
+ * @pspec: a property
+ *
+ * Returns: whether it is the path of a file
+ */
+gboolean
+banyan_param_is_path (GParamSpec *pspec)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  return self && self->is_path;
+}
+
+/**
+ * banyan_param_get_computed_default:
+ * @pspec: a property
+ *
+ * Returns: (nullable): a sentence on how the default is found; %NULL where it is a constant
+ */
+const char *
+banyan_param_get_computed_default (GParamSpec *pspec)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  return self ? self->computed_default : NULL;
+}
+
+/**
+ * banyan_param_get_aliases:
+ * @pspec: a property
+ *
+ * Returns: (transfer none) (array zero-terminated=1): other keys that documents may use
+ */
+const char *const *
+banyan_param_get_aliases (GParamSpec *pspec)
+{
+  static const char *const none[] = { NULL };
+  const Metadata *self = metadata_peek (pspec);
+
+  return self && self->aliases->len > 0 ? (const char *const *) self->aliases->pdata : none;
+}
+
+/**
+ * banyan_param_get_link_target:
+ * @pspec: a property
+ *
+ * Returns: (nullable): name of the GType that a link may point to; %NULL for what is no link
+ */
+const char *
+banyan_param_get_link_target (GParamSpec *pspec)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  return self ? self->link_target : NULL;
+}
+
+/**
+ * banyan_param_has_members:
+ * @pspec: a property
+ *
+ * Returns: whether it is a map of objects that belong to the one that has the property
+ */
+gboolean
+banyan_param_has_members (GParamSpec *pspec)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  return self && self->has_members;
+}
+
+/**
+ * banyan_param_get_element:
+ * @pspec: a property
+ *
+ * Returns: (transfer none) (nullable): what describes one member of a list or map; %NULL for all
+ * others
+ */
+GParamSpec *
+banyan_param_get_element (GParamSpec *pspec)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  return self ? self->element : NULL;
+}
+
+/**
+ * banyan_param_get_offset: (skip)
+ * @pspec: a property
+ *
+ * Returns: where its field lies in the instance, or %BANYAN_NO_FIELD
+ */
+guint
+banyan_param_get_offset (GParamSpec *pspec)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  return self ? self->offset : BANYAN_NO_FIELD;
+}
+
+const char *
+banyan_param_lookup_value_alias (GParamSpec *pspec, const char *old_nick)
+{
+  const Metadata *self = metadata_peek (pspec);
+
+  for (guint i = 0; self && i < self->value_aliases->len; i += 2)
+    if (g_str_equal (self->value_aliases->pdata[i], old_nick))
+      return self->value_aliases->pdata[i + 1];
+
+  return NULL;
+}
+
+gboolean
+banyan_param_is_link (GParamSpec *pspec)
+{
+  return banyan_param_get_link_target (pspec) != NULL;
+}
+
+gboolean
+banyan_param_is_struct (GParamSpec *pspec)
+{
+  return g_type_is_a (pspec->value_type, BANYAN_TYPE_STRUCT);
+}
+
+gboolean
+banyan_param_is_list (GParamSpec *pspec)
+{
+  return pspec->value_type == BANYAN_TYPE_LIST && banyan_param_get_element (pspec);
+}
+
+gboolean
+banyan_param_is_map (GParamSpec *pspec)
+{
+  return pspec->value_type == BANYAN_TYPE_MAP && banyan_param_get_element (pspec);
+}
+
+gboolean
+banyan_param_has_links (GParamSpec *pspec)
+{
+  while (banyan_param_get_element (pspec))
+    pspec = banyan_param_get_element (pspec);
+
+  return banyan_param_is_link (pspec);
+}
+
+gboolean
+banyan_param_is_settable (GParamSpec *pspec)
+{
+  return banyan_param_get_kind (pspec) == BANYAN_PARAM_CONFIGURATION
+         && (pspec->flags & G_PARAM_WRITABLE) && !(pspec->flags & G_PARAM_CONSTRUCT_ONLY);
+}

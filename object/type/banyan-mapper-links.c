@@ -1,0 +1,402 @@
+/* banyan-mapper-links.c - a string refers, a map declares, null detaches
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-mapper-private.h"
+#include "banyan-object-private.h"
+#include "banyan-param-private.h"
+#include "banyan-spec-private.h"
+
+#define MAX_CANDIDATES 8
+
+BanyanLinkValue *
+banyan_link_value_new (GParamSpec *pspec, BanyanSpec *spec, const char *path)
+{
+  BanyanLinkValue *self = g_new0 (BanyanLinkValue, 1);
+
+  self->pspec = pspec;
+  self->spec = banyan_spec_ref (spec);
+  self->path = g_strdup (path);
+  return self;
+}
+
+void
+banyan_link_value_free (BanyanLinkValue *self)
+{
+  g_clear_pointer (&self->items, g_ptr_array_unref);
+  g_clear_object (&self->existing);
+  banyan_spec_unref (self->spec);
+  g_free (self->path);
+  g_free (self);
+}
+
+static const char *
+target_of (BanyanLinkValue *self)
+{
+  GParamSpec *pspec = self->pspec;
+
+  while (banyan_param_get_element (pspec))
+    pspec = banyan_param_get_element (pspec);
+
+  return banyan_param_get_link_target (pspec);
+}
+
+static gboolean complain (BanyanMapper *mapper, BanyanLinkValue *self, BanyanConfigError code,
+                          const char *format, ...) G_GNUC_PRINTF (4, 5);
+
+static gboolean
+complain (BanyanMapper *mapper, BanyanLinkValue *self, BanyanConfigError code, const char *format,
+          ...)
+{
+  g_autofree char *text = NULL;
+  va_list arguments;
+
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+
+  banyan_problems_add (mapper->problems, code, banyan_spec_get_origin (self->spec), self->path,
+                       "%s", text);
+  return FALSE;
+}
+
+/* -- Expanding. -- */
+
+static gboolean
+declare_member (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanLinkValue *self,
+                const char *id, const BanyanOrigin *place)
+{
+  GType type = g_type_from_name (target_of (self));
+
+  if (type == G_TYPE_INVALID)
+    return complain (mapper, self, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
+                     "there is no type %s, of which a member would be made", target_of (self));
+
+  self->target = banyan_mapper_add_member (mapper, owner, self->path, id, place, self->spec, type);
+  return self->target != NULL;
+}
+
+static gboolean
+declare_inline (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanLinkValue *self,
+                const char *birth_name)
+{
+  g_autofree char *name = banyan_param_name_of_type (target_of (self));
+  BanyanCollection *collection = NULL;
+  GType type = g_type_from_name (target_of (self));
+
+  if (!owner)
+    return complain (mapper, self, BANYAN_CONFIG_ERROR_TYPE,
+                     "a map was given where the id of a %s is wanted; add the object first", name);
+
+  if (type != G_TYPE_INVALID && mapper->root)
+    collection = banyan_root_get_collection_for_type (mapper->root, type);
+  if (!collection)
+    return complain (mapper, self, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
+                     "a %s cannot be declared inline; declare it by itself and refer to it", name);
+
+  self->target = banyan_mapper_add (mapper, collection, owner, self->path, birth_name,
+                                    banyan_spec_get_origin (self->spec), self->spec);
+  return self->target != NULL;
+}
+
+static gboolean
+expand_items (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanLinkValue *self,
+              const char *birth_name)
+{
+  gboolean is_map = banyan_spec_get_kind (self->spec) == BANYAN_SPEC_MAP;
+  gboolean expanded = TRUE;
+
+  self->items = g_ptr_array_new_with_free_func ((GDestroyNotify) banyan_link_value_free);
+  for (guint i = 0; i < banyan_spec_get_length (self->spec); i++)
+    {
+      g_autofree char *number = g_strdup_printf ("%u", i);
+      const char *key = is_map ? banyan_spec_get_key (self->spec, i) : number;
+      g_autofree char *path = g_strconcat (self->path, ".", key, NULL);
+      g_autofree char *name = g_strconcat (birth_name, ".", key, NULL);
+      BanyanLinkValue *item = banyan_link_value_new (banyan_param_get_element (self->pspec),
+                                                     banyan_spec_get_item (self->spec, i), path);
+
+      g_ptr_array_add (self->items, item);
+      if (banyan_param_has_members (self->pspec) && owner)
+        expanded &= declare_member (mapper, owner, item, key,
+                                    banyan_spec_get_key_origin (self->spec, i));
+      else
+        expanded &= banyan_mapper_expand_link (mapper, owner, item, name);
+    }
+
+  return expanded;
+}
+
+static gboolean
+complain_of_kind (BanyanMapper *mapper, BanyanLinkValue *self, const char *wanted)
+{
+  BanyanSpecKind kind = banyan_spec_get_kind (self->spec);
+  g_autofree char *quoted = NULL;
+
+  if (kind == BANYAN_SPEC_NULL || kind == BANYAN_SPEC_LIST || kind == BANYAN_SPEC_MAP)
+    return complain (mapper, self, BANYAN_CONFIG_ERROR_TYPE, "%s was given where %s is wanted",
+                     banyan_param_name_of_kind (kind), wanted);
+
+  quoted = banyan_spec_quote (banyan_spec_get_text (self->spec));
+  return complain (mapper, self, BANYAN_CONFIG_ERROR_TYPE, "%s is %s where %s is wanted", quoted,
+                   banyan_param_name_of_kind (kind), wanted);
+}
+
+static gboolean
+complain_of_link (BanyanMapper *mapper, BanyanLinkValue *self)
+{
+  g_autofree char *name = banyan_param_name_of_type (target_of (self));
+  g_autofree char *wanted = g_strconcat ("the id of a ", name, NULL);
+
+  return complain_of_kind (mapper, self, wanted);
+}
+
+gboolean
+banyan_mapper_expand_link (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanLinkValue *self,
+                           const char *birth_name)
+{
+  BanyanSpecKind kind = banyan_spec_get_kind (self->spec);
+
+  if (kind == BANYAN_SPEC_NULL)
+    return !banyan_param_is_required (self->pspec) || complain_of_link (mapper, self);
+
+  if (banyan_param_get_element (self->pspec))
+    {
+      gboolean is_map = banyan_param_is_map (self->pspec);
+
+      if (kind != (is_map ? BANYAN_SPEC_MAP : BANYAN_SPEC_LIST))
+        return complain_of_kind (mapper, self, is_map ? "a map" : "a list");
+      return expand_items (mapper, owner, self, birth_name);
+    }
+
+  if (kind == BANYAN_SPEC_MAP)
+    return declare_inline (mapper, owner, self, birth_name);
+  if (kind != BANYAN_SPEC_TEXT && kind != BANYAN_SPEC_STRING)
+    return complain_of_link (mapper, self);
+
+  return TRUE;
+}
+
+/* -- Resolving. -- */
+
+typedef struct
+{
+  GString *list;
+  guint length;
+} Candidates;
+
+static void
+add_candidate (Candidates *self, const char *id)
+{
+  if (self->length == MAX_CANDIDATES)
+    g_string_append (self->list, ", ...");
+  else if (self->length < MAX_CANDIDATES)
+    g_string_append_printf (self->list, "%s%s", self->length > 0 ? ", " : "", id);
+  self->length++;
+}
+
+/* What was declared, then what is there already; but not what was born inline, which nobody has
+ * given a name. */
+static char *
+list_candidates (BanyanMapper *mapper, BanyanCollection *collection, GType type)
+{
+  g_autoptr (GPtrArray) children = NULL;
+  Candidates candidates = { g_string_new (NULL), 0 };
+
+  for (guint i = 0; i < mapper->declarations->len; i++)
+    {
+      BanyanDeclaration *declaration = mapper->declarations->pdata[i];
+
+      if (declaration->collection == collection && !declaration->parent && *declaration->id
+          && g_type_is_a (G_OBJECT_CLASS_TYPE (declaration->klass), type))
+        add_candidate (&candidates, declaration->id);
+    }
+
+  children = banyan_object_list_children (BANYAN_OBJECT (collection));
+  for (guint i = 0; i < children->len; i++)
+    if (!banyan_object_is_implicit (children->pdata[i])
+        && g_type_is_a (G_OBJECT_TYPE (children->pdata[i]), type))
+      add_candidate (&candidates, banyan_object_get_id (children->pdata[i]));
+
+  return g_string_free (candidates.list, FALSE);
+}
+
+static gboolean
+complain_of_reference (BanyanMapper *mapper, BanyanLinkValue *self, BanyanCollection *collection,
+                       GType type)
+{
+  g_autofree char *name = banyan_param_name_of_type (target_of (self));
+  g_autofree char *quoted = banyan_spec_quote (banyan_spec_get_text (self->spec));
+  g_autofree char *candidates
+      = collection ? list_candidates (mapper, collection, type) : g_strdup ("");
+
+  if (*candidates)
+    return complain (mapper, self, BANYAN_CONFIG_ERROR_REFERENCE,
+                     "no %s is called %s; there are: %s", name, quoted, candidates);
+
+  return complain (mapper, self, BANYAN_CONFIG_ERROR_REFERENCE,
+                   "no %s is called %s; there are none", name, quoted);
+}
+
+static gboolean
+complain_of_type (BanyanMapper *mapper, BanyanLinkValue *self, GType found)
+{
+  g_autofree char *name = banyan_param_name_of_type (target_of (self));
+  g_autofree char *quoted = banyan_spec_quote (banyan_spec_get_text (self->spec));
+  const char *what = banyan_registry_get_name_of_type (banyan_registry_get_default (), found);
+  g_autofree char *fallback = banyan_param_name_of_type (g_type_name (found));
+
+  return complain (mapper, self, BANYAN_CONFIG_ERROR_REFERENCE, "%s is a %s where a %s is wanted",
+                   quoted, what ? what : fallback, name);
+}
+
+static gboolean
+resolve_reference (BanyanMapper *mapper, BanyanLinkValue *self)
+{
+  const char *id = banyan_spec_get_text (self->spec);
+  GType type = g_type_from_name (target_of (self));
+  BanyanCollection *collection = NULL;
+  BanyanDeclaration *declared = NULL;
+  BanyanObject *existing = NULL;
+
+  if (mapper->root && type != G_TYPE_INVALID)
+    collection = banyan_root_get_collection_for_type (mapper->root, type);
+  if (collection)
+    declared = banyan_mapper_find (mapper, collection, id);
+  if (collection && !declared)
+    existing = banyan_object_get_child (BANYAN_OBJECT (collection), id);
+  if (!declared && !existing)
+    return complain_of_reference (mapper, self, collection, type);
+
+  if (declared && !g_type_is_a (G_OBJECT_CLASS_TYPE (declared->klass), type))
+    return complain_of_type (mapper, self, G_OBJECT_CLASS_TYPE (declared->klass));
+  if (existing && !g_type_is_a (G_OBJECT_TYPE (existing), type))
+    return complain_of_type (mapper, self, G_OBJECT_TYPE (existing));
+
+  self->target = declared;
+  g_set_object (&self->existing, existing);
+  return TRUE;
+}
+
+static gboolean
+check_declared_type (BanyanMapper *mapper, BanyanLinkValue *self)
+{
+  GType wanted = g_type_from_name (target_of (self));
+  GType found = G_OBJECT_CLASS_TYPE (self->target->klass);
+  g_autofree char *name = NULL;
+
+  if (g_type_is_a (found, wanted))
+    return TRUE;
+
+  name = banyan_param_name_of_type (target_of (self));
+  return complain (mapper, self, BANYAN_CONFIG_ERROR_TYPE, "%s is no %s, which is wanted here",
+                   self->target->label, name);
+}
+
+gboolean
+banyan_mapper_resolve_link (BanyanMapper *mapper, BanyanLinkValue *self)
+{
+  BanyanSpecKind kind = banyan_spec_get_kind (self->spec);
+  gboolean resolved = TRUE;
+
+  for (guint i = 0; self->items && i < self->items->len; i++)
+    resolved &= banyan_mapper_resolve_link (mapper, self->items->pdata[i]);
+
+  if (self->target)
+    return check_declared_type (mapper, self);
+  if (!banyan_param_get_element (self->pspec)
+      && (kind == BANYAN_SPEC_TEXT || kind == BANYAN_SPEC_STRING))
+    return resolve_reference (mapper, self);
+
+  return resolved;
+}
+
+void
+banyan_link_value_collect (BanyanLinkValue *self, GPtrArray *links)
+{
+  if (self->target)
+    g_ptr_array_add (links, self);
+  for (guint i = 0; self->items && i < self->items->len; i++)
+    banyan_link_value_collect (self->items->pdata[i], links);
+}
+
+/* -- As values and specs. -- */
+
+static gboolean
+get_items (BanyanLinkValue *self, GArray *values, GPtrArray *keys)
+{
+  for (guint i = 0; i < self->items->len; i++)
+    {
+      g_array_set_size (values, values->len + 1);
+      if (!banyan_link_value_get (self->items->pdata[i],
+                                  &g_array_index (values, GValue, values->len - 1)))
+        {
+          g_array_set_size (values, values->len - 1);
+          return FALSE;
+        }
+      if (banyan_spec_get_kind (self->spec) == BANYAN_SPEC_MAP)
+        g_ptr_array_add (keys, (gpointer) banyan_spec_get_key (self->spec, i));
+    }
+
+  return TRUE;
+}
+
+static gboolean
+get_container (BanyanLinkValue *self, GValue *value)
+{
+  GType type = banyan_param_get_element (self->pspec)->value_type;
+  g_autoptr (GArray) values = g_array_new (FALSE, TRUE, sizeof (GValue));
+  g_autoptr (GPtrArray) keys = g_ptr_array_new ();
+
+  g_array_set_clear_func (values, (GDestroyNotify) g_value_unset);
+  if (!get_items (self, values, keys))
+    return FALSE;
+
+  g_value_init (value, self->pspec->value_type);
+  if (banyan_spec_get_kind (self->spec) == BANYAN_SPEC_MAP)
+    g_value_take_boxed (value, banyan_map_new (type, (const char *const *) keys->pdata,
+                                               (GValue *) values->data, values->len));
+  else
+    g_value_take_boxed (value, banyan_list_new (type, (GValue *) values->data, values->len));
+  return TRUE;
+}
+
+gboolean
+banyan_link_value_get (BanyanLinkValue *self, GValue *value)
+{
+  BanyanObject *object = self->existing;
+
+  if (self->items)
+    return get_container (self, value);
+  if (self->target && !self->target->object)
+    return FALSE;
+  if (self->target)
+    object = self->target->object;
+
+  g_value_init (value, self->pspec->value_type);
+  if (object)
+    g_value_set_object (value, object);
+  return TRUE;
+}
+
+BanyanSpec *
+banyan_link_value_declare (BanyanLinkValue *self)
+{
+  const BanyanOrigin *origin = banyan_spec_get_origin (self->spec);
+  gboolean is_map = banyan_spec_get_kind (self->spec) == BANYAN_SPEC_MAP;
+  BanyanSpecBuilder *builder;
+
+  if (self->target)
+    return banyan_spec_new_scalar (BANYAN_SPEC_STRING, self->target->id, origin);
+  if (!self->items)
+    return banyan_spec_ref (self->spec);
+
+  builder = banyan_spec_builder_new (is_map ? BANYAN_SPEC_MAP : BANYAN_SPEC_LIST, origin);
+  for (guint i = 0; i < self->items->len; i++)
+    {
+      g_autoptr (BanyanSpec) item = banyan_link_value_declare (self->items->pdata[i]);
+
+      banyan_spec_builder_add (builder, is_map ? banyan_spec_get_key (self->spec, i) : NULL,
+                               is_map ? banyan_spec_get_key_origin (self->spec, i) : NULL, item);
+    }
+  return banyan_spec_builder_end (builder);
+}

@@ -1,0 +1,109 @@
+/* banyan-mapper-private.h - what the parts of the mapper share
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The mapper works in passes over a list of declarations. banyan_mapper_declare() adds one and
+ * converts its plain values. banyan_mapper_build() expands links, by which inline declarations join
+ * the list; resolves references, when all ids are known; orders; then constructs. Nothing recurses
+ * along references, which may be as long as a document; only along nesting, which the parsers
+ * bound. */
+
+#pragma once
+
+#include <banyan/banyan-root.h>
+
+G_BEGIN_DECLS
+
+typedef struct _BanyanDeclaration BanyanDeclaration;
+typedef struct _BanyanLinkValue BanyanLinkValue;
+
+/* The value of a link, or of a list or map of links: a tree of the shape of the spec. */
+struct _BanyanLinkValue
+{
+  GParamSpec *pspec;         /* (unowned): what describes this value */
+  BanyanSpec *spec;          /* (owned): as written */
+  char *path;                /* (owned) */
+  BanyanDeclaration *target; /* (unowned) (nullable): declared in this document */
+  BanyanObject *existing;    /* (owned) (nullable): in the tree already */
+  GPtrArray *items;          /* (owned) (nullable): of BanyanLinkValue, for a list or map */
+};
+
+/* One property that a declaration sets. */
+typedef struct
+{
+  GParamSpec *pspec; /* (unowned) */
+  BanyanSpec *spec;  /* (owned) */
+  GValue value;
+  BanyanLinkValue *link; /* (owned) (nullable): instead of a value, until there are objects */
+} BanyanSetting;
+
+struct _BanyanDeclaration
+{
+  BanyanCollection *collection; /* (unowned) (nullable): none for a member */
+  BanyanDeclaration *parent;    /* (unowned) (nullable): whose member or inline child it is */
+  gboolean is_member;
+  char *id;      /* (owned) */
+  char *subject; /* (owned): "nodes.disk0.file" */
+  char *label;   /* (owned): "qcow2" */
+  BanyanOrigin place;
+  BanyanSpec *spec;     /* (owned): as written */
+  GObjectClass *klass;  /* (owned) */
+  GPtrArray *settings;  /* (owned): of BanyanSetting */
+  gboolean is_wrong;    /* has problems of its own: not to be constructed */
+  BanyanObject *object; /* (owned) (nullable) */
+  GPtrArray *links;     /* (owned): of BanyanLinkValue (unowned) with a target */
+  guint next_link;      /* where the search for an order is */
+  enum
+  {
+    BANYAN_UNSEEN,
+    BANYAN_ON_PATH,
+    BANYAN_ORDERED
+  } mark;
+};
+
+struct _BanyanMapper
+{
+  GObject parent_instance;
+
+  BanyanRoot *root; /* (owned) (nullable) */
+  char *directory;  /* (owned) (nullable) */
+  BanyanProblems *problems;
+  GPtrArray *declarations; /* (owned): of BanyanDeclaration */
+  GHashTable *taken;       /* (owned): collection to a table of ids to declarations */
+};
+
+/* -- banyan-mapper.c -- */
+
+/* NULL where the declaration cannot even be looked into, which has been reported. */
+BanyanDeclaration *banyan_mapper_add (BanyanMapper *self, BanyanCollection *collection,
+                                      BanyanDeclaration *parent, const char *subject,
+                                      const char *birth_name, const BanyanOrigin *place,
+                                      BanyanSpec *spec);
+BanyanDeclaration *banyan_mapper_add_member (BanyanMapper *self, BanyanDeclaration *owner,
+                                             const char *subject, const char *id,
+                                             const BanyanOrigin *place, BanyanSpec *spec,
+                                             GType member_type);
+BanyanDeclaration *banyan_mapper_find (BanyanMapper *self, BanyanCollection *collection,
+                                       const char *id);
+
+/* -- banyan-mapper-links.c -- */
+
+BanyanLinkValue *banyan_link_value_new (GParamSpec *pspec, BanyanSpec *spec, const char *path);
+void banyan_link_value_free (BanyanLinkValue *self);
+/* Declares what is declared inline. @owner NULL: nothing may be. */
+gboolean banyan_mapper_expand_link (BanyanMapper *self, BanyanDeclaration *owner,
+                                    BanyanLinkValue *link, const char *birth_name);
+gboolean banyan_mapper_resolve_link (BanyanMapper *self, BanyanLinkValue *link);
+/* Once all targets have been constructed; FALSE if some have not. */
+gboolean banyan_link_value_get (BanyanLinkValue *self, GValue *value);
+/* (transfer full): ids instead of declarations */
+BanyanSpec *banyan_link_value_declare (BanyanLinkValue *self);
+/* Appends all links below @self that lead to a declaration. */
+void banyan_link_value_collect (BanyanLinkValue *self, GPtrArray *links);
+
+/* -- banyan-mapper-order.c -- */
+
+/* Declarations, targets before what links to them; NULL where links lead in a circle, which has
+ * been reported. (transfer container) */
+GPtrArray *banyan_mapper_order (BanyanMapper *self);
+
+G_END_DECLS

@@ -1,0 +1,678 @@
+/* banyan-mapper.c - specs in, checked objects out
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-mapper-private.h"
+#include "banyan-object-private.h"
+#include "banyan-param-private.h"
+#include "banyan-spec-private.h"
+
+G_DEFINE_FINAL_TYPE (BanyanMapper, banyan_mapper, G_TYPE_OBJECT)
+
+static void
+setting_free (gpointer data)
+{
+  BanyanSetting *self = data;
+
+  if (G_IS_VALUE (&self->value))
+    g_value_unset (&self->value);
+  g_clear_pointer (&self->link, banyan_link_value_free);
+  banyan_spec_unref (self->spec);
+  g_free (self);
+}
+
+static void
+declaration_free (gpointer data)
+{
+  BanyanDeclaration *self = data;
+
+  g_clear_object (&self->object);
+  g_ptr_array_unref (self->links);
+  g_ptr_array_unref (self->settings);
+  g_type_class_unref (self->klass);
+  banyan_spec_unref (self->spec);
+  g_free (self->label);
+  g_free (self->subject);
+  g_free (self->id);
+  g_free (self);
+}
+
+static void
+banyan_mapper_finalize (GObject *object)
+{
+  BanyanMapper *self = BANYAN_MAPPER (object);
+
+  /* Later ones may be linked to by earlier ones and the other way round; objects know what they
+   * need, and go with the last reference. */
+  g_ptr_array_unref (self->declarations);
+  g_hash_table_unref (self->taken);
+  banyan_problems_unref (self->problems);
+  g_clear_object (&self->root);
+  g_free (self->directory);
+
+  G_OBJECT_CLASS (banyan_mapper_parent_class)->finalize (object);
+}
+
+static void
+banyan_mapper_class_init (BanyanMapperClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = banyan_mapper_finalize;
+}
+
+static void
+banyan_mapper_init (BanyanMapper *self)
+{
+  self->declarations = g_ptr_array_new_with_free_func (declaration_free);
+  self->taken = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_hash_table_unref);
+}
+
+/**
+ * banyan_mapper_new:
+ * @root: (nullable): what links may lead to besides what is declared
+ * @directory: (nullable): what relative paths are relative to; %NULL leaves them
+ * @problems: where to report what is wrong
+ *
+ * Returns: (transfer full): a mapper for one set of declarations
+ */
+BanyanMapper *
+banyan_mapper_new (BanyanRoot *root, const char *directory, BanyanProblems *problems)
+{
+  BanyanMapper *self;
+
+  g_return_val_if_fail (!root || BANYAN_IS_ROOT (root), NULL);
+  g_return_val_if_fail (problems != NULL, NULL);
+
+  self = g_object_new (BANYAN_TYPE_MAPPER, NULL);
+  self->root = root ? g_object_ref (root) : NULL;
+  self->directory = g_strdup (directory);
+  self->problems = banyan_problems_ref (problems);
+  return self;
+}
+
+/* -- Ids. -- */
+
+BanyanDeclaration *
+banyan_mapper_find (BanyanMapper *self, BanyanCollection *collection, const char *id)
+{
+  GHashTable *ids = g_hash_table_lookup (self->taken, collection);
+
+  return ids ? g_hash_table_lookup (ids, id) : NULL;
+}
+
+static void
+take_id (BanyanMapper *self, BanyanDeclaration *declaration)
+{
+  GHashTable *ids = g_hash_table_lookup (self->taken, declaration->collection);
+
+  if (!ids)
+    {
+      ids = g_hash_table_new (g_str_hash, g_str_equal);
+      g_hash_table_insert (self->taken, declaration->collection, ids);
+    }
+
+  g_hash_table_insert (ids, declaration->id, declaration);
+}
+
+static gboolean
+check_id_form (BanyanMapper *self, const char *id, const BanyanOrigin *place, const char *subject)
+{
+  g_autofree char *quoted = NULL;
+
+  if (banyan_id_is_well_formed (id))
+    return TRUE;
+
+  quoted = banyan_spec_quote (id);
+  banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_SYNTAX, place, subject,
+                       "%s is not an id: a letter, then letters, digits, '-', '.' and '_'", quoted);
+  return FALSE;
+}
+
+static gboolean
+check_id_free (BanyanMapper *self, BanyanCollection *collection, const char *id, gboolean is_birth,
+               const BanyanOrigin *place, const char *subject)
+{
+  const char *what = is_birth ? "would be born as" : "is called";
+  BanyanDeclaration *taker = banyan_mapper_find (self, collection, id);
+  g_autofree char *where = NULL;
+
+  if (taker)
+    {
+      where = banyan_origin_to_string (&taker->place);
+      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_DUPLICATE, place, subject,
+                           "%s \"%s\", as is the one at %s", what, id, where);
+      return FALSE;
+    }
+  if (banyan_object_get_child (BANYAN_OBJECT (collection), id))
+    {
+      where = banyan_object_dup_name (BANYAN_OBJECT (collection));
+      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_DUPLICATE, place, subject,
+                           "%s \"%s\", which %s has already", what, id, where);
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
+static BanyanSpec *
+find_written_id (BanyanSpec *spec)
+{
+  BanyanSpec *id = banyan_spec_lookup (spec, "id");
+
+  return id ? id : banyan_spec_lookup (spec, "node-name");
+}
+
+/* The id that the spec gives, @otherwise where it gives none, or NULL with a problem. */
+static const char *
+choose_id (BanyanMapper *self, BanyanSpec *spec, const char *otherwise, gboolean must_agree,
+           const BanyanOrigin *place, const char *subject)
+{
+  BanyanSpec *written = find_written_id (spec);
+  const char *text;
+
+  if (!written && !otherwise)
+    banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_MISSING, place, subject,
+                         "needs an \"id\"");
+  if (!written)
+    return otherwise;
+
+  if (banyan_spec_get_kind (written) != BANYAN_SPEC_TEXT
+      && banyan_spec_get_kind (written) != BANYAN_SPEC_STRING)
+    {
+      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_TYPE,
+                           banyan_spec_get_origin (written), subject,
+                           "%s was given where an id is wanted",
+                           banyan_param_name_of_kind (banyan_spec_get_kind (written)));
+      return NULL;
+    }
+
+  text = banyan_spec_get_text (written);
+  if (must_agree && otherwise && !g_str_equal (text, otherwise))
+    {
+      g_autofree char *quoted = banyan_spec_quote (text);
+
+      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT,
+                           banyan_spec_get_origin (written), subject,
+                           "is declared as \"%s\" and called %s inside", otherwise, quoted);
+      return NULL;
+    }
+
+  return text;
+}
+
+/* -- Types. -- */
+
+static const char *
+read_type_name (BanyanMapper *self, BanyanSpec *spec, const char *key, const BanyanOrigin *place,
+                const char *subject, const BanyanOrigin **type_place)
+{
+  BanyanSpec *name = banyan_spec_lookup (spec, key);
+
+  if (!name)
+    {
+      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_MISSING, place, subject,
+                           "needs the key \"%s\", which tells what it is", key);
+      return NULL;
+    }
+
+  *type_place = banyan_spec_get_origin (name);
+  if (banyan_spec_get_kind (name) == BANYAN_SPEC_TEXT
+      || banyan_spec_get_kind (name) == BANYAN_SPEC_STRING)
+    return banyan_spec_get_text (name);
+
+  banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_TYPE, *type_place, subject,
+                       "%s was given where the name of a type is wanted",
+                       banyan_param_name_of_kind (banyan_spec_get_kind (name)));
+  return NULL;
+}
+
+static GType
+find_type (BanyanMapper *self, guint kinds, GType base_type, const char *name,
+           const BanyanOrigin *place, const char *subject)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *wanted = NULL;
+  GType type
+      = banyan_registry_get_type_by_name (banyan_registry_get_default (), kinds, name, &error);
+
+  if (type == G_TYPE_INVALID)
+    {
+      banyan_problems_add (self->problems, error->code, place, subject, "%s", error->message);
+      return G_TYPE_INVALID;
+    }
+  if (g_type_is_a (type, base_type) && !G_TYPE_IS_ABSTRACT (type))
+    return type;
+
+  wanted = banyan_param_name_of_type (g_type_name (base_type));
+  banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_TYPE, place, subject,
+                       "%s is no %s that could be made here", name, wanted);
+  return G_TYPE_INVALID;
+}
+
+/* -- Values. -- */
+
+static void
+add_setting (BanyanMapper *self, BanyanDeclaration *declaration, GParamSpec *pspec,
+             BanyanSpec *spec)
+{
+  BanyanSetting *setting = g_new0 (BanyanSetting, 1);
+  g_autofree char *path = g_strconcat (declaration->subject, ".", pspec->name, NULL);
+
+  setting->pspec = pspec;
+  setting->spec = banyan_spec_ref (spec);
+  if (banyan_param_has_links (pspec))
+    setting->link = banyan_link_value_new (pspec, spec, path);
+  else if (!banyan_param_convert (pspec, spec, self->directory, path, &setting->value,
+                                  self->problems))
+    {
+      declaration->is_wrong = TRUE;
+      setting_free (setting);
+      return;
+    }
+
+  g_ptr_array_add (declaration->settings, setting);
+}
+
+static BanyanSpec *
+spec_as_inherited (BanyanSpec *spec)
+{
+  BanyanOrigin origin = *banyan_spec_get_origin (spec);
+  BanyanSpecKind kind = banyan_spec_get_kind (spec);
+  BanyanSpecBuilder *builder;
+
+  origin.kind = BANYAN_ORIGIN_INHERITED;
+  if (kind == BANYAN_SPEC_NULL)
+    return banyan_spec_new_null (&origin);
+  if (kind != BANYAN_SPEC_LIST && kind != BANYAN_SPEC_MAP)
+    return banyan_spec_new_scalar (kind, banyan_spec_get_text (spec), &origin);
+
+  builder = banyan_spec_builder_new (kind, &origin);
+  for (guint i = 0; i < banyan_spec_get_length (spec); i++)
+    {
+      gboolean is_map = kind == BANYAN_SPEC_MAP;
+
+      banyan_spec_builder_add (builder, is_map ? banyan_spec_get_key (spec, i) : NULL,
+                               is_map ? banyan_spec_get_key_origin (spec, i) : NULL,
+                               banyan_spec_get_item (spec, i));
+    }
+  return banyan_spec_builder_end (builder);
+}
+
+static void
+inherit (BanyanMapper *self, BanyanDeclaration *child, GPtrArray *given)
+{
+  for (guint i = 0; i < child->parent->settings->len; i++)
+    {
+      BanyanSetting *theirs = child->parent->settings->pdata[i];
+      GParamSpec *own = g_object_class_find_property (child->klass, theirs->pspec->name);
+      g_autoptr (BanyanSpec) spec = NULL;
+
+      if (theirs->link || !own || !banyan_param_is_inherited (theirs->pspec)
+          || !banyan_param_is_settable (own) || g_ptr_array_find (given, own, NULL))
+        continue;
+
+      spec = spec_as_inherited (theirs->spec);
+      g_ptr_array_add (given, own);
+      add_setting (self, child, own, spec);
+    }
+}
+
+static void
+read_values (BanyanMapper *self, BanyanDeclaration *declaration, const char *type_key)
+{
+  const char *skip[] = { "id", "node-name", type_key, NULL };
+  guint n_problems = banyan_problems_get_length (self->problems);
+  g_autoptr (GPtrArray) given
+      = banyan_param_match_keys (declaration->klass, declaration->label, declaration->spec, skip,
+                                 declaration->subject, self->problems);
+  guint n_written = given->len;
+
+  for (guint i = 0; i < n_written; i++)
+    if (given->pdata[i])
+      add_setting (self, declaration, given->pdata[i], banyan_spec_get_item (declaration->spec, i));
+
+  if (declaration->parent && !declaration->is_member)
+    inherit (self, declaration, given);
+  banyan_param_report_missing (declaration->klass, declaration->label, given, &declaration->place,
+                               declaration->subject, self->problems);
+  if (banyan_problems_get_length (self->problems) > n_problems)
+    declaration->is_wrong = TRUE;
+}
+
+static BanyanDeclaration *
+declaration_new (BanyanMapper *self, BanyanDeclaration *parent, const char *id, const char *subject,
+                 const BanyanOrigin *place, BanyanSpec *spec, GType type, const char *label)
+{
+  BanyanDeclaration *declaration = g_new0 (BanyanDeclaration, 1);
+
+  declaration->parent = parent;
+  declaration->id = g_strdup (id);
+  declaration->subject = g_strdup (subject);
+  declaration->label = g_strdup (label);
+  declaration->place = *place;
+  declaration->spec = banyan_spec_ref (spec);
+  declaration->klass = g_type_class_ref (type);
+  declaration->settings = g_ptr_array_new_with_free_func (setting_free);
+  declaration->links = g_ptr_array_new ();
+  g_ptr_array_add (self->declarations, declaration);
+  return declaration;
+}
+
+static gboolean
+check_is_map (BanyanMapper *self, BanyanSpec *spec, const char *subject)
+{
+  if (banyan_spec_get_kind (spec) == BANYAN_SPEC_MAP)
+    return TRUE;
+
+  banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_TYPE, banyan_spec_get_origin (spec),
+                       subject, "%s was given where a map is wanted",
+                       banyan_param_name_of_kind (banyan_spec_get_kind (spec)));
+  return FALSE;
+}
+
+BanyanDeclaration *
+banyan_mapper_add (BanyanMapper *self, BanyanCollection *collection, BanyanDeclaration *parent,
+                   const char *subject, const char *birth_name, const BanyanOrigin *place,
+                   BanyanSpec *spec)
+{
+  const char *key = banyan_collection_get_type_key (collection);
+  const BanyanOrigin *type_place = NULL;
+  BanyanDeclaration *declaration;
+  const char *label;
+  const char *id;
+  GType type = G_TYPE_INVALID;
+
+  if (!check_is_map (self, spec, subject))
+    return NULL;
+
+  /* What is wrong with the id is no reason not to tell what is wrong with the type. */
+  id = choose_id (self, spec, birth_name, !parent, place, subject);
+  if (id
+      && (!check_id_form (self, id, place, subject)
+          || !check_id_free (self, collection, id, parent && !find_written_id (spec), place,
+                             subject)))
+    id = NULL;
+  label = read_type_name (self, spec, key, place, subject, &type_place);
+  if (label)
+    type = find_type (self, banyan_collection_get_kinds (collection),
+                      banyan_collection_get_base_type (collection), label, type_place, subject);
+  if (type == G_TYPE_INVALID)
+    return NULL;
+
+  declaration = declaration_new (self, parent, id ? id : "", subject, place, spec, type, label);
+  declaration->collection = collection;
+  declaration->is_wrong = !id;
+  if (id)
+    take_id (self, declaration);
+  read_values (self, declaration, key);
+  return declaration;
+}
+
+BanyanDeclaration *
+banyan_mapper_add_member (BanyanMapper *self, BanyanDeclaration *owner, const char *subject,
+                          const char *id, const BanyanOrigin *place, BanyanSpec *spec,
+                          GType member_type)
+{
+  g_autofree char *name = banyan_param_name_of_type (g_type_name (member_type));
+  const BanyanOrigin *type_place = NULL;
+  const char *label = name;
+  const char *key = NULL;
+  BanyanDeclaration *declaration;
+  gboolean has_good_id;
+
+  if (!check_is_map (self, spec, subject))
+    return NULL;
+
+  has_good_id = choose_id (self, spec, id, TRUE, place, subject)
+                && check_id_form (self, id, place, subject);
+  if (G_TYPE_IS_ABSTRACT (member_type))
+    {
+      key = "type";
+      label = read_type_name (self, spec, key, place, subject, &type_place);
+      if (label)
+        member_type = find_type (self, G_MAXUINT, member_type, label, type_place, subject);
+      if (!label || member_type == G_TYPE_INVALID)
+        return NULL;
+    }
+
+  declaration = declaration_new (self, owner, id, subject, place, spec, member_type, label);
+  declaration->is_member = TRUE;
+  declaration->is_wrong = !has_good_id;
+  read_values (self, declaration, key);
+  return declaration;
+}
+
+/**
+ * banyan_mapper_declare:
+ * @self: a mapper
+ * @collection: where the object is to live
+ * @id: (nullable): its id; %NULL: the spec says "id" or "node-name"
+ * @id_origin: (nullable): where the id comes from; %NULL: from where the spec does
+ * @spec: a map with the key that tells the type, and properties
+ *
+ * Declares an object, and with it those that are declared inline in its links. What is wrong is
+ * reported now or by banyan_mapper_build(), which sees all of it.
+ */
+void
+banyan_mapper_declare (BanyanMapper *self, BanyanCollection *collection, const char *id,
+                       const BanyanOrigin *id_origin, BanyanSpec *spec)
+{
+  g_autofree char *subject = NULL;
+  const BanyanOrigin *place;
+  BanyanSpec *written = NULL;
+
+  g_return_if_fail (BANYAN_IS_MAPPER (self));
+  g_return_if_fail (BANYAN_IS_COLLECTION (collection));
+  g_return_if_fail (spec != NULL);
+
+  place = id_origin ? id_origin : banyan_spec_get_origin (spec);
+  if (!id && banyan_spec_get_kind (spec) == BANYAN_SPEC_MAP)
+    written = find_written_id (spec);
+  subject = g_strjoin (".", banyan_object_get_id (BANYAN_OBJECT (collection)),
+                       id ? id : (written ? banyan_spec_get_text (written) : NULL), NULL);
+  banyan_mapper_add (self, collection, NULL, subject, id, place, spec);
+}
+
+/* -- Construction. -- */
+
+static void
+expand_and_resolve (BanyanMapper *self)
+{
+  /* The list grows while inline declarations are found. */
+  for (guint i = 0; i < self->declarations->len; i++)
+    {
+      BanyanDeclaration *declaration = self->declarations->pdata[i];
+
+      for (guint j = 0; j < declaration->settings->len; j++)
+        {
+          BanyanSetting *setting = declaration->settings->pdata[j];
+          g_autofree char *birth_name = NULL;
+
+          if (!setting->link)
+            continue;
+
+          birth_name = g_strdup_printf ("%s.%s", declaration->id, setting->pspec->name);
+          if (!banyan_mapper_expand_link (self, declaration, setting->link, birth_name))
+            declaration->is_wrong = TRUE;
+        }
+    }
+
+  for (guint i = 0; i < self->declarations->len; i++)
+    {
+      BanyanDeclaration *declaration = self->declarations->pdata[i];
+
+      for (guint j = 0; j < declaration->settings->len; j++)
+        {
+          BanyanSetting *setting = declaration->settings->pdata[j];
+
+          if (setting->link && !banyan_mapper_resolve_link (self, setting->link))
+            declaration->is_wrong = TRUE;
+          if (setting->link)
+            banyan_link_value_collect (setting->link, declaration->links);
+        }
+    }
+}
+
+static gboolean
+fetch_links (BanyanDeclaration *self)
+{
+  for (guint i = 0; i < self->settings->len; i++)
+    {
+      BanyanSetting *setting = self->settings->pdata[i];
+
+      if (setting->link && !G_IS_VALUE (&setting->value)
+          && !banyan_link_value_get (setting->link, &setting->value))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+static void
+check_rules (BanyanMapper *self, BanyanDeclaration *declaration)
+{
+  g_autoptr (BanyanProposal) proposal = banyan_proposal_new (declaration->object);
+  guint n_problems = banyan_problems_get_length (self->problems);
+
+  banyan_proposal_set_subject (proposal, declaration->subject, &declaration->place);
+  for (guint i = 0; i < declaration->settings->len; i++)
+    {
+      BanyanSetting *setting = declaration->settings->pdata[i];
+
+      banyan_proposal_set (proposal, setting->pspec->name, &setting->value,
+                           banyan_spec_get_origin (setting->spec));
+    }
+
+  banyan_object_check (declaration->object, proposal, self->problems);
+  if (banyan_problems_get_length (self->problems) > n_problems)
+    declaration->is_wrong = TRUE;
+}
+
+static BanyanSpec *
+write_declaration (BanyanDeclaration *self)
+{
+  BanyanSpecBuilder *builder = banyan_spec_builder_new (BANYAN_SPEC_MAP, &self->place);
+
+  for (guint i = 0; i < self->settings->len; i++)
+    {
+      BanyanSetting *setting = self->settings->pdata[i];
+      const BanyanOrigin *origin = banyan_spec_get_origin (setting->spec);
+      g_autoptr (BanyanSpec) spec = NULL;
+
+      if (setting->link)
+        spec = banyan_link_value_declare (setting->link);
+      else if (banyan_param_is_secret (setting->pspec))
+        spec = banyan_param_value_to_spec (setting->pspec, &setting->value, origin);
+      else
+        spec = banyan_spec_ref (setting->spec);
+      banyan_spec_builder_add (builder, setting->pspec->name, origin, spec);
+    }
+
+  return banyan_spec_builder_end (builder);
+}
+
+static void
+put_values (BanyanDeclaration *self)
+{
+  g_autoptr (BanyanSpec) declared = write_declaration (self);
+
+  for (guint i = 0; i < self->settings->len; i++)
+    {
+      BanyanSetting *setting = self->settings->pdata[i];
+
+      banyan_object_put (self->object, setting->pspec, &setting->value, NULL);
+    }
+
+  banyan_object_set_declaration (self->object, declared);
+  banyan_object_set_implicit (self->object, self->parent && !self->is_member);
+}
+
+static void
+adopt_members (BanyanMapper *self, BanyanDeclaration *owner)
+{
+  for (guint i = 0; i < owner->links->len; i++)
+    {
+      BanyanLinkValue *link = owner->links->pdata[i];
+      g_autoptr (GError) error = NULL;
+
+      if (!link->target->is_member || link->target->parent != owner)
+        continue;
+
+      if (!banyan_object_add_child (owner->object, link->target->object, &error))
+        {
+          banyan_problems_add (self->problems, error->code, &link->target->place,
+                               link->target->subject, "%s", error->message);
+          owner->is_wrong = TRUE;
+        }
+    }
+}
+
+/* An object is constructed when nothing is wrong with it and what it links to has been: that much
+ * its class's rules may rely on. Others keep their problems, and nothing is handed out. */
+static void
+construct (BanyanMapper *self, BanyanDeclaration *declaration)
+{
+  if (declaration->is_wrong || !fetch_links (declaration))
+    return;
+
+  declaration->object
+      = g_object_new (G_OBJECT_CLASS_TYPE (declaration->klass), "id", declaration->id, NULL);
+  check_rules (self, declaration);
+  if (!declaration->is_wrong)
+    {
+      put_values (declaration);
+      adopt_members (self, declaration);
+    }
+  if (declaration->is_wrong)
+    g_clear_object (&declaration->object);
+}
+
+/* At once, since they are users of what is in the tree. */
+static void
+drop_objects (BanyanMapper *self)
+{
+  for (guint i = 0; i < self->declarations->len; i++)
+    {
+      BanyanDeclaration *declaration = self->declarations->pdata[i];
+
+      g_ptr_array_set_size (declaration->links, 0);
+      g_ptr_array_set_size (declaration->settings, 0);
+      g_clear_object (&declaration->object);
+    }
+}
+
+/**
+ * banyan_mapper_build:
+ * @self: a mapper
+ *
+ * Resolves all links, checks the rules of the classes, and constructs. Members of an object are its
+ * children already; nothing else is in the tree. To be called once.
+ *
+ * Returns: (transfer full) (element-type BanyanObject) (nullable): the new objects, what is linked
+ * to before what links to it; %NULL when there are problems
+ */
+GPtrArray *
+banyan_mapper_build (BanyanMapper *self)
+{
+  g_autoptr (GPtrArray) order = NULL;
+  GPtrArray *objects;
+
+  g_return_val_if_fail (BANYAN_IS_MAPPER (self), NULL);
+
+  expand_and_resolve (self);
+  order = banyan_mapper_order (self);
+  for (guint i = 0; order && i < order->len; i++)
+    construct (self, order->pdata[i]);
+  if (banyan_problems_get_length (self->problems) > 0)
+    {
+      drop_objects (self);
+      return NULL;
+    }
+
+  objects = g_ptr_array_new_with_free_func (g_object_unref);
+  for (guint i = 0; i < order->len; i++)
+    {
+      BanyanDeclaration *declaration = order->pdata[i];
+
+      g_ptr_array_add (objects, g_object_ref (declaration->object));
+    }
+  return objects;
+}

@@ -1,0 +1,49 @@
+/* banyan-object-private.h - what the parts of the object model share about objects
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <banyan/banyan-root.h>
+
+G_BEGIN_DECLS
+
+/* "/nodes/disk0", or the id where the object is in no tree: for messages. */
+char *banyan_object_dup_name (BanyanObject *self);
+/* "nodes.disk0": how the problems of a declaration call it. */
+char *banyan_object_dup_subject (BanyanObject *self);
+
+void banyan_object_class_init_life (BanyanObjectClass *klass);
+/* Depth of banyan_object_put(): setters ask nobody while it is above 0. */
+guint *banyan_object_get_putting (BanyanObject *self);
+void banyan_object_set_implicit (BanyanObject *self, gboolean implicit);
+/* For the mapper: all that was written, once. */
+void banyan_object_set_declaration (BanyanObject *self, BanyanSpec *declaration);
+const BanyanOrigin *banyan_object_get_setter_origin (BanyanObject *self);
+
+/* The property that a key of a document means, by name or alias; NULL for none. */
+GParamSpec *banyan_object_class_find_key (GObjectClass *klass, const char *key);
+/* Names of what a person may set, for did-you-mean. (transfer container): ends with NULL */
+const char **banyan_object_class_list_keys (GObjectClass *klass);
+
+/* How problems call the object, and its place, while it is not in the tree. */
+void banyan_proposal_set_subject (BanyanProposal *self, const char *subject,
+                                  const BanyanOrigin *place);
+
+gboolean banyan_collection_accepts (BanyanCollection *self, BanyanObject *child, GError **error);
+
+/* Records users of the links in @value, or takes the record back. */
+void banyan_object_use_links (BanyanObject *self, GParamSpec *pspec, const GValue *value,
+                              gboolean in_use);
+void banyan_object_clear_links (BanyanObject *self);
+
+/* Notes a change for banyan_object_queue_notify(): the names that wait, and whether the object is
+ * in the queue. Held under the queue's lock. */
+typedef struct
+{
+  GPtrArray *waiting; /* (owned) (nullable): interned names */
+  gboolean is_queued;
+} BanyanNotifyQueue;
+
+BanyanNotifyQueue *banyan_object_get_notify_queue (BanyanObject *self);
+
+G_END_DECLS

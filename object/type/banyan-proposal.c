@@ -1,0 +1,271 @@
+/* banyan-proposal.c - the complete values that an object would have
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-object-private.h"
+#include "banyan-param-private.h"
+
+/* Values that nobody proposed are fetched when someone asks, so a proposal of one change costs one
+ * value whatever the class. */
+typedef struct
+{
+  GValue value;
+  BanyanOrigin origin;
+  gboolean is_proposed;
+} Entry;
+
+struct _BanyanProposal
+{
+  BanyanObject *object; /* (owned) */
+  GHashTable *entries;  /* (owned): name (interned) to Entry (owned) */
+  char *subject;        /* (owned) (nullable) */
+  BanyanOrigin place;
+  gboolean has_place;
+};
+
+static void
+entry_free (gpointer data)
+{
+  Entry *self = data;
+
+  g_value_unset (&self->value);
+  g_free (self);
+}
+
+/**
+ * banyan_proposal_new: (skip)
+ * @self: an object
+ *
+ * Returns: (transfer full): a proposal that changes nothing yet
+ */
+BanyanProposal *
+banyan_proposal_new (BanyanObject *self)
+{
+  BanyanProposal *proposal;
+
+  g_return_val_if_fail (BANYAN_IS_OBJECT (self), NULL);
+
+  proposal = g_new0 (BanyanProposal, 1);
+  proposal->object = g_object_ref (self);
+  proposal->entries = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, entry_free);
+  return proposal;
+}
+
+/**
+ * banyan_proposal_free: (skip)
+ * @self: (transfer full): a proposal
+ *
+ * Frees it.
+ */
+void
+banyan_proposal_free (BanyanProposal *self)
+{
+  g_return_if_fail (self != NULL);
+
+  g_hash_table_unref (self->entries);
+  g_object_unref (self->object);
+  g_free (self->subject);
+  g_free (self);
+}
+
+void
+banyan_proposal_set_subject (BanyanProposal *self, const char *subject, const BanyanOrigin *place)
+{
+  g_free (self->subject);
+  self->subject = g_strdup (subject);
+  self->has_place = place != NULL;
+  if (place)
+    self->place = *place;
+}
+
+static GParamSpec *
+find_property (const BanyanProposal *self, const char *property)
+{
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (self->object), property);
+
+  if (!pspec)
+    g_critical ("%s has no property \"%s\"", G_OBJECT_TYPE_NAME (self->object), property);
+
+  return pspec;
+}
+
+/* What is in force; a secret can be read in its field only. */
+static void
+read_value (BanyanObject *object, GParamSpec *pspec, GValue *value)
+{
+  g_value_init (value, pspec->value_type);
+  if (banyan_param_get_offset (pspec) != BANYAN_NO_FIELD)
+    banyan_param_read_field (pspec, object, value);
+  else if (pspec->flags & G_PARAM_READABLE)
+    g_object_get_property (G_OBJECT (object), pspec->name, value);
+}
+
+/**
+ * banyan_proposal_set: (skip)
+ * @self: a proposal
+ * @property: the name of a property
+ * @value: the value that it would have
+ * @origin: (nullable): where the value comes from; %NULL: from where the object's came
+ *
+ * Proposes a value.
+ */
+void
+banyan_proposal_set (BanyanProposal *self, const char *property, const GValue *value,
+                     const BanyanOrigin *origin)
+{
+  GParamSpec *pspec;
+  Entry *entry;
+
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (G_IS_VALUE (value));
+
+  pspec = find_property (self, property);
+  if (!pspec)
+    return;
+
+  entry = g_new0 (Entry, 1);
+  entry->is_proposed = TRUE;
+  g_value_init (&entry->value, pspec->value_type);
+  g_value_copy (value, &entry->value);
+  if (origin)
+    entry->origin = *origin;
+  else
+    banyan_object_get_origin (self->object, pspec->name, &entry->origin);
+  g_hash_table_replace (self->entries, (gpointer) pspec->name, entry);
+}
+
+/**
+ * banyan_proposal_get: (skip)
+ * @self: a proposal
+ * @property: the name of a property
+ *
+ * Returns: (transfer none): the value that it would have
+ */
+const GValue *
+banyan_proposal_get (const BanyanProposal *self, const char *property)
+{
+  GParamSpec *pspec;
+  Entry *entry;
+
+  g_return_val_if_fail (self != NULL, NULL);
+
+  entry = g_hash_table_lookup (self->entries, property);
+  if (entry)
+    return &entry->value;
+
+  pspec = find_property (self, property);
+  if (!pspec)
+    return NULL;
+
+  entry = g_new0 (Entry, 1);
+  read_value (self->object, pspec, &entry->value);
+  banyan_object_get_origin (self->object, pspec->name, &entry->origin);
+  g_hash_table_replace (self->entries, (gpointer) pspec->name, entry);
+  return &entry->value;
+}
+
+/**
+ * banyan_proposal_is_changed: (skip)
+ * @self: a proposal
+ * @property: the name of a property
+ *
+ * Returns: whether the property would have another value than it has
+ */
+gboolean
+banyan_proposal_is_changed (const BanyanProposal *self, const char *property)
+{
+  g_auto (GValue) current = G_VALUE_INIT;
+  GParamSpec *pspec;
+  Entry *entry;
+
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  entry = g_hash_table_lookup (self->entries, property);
+  if (!entry || !entry->is_proposed)
+    return FALSE;
+
+  pspec = find_property (self, property);
+  read_value (self->object, pspec, &current);
+  return !banyan_value_equal (&entry->value, &current);
+}
+
+static void
+find_place (const BanyanProposal *self, const char *property, BanyanOrigin *place)
+{
+  Entry *entry = g_hash_table_lookup (self->entries, property);
+
+  if (entry)
+    *place = entry->origin;
+  else
+    banyan_object_get_origin (self->object, property, place);
+
+  /* A default has no place in a document; the object that has it may. */
+  if (place->kind == BANYAN_ORIGIN_DEFAULT && self->has_place)
+    *place = self->place;
+}
+
+/**
+ * banyan_proposal_problem: (skip)
+ * @self: a proposal
+ * @problems: where to report
+ * @property: the name of the property that is wrong
+ * @format: what is wrong
+ * @...: its arguments
+ *
+ * Reports a problem at the place where the property's value comes from.
+ */
+void
+banyan_proposal_problem (const BanyanProposal *self, BanyanProblems *problems, const char *property,
+                         const char *format, ...)
+{
+  g_autofree char *subject = NULL;
+  g_autofree char *path = NULL;
+  g_autofree char *text = NULL;
+  BanyanOrigin place;
+  va_list arguments;
+
+  g_return_if_fail (self != NULL && problems != NULL && property != NULL);
+
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+
+  subject = self->subject ? g_strdup (self->subject) : banyan_object_dup_subject (self->object);
+  path = g_strconcat (subject, ".", property, NULL);
+  find_place (self, property, &place);
+  banyan_problems_add (problems, BANYAN_CONFIG_ERROR_CONFLICT,
+                       place.kind == BANYAN_ORIGIN_DEFAULT ? NULL : &place, path, "%s", text);
+}
+
+static void
+check_class (BanyanObjectClass *klass, BanyanObject *self, const BanyanProposal *proposal,
+             BanyanProblems *problems)
+{
+  BanyanObjectClass *parent;
+
+  if (!klass->check)
+    return;
+
+  /* A class that has no rules of its own has its parent's function. */
+  parent = g_type_class_peek_parent (klass);
+  if (G_TYPE_FROM_CLASS (klass) != BANYAN_TYPE_OBJECT)
+    check_class (parent, self, proposal, problems);
+  if (G_TYPE_FROM_CLASS (klass) == BANYAN_TYPE_OBJECT || klass->check != parent->check)
+    klass->check (self, proposal, problems);
+}
+
+/**
+ * banyan_object_check: (skip)
+ * @self: an object
+ * @proposal: the values that it would have
+ * @problems: where to report
+ *
+ * Runs the rules across properties of all classes of @self, the base's first.
+ */
+void
+banyan_object_check (BanyanObject *self, const BanyanProposal *proposal, BanyanProblems *problems)
+{
+  g_return_if_fail (BANYAN_IS_OBJECT (self));
+  g_return_if_fail (proposal != NULL && problems != NULL);
+
+  check_class (BANYAN_OBJECT_GET_CLASS (self), self, proposal, problems);
+}
