@@ -16,6 +16,15 @@
  * No shadow stack is switched either: the library is compiled without that promise
  * (-fcf-protection=branch), upon which the dynamic linker leaves them off. */
 
+/* Marks a function that switches. Seen from its callers anything may have happened meanwhile, to
+ * static variables too; a compiler that looks inside sees only an asm, and GCC concludes from that
+ * (-fipa-reference, with LTO everywhere) that they are unchanged. */
+#if defined(__has_attribute) && __has_attribute(noipa)
+#define BANYAN_CONTEXT_SWITCHES __attribute__ ((noipa))
+#else
+#define BANYAN_CONTEXT_SWITCHES __attribute__ ((noinline))
+#endif
+
 #if defined(BANYAN_CONTEXT_UCONTEXT)
 #include "banyan-context-ucontext.h"
 #elif defined(__x86_64__)

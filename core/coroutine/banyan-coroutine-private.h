@@ -80,8 +80,10 @@ gsize banyan_stacks_get_size (void);
 void banyan_stacks_foreach (BanyanLoop *loop, void (*func) (BanyanCoroutine *, gpointer),
                             gpointer data);
 
-/* Switches to a coroutine of this thread that is ready, until it suspends or ends. */
-void banyan_coroutine_enter (BanyanCoroutine *coroutine);
+/* The loop's turn of coroutines: those who are ready, up to its budget. */
+void banyan_coroutines_run (BanyanLoop *loop);
+
+/* A wake on the home thread. */
 void banyan_coroutine_wake_here (BanyanCoroutine *coroutine);
 
 static inline gboolean

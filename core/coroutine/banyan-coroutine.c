@@ -12,9 +12,9 @@ __thread BanyanThread banyan_thread __attribute__ ((tls_model ("initial-exec")))
 
 static void wake_posted (BanyanTask *task);
 
-/* Both are part of whoever calls them. A function of their own would be called on one stack and return
- * on the other, and each such return is predicted wrongly: measured, that doubles the cost of a
- * start. */
+/* Both are part of whoever calls them. A function of their own would be called on one stack and
+ * return on the other, and each such return is predicted wrongly: measured, that doubles the cost
+ * of a start. */
 static inline __attribute__ ((always_inline)) void
 enter (BanyanCoroutine *coroutine)
 {
@@ -60,10 +60,17 @@ leave (BanyanCoroutine *coroutine)
   banyan_fiber_arrive (&coroutine->fiber);
 }
 
-__attribute__ ((noinline)) void
-banyan_coroutine_enter (BanyanCoroutine *coroutine)
+/* The loop's turn of coroutines: those who are ready, up to the budget. */
+BANYAN_CONTEXT_SWITCHES void
+banyan_coroutines_run (BanyanLoop *loop)
 {
-  enter (coroutine);
+  for (guint i = 0; i < loop->budget && loop->ready_first != NULL; i++)
+    {
+      BanyanCoroutine *coroutine = loop->ready_first;
+
+      loop->ready_first = coroutine->next;
+      enter (coroutine);
+    }
 }
 
 /* A stack stays in this loop for life: what it runs next needs no preparation. */
@@ -128,7 +135,7 @@ new_coroutine (BanyanLoop *loop, BanyanCoroutineFunc func, gpointer data, gpoint
  * inherits the caller's pass. It may be called inside or outside a coroutine, on a loop's thread
  * only.
  */
-void
+BANYAN_CONTEXT_SWITCHES void
 banyan_coroutine_start (BanyanCoroutineFunc func, gpointer data)
 {
   BanyanLoop *loop = banyan_thread.loop;
@@ -145,7 +152,7 @@ typedef struct
   gpointer data;
 } StartMessage;
 
-static void
+static BANYAN_CONTEXT_SWITCHES void
 start_posted (BanyanTask *task)
 {
   StartMessage *message = (StartMessage *) task;
@@ -153,7 +160,7 @@ start_posted (BanyanTask *task)
   gpointer data = message->data;
 
   g_free (message);
-  banyan_coroutine_enter (new_coroutine (banyan_thread.loop, func, data, NULL));
+  enter (new_coroutine (banyan_thread.loop, func, data, NULL));
 }
 
 /**
@@ -211,7 +218,7 @@ run_hook (BanyanCoroutine *self)
  * Waits until someone calls banyan_coroutine_wake(). A wake that comes first is not lost: the next
  * suspend returns at once. Loop over what you wait for: wakes may be spurious.
  */
-void
+BANYAN_CONTEXT_SWITCHES void
 banyan_co_suspend (void)
 {
   BanyanCoroutine *self = banyan_thread.current;
@@ -277,7 +284,7 @@ banyan_coroutine_wake (BanyanCoroutine *coroutine)
  *
  * Lets everyone else who is runnable on this loop go first.
  */
-void
+BANYAN_CONTEXT_SWITCHES void
 banyan_co_yield (void)
 {
   BanyanCoroutine *self = banyan_thread.current;

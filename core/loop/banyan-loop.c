@@ -194,18 +194,6 @@ run_inbox (BanyanLoop *loop)
 }
 
 static void
-run_ready (BanyanLoop *loop)
-{
-  for (guint i = 0; i < loop->budget && loop->ready_first != NULL; i++)
-    {
-      BanyanCoroutine *coroutine = loop->ready_first;
-
-      loop->ready_first = coroutine->next;
-      banyan_coroutine_enter (coroutine);
-    }
-}
-
-static void
 run_timers (BanyanLoop *loop)
 {
   gint64 now_ns;
@@ -228,7 +216,7 @@ banyan_loop_run_once (BanyanLoop *loop)
 {
   loop->inline_left = loop->budget;
   run_inbox (loop);
-  run_ready (loop);
+  banyan_coroutines_run (loop);
   run_timers (loop);
   return loop->ready_first != NULL || banyan_loop_has_mail (loop);
 }
