@@ -86,9 +86,8 @@ def run_fio(server, workload, connections, seconds, build):
 
 
 def best(results):
-    """The run with the highest rate: noise only ever takes. One server measured twice under load
-    gave ratios of 0.7 to 2.0 by medians of three runs, and of 0.9 to 1.1 by the best, with one
-    exception in twelve. The spread says how far below the best the slowest run was."""
+    """The run with the highest rate: noise only takes. README.md tells how far that holds. The
+    spread says how far below the best the slowest run was."""
     found = max(results, key=lambda r: r.rate)
     return found._replace(spread=1 - min(r.rate for r in results) / found.rate)
 
