@@ -178,6 +178,7 @@ describe_variant (BanyanSpecBuilder *list, GType type, GSList *outer)
 
   banyan_describe_text (map, "name", banyan_struct_class_get_name (klass));
   banyan_describe_text (map, "gtype", g_type_name (type));
+  banyan_describe_text (map, "short-form", banyan_struct_class_get_short_form (klass));
   describe_fields (map, "fields", G_OBJECT_CLASS (klass), outer);
   banyan_describe_built (list, NULL, map);
   g_type_class_unref (klass);
@@ -255,7 +256,7 @@ describe_default (BanyanSpecBuilder *map, GParamSpec *pspec)
   g_autofree char *text = banyan_param_describe_default (pspec);
   g_autoptr (BanyanSpec) spec = NULL;
 
-  if (banyan_param_is_required (pspec)
+  if (banyan_param_is_required (pspec) || banyan_param_is_secret (pspec)
       || banyan_param_get_kind (pspec) != BANYAN_PARAM_CONFIGURATION)
     return;
 

@@ -4,7 +4,7 @@
  * Each registry here is one of its own with a search path of its own, so none sees another's
  * plugins. GObject's table of classes they share: a plugin that one test loads, no other may. */
 
-#include <banyan/banyan-registry.h>
+#include "plugin-folder.h"
 
 #include <glib/gstdio.h>
 #include <link.h>
@@ -17,67 +17,6 @@
 #define FORMATS (1u << BANYAN_PLUGIN_FORMAT)
 
 static char *cache;
-
-/* -- Folders of plugins. -- */
-
-static char *
-path_of_module (const char *name)
-{
-  g_autofree char *file = g_strdup_printf ("banyan-%s.so", name);
-
-  return g_build_filename (g_getenv ("BANYAN_BUILD_DIR"), "tests/object/plugins", file, NULL);
-}
-
-static char *
-path_in (const char *folder, const char *name)
-{
-  g_autofree char *file = g_strdup_printf ("banyan-%s.so", name);
-
-  return g_build_filename (folder, file, NULL);
-}
-
-static void
-add_module (const char *folder, const char *name)
-{
-  g_autofree char *module = path_of_module (name);
-  g_autofree char *link = path_in (folder, name);
-
-  g_assert_cmpint (symlink (module, link), ==, 0);
-}
-
-/* A folder with the modules named in @names, separated by spaces. */
-static char *
-make_folder (const char *names)
-{
-  char *folder = g_dir_make_tmp ("banyan-registry-XXXXXX", NULL);
-  g_auto (GStrv) list = g_strsplit (names, " ", -1);
-
-  g_assert_nonnull (folder);
-  for (guint i = 0; list[i] != NULL; i++)
-    if (list[i][0] != '\0')
-      add_module (folder, list[i]);
-
-  return folder;
-}
-
-static void
-drop_folder (char *folder)
-{
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const char *name;
-
-  while ((name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *path = g_build_filename (folder, name, NULL);
-
-      g_assert_cmpint (remove (path), ==, 0);
-    }
-  g_assert_cmpint (g_rmdir (folder), ==, 0);
-  g_free (folder);
-}
-
-typedef char Folder;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Folder, drop_folder)
 
 static BanyanRegistry *
 make_registry (const char *path)
@@ -114,7 +53,7 @@ find_plugin (BanyanRegistry *registry, const char *path)
 static char *
 dup_broken (BanyanRegistry *registry, const char *folder, const char *name)
 {
-  g_autofree char *path = path_in (folder, name);
+  g_autofree char *path = test_path_in (folder, name);
   g_autoptr (BanyanPluginInfo) info = find_plugin (registry, path);
 
   return g_strdup (banyan_plugin_info_get_broken (info));
@@ -150,7 +89,7 @@ assert_has (const char *text, const char *part)
 static void
 test_loads_one (void)
 {
-  g_autoptr (Folder) folder = make_folder ("fruits noise pear");
+  g_autoptr (Folder) folder = test_make_folder ("fruits noise pear");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
   g_autofree BanyanTypeInfo **types = banyan_registry_list_types (registry);
   g_autoptr (GError) error = NULL;
@@ -178,7 +117,7 @@ test_loads_one (void)
 static void
 test_finds_alias (void)
 {
-  g_autoptr (Folder) folder = make_folder ("pear");
+  g_autoptr (Folder) folder = test_make_folder ("pear");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
   g_autoptr (BanyanTypeInfo) info = banyan_registry_lookup (registry, OBJECTS, "birne");
 
@@ -195,7 +134,7 @@ test_finds_alias (void)
 static void
 test_several_types (void)
 {
-  g_autoptr (Folder) folder = make_folder ("fruits");
+  g_autoptr (Folder) folder = test_make_folder ("fruits");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
   g_autoptr (BanyanTypeInfo) cherry = banyan_registry_lookup (registry, FORMATS, "sour-cherry");
   g_autoptr (BanyanTypeInfo) apple = banyan_registry_lookup (registry, ANY_KIND, "apple");
@@ -213,7 +152,7 @@ static void
 test_lists_by_kind_and_name (void)
 {
   static const char *const expected[] = { "sour-cherry", "apple", "berry", "pear" };
-  g_autoptr (Folder) folder = make_folder ("fruits noise pear");
+  g_autoptr (Folder) folder = test_make_folder ("fruits noise pear");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
   g_autofree BanyanTypeInfo **types = banyan_registry_list_types (registry);
 
@@ -231,7 +170,7 @@ test_lists_by_kind_and_name (void)
 static void
 test_builtin (void)
 {
-  g_autoptr (Folder) folder = make_folder ("");
+  g_autoptr (Folder) folder = test_make_folder ("");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
   g_autoptr (BanyanTypeInfo) info = NULL;
 
@@ -249,7 +188,7 @@ test_builtin (void)
 static void
 test_builtin_wins (void)
 {
-  g_autoptr (Folder) folder = make_folder ("fruits pear");
+  g_autoptr (Folder) folder = test_make_folder ("fruits pear");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
   g_autofree char *broken = NULL;
 
@@ -276,7 +215,7 @@ test_did_you_mean (void)
     { FORMATS, "pear", "\"pear\" is of kind object, which cannot be used here" },
     { ANY_KIND, "watermelon", "no type is called \"watermelon\"" },
   };
-  g_autoptr (Folder) folder = make_folder ("fruits pear");
+  g_autoptr (Folder) folder = test_make_folder ("fruits pear");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
 
   g_test_summary ("An unknown type is refused with what was probably meant");
@@ -321,13 +260,13 @@ test_broken (void)
     { "undefined-symbol", "undefined symbol: test_function_that_nothing_has" },
   };
   g_autoptr (Folder) folder
-      = make_folder ("bad-name crash critical exit wrong-pear fruits intruder missing-library "
-                     "no-descriptor no-summary no-type noise other-abi pear second-pear "
-                     "stolen-class undefined-symbol");
-  g_autofree char *empty = path_in (folder, "empty");
-  g_autofree char *text = path_in (folder, "text");
-  g_autofree char *lost = path_in (folder, "lost");
-  g_autofree char *subfolder = path_in (folder, "folder");
+      = test_make_folder ("bad-name crash critical exit wrong-pear fruits intruder missing-library "
+                          "no-descriptor no-summary no-type noise other-abi pear second-pear "
+                          "stolen-class undefined-symbol");
+  g_autofree char *empty = test_path_in (folder, "empty");
+  g_autofree char *text = test_path_in (folder, "text");
+  g_autofree char *lost = test_path_in (folder, "lost");
+  g_autofree char *subfolder = test_path_in (folder, "folder");
   g_autoptr (BanyanRegistry) registry = NULL;
 
   g_test_summary ("A broken plugin is listed with the reason and hides none of the others");
@@ -353,9 +292,21 @@ test_broken (void)
 }
 
 static void
+test_innocent (void)
+{
+  g_autoptr (Folder) folder = test_make_folder ("mean pear");
+  g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
+
+  g_test_summary ("A plugin is not blamed for what one before it has done to the scanner");
+
+  g_assert_null (dup_broken (registry, folder, "mean"));
+  g_assert_null (dup_broken (registry, folder, "pear"));
+}
+
+static void
 test_broken_class (void)
 {
-  g_autoptr (Folder) folder = make_folder ("shadowing undocumented");
+  g_autoptr (Folder) folder = test_make_folder ("shadowing undocumented");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
   g_autofree char *undocumented = dup_broken (registry, folder, "undocumented");
   g_autofree char *shadowing = dup_broken (registry, folder, "shadowing");
@@ -370,8 +321,8 @@ test_broken_class (void)
 static void
 test_unreadable (void)
 {
-  g_autoptr (Folder) folder = make_folder ("");
-  g_autofree char *path = path_in (folder, "secret");
+  g_autoptr (Folder) folder = test_make_folder ("");
+  g_autofree char *path = test_path_in (folder, "secret");
   g_autoptr (BanyanRegistry) registry = NULL;
   g_autofree char *reason = NULL;
 
@@ -393,8 +344,8 @@ test_unreadable (void)
 static void
 test_hang (void)
 {
-  g_autoptr (Folder) folder = make_folder ("hang");
-  g_autofree char *fifo = path_in (folder, "fifo");
+  g_autoptr (Folder) folder = test_make_folder ("hang");
+  g_autofree char *fifo = test_path_in (folder, "fifo");
   g_autoptr (BanyanRegistry) registry = NULL;
   g_autofree char *hang = NULL;
   g_autofree char *waits = NULL;
@@ -415,7 +366,7 @@ test_hang (void)
 static void
 test_asked_for_broken (void)
 {
-  g_autoptr (Folder) folder = make_folder ("missing-library");
+  g_autoptr (Folder) folder = test_make_folder ("missing-library");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
   g_autoptr (GError) error = NULL;
 
@@ -430,8 +381,8 @@ test_asked_for_broken (void)
 static void
 test_tried_again (void)
 {
-  g_autoptr (Folder) folder = make_folder ("");
-  g_autofree char *path = path_in (folder, "smaller");
+  g_autoptr (Folder) folder = test_make_folder ("");
+  g_autofree char *path = test_path_in (folder, "smaller");
   g_autoptr (BanyanRegistry) registry = NULL;
   g_autoptr (GError) error = NULL;
   g_autofree char *broken = NULL;
@@ -445,7 +396,7 @@ test_tried_again (void)
   assert_has (broken, "file too short");
 
   g_assert_cmpint (g_unlink (path), ==, 0);
-  add_module (folder, "smaller");
+  test_add_module (folder, "smaller");
   type = banyan_registry_get_type_by_name (registry, ANY_KIND, "smaller", &error);
   g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE);
   g_assert_cmpuint (type, ==, G_TYPE_INVALID);
@@ -458,9 +409,9 @@ test_tried_again (void)
 static void
 test_larger_descriptor (void)
 {
-  g_autoptr (Folder) folder = make_folder ("larger");
+  g_autoptr (Folder) folder = test_make_folder ("larger");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
-  g_autofree char *path = path_in (folder, "larger");
+  g_autofree char *path = test_path_in (folder, "larger");
   g_autoptr (BanyanPluginInfo) plugin = find_plugin (registry, path);
   g_autoptr (GError) error = NULL;
   GType type = banyan_registry_get_type_by_name (registry, OBJECTS, "nectarine", &error);
@@ -479,12 +430,12 @@ test_larger_descriptor (void)
 static void
 test_first_folder_wins (void)
 {
-  g_autoptr (Folder) first = make_folder ("pear");
-  g_autoptr (Folder) second = make_folder ("fruits pear");
+  g_autoptr (Folder) first = test_make_folder ("pear");
+  g_autoptr (Folder) second = test_make_folder ("fruits pear");
   g_autofree char *both = g_strdup_printf ("%s::%s:%s", first, second, first);
   g_autoptr (BanyanRegistry) registry = make_cold_registry (both);
-  g_autofree char *used = path_in (first, "pear");
-  g_autofree char *hidden = path_in (second, "pear");
+  g_autofree char *used = test_path_in (first, "pear");
+  g_autofree char *hidden = test_path_in (second, "pear");
   g_autoptr (BanyanPluginInfo) shadowed = find_plugin (registry, hidden);
   g_autoptr (BanyanTypeInfo) pear = banyan_registry_lookup (registry, ANY_KIND, "pear");
   g_autoptr (BanyanTypeInfo) apple = banyan_registry_lookup (registry, ANY_KIND, "apple");
@@ -500,7 +451,7 @@ test_first_folder_wins (void)
 static void
 test_no_scanner (void)
 {
-  g_autoptr (Folder) folder = make_folder ("noise");
+  g_autoptr (Folder) folder = test_make_folder ("noise");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
   g_autofree char *broken = NULL;
   g_autoptr (GError) error = NULL;
@@ -546,7 +497,7 @@ scan (const char *folder)
 static void
 test_cache_knows (void)
 {
-  g_autoptr (Folder) folder = make_folder ("crash fruits");
+  g_autoptr (Folder) folder = test_make_folder ("crash fruits");
   g_autoptr (BanyanRegistry) registry = NULL;
   g_autofree char *broken = NULL;
 
@@ -567,9 +518,9 @@ test_cache_knows (void)
 static void
 test_cache_notices_change (void)
 {
-  g_autoptr (Folder) folder = make_folder ("fruits");
-  g_autofree char *path = path_in (folder, "fruits");
-  g_autofree char *other = path_of_module ("pear");
+  g_autoptr (Folder) folder = test_make_folder ("fruits");
+  g_autofree char *path = test_path_in (folder, "fruits");
+  g_autofree char *other = test_path_of_module ("pear");
 
   g_test_summary ("A file that has changed is scanned again");
 
@@ -585,7 +536,7 @@ test_cache_notices_change (void)
 static void
 test_cache_damaged (void)
 {
-  g_autoptr (Folder) folder = make_folder ("fruits");
+  g_autoptr (Folder) folder = test_make_folder ("fruits");
   g_autofree char *contents = NULL;
   gsize length;
 
@@ -613,7 +564,7 @@ static void
 test_cache_unwritable (void)
 {
   static const char *const paths[] = { "/proc/nowhere/registry", "", "/dev/null" };
-  g_autoptr (Folder) folder = make_folder ("fruits");
+  g_autoptr (Folder) folder = test_make_folder ("fruits");
 
   g_test_summary ("Where no cache can be written, all still works");
 
@@ -637,7 +588,7 @@ test_cache_unwritable (void)
 static void
 test_sealed (void)
 {
-  g_autoptr (Folder) folder = make_folder ("fruits");
+  g_autoptr (Folder) folder = test_make_folder ("fruits");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
   g_autoptr (BanyanTypeInfo) info = NULL;
   g_autoptr (GError) error = NULL;
@@ -656,7 +607,7 @@ test_sealed (void)
 static void
 test_rescan (void)
 {
-  g_autoptr (Folder) folder = make_folder ("fruits");
+  g_autoptr (Folder) folder = test_make_folder ("fruits");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
   g_autoptr (BanyanTypeInfo) before = banyan_registry_lookup (registry, ANY_KIND, "berry");
   g_autoptr (BanyanTypeInfo) after = NULL;
@@ -664,7 +615,7 @@ test_rescan (void)
   g_test_summary ("Scanning again finds a plugin that has come since");
 
   g_assert_null (before);
-  add_module (folder, "pear");
+  test_add_module (folder, "pear");
   after = banyan_registry_lookup (registry, ANY_KIND, "pear");
   g_assert_null (after);
 
@@ -691,6 +642,7 @@ main (int argc, char **argv)
   g_test_add_func ("/registry/builtin-wins", test_builtin_wins);
   g_test_add_func ("/registry/did-you-mean", test_did_you_mean);
   g_test_add_func ("/registry/broken", test_broken);
+  g_test_add_func ("/registry/innocent", test_innocent);
   g_test_add_func ("/registry/broken-class", test_broken_class);
   g_test_add_func ("/registry/unreadable", test_unreadable);
   g_test_add_func ("/registry/hang", test_hang);
