@@ -25,12 +25,16 @@ static const unsigned char our_ident[]
 static char *
 to_hex (const guint8 *bytes, gsize length)
 {
-  GString *hex = g_string_sized_new (2 * length);
+  static const char digits[] = "0123456789abcdef";
+  char *hex = g_malloc (2 * length + 1);
 
   for (gsize i = 0; i < length; i++)
-    g_string_append_printf (hex, "%02x", bytes[i]);
-
-  return g_string_free (hex, FALSE);
+    {
+      hex[2 * i] = digits[bytes[i] >> 4];
+      hex[2 * i + 1] = digits[bytes[i] & 15];
+    }
+  hex[2 * length] = '\0';
+  return hex;
 }
 
 /* The build-id among the notes that fill @notes, or NULL. Names and contents are padded to 4 bytes.
