@@ -36,9 +36,8 @@ struct _BanyanPlugin
   GError *error;       /* (owned) (nullable): why it is not usable */
 };
 
-/* (transfer full): must not be freed once it is final. */
+/* (transfer none): lives as long as the process. */
 BanyanPlugin *banyan_plugin_new (const char *path);
 gboolean banyan_plugin_load (BanyanPlugin *self, GError **error);
-gboolean banyan_plugin_is_final (BanyanPlugin *self);
 
 G_END_DECLS

@@ -106,8 +106,10 @@ check_key (GParamSpec *pspec, const char *key, GError **error)
 }
 
 static gboolean
-check_aliases (GParamSpec *pspec, GObjectClass *klass, GError **error)
+check_aliases (GParamSpec *pspec, GError **error)
 {
+  /* As its own class sees it: a subclass may be about to shadow it, and is to blame then. */
+  GObjectClass *klass = g_type_class_peek (pspec->owner_type);
   const char *const *aliases = banyan_param_get_aliases (pspec);
 
   for (gsize i = 0; aliases[i]; i++)
@@ -189,7 +191,7 @@ check_own (GParamSpec *pspec, GObjectClass *klass, GType base, GHashTable *seen,
     return refuse (pspec, error, "takes the key that tells which struct is meant");
 
   return check_words (pspec, error) && (pspec->owner_type == base || check_shadow (pspec, error))
-         && (BANYAN_IS_STRUCT_CLASS (klass) || check_aliases (pspec, klass, error))
+         && (BANYAN_IS_STRUCT_CLASS (klass) || check_aliases (pspec, error))
          && check_type (pspec, seen, error);
 }
 

@@ -8,6 +8,9 @@
 
 #define MAX_CANDIDATES 8
 
+/* Who has that many problems needs no more help, and looking for it must not take for ever. */
+#define MAX_HELPED 100
+
 BanyanLinkValue *
 banyan_link_value_new (GParamSpec *pspec, BanyanSpec *spec, const char *path)
 {
@@ -56,6 +59,7 @@ complain (BanyanMapper *mapper, BanyanLinkValue *self, BanyanConfigError code, c
 
   banyan_problems_add (mapper->problems, code, banyan_spec_get_origin (self->spec), self->path,
                        "%s", text);
+  self->is_wrong = TRUE;
   return FALSE;
 }
 
@@ -72,6 +76,7 @@ declare_member (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanLinkValue 
                      "there is no type %s, of which a member would be made", target_of (self));
 
   self->target = banyan_mapper_add_member (mapper, owner, self->path, id, place, self->spec, type);
+  self->is_wrong = !self->target;
   return self->target != NULL;
 }
 
@@ -202,7 +207,7 @@ list_candidates (BanyanMapper *mapper, BanyanCollection *collection, GType type)
   g_autoptr (GPtrArray) children = NULL;
   Candidates candidates = { g_string_new (NULL), 0 };
 
-  for (guint i = 0; i < mapper->declarations->len; i++)
+  for (guint i = 0; i < mapper->declarations->len && candidates.length <= MAX_CANDIDATES; i++)
     {
       BanyanDeclaration *declaration = mapper->declarations->pdata[i];
 
@@ -212,7 +217,7 @@ list_candidates (BanyanMapper *mapper, BanyanCollection *collection, GType type)
     }
 
   children = banyan_object_list_children (BANYAN_OBJECT (collection));
-  for (guint i = 0; i < children->len; i++)
+  for (guint i = 0; i < children->len && candidates.length <= MAX_CANDIDATES; i++)
     if (!banyan_object_is_implicit (children->pdata[i])
         && g_type_is_a (G_OBJECT_TYPE (children->pdata[i]), type))
       add_candidate (&candidates, banyan_object_get_id (children->pdata[i]));
@@ -226,9 +231,13 @@ complain_of_reference (BanyanMapper *mapper, BanyanLinkValue *self, BanyanCollec
 {
   g_autofree char *name = banyan_param_name_of_type (target_of (self));
   g_autofree char *quoted = banyan_spec_quote (banyan_spec_get_text (self->spec));
-  g_autofree char *candidates
-      = collection ? list_candidates (mapper, collection, type) : g_strdup ("");
+  g_autofree char *candidates = NULL;
 
+  if (banyan_problems_get_length (mapper->problems) >= MAX_HELPED)
+    return complain (mapper, self, BANYAN_CONFIG_ERROR_REFERENCE, "no %s is called %s", name,
+                     quoted);
+
+  candidates = collection ? list_candidates (mapper, collection, type) : g_strdup ("");
   if (*candidates)
     return complain (mapper, self, BANYAN_CONFIG_ERROR_REFERENCE,
                      "no %s is called %s; there are: %s", name, quoted, candidates);
@@ -264,6 +273,8 @@ resolve_reference (BanyanMapper *mapper, BanyanLinkValue *self)
     declared = banyan_mapper_find (mapper, collection, id);
   if (collection && !declared)
     existing = banyan_object_get_child (BANYAN_OBJECT (collection), id);
+  if (!declared && !existing && collection && banyan_mapper_is_broken (mapper, collection, id))
+    return FALSE;
   if (!declared && !existing)
     return complain_of_reference (mapper, self, collection, type);
 
@@ -303,7 +314,7 @@ banyan_mapper_resolve_link (BanyanMapper *mapper, BanyanLinkValue *self)
 
   if (self->target)
     return check_declared_type (mapper, self);
-  if (!banyan_param_get_element (self->pspec)
+  if (!banyan_param_get_element (self->pspec) && !self->is_wrong
       && (kind == BANYAN_SPEC_TEXT || kind == BANYAN_SPEC_STRING))
     return resolve_reference (mapper, self);
 

@@ -6,6 +6,8 @@
 
 #include "banyan-mapper-private.h"
 
+#define MAX_STEPS 8
+
 static void
 report_loop (BanyanMapper *self, GPtrArray *path, BanyanLinkValue *closing)
 {
@@ -13,12 +15,14 @@ report_loop (BanyanMapper *self, GPtrArray *path, BanyanLinkValue *closing)
   guint first;
 
   g_ptr_array_find (path, closing->target, &first);
-  for (guint i = first; i < path->len; i++)
+  for (guint i = first; i < path->len && i < first + MAX_STEPS; i++)
     {
       BanyanDeclaration *step = path->pdata[i];
 
       g_string_append_printf (loop, "%s -> ", step->id);
     }
+  if (path->len - first > MAX_STEPS)
+    g_string_append (loop, "... -> ");
 
   banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT,
                        banyan_spec_get_origin (closing->spec), closing->path,

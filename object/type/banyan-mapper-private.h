@@ -25,6 +25,7 @@ struct _BanyanLinkValue
   BanyanDeclaration *target; /* (unowned) (nullable): declared in this document */
   BanyanObject *existing;    /* (owned) (nullable): in the tree already */
   GPtrArray *items;          /* (owned) (nullable): of BanyanLinkValue, for a list or map */
+  gboolean is_wrong;         /* reported already: not to be resolved */
 };
 
 /* One property that a declaration sets. */
@@ -69,6 +70,7 @@ struct _BanyanMapper
   BanyanProblems *problems;
   GPtrArray *declarations; /* (owned): of BanyanDeclaration */
   GHashTable *taken;       /* (owned): collection to a table of ids to declarations */
+  GHashTable *broken;      /* (owned): collection to a set of ids whose type is not known */
 };
 
 /* -- banyan-mapper.c -- */
@@ -82,6 +84,8 @@ BanyanDeclaration *banyan_mapper_add_member (BanyanMapper *self, BanyanDeclarati
                                              const char *subject, const char *id,
                                              const BanyanOrigin *place, BanyanSpec *spec,
                                              GType member_type);
+/* Whether something of that id was declared, so badly that nothing is known of it. */
+gboolean banyan_mapper_is_broken (BanyanMapper *self, BanyanCollection *collection, const char *id);
 BanyanDeclaration *banyan_mapper_find (BanyanMapper *self, BanyanCollection *collection,
                                        const char *id);
 

@@ -45,6 +45,7 @@ banyan_mapper_finalize (GObject *object)
    * need, and go with the last reference. */
   g_ptr_array_unref (self->declarations);
   g_hash_table_unref (self->taken);
+  g_hash_table_unref (self->broken);
   banyan_problems_unref (self->problems);
   g_clear_object (&self->root);
   g_free (self->directory);
@@ -63,6 +64,7 @@ banyan_mapper_init (BanyanMapper *self)
 {
   self->declarations = g_ptr_array_new_with_free_func (declaration_free);
   self->taken = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_hash_table_unref);
+  self->broken = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_hash_table_unref);
 }
 
 /**
@@ -112,6 +114,29 @@ take_id (BanyanMapper *self, BanyanDeclaration *declaration)
   g_hash_table_insert (ids, declaration->id, declaration);
 }
 
+gboolean
+banyan_mapper_is_broken (BanyanMapper *self, BanyanCollection *collection, const char *id)
+{
+  GHashTable *ids = g_hash_table_lookup (self->broken, collection);
+
+  return ids && g_hash_table_contains (ids, id);
+}
+
+/* Whoever refers to it need not be told: it will be there once its own problem is solved. */
+static void
+note_broken (BanyanMapper *self, BanyanCollection *collection, const char *id)
+{
+  GHashTable *ids = g_hash_table_lookup (self->broken, collection);
+
+  if (!ids)
+    {
+      ids = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+      g_hash_table_insert (self->broken, collection, ids);
+    }
+
+  g_hash_table_add (ids, g_strdup (id));
+}
+
 static gboolean
 check_id_form (BanyanMapper *self, const char *id, const BanyanOrigin *place, const char *subject)
 {
@@ -132,20 +157,21 @@ check_id_free (BanyanMapper *self, BanyanCollection *collection, const char *id,
 {
   const char *what = is_birth ? "would be born as" : "is called";
   BanyanDeclaration *taker = banyan_mapper_find (self, collection, id);
+  BanyanObject *existing;
   g_autofree char *where = NULL;
 
   if (taker)
     {
       where = banyan_origin_to_string (&taker->place);
       banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_DUPLICATE, place, subject,
-                           "%s \"%s\", as is the one at %s", what, id, where);
+                           "%s \"%s\", which is taken at %s", what, id, where);
       return FALSE;
     }
-  if (banyan_object_get_child (BANYAN_OBJECT (collection), id))
+  if ((existing = banyan_object_get_child (BANYAN_OBJECT (collection), id)))
     {
-      where = banyan_object_dup_name (BANYAN_OBJECT (collection));
+      where = banyan_object_dup_name (existing);
       banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_DUPLICATE, place, subject,
-                           "%s \"%s\", which %s has already", what, id, where);
+                           "%s \"%s\", which is taken by %s", what, id, where);
       return FALSE;
     }
 
@@ -381,7 +407,11 @@ banyan_mapper_add (BanyanMapper *self, BanyanCollection *collection, BanyanDecla
   GType type = G_TYPE_INVALID;
 
   if (!check_is_map (self, spec, subject))
-    return NULL;
+    {
+      if (birth_name)
+        note_broken (self, collection, birth_name);
+      return NULL;
+    }
 
   /* What is wrong with the id is no reason not to tell what is wrong with the type. */
   id = choose_id (self, spec, birth_name, !parent, place, subject);
@@ -395,7 +425,11 @@ banyan_mapper_add (BanyanMapper *self, BanyanCollection *collection, BanyanDecla
     type = find_type (self, banyan_collection_get_kinds (collection),
                       banyan_collection_get_base_type (collection), label, type_place, subject);
   if (type == G_TYPE_INVALID)
-    return NULL;
+    {
+      if (id)
+        note_broken (self, collection, id);
+      return NULL;
+    }
 
   declaration = declaration_new (self, parent, id ? id : "", subject, place, spec, type, label);
   declaration->collection = collection;

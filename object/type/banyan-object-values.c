@@ -52,30 +52,63 @@ banyan_object_use_links (BanyanObject *self, GParamSpec *pspec, const GValue *va
     use_contents (self, pspec, value, in_use);
 }
 
+/* What a dying object linked to may die of that, and what that linked to: a chain as long as a
+ * document. So whoever comes first releases for all, and nobody recurses. */
+static _Thread_local GArray *released; /* (owned) (nullable): of GValue */
+
+static void
+release_later (GValue *value)
+{
+  g_array_append_val (released, *value);
+  *value = (GValue) G_VALUE_INIT;
+}
+
+static void
+release_all (void)
+{
+  while (released->len > 0)
+    {
+      GValue value = g_array_index (released, GValue, released->len - 1);
+
+      g_array_set_size (released, released->len - 1);
+      g_value_unset (&value);
+    }
+
+  g_clear_pointer (&released, g_array_unref);
+}
+
 static void
 clear_link (BanyanObject *self, GParamSpec *pspec)
 {
-  g_auto (GValue) old = G_VALUE_INIT;
   g_auto (GValue) none = G_VALUE_INIT;
+  GValue old = G_VALUE_INIT;
 
   g_value_init (&old, pspec->value_type);
   g_value_init (&none, pspec->value_type);
   banyan_param_read_field (pspec, self, &old);
   banyan_object_use_links (self, pspec, &old, FALSE);
   banyan_param_write_field (pspec, self, &none);
+  release_later (&old);
 }
 
 void
 banyan_object_clear_links (BanyanObject *self)
 {
+  gboolean is_first = !released;
   g_autofree GParamSpec **pspecs = NULL;
   guint n_pspecs;
+
+  if (is_first)
+    released = g_array_new (FALSE, FALSE, sizeof (GValue));
 
   pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (self), &n_pspecs);
   for (guint i = 0; i < n_pspecs; i++)
     if (banyan_param_has_links (pspecs[i])
         && banyan_param_get_offset (pspecs[i]) != BANYAN_NO_FIELD)
       clear_link (self, pspecs[i]);
+
+  if (is_first)
+    release_all ();
 }
 
 /* -- Setting. -- */
