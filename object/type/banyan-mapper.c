@@ -680,7 +680,7 @@ drop_objects (BanyanMapper *self)
  * Resolves all links, checks the rules of the classes, and constructs. Members of an object are its
  * children already; nothing else is in the tree. To be called once.
  *
- * Returns: (transfer full) (element-type BanyanObject) (nullable): the new objects, what is linked
+ * Returns: (transfer container) (element-type BanyanObject) (nullable): the new objects, what is linked
  * to before what links to it; %NULL when there are problems
  */
 GPtrArray *

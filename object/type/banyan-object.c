@@ -470,9 +470,9 @@ banyan_object_get_n_children (BanyanObject *self)
  * banyan_object_list_children:
  * @self: an object
  *
- * Lists the children as they are now. The list keeps them alive.
+ * Lists the children as they are now. The list keeps them alive until it is freed.
  *
- * Returns: (transfer full) (element-type BanyanObject): the children in the order added
+ * Returns: (transfer container) (element-type BanyanObject): the children in the order added
  */
 GPtrArray *
 banyan_object_list_children (BanyanObject *self)

@@ -35,8 +35,8 @@ struct _BanyanObjectClass
    * of all classes are run, the base's first: no chaining up. */
   void (*check) (BanyanObject *self, const BanyanProposal *proposal, BanyanProblems *problems);
 
-  /* Opening and closing as seen by callers on the main thread; core's base classes implement them by
-   * transactions, so that subclasses write straight-line code. */
+  /* Opening and closing as seen by callers on the main thread; core's base classes implement them
+   * by transactions, so that subclasses write straight-line code. */
   void (*open_async) (BanyanObject *self, GCancellable *cancellable, GAsyncReadyCallback callback,
                       gpointer user_data);
   gboolean (*open_finish) (BanyanObject *self, GAsyncResult *result, GError **error);
@@ -81,11 +81,13 @@ BANYAN_API
 BanyanObject *banyan_object_get_child (BanyanObject *self, const char *id);
 BANYAN_API
 guint banyan_object_get_n_children (BanyanObject *self);
-/* (transfer full) (element-type BanyanObject): in the order added */
+/* (transfer container) (element-type BanyanObject): in the order added; the array has references of
+ * its own and gives them back when it is freed. */
 BANYAN_API
 GPtrArray *banyan_object_list_children (BanyanObject *self);
-/* From @self downwards: "/nodes/disk0", or a partial path ("disk0") where it is unique; an ambiguous one is an error
- * that lists the candidates. Edges ("/nodes/disk0:file") are resolved by core. */
+/* From @self downwards: "/nodes/disk0", or a partial path ("disk0") where it is unique; an
+ * ambiguous one is an error that lists the candidates. Edges ("/nodes/disk0:file") are resolved by
+ * core. */
 BANYAN_API
 BanyanObject *banyan_object_resolve (BanyanObject *self, const char *path, GError **error);
 /* QEMU's rule: a letter, then letters, digits, '-', '.', '_'. */
@@ -140,7 +142,8 @@ guint banyan_object_get_n_users (BanyanObject *self);
 BANYAN_API
 char **banyan_object_describe_users (BanyanObject *self);
 
-/* Assign to object_class->set_property and get_property: they serve all properties declared with a field. */
+/* Assign to object_class->set_property and get_property: they serve all properties declared with a
+ * field. */
 BANYAN_API
 void banyan_object_set_field (GObject *object, guint id, const GValue *value, GParamSpec *pspec);
 BANYAN_API
@@ -150,14 +153,16 @@ void banyan_object_get_field (GObject *object, guint id, GValue *value, GParamSp
 BANYAN_API
 gboolean banyan_object_accept_set (BanyanObject *self, const GValue *value, GParamSpec *pspec);
 
-/* Emits notify for @property on the main thread, soon; any thread; coalesced. @property: interned. */
+/* Emits notify for @property on the main thread, soon; any thread; coalesced. @property: interned.
+ */
 BANYAN_API
 void banyan_object_queue_notify (BanyanObject *self, const char *property);
 
 /* -- For core (a transaction's phases), not for users. -- */
 BANYAN_API
 void banyan_object_set_state (BanyanObject *self, BanyanObjectState state);
-/* What the declaration says for the property that @key ("cache.direct") begins with once @value is set:
+/* What the declaration says for the property that @key ("cache.direct") begins with once @value is
+ * set:
  * @value itself, or what it says now with the rest of the key replaced. */
 BANYAN_API
 BanyanSpec *banyan_object_declare_nested (BanyanObject *self, const char *key, BanyanSpec *value);

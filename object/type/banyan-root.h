@@ -7,8 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* A collection is a child of the root ("/nodes"): its members have unique ids, a common base type, and
- * in specs a key that names their class. */
+/* A collection is a child of the root ("/nodes"): its members have unique ids, a common base type,
+ * and in specs a key that names their class. */
 #define BANYAN_TYPE_COLLECTION (banyan_collection_get_type ())
 BANYAN_API
 G_DECLARE_FINAL_TYPE (BanyanCollection, banyan_collection, BANYAN, COLLECTION, BanyanObject)
@@ -41,18 +41,21 @@ BanyanCollection *banyan_root_get_collection_for_type (BanyanRoot *self, GType t
 BANYAN_API
 G_DECLARE_FINAL_TYPE (BanyanMapper, banyan_mapper, BANYAN, MAPPER, GObject)
 
-/* Links resolve to what is declared here and to what @root has. @directory: what relative paths are relative to. */
+/* Links resolve to what is declared here and to what @root has. @directory: what relative paths are
+ * relative to. */
 BANYAN_API
-BanyanMapper *banyan_mapper_new (BanyanRoot *root, const char *directory,
-                                 BanyanProblems *problems);
+BanyanMapper *banyan_mapper_new (BanyanRoot *root, const char *directory, BanyanProblems *problems);
 /* Declares @spec (a map with the collection's type key) as an object of @collection. Inline
- * declarations in link properties become objects of their own, born as "ID.PROPERTY" ("ID.PROPERTY.N" in lists, by member id in maps). @id NULL: from the
- * spec's "id" or "node-name". */
+ * declarations in link properties become objects of their own, born as "ID.PROPERTY"
+ * ("ID.PROPERTY.N" in lists, by member id in maps). @id NULL: from the spec's "id" or "node-name".
+ */
 BANYAN_API
 void banyan_mapper_declare (BanyanMapper *self, BanyanCollection *collection, const char *id,
                             const BanyanOrigin *id_origin, BanyanSpec *spec);
-/* Resolves all links, checks classes' rules, and constructs. NULL when there are problems; else the new objects, what
- * is linked to before what links to it, not yet in the tree. (transfer full) (element-type BanyanObject) */
+/* Resolves all links, checks classes' rules, and constructs. NULL when there are problems; else the
+ * new objects, what is linked to before what links to it, not yet in the tree, except that members
+ * are their owners' children. (transfer container) (element-type BanyanObject): the array has
+ * references of its own. */
 BANYAN_API
 GPtrArray *banyan_mapper_build (BanyanMapper *self);
 /* One value for one property of an existing object, as banyan_object_set() needs it: converted,
