@@ -16,6 +16,7 @@
 #include <banyan/banyan-list.h>
 #include <banyan/banyan-loop.h>
 #include <banyan/banyan-macros.h>
+#include <banyan/banyan-node-options.h>
 #include <banyan/banyan-node.h>
 #include <banyan/banyan-object.h>
 #include <banyan/banyan-param.h>

@@ -25,7 +25,29 @@ typedef enum
   BANYAN_N_OPS,
 } BanyanOp;
 
-/* For one operation: the next node below an edge that implements it, and how. */
+/**
+ * BanyanRouteModifiers:
+ * @BANYAN_ROUTE_NO_DISCARD: discards are ignored, and zeroes do not unmap
+ * @BANYAN_ROUTE_NO_FLUSH: FUA means nothing
+ * @BANYAN_ROUTE_DETECT_ZEROES: zeroes that are written become write_zeroes
+ * @BANYAN_ROUTE_DETECT_UNMAP: which may unmap, too
+ * @BANYAN_ROUTE_LOCK: writes take the node's range lock
+ *
+ * What the nodes that a route goes by and leads to want done with a request.
+ */
+typedef enum
+{
+  BANYAN_ROUTE_NO_DISCARD = 1 << 0,
+  BANYAN_ROUTE_NO_FLUSH = 1 << 1,
+  BANYAN_ROUTE_DETECT_ZEROES = 1 << 2,
+  BANYAN_ROUTE_DETECT_UNMAP = 1 << 3,
+  BANYAN_ROUTE_LOCK = 1 << 4,
+} BanyanRouteModifiers;
+
+/* For one operation: the next node below an edge that implements it, how, and what requests it
+ * takes as they are. A request takes the slow path whose offset | length has a bit of align_mask,
+ * whose length is 0 or above max_transfer, that has more vectors than max_vectors, whose flags have
+ * a bit of slow_flags, or that ends beyond *length. */
 typedef struct
 {
   BanyanNode *node; /* (unowned) */
@@ -42,17 +64,20 @@ typedef struct
     BanyanAnswer (*copy_range) (BanyanNode *, const BanyanRequest *, BanyanNode *, guint64,
                                 GError **);
   };
+  const guint64 *length; /* atomic; bytes */
+  guint64 align_mask;
+  guint64 max_transfer;
+  guint32 max_vectors;
+  guint32 slow_flags;
+  guint32 modifiers;
 } BanyanRoute;
 
 /* An edge. Exists from its parent's configuration to its end; its node changes in a switch. */
 struct _BanyanChild
 {
-  /* Request path. A read or write whose offset | length has a bit of align_mask, whose length is
-   * above max_transfer or whose flags have a bit of slow_flags takes the slow path. */
-  guint64 align_mask;
-  guint64 max_transfer;
-  guint32 slow_flags;
+  /* Request path. */
   BanyanRoute route[BANYAN_N_OPS];
+  gboolean read_only; /* the node is, or what it passes to */
 
   /* Control path. */
   BanyanNode *node; /* (owned) (nullable): bound while the parent is open */
@@ -65,12 +90,13 @@ struct _BanyanChild
   guint used;
   guint shared;
   BanyanOrigin manager;
-  BanyanStatistics *statistics; /* (owned) (nullable): on request; then slow_flags is all ones */
+  BanyanStatistics *statistics; /* (owned) (nullable): on request; then max_transfer is 0 */
 };
 
 /* -- Edges and nodes: request path's side (banyan-child.c, banyan-node.c). -- */
 
 BanyanChild *banyan_child_new (BanyanElement *parent, const char *role, guint role_flags);
+/* Leads nowhere by now. */
 void banyan_child_free (BanyanChild *self);
 /* Pointers only: the old node is returned, for finish to drop. Keeps the node's list of parents. */
 BanyanNode *banyan_child_switch (BanyanChild *self, BanyanNode *node) G_GNUC_WARN_UNUSED_RESULT;
@@ -87,6 +113,10 @@ const BanyanNodeOps *banyan_node_class_get_ops (BanyanNodeClass *klass);
 /* The commit hook: nodes whose attachments to iothreads must change after a switch; main loop's
  * coroutine, gates closed. Posts to each iothread concerned and waits. */
 void BANYAN_COROUTINE banyan_co_update_attachments (BanyanGraph *graph);
+/* For a loop on which a node gets requests without a channel (the graph's own, from the node's
+ * opening on to its end); on that loop's thread. Counted. */
+void banyan_node_attach_here (BanyanNode *self);
+void banyan_node_detach_here (BanyanNode *self);
 
 /* -- Gates (banyan-gate.c): called in a coroutine on the main loop. -- */
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <banyan/banyan-element.h>
+#include <banyan/banyan-node-options.h>
 #include <banyan/banyan-request.h>
 
 G_BEGIN_DECLS
@@ -12,9 +13,10 @@ G_BEGIN_DECLS
 BANYAN_API
 G_DECLARE_DERIVABLE_TYPE (BanyanNode, banyan_node, BANYAN, NODE, BanyanElement)
 
-/* The operations of a driver. A request reaches them inside the node's length and aligned as its limits ask, in
- * a coroutine, from several iothreads at once. A missing entry means: in a filter, the filtered child's; elsewhere, unsupported
- * (flush: nothing to do; block_status: data). */
+/* The operations of a driver. A request reaches them inside the node's length and aligned as its
+ * limits ask, in a coroutine, from several iothreads at once; the length of one that ends where the
+ * node ends may be no multiple. A missing entry means: in a filter, the filtered child's;
+ * elsewhere, unsupported (flush: nothing to do; block_status: data). */
 typedef struct
 {
   gsize size;
@@ -27,25 +29,26 @@ typedef struct
   BanyanAnswer (*block_status) (BanyanNode *self, guint64 offset, guint64 length,
                                 BanyanBlockStatus *status, GError **error);
   BanyanAnswer (*resize) (BanyanNode *self, const BanyanResize *resize, GError **error);
-  /* Fills @target's range of this node from @source, a leaf, without passing the data through us. */
+  /* Fills @target's range of this node from @source, a leaf, without passing the data through us.
+   */
   BanyanAnswer (*copy_range) (BanyanNode *self, const BanyanRequest *target, BanyanNode *source,
                               guint64 source_offset, GError **error);
 } BanyanNodeOps;
 
-/* What requests to a node must look like; 0 stands for no limit, alignments are powers of 2. A larger or
- * misaligned request is split or widened on the way in. */
+/* What requests to a node must look like; 0 stands for no limit, alignments are powers of 2. A
+ * larger or misaligned request is split or widened on the way in. */
 typedef struct
 {
   guint32 size;
-  guint32 request_alignment;  /* bytes; at least 1 */
-  guint32 memory_alignment;   /* bytes; at least 1 */
-  guint32 max_vectors;        /* entries */
-  guint32 preferred_size;     /* bytes; 0: no preference */
-  guint32 max_transfer;       /* bytes */
-  guint64 discard_alignment;  /* bytes */
-  guint64 max_discard;        /* bytes */
-  guint64 zeroes_alignment;   /* bytes */
-  guint64 max_zeroes;         /* bytes */
+  guint32 request_alignment; /* bytes; at least 1 */
+  guint32 memory_alignment;  /* bytes; at least 1 */
+  guint32 max_vectors;       /* entries */
+  guint32 preferred_size;    /* bytes; 0: no preference */
+  guint32 max_transfer;      /* bytes */
+  guint64 discard_alignment; /* bytes */
+  guint64 max_discard;       /* bytes */
+  guint64 zeroes_alignment;  /* bytes */
+  guint64 max_zeroes;        /* bytes */
 } BanyanLimits;
 
 /**
@@ -59,6 +62,7 @@ typedef struct
  * @BANYAN_CAN_COPY_RANGE: copy_range works
  * @BANYAN_CAN_MULTI_CONN: a flush on one channel covers what all channels wrote
  * @BANYAN_NEEDS_STABLE_DATA: a write's data may not change until it has ended
+ * @BANYAN_CAN_PREFETCH: reads with PREFETCH, which may come without buffers, do something
  */
 typedef enum
 {
@@ -71,19 +75,22 @@ typedef enum
   BANYAN_CAN_COPY_RANGE = 1 << 6,
   BANYAN_CAN_MULTI_CONN = 1 << 7,
   BANYAN_NEEDS_STABLE_DATA = 1 << 8,
+  BANYAN_CAN_PREFETCH = 1 << 9,
 } BanyanCapabilities;
 
 struct _BanyanNodeClass
 {
   BanyanElementClass parent_class;
 
-  /* Main thread, gates closed or the node not yet in use. @limits comes with what the children ask for (filters) or
-   * with none. */
+  /* Main thread, gates closed or the node not yet in use. @limits comes with what the children ask
+   * for (filters) or with none. */
   void (*get_limits) (BanyanNode *self, BanyanLimits *limits);
-  /* Likewise; @inherited is what the filtered child can do. NULL: a filter's child's; else by the entries of the ops. */
+  /* Likewise; @inherited is what the filtered child can do. NULL: a filter's child's; else by the
+   * entries of the ops. */
   guint (*get_capabilities) (BanyanNode *self, guint inherited);
 
-  /* A node's presence on an iothread, before the first and after the last request there; on that thread. */
+  /* A node's presence on an iothread, before the first and after the last request there; on that
+   * thread. */
   void (*attach) (BanyanNode *self, BanyanLoop *loop);
   void (*detach) (BanyanNode *self, BanyanLoop *loop);
 
@@ -139,19 +146,31 @@ guint64 banyan_node_get_length (BanyanNode *self);
 /* The driver: in open, in resize, and when storage turned out to have grown. */
 BANYAN_API
 void banyan_node_publish_length (BanyanNode *self, guint64 length);
+/* Whether requests that change data are refused: the property, or what the driver found. */
 BANYAN_API
 gboolean banyan_node_is_read_only (BanyanNode *self);
+/* The driver: storage does not take writes, or takes them again. */
+BANYAN_API
+void banyan_node_publish_read_only (BanyanNode *self, gboolean read_only);
+BANYAN_API
+gboolean banyan_node_is_auto_read_only (BanyanNode *self);
+BANYAN_API
+gboolean banyan_node_is_force_shared (BanyanNode *self);
+BANYAN_API
+BanyanCache *banyan_node_get_cache (BanyanNode *self); /* (nullable) */
 BANYAN_API
 const BanyanLimits *banyan_node_get_limits (BanyanNode *self);
 BANYAN_API
 guint banyan_node_get_capabilities (BanyanNode *self);
 
-/* What a driver says when storage under it changed its limits, so that they are asked for again (main thread, soon). */
+/* What a driver says when storage under it changed its limits, so that they are asked for again
+ * (main thread, soon). */
 BANYAN_API
 void banyan_node_limits_changed (BanyanNode *self);
 
-/* -- What a driver calls, through its edges. Requests beyond the child's length fail with EINVAL; offset+length
- * never overflow. Any alignment is right: what the child cannot take is widened under its range lock. -- */
+/* -- What a driver calls, through its edges. Requests beyond the child's length fail with EINVAL;
+ * offset+length never overflow. Any alignment is right: what the child cannot take is widened under
+ * its range lock. -- */
 BANYAN_API
 gboolean BANYAN_COROUTINE banyan_child_read (BanyanChild *self, const BanyanRequest *request,
                                              GError **error);
@@ -161,13 +180,12 @@ gboolean BANYAN_COROUTINE banyan_child_write (BanyanChild *self, const BanyanReq
 BANYAN_API
 gboolean BANYAN_COROUTINE banyan_child_flush (BanyanChild *self, GError **error);
 BANYAN_API
-BanyanAnswer BANYAN_COROUTINE banyan_child_discard (BanyanChild *self,
-                                                    const BanyanRequest *request, GError **error);
+BanyanAnswer BANYAN_COROUTINE banyan_child_discard (BanyanChild *self, const BanyanRequest *request,
+                                                    GError **error);
 /* Never unsupported unless NO_FALLBACK: else zeroes are written. */
 BANYAN_API
-BanyanAnswer BANYAN_COROUTINE banyan_child_write_zeroes (BanyanChild *self,
-                                                         const BanyanRequest *request,
-                                                         GError **error);
+BanyanAnswer BANYAN_COROUTINE
+banyan_child_write_zeroes (BanyanChild *self, const BanyanRequest *request, GError **error);
 /* Never unsupported: what cannot tell has data. */
 BANYAN_API
 BanyanAnswer BANYAN_COROUTINE banyan_child_block_status (BanyanChild *self, guint64 offset,

@@ -3,6 +3,27 @@
 
 #include "banyan-loop-core.h"
 
+static gboolean (*sleep_cutter) (gpointer pass); /* atomic */
+
+void
+banyan_loop_set_sleep_cutter (gboolean (*cut) (gpointer pass))
+{
+  __atomic_store_n (&sleep_cutter, cut, __ATOMIC_RELEASE);
+}
+
+/* Others go first all the same: who sleeps in a loop of its own must not keep the thread. */
+static gboolean
+is_cut_short (BanyanCoroutine *self)
+{
+  gboolean (*cut) (gpointer pass) = __atomic_load_n (&sleep_cutter, __ATOMIC_ACQUIRE);
+
+  if (self->pass == NULL || cut == NULL || !cut (self->pass))
+    return FALSE;
+
+  banyan_co_yield ();
+  return !banyan_coroutine_is_cancelled (self);
+}
+
 static void
 enlist (BanyanLoop *loop, BanyanSleep *sleep)
 {
@@ -48,6 +69,9 @@ banyan_co_sleep_ns (guint64 ns, GError **error)
   BanyanLoop *loop = banyan_thread.loop;
   BanyanSleep sleep = { .timer.func = sleep_over, .coroutine = banyan_thread.current };
   gint64 now_ns = banyan_loop_now_ns (loop);
+
+  if (is_cut_short (sleep.coroutine))
+    return TRUE;
 
   banyan_timer_heap_add (&loop->timers, &sleep.timer,
                          now_ns + (gint64) MIN (ns, (guint64) (G_MAXINT64 - now_ns)));

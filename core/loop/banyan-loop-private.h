@@ -24,4 +24,8 @@ void banyan_loop_stop (BanyanLoop *loop);
 /* Live setting, any thread. */
 void banyan_loop_set_poll_max_ns (BanyanLoop *loop, guint64 poll_max_ns);
 
+/* Sleeps that begin while @cut says so, given the sleeper's pass, do not last: what
+ * banyan_loop_cut_sleeps() did to those who slept before. One for the process; called on the sleeper's thread. */
+void banyan_loop_set_sleep_cutter (gboolean (*cut) (gpointer pass));
+
 G_END_DECLS

@@ -30,17 +30,52 @@ banyan_plugin_info_new (const char *path)
   return self;
 }
 
-static void
-add_entry (BanyanPluginInfo *self, const BanyanPluginEntry *entry)
+static BanyanTypeInfo *
+make_type (BanyanPluginInfo *self, const BanyanPluginEntry *entry)
 {
   g_auto (GStrv) aliases
       = entry->aliases != NULL ? g_strsplit_set (entry->aliases, ", ", -1) : NULL;
-  BanyanTypeInfo *info = banyan_type_info_new (
-      entry->name, entry->kind, entry->summary, (const char *const *) aliases, self->path,
-      entry->type != G_TYPE_INVALID ? g_type_name (entry->type) : "");
+  const char *class_name = entry->type != G_TYPE_INVALID ? g_type_name (entry->type) : "";
 
-  info->type = entry->type;
-  g_ptr_array_add (self->types, info);
+  return banyan_type_info_new (entry->name, entry->kind, entry->summary,
+                               (const char *const *) aliases, self->path, class_name);
+}
+
+/* The type that was known before loading, if it is the same. (transfer full) (nullable) */
+static BanyanTypeInfo *
+find_same_type (BanyanPluginInfo *self, const BanyanPluginEntry *entry)
+{
+  for (guint i = 0; i < self->types->len; i++)
+    {
+      BanyanTypeInfo *type = self->types->pdata[i];
+
+      if (g_str_equal (type->name, entry->name) && type->kind == entry->kind
+          && g_strcmp0 (type->class_name, g_type_name (entry->type)) == 0)
+        return banyan_type_info_ref (type);
+    }
+
+  return NULL;
+}
+
+/* Who holds a type from before sees that it is loaded now. */
+static void
+take_types (BanyanPluginInfo *self, GArray *entries)
+{
+  GPtrArray *types = g_ptr_array_new_with_free_func ((GDestroyNotify) banyan_type_info_unref);
+
+  for (guint i = 0; i < entries->len; i++)
+    {
+      BanyanPluginEntry *entry = &g_array_index (entries, BanyanPluginEntry, i);
+      BanyanTypeInfo *type = find_same_type (self, entry);
+
+      if (type == NULL)
+        type = make_type (self, entry);
+      type->type = entry->type;
+      g_ptr_array_add (types, type);
+    }
+
+  g_ptr_array_unref (self->types);
+  self->types = types;
 }
 
 /* g_set_str() is newer than the oldest GLib that we build with. */
@@ -54,17 +89,14 @@ set_text (char **field, const char *text)
 void
 banyan_plugin_info_fill (BanyanPluginInfo *self, BanyanPlugin *plugin)
 {
-  if (plugin->name != NULL)
+  if (plugin->name != NULL && plugin->name[0] != '\0')
     set_text (&self->name, plugin->name);
   set_text (&self->version, plugin->version);
   set_text (&self->licence, plugin->licence);
   set_text (&self->summary, plugin->summary);
   set_text (&self->broken, plugin->error != NULL ? plugin->error->message : NULL);
 
-  g_ptr_array_set_size (self->types, 0);
-  for (guint i = 0; i < plugin->entries->len; i++)
-    add_entry (self, &g_array_index (plugin->entries, BanyanPluginEntry, i));
-
+  take_types (self, plugin->entries);
   self->plugin = plugin;
 }
 
@@ -105,6 +137,7 @@ banyan_plugin_info_unref (BanyanPluginInfo *self)
   g_free (self->broken);
   g_free (self->conflict);
   g_free (self->shadowed_by);
+  g_free (self->key.build_id);
   g_ptr_array_unref (self->types);
   g_free (self);
 }
@@ -224,5 +257,5 @@ banyan_plugin_info_is_loaded (BanyanPluginInfo *self)
 {
   g_return_val_if_fail (self != NULL, FALSE);
 
-  return self->plugin != NULL;
+  return self->plugin != NULL && self->plugin->error == NULL;
 }

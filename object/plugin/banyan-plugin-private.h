@@ -36,8 +36,9 @@ struct _BanyanPlugin
   GError *error;       /* (owned) (nullable): why it is not usable */
 };
 
-/* (transfer none): lives as long as the process. */
+/* (transfer full): must not be freed once it is final. */
 BanyanPlugin *banyan_plugin_new (const char *path);
 gboolean banyan_plugin_load (BanyanPlugin *self, GError **error);
+gboolean banyan_plugin_is_final (BanyanPlugin *self);
 
 G_END_DECLS

@@ -8,8 +8,8 @@
 
 G_DEFINE_FINAL_TYPE (BanyanPlugin, banyan_plugin, G_TYPE_TYPE_MODULE)
 
-/* What every descriptor has had since 1.0 ends here. */
-#define SMALLEST_DESCRIPTOR G_STRUCT_OFFSET (BanyanPluginDescriptor, summary)
+/* What a descriptor must have ends here. */
+#define SMALLEST_DESCRIPTOR G_STRUCT_OFFSET (BanyanPluginDescriptor, aliases)
 
 static gboolean G_GNUC_PRINTF (2, 3) fail (BanyanPlugin *self, const char *format, ...)
 {
@@ -131,6 +131,7 @@ static gboolean
 register_entry (BanyanPlugin *self, const BanyanPluginType *type)
 {
   BanyanPluginEntry *entry = &g_array_index (self->entries, BanyanPluginEntry, self->n_done);
+  g_autoptr (GError) error = NULL;
 
   type->register_type (G_TYPE_MODULE (self));
   if (self->error != NULL)
@@ -140,9 +141,12 @@ register_entry (BanyanPlugin *self, const BanyanPluginType *type)
                  "its function for type \"%s\" registered nothing: define the class with "
                  "BANYAN_DEFINE_DRIVER, or call banyan_plugin_add_type ()",
                  entry->name);
-  if (!g_type_is_a (entry->type, G_TYPE_OBJECT) || G_TYPE_IS_ABSTRACT (entry->type))
-    return fail (self, "type \"%s\" is %s, of which there can be no object", entry->name,
-                 g_type_name (entry->type));
+  if (!g_type_is_a (entry->type, BANYAN_TYPE_OBJECT) || G_TYPE_IS_ABSTRACT (entry->type))
+    return fail (self, "type \"%s\" is class %s, which is %s", entry->name,
+                 g_type_name (entry->type),
+                 G_TYPE_IS_ABSTRACT (entry->type) ? "abstract" : "not derived from BanyanObject");
+  if (!banyan_object_class_check (entry->type, &error))
+    return fail (self, "type \"%s\": %s", entry->name, error->message);
 
   self->n_done++;
   return TRUE;
@@ -190,10 +194,22 @@ banyan_plugin_module_unload (GTypeModule *module)
 }
 
 static void
+banyan_plugin_finalize (GObject *object)
+{
+  BanyanPlugin *self = BANYAN_PLUGIN (object);
+
+  g_free (self->path);
+  g_array_unref (self->entries);
+  g_clear_error (&self->error);
+  G_OBJECT_CLASS (banyan_plugin_parent_class)->finalize (object);
+}
+
+static void
 banyan_plugin_class_init (BanyanPluginClass *klass)
 {
   GTypeModuleClass *module_class = G_TYPE_MODULE_CLASS (klass);
 
+  G_OBJECT_CLASS (klass)->finalize = banyan_plugin_finalize;
   module_class->load = banyan_plugin_module_load;
   module_class->unload = banyan_plugin_module_unload;
 }
@@ -228,6 +244,14 @@ banyan_plugin_load (BanyanPlugin *self, GError **error)
     }
 
   return TRUE;
+}
+
+/* Whether another attempt to load the file is of no use: a class that is registered stays, and so
+ * must we. */
+gboolean
+banyan_plugin_is_final (BanyanPlugin *self)
+{
+  return self->error == NULL || self->entries->len > 0;
 }
 
 /* Who registered @type, in words for a refusal. */

@@ -19,121 +19,58 @@ struct _BanyanRegistry
   gboolean sealed;
 };
 
+/* Path to BanyanPlugin, of what this process has loaded, for ever: the table of GTypes is one a
+ * process, too. */
+static GHashTable *loaded;
+
 G_DEFINE_FINAL_TYPE (BanyanRegistry, banyan_registry, G_TYPE_OBJECT)
 
-/* -- The table of types. -- */
-
-/* Nodes share one name space, whatever their kind; frontends, jobs and other objects have their
- * own. */
-static guint
-name_space (BanyanPluginKind kind)
-{
-  return kind <= BANYAN_PLUGIN_FILTER ? BANYAN_PLUGIN_PROTOCOL : kind;
-}
-
-static BanyanTypeInfo *
-find_taker (GPtrArray *types, BanyanPluginKind kind, const char *name)
-{
-  for (guint i = 0; i < types->len; i++)
-    {
-      BanyanTypeInfo *info = types->pdata[i];
-
-      if (name_space (info->kind) == name_space (kind) && banyan_type_info_is_called (info, name))
-        return info;
-    }
-
-  return NULL;
-}
-
-static BanyanTypeInfo *
-find_class_taker (GPtrArray *types, const char *class_name)
-{
-  for (guint i = 0; i < types->len; i++)
-    if (g_str_equal (((BanyanTypeInfo *) types->pdata[i])->class_name, class_name))
-      return types->pdata[i];
-
-  return NULL;
-}
-
-static const char *
-describe_provider (BanyanTypeInfo *info)
-{
-  return info->plugin_path != NULL ? info->plugin_path : "the library itself";
-}
-
-/* Why @info cannot stand beside @types; NULL if it can. */
-static char *
-find_conflict (GPtrArray *types, BanyanTypeInfo *info)
-{
-  BanyanTypeInfo *taker = find_taker (types, info->kind, info->name);
-
-  if (taker != NULL)
-    return g_strdup_printf ("type \"%s\" is taken by %s", info->name, describe_provider (taker));
-
-  for (guint i = 0; info->aliases[i] != NULL; i++)
-    {
-      taker = find_taker (types, info->kind, info->aliases[i]);
-      if (taker != NULL)
-        return g_strdup_printf ("the other name \"%s\" of type \"%s\" is taken by %s",
-                                info->aliases[i], info->name, describe_provider (taker));
-    }
-
-  taker = find_class_taker (types, info->class_name);
-  if (taker != NULL)
-    return g_strdup_printf ("the class name %s is taken by %s", info->class_name,
-                            describe_provider (taker));
-
-  return NULL;
-}
-
-/* A plugin's types are all usable or none is: half a plugin is harder to understand than a broken
- * one. */
-static void
-index_plugin (GPtrArray *types, BanyanPluginInfo *plugin)
-{
-  g_clear_pointer (&plugin->conflict, g_free);
-  if (plugin->broken != NULL || plugin->shadowed_by != NULL)
-    return;
-
-  for (guint i = 0; plugin->conflict == NULL && i < plugin->types->len; i++)
-    plugin->conflict = find_conflict (types, plugin->types->pdata[i]);
-  for (guint i = 0; plugin->conflict == NULL && i < plugin->types->len; i++)
-    g_ptr_array_add (types, banyan_type_info_ref (plugin->types->pdata[i]));
-}
-
-static int
-compare_types (gconstpointer a, gconstpointer b)
-{
-  const BanyanTypeInfo *first = *(BanyanTypeInfo *const *) a;
-  const BanyanTypeInfo *second = *(BanyanTypeInfo *const *) b;
-
-  return first->kind != second->kind ? (int) first->kind - (int) second->kind
-                                     : g_strcmp0 (first->name, second->name);
-}
-
-/* Conflicts go by the order of the search path, so the table is sorted when all are in it. */
 static void
 index_types (BanyanRegistry *self)
 {
-  g_ptr_array_set_size (self->types, 0);
-
-  for (guint i = 0; i < self->builtins->len; i++)
-    g_ptr_array_add (self->types, banyan_type_info_ref (self->builtins->pdata[i]));
-  for (guint i = 0; i < self->plugins->len; i++)
-    index_plugin (self->types, self->plugins->pdata[i]);
-
-  g_ptr_array_sort (self->types, compare_types);
+  banyan_registry_index_types (self->types, self->builtins, self->plugins);
 }
 
 /* -- Knowing what there is. -- */
 
-static void
-load_plugin (BanyanRegistry *self, BanyanPluginInfo *info)
+/* Those of self->plugins about which @records do not tell. (transfer full) */
+static GPtrArray *
+list_unknown (BanyanRegistry *self, GHashTable *records)
 {
-  BanyanPlugin *plugin = banyan_plugin_new (info->path);
+  GPtrArray *unknown = g_ptr_array_new ();
 
-  banyan_plugin_load (plugin, NULL);
+  for (guint i = 0; i < self->plugins->len; i++)
+    {
+      BanyanPluginInfo *info = self->plugins->pdata[i];
+      GVariant *record = g_hash_table_lookup (records, info->path);
+
+      if (info->shadowed_by != NULL)
+        continue;
+
+      banyan_file_key_read (&info->key, info->path);
+      if (record != NULL && banyan_plugin_record_has_key (record, &info->key))
+        banyan_plugin_info_take_record (info, record);
+      else
+        g_ptr_array_add (unknown, info);
+    }
+
+  return unknown;
+}
+
+static void
+save_cache (BanyanRegistry *self)
+{
+  g_autofree char *path = banyan_registry_cache_get_path ();
+
+  if (path != NULL)
+    banyan_registry_cache_save (path, self->plugins);
+}
+
+static void
+take_plugin (BanyanRegistry *self, BanyanPluginInfo *info, BanyanPlugin *plugin)
+{
   banyan_plugin_info_fill (info, plugin);
+  info->unscanned = FALSE;
 
   for (guint i = 0; info->broken == NULL && i < info->types->len; i++)
     {
@@ -143,24 +80,57 @@ load_plugin (BanyanRegistry *self, BanyanPluginInfo *info)
     }
 }
 
+/* What was loaded stays loaded, whatever is in the file now. */
 static void
-ensure_known (BanyanRegistry *self)
+mark_loaded (BanyanRegistry *self)
 {
-  if (self->known)
-    return;
-
-  self->known = TRUE;
-  g_clear_pointer (&self->plugins, g_ptr_array_unref);
-  self->plugins = banyan_search_path_list ();
   for (guint i = 0; i < self->plugins->len; i++)
     {
       BanyanPluginInfo *info = self->plugins->pdata[i];
+      BanyanPlugin *plugin = g_hash_table_lookup (loaded, info->path);
 
-      if (info->shadowed_by == NULL)
-        load_plugin (self, info);
+      if (plugin != NULL && banyan_plugin_is_final (plugin))
+        take_plugin (self, info, plugin);
     }
+}
+
+static void
+learn (BanyanRegistry *self, gboolean use_cache)
+{
+  g_autofree char *path = use_cache ? banyan_registry_cache_get_path () : NULL;
+  g_autoptr (GHashTable) records = banyan_registry_cache_load (path);
+  g_autoptr (GPtrArray) unknown = NULL;
+
+  g_ptr_array_unref (self->plugins);
+  self->plugins = banyan_search_path_list ();
+  self->known = TRUE;
+
+  unknown = list_unknown (self, records);
+  if (unknown->len > 0)
+    {
+      banyan_scanner_run (unknown);
+      save_cache (self);
+    }
+
+  mark_loaded (self);
   index_types (self);
 }
+
+static void
+ensure_known (BanyanRegistry *self)
+{
+  if (!self->known)
+    learn (self, TRUE);
+}
+
+void
+banyan_registry_be_empty (BanyanRegistry *self)
+{
+  self->known = TRUE;
+  self->sealed = TRUE;
+}
+
+/* -- Finding. -- */
 
 static BanyanTypeInfo *
 find_type (BanyanRegistry *self, guint kinds, const char *name)
@@ -176,6 +146,184 @@ find_type (BanyanRegistry *self, guint kinds, const char *name)
     }
 
   return NULL;
+}
+
+static BanyanPluginInfo *
+find_plugin (BanyanRegistry *self, const char *path)
+{
+  for (guint i = 0; i < self->plugins->len; i++)
+    if (g_strcmp0 (((BanyanPluginInfo *) self->plugins->pdata[i])->path, path) == 0)
+      return self->plugins->pdata[i];
+
+  return NULL;
+}
+
+static gboolean
+may_provide (BanyanPluginInfo *plugin, const char *name)
+{
+  g_autofree char *promised = banyan_plugin_name_from_path (plugin->path);
+
+  if (g_strcmp0 (plugin->name, name) == 0 || g_str_equal (promised, name))
+    return TRUE;
+
+  for (guint i = 0; i < plugin->types->len; i++)
+    if (banyan_type_info_is_called (plugin->types->pdata[i], name))
+      return TRUE;
+
+  return FALSE;
+}
+
+/* The plugin that would provide the type @name if it were not broken. */
+static BanyanPluginInfo *
+find_broken (BanyanRegistry *self, const char *name)
+{
+  for (guint i = 0; i < self->plugins->len; i++)
+    {
+      BanyanPluginInfo *plugin = self->plugins->pdata[i];
+
+      if (plugin->shadowed_by == NULL && banyan_plugin_info_get_broken (plugin) != NULL
+          && may_provide (plugin, name))
+        return plugin;
+    }
+
+  return NULL;
+}
+
+/* -- Loading. -- */
+
+static BanyanPlugin *
+get_plugin (const char *path)
+{
+  BanyanPlugin *plugin = g_hash_table_lookup (loaded, path);
+
+  if (plugin != NULL && banyan_plugin_is_final (plugin))
+    return plugin;
+
+  if (plugin != NULL)
+    {
+      g_hash_table_remove (loaded, path);
+      g_object_unref (plugin);
+    }
+
+  plugin = banyan_plugin_new (path);
+  g_hash_table_insert (loaded, plugin->path, plugin);
+  return plugin;
+}
+
+static void
+load_plugin (BanyanRegistry *self, BanyanPluginInfo *info)
+{
+  BanyanPlugin *plugin = get_plugin (info->path);
+
+  banyan_plugin_load (plugin, NULL);
+  take_plugin (self, info, plugin);
+  index_types (self);
+}
+
+/* Looks again at a plugin that was broken: what it lacked may be there by now. */
+static void
+retry (BanyanRegistry *self, BanyanPluginInfo *info)
+{
+  BanyanFileKey before = info->key;
+  g_autoptr (GPtrArray) one = g_ptr_array_new ();
+
+  if (self->sealed || info->conflict != NULL
+      || (info->plugin != NULL && banyan_plugin_is_final (info->plugin)))
+    return;
+
+  info->key = (BanyanFileKey){ 0 };
+  banyan_file_key_read (&info->key, info->path);
+  if (!info->hung || !banyan_file_key_equal (&info->key, &before))
+    {
+      g_ptr_array_add (one, info);
+      banyan_scanner_run (one);
+      if (info->unscanned)
+        load_plugin (self, info);
+      index_types (self);
+      save_cache (self);
+    }
+  g_free (before.build_id);
+}
+
+/* -- Refusing. -- */
+
+static GType
+refuse_broken (BanyanPluginInfo *plugin, const char *name, GError **error)
+{
+  g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
+               "no type \"%s\": plugin %s, which should have it, is broken: %s", name, plugin->path,
+               banyan_plugin_info_get_broken (plugin));
+  return G_TYPE_INVALID;
+}
+
+static const char *
+find_similar (BanyanRegistry *self, guint kinds, const char *name)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+
+  for (guint i = 0; i < self->types->len; i++)
+    {
+      BanyanTypeInfo *info = self->types->pdata[i];
+
+      if ((kinds & (1u << info->kind)) == 0)
+        continue;
+      g_ptr_array_add (names, info->name);
+      for (char **alias = info->aliases; *alias != NULL; alias++)
+        g_ptr_array_add (names, *alias);
+    }
+  g_ptr_array_add (names, NULL);
+
+  return banyan_did_you_mean (name, (const char *const *) names->pdata);
+}
+
+static GType
+refuse_unknown (BanyanRegistry *self, guint kinds, const char *name, GError **error)
+{
+  BanyanTypeInfo *other = find_type (self, G_MAXUINT, name);
+  const char *similar = find_similar (self, kinds, name);
+
+  if (other != NULL)
+    g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
+                 "\"%s\" is of kind %s, which cannot be used here", name,
+                 banyan_plugin_kind_to_string (other->kind));
+  else if (similar != NULL)
+    g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
+                 "no type is called \"%s\"; did you mean \"%s\"?", name, similar);
+  else
+    g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
+                 "no type is called \"%s\"; `banyan inspect --types` lists those there are", name);
+
+  return G_TYPE_INVALID;
+}
+
+static GType
+load_type (BanyanRegistry *self, BanyanTypeInfo *info, GError **error)
+{
+  BanyanPluginInfo *plugin = find_plugin (self, info->plugin_path);
+  g_autoptr (BanyanTypeInfo) type = banyan_type_info_ref (info);
+
+  if (info->type != G_TYPE_INVALID || plugin == NULL)
+    return info->type;
+
+  if (self->sealed)
+    {
+      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_STATE,
+                   "type \"%s\" is in %s, and this process loads no more plugins: name it under "
+                   "`plugins:`",
+                   info->name, plugin->path);
+      return G_TYPE_INVALID;
+    }
+
+  load_plugin (self, plugin);
+  if (type->type == G_TYPE_INVALID || plugin->broken != NULL)
+    {
+      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_PLUGIN,
+                   "type \"%s\": plugin %s does not load: %s", type->name, plugin->path,
+                   plugin->broken != NULL ? plugin->broken : "it has that type no longer");
+      return G_TYPE_INVALID;
+    }
+
+  return type->type;
 }
 
 /* -- The registry. -- */
@@ -195,6 +343,7 @@ banyan_registry_finalize (GObject *object)
 static void
 banyan_registry_class_init (BanyanRegistryClass *klass)
 {
+  loaded = g_hash_table_new (g_str_hash, g_str_equal);
   G_OBJECT_CLASS (klass)->finalize = banyan_registry_finalize;
 }
 
@@ -252,7 +401,7 @@ banyan_registry_add_builtin (BanyanRegistry *self, const char *name, BanyanPlugi
   if (g_hash_table_contains (self->names, GSIZE_TO_POINTER (type)))
     return;
 
-  g_return_if_fail (find_taker (self->builtins, kind, name) == NULL);
+  g_return_if_fail (banyan_registry_find_taker (self->builtins, kind, name) == NULL);
 
   info = banyan_type_info_new (name, kind, summary, NULL, NULL, g_type_name (type));
   info->type = type;
@@ -347,19 +496,25 @@ banyan_registry_get_type_by_name (BanyanRegistry *self, guint kinds, const char 
                                   GError **error)
 {
   BanyanTypeInfo *info;
+  BanyanPluginInfo *broken;
 
   g_return_val_if_fail (BANYAN_IS_REGISTRY (self), G_TYPE_INVALID);
   g_return_val_if_fail (name != NULL, G_TYPE_INVALID);
 
   info = find_type (self, kinds, name);
-  if (info == NULL)
+  broken = info == NULL ? find_broken (self, name) : NULL;
+  if (broken != NULL)
     {
-      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
-                   "no type is called \"%s\"", name);
-      return G_TYPE_INVALID;
+      retry (self, broken);
+      info = find_type (self, kinds, name);
     }
 
-  return info->type;
+  if (info != NULL)
+    return load_type (self, info, error);
+  if (broken != NULL && banyan_plugin_info_get_broken (broken) != NULL)
+    return refuse_broken (broken, name, error);
+
+  return refuse_unknown (self, kinds, name, error);
 }
 
 /**
@@ -379,6 +534,38 @@ banyan_registry_get_name_of_type (BanyanRegistry *self, GType type)
 
   info = g_hash_table_lookup (self->names, GSIZE_TO_POINTER (type));
   return info != NULL ? info->name : NULL;
+}
+
+/**
+ * banyan_registry_seal:
+ * @self: the registry
+ *
+ * From now on no plugin is loaded or scanned: a process does this before it gives up the right to
+ * open files. What is known stays known, so a type that is not loaded is refused by name.
+ */
+void
+banyan_registry_seal (BanyanRegistry *self)
+{
+  g_return_if_fail (BANYAN_IS_REGISTRY (self));
+
+  ensure_known (self);
+  self->sealed = TRUE;
+}
+
+/**
+ * banyan_registry_rescan:
+ * @self: the registry
+ *
+ * Forgets what is known about the plugins, the cache included, and looks at all of them again.
+ * Plugins that are loaded stay as they are. A sealed registry does not change.
+ */
+void
+banyan_registry_rescan (BanyanRegistry *self)
+{
+  g_return_if_fail (BANYAN_IS_REGISTRY (self));
+
+  if (!self->sealed)
+    learn (self, FALSE);
 }
 
 /**

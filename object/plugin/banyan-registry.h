@@ -202,6 +202,12 @@ void banyan_registry_seal (BanyanRegistry *self);
 BANYAN_API
 void banyan_registry_rescan (BanyanRegistry *self);
 
+/* Adds what a base class knows about @klass, a class derived from it, to the map that describes it.
+ */
+typedef void (*BanyanDescribeFunc) (GObjectClass *klass, BanyanSpecBuilder *description);
+BANYAN_API
+void banyan_registry_add_describer (BanyanRegistry *self, GType base, BanyanDescribeFunc describe);
+
 /* Makes an object by its document name: what bindings use instead of a C type.
  * (transfer full) */
 BANYAN_API

@@ -1,7 +1,7 @@
 /* banyan-type-info.c - what is known about a type, whether or not its plugin is loaded
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "banyan-registry-private.h"
+#include "banyan-describe-private.h"
 
 G_DEFINE_BOXED_TYPE (BanyanTypeInfo, banyan_type_info, banyan_type_info_ref, banyan_type_info_unref)
 
@@ -53,6 +53,20 @@ banyan_type_info_is_called (BanyanTypeInfo *self, const char *name)
          || g_strv_contains ((const char *const *) self->aliases, name);
 }
 
+/* As JSON, "" where it is not known. (transfer none): as long as @self. */
+const char *
+banyan_type_info_get_description_text (BanyanTypeInfo *self)
+{
+  if (self->stored == NULL && self->description != NULL)
+    {
+      g_autofree char *text = banyan_spec_to_json (self->description, FALSE);
+
+      self->stored = g_variant_ref_sink (g_variant_new_string (text));
+    }
+
+  return self->stored != NULL ? g_variant_get_string (self->stored, NULL) : "";
+}
+
 /**
  * banyan_type_info_ref:
  * @self: a type
@@ -87,6 +101,8 @@ banyan_type_info_unref (BanyanTypeInfo *self)
   g_strfreev (self->aliases);
   g_free (self->plugin_path);
   g_free (self->class_name);
+  g_clear_pointer (&self->stored, g_variant_unref);
+  g_clear_pointer (&self->description, banyan_spec_unref);
   g_free (self);
 }
 
@@ -159,4 +175,59 @@ banyan_type_info_get_plugin_path (BanyanTypeInfo *self)
   g_return_val_if_fail (self != NULL, NULL);
 
   return self->plugin_path;
+}
+
+static BanyanSpec *
+parse_description (BanyanTypeInfo *self)
+{
+  const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+  const char *text = banyan_type_info_get_description_text (self);
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+
+  return text[0] != '\0' ? banyan_spec_parse_json (text, -1, &origin, problems) : NULL;
+}
+
+/* The path is left out of what is stored: it is in the record already, and need not be UTF-8. */
+static BanyanSpec *
+with_plugin (BanyanTypeInfo *self)
+{
+  g_autofree char *path = g_filename_display_name (self->plugin_path);
+  g_autoptr (BanyanSpec) text = banyan_spec_new_scalar (BANYAN_SPEC_STRING, path, NULL);
+
+  return banyan_spec_with (self->description, "plugin", text);
+}
+
+/* All that is known without the class. */
+static BanyanSpec *
+make_empty_description (void)
+{
+  return banyan_spec_builder_end (banyan_spec_builder_new (BANYAN_SPEC_MAP, NULL));
+}
+
+/**
+ * banyan_type_info_describe:
+ * @self: a type
+ *
+ * Tells everything about a type, as `banyan inspect TYPE --json` prints it: its class and the
+ * classes that is derived from, its properties with types, units, ranges, defaults, and when they
+ * may change, its roles, its signals. What plugins have is in the registry's cache, so that none is
+ * loaded for it.
+ *
+ * The keys are stable. One whose value would be false, empty or null is left out.
+ *
+ * Returns: (transfer full): a map
+ */
+BanyanSpec *
+banyan_type_info_describe (BanyanTypeInfo *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  if (self->description == NULL)
+    self->description = parse_description (self);
+  if (self->description == NULL && self->type != G_TYPE_INVALID)
+    self->description = banyan_describe_type (self);
+  if (self->description == NULL)
+    self->description = make_empty_description ();
+
+  return self->plugin_path != NULL ? with_plugin (self) : banyan_spec_ref (self->description);
 }

@@ -12,16 +12,24 @@
 /* libyaml looks for the colon of a plain key in one line of 1024 characters. */
 #define MAX_SIMPLE_KEY 1000
 
+#define BYTE_ORDER_MARK 0xfeff
+
 static void write_value (GString *out, BanyanSpec *spec, guint level, gboolean is_inline);
 
 /* What libyaml takes as it stands, without an escape. Ends of line are not among it. */
 static gboolean
-is_printable (gunichar character)
+is_readable (gunichar character)
 {
   return character == '\t' || (character >= 0x20 && character < 0x7f)
-         || (character >= 0xa0 && character <= 0xfffd && character != 0x2028 && character != 0x2029
-             && character != 0xfeff)
+         || (character >= 0xa0 && character <= 0xfffd && character != 0x2028 && character != 0x2029)
          || character >= 0x10000;
+}
+
+/* And what people see as it stands: not the mark of byte order, which has no width. */
+static gboolean
+is_printable (gunichar character)
+{
+  return is_readable (character) && character != BYTE_ORDER_MARK;
 }
 
 static gboolean
@@ -34,6 +42,8 @@ is_blank_or_end (char character)
 static gboolean
 begins_plain (const char *text)
 {
+  if (g_utf8_get_char (text) == BYTE_ORDER_MARK) /* skipped at the very beginning */
+    return FALSE;
   if (strchr ("-?:", *text))
     return !is_blank_or_end (text[1]);
 
@@ -47,13 +57,14 @@ stays_plain (const char *text)
   const char *at = text;
 
   for (; *at; at = g_utf8_next_char (at))
-    if (!is_printable (g_utf8_get_char (at)) || (*at == ':' && is_blank_or_end (at[1]))
+    if (!is_readable (g_utf8_get_char (at)) || (*at == ':' && is_blank_or_end (at[1]))
         || (*at == '#' && at > text && is_blank_or_end (at[-1])))
       return FALSE;
 
   return !is_blank_or_end (at[-1]);
 }
 
+/* In the first column, these end the document. */
 static gboolean
 is_marker (const char *text)
 {
@@ -61,12 +72,12 @@ is_marker (const char *text)
          && is_blank_or_end (text[3]);
 }
 
-/* Whether @text, written without quotes, is read as that text again wherever it stands. */
+/* Whether @text, written without quotes behind something else in its line, is read as it was. */
 static gboolean
 can_be_plain (const char *text)
 {
   return !banyan_spec_text_is_null (text) && g_utf8_validate (text, -1, NULL) && begins_plain (text)
-         && stays_plain (text) && !is_marker (text);
+         && stays_plain (text);
 }
 
 static void
@@ -96,7 +107,9 @@ write_quoted (GString *out, const char *text)
 static void
 write_text (GString *out, const char *text)
 {
-  if (can_be_plain (text))
+  gboolean first_column = out->len == 0 || out->str[out->len - 1] == '\n';
+
+  if (can_be_plain (text) && !(first_column && is_marker (text)))
     g_string_append (out, text);
   else
     write_quoted (out, text);

@@ -101,46 +101,53 @@ report_reader_error (Parser *self)
                        self->yaml.problem, (guint) self->yaml.problem_value);
 }
 
-/* libyaml calls these "found character that cannot start any token". */
+/* Where libyaml's words say what it met, but not what to do about it. */
 static gboolean
-report_bad_start (Parser *self)
+report_in_our_words (Parser *self)
 {
   const yaml_mark_t *mark = &self->yaml.problem_mark;
+  gboolean is_start = strstr (self->yaml.problem, "cannot start any token") != NULL;
+  gboolean is_colon = strstr (self->yaml.problem, "mapping values are not allowed") != NULL;
   const char *at;
 
-  if (!strstr (self->yaml.problem, "cannot start any token"))
-    return FALSE;
   if (mark->index >= (gsize) g_utf8_strlen (self->text, self->length))
     return FALSE;
 
   at = g_utf8_offset_to_pointer (self->text, mark->index);
-  if (*at == '\t')
+  if (is_start && *at == '\t')
     report (self, mark, BANYAN_CONFIG_ERROR_SYNTAX, "YAML is not indented by tabs; use spaces");
-  else
+  else if (is_start)
     report (self, mark, BANYAN_CONFIG_ERROR_SYNTAX,
             "a value cannot begin with %c; put it in quotes", *at);
+  else if (is_colon)
+    report (self, mark, BANYAN_CONFIG_ERROR_SYNTAX,
+            "this colon follows no key; mend the indentation, or put text with a colon in quotes");
 
-  return TRUE;
+  return is_start || is_colon;
 }
 
+/* libyaml reads ahead, so the path where reading stands is not that of the error. */
 static void
 report_syntax_error (Parser *self)
 {
   const yaml_parser_t *yaml = &self->yaml;
+  guint line = yaml->context_mark.line;
 
   self->failed = TRUE;
+  g_string_truncate (self->path, 0);
 
   if (yaml->error == YAML_READER_ERROR)
     report_reader_error (self);
   else if (yaml->error == YAML_MEMORY_ERROR)
     g_error ("out of memory");
-  else if (report_bad_start (self))
+  else if (report_in_our_words (self))
     return;
-  else if (yaml->context)
-    report (self, &yaml->problem_mark, BANYAN_CONFIG_ERROR_SYNTAX, "%s %s (from line %u)",
-            yaml->problem, yaml->context, (guint) yaml->context_mark.line + 1);
+  else if (yaml->context && line != yaml->problem_mark.line)
+    report (self, &yaml->problem_mark, BANYAN_CONFIG_ERROR_SYNTAX, "%s %s that begins in line %u",
+            yaml->problem, yaml->context, line + 1);
   else
-    report (self, &yaml->problem_mark, BANYAN_CONFIG_ERROR_SYNTAX, "%s", yaml->problem);
+    report (self, &yaml->problem_mark, BANYAN_CONFIG_ERROR_SYNTAX, "%s%s%s", yaml->problem,
+            yaml->context ? " " : "", yaml->context ? yaml->context : "");
 }
 
 /* FALSE when there is no event, because of an error now or before. */

@@ -4,10 +4,12 @@
 #include <banyan/banyan-co-sync.h>
 #include <banyan/banyan-loop.h>
 
-#include "banyan-loop-private.h"
+#include "banyan-loop-core.h"
 
+#include <netdb.h>
 #include <semaphore.h>
 #include <stdio.h>
+#include <string.h>
 
 #define ROUNDS 5
 
@@ -147,6 +149,90 @@ measure_socket (guint n)
     }
 }
 
+/* What a function leaves behind on a stack that was all zeroes tells how deep it went. */
+static gsize
+touched_bytes (BanyanCoroutine *coroutine)
+{
+  const guint8 *bottom = coroutine->stack;
+
+  while (bottom < (const guint8 *) coroutine && *bottom == 0)
+    bottom++;
+  return (gsize) ((const guint8 *) coroutine - bottom);
+}
+
+static void
+format_error (gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  banyan_throw_errno (&error, EIO, "reading %s at %" G_GUINT64_FORMAT, "/some/file", G_MAXUINT64);
+}
+
+static void
+print_float (gpointer data)
+{
+  g_autofree char *text = g_strdup_printf ("%.60f", 1e300);
+}
+
+static void
+warn (gpointer data)
+{
+  g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "MESSAGE", "%s: %d", "a message", 1);
+}
+
+static void
+resolve (gpointer data)
+{
+  struct addrinfo *addresses = NULL;
+
+  if (getaddrinfo ("localhost", "nbd", NULL, &addresses) == 0)
+    freeaddrinfo (addresses);
+}
+
+static void
+match (gpointer data)
+{
+  g_regex_match_simple ("^(a|b)*c$", "abababababababababababababababababc", 0, 0);
+}
+
+static gboolean
+visit (gpointer data, GError **error)
+{
+  return banyan_co_sleep_ns (1, error);
+}
+
+static void
+visit_others (gpointer data)
+{
+  banyan_co_run_on (other, visit, NULL, NULL);
+}
+
+static void
+report_depth (const char *what, BanyanCoroutineFunc func)
+{
+  BanyanCoroutine *next;
+
+  /* The stack that the next coroutine gets, blank. */
+  banyan_coroutine_start (nothing, NULL);
+  next = banyan_loop_current ()->stacks.pool;
+  memset (next->stack, 0, (gsize) ((char *) next - (char *) next->stack) - 1024);
+  banyan_coroutine_start (func, NULL);
+  while (next->state != BANYAN_COROUTINE_POOLED)
+    banyan_co_yield ();
+  printf ("%-44s %8zu bytes of stack\n", what, touched_bytes (next));
+}
+
+static void
+report_depths (void)
+{
+  report_depth ("sleeping on another loop", visit_others);
+  report_depth ("formatting an error", format_error);
+  report_depth ("printing a large number", print_float);
+  report_depth ("logging", warn);
+  report_depth ("matching a regular expression", match);
+  report_depth ("resolving a name", resolve);
+}
+
 static void
 measure_all (gpointer ended)
 {
@@ -164,6 +250,7 @@ measure_all (gpointer ended)
   banyan_coroutine_start (echo, NULL);
   report ("socket: send, wait; other end likewise", 50000, measure_socket);
   shutdown (pair[0], SHUT_RDWR);
+  report_depths ();
   sem_post (ended);
 }
 

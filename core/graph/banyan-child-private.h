@@ -1,0 +1,55 @@
+/* banyan-child-private.h - what the parts of the request path share about edges
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "banyan-node-private.h"
+
+G_BEGIN_DECLS
+
+/* Anything that is not right as it is. No branches: all of it is rare. */
+static inline gboolean
+banyan_route_needs_care (const BanyanRoute *route, const BanyanRequest *request)
+{
+  guint64 end = request->offset + request->length;
+  guint64 bits = ((request->offset | request->length) & route->align_mask)
+                 | (request->flags & route->slow_flags);
+
+  /* A length of 0 wraps around. */
+  return (bits != 0) | (request->length - 1 >= route->max_transfer)
+         | (request->n_iov > route->max_vectors) | (end < request->offset)
+         | (end > __atomic_load_n (route->length, __ATOMIC_ACQUIRE));
+}
+
+/* The same, for whatever kind of request. */
+gboolean BANYAN_COROUTINE
+banyan_child_read_with_care (BanyanChild *self, const BanyanRequest *request, GError **error);
+gboolean BANYAN_COROUTINE
+banyan_child_write_with_care (BanyanChild *self, const BanyanRequest *request, GError **error);
+/* Data that is known to be zero is written as it is. */
+gboolean BANYAN_COROUTINE
+banyan_child_write_zero_data (BanyanChild *self, const BanyanRequest *request, GError **error);
+
+/* FALSE with EINVAL beyond the end, or ENOMEDIUM where the edge leads nowhere. */
+gboolean banyan_child_check_range (BanyanChild *self, const BanyanRoute *route, guint64 offset,
+                                   guint64 length, GError **error);
+gboolean banyan_child_throw_unsupported (BanyanChild *self, const char *what, GError **error);
+
+/* The operation of a filter that leaves it out but cannot be passed by. */
+gpointer banyan_child_pass_op (BanyanOp op);
+
+/* -- Helpers for ranges. Alignments are powers of 2. -- */
+
+static inline guint64
+banyan_round_down (guint64 number, guint64 alignment)
+{
+  return number & ~(alignment - 1);
+}
+
+static inline guint64
+banyan_round_up (guint64 number, guint64 alignment)
+{
+  return (number + alignment - 1) & ~(alignment - 1);
+}
+
+G_END_DECLS

@@ -1,0 +1,302 @@
+/* banyan-describe-property.c - describes properties as specs
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-describe-private.h"
+
+#include <banyan/banyan-struct.h>
+#include <float.h>
+
+static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_DEFAULT };
+
+static void describe_value (BanyanSpecBuilder *map, GParamSpec *pspec, GSList *outer);
+
+static void
+describe_unit (BanyanSpecBuilder *map, GParamSpec *pspec)
+{
+  static const char *const units[] = {
+    [BANYAN_UNIT_BYTES] = "bytes",
+    [BANYAN_UNIT_BYTES_PER_SECOND] = "bytes/s",
+    [BANYAN_UNIT_NS] = "ns",
+    [BANYAN_UNIT_US] = "us",
+    [BANYAN_UNIT_MS] = "ms",
+    [BANYAN_UNIT_S] = "s",
+    [BANYAN_UNIT_OPERATIONS] = "operations",
+    [BANYAN_UNIT_OPERATIONS_PER_SECOND] = "operations/s",
+    [BANYAN_UNIT_PERCENT] = "percent",
+    [BANYAN_UNIT_BITS] = "bits",
+  };
+  BanyanUnit unit = banyan_param_get_unit (pspec);
+
+  if ((guint) unit < G_N_ELEMENTS (units))
+    banyan_describe_text (map, "unit", units[unit]);
+}
+
+/* One word for programs; "type-text" has more words for people. */
+static const char *
+name_type (GParamSpec *pspec)
+{
+  GType type = G_PARAM_SPEC_VALUE_TYPE (pspec);
+
+  if (banyan_param_has_members (pspec))
+    return "members";
+  if (type == BANYAN_TYPE_LIST)
+    return "list";
+  if (type == BANYAN_TYPE_MAP)
+    return "map";
+  if (banyan_param_get_link_target (pspec) != NULL)
+    return "link";
+  if (g_type_is_a (type, BANYAN_TYPE_STRUCT))
+    return "struct";
+
+  switch (G_TYPE_FUNDAMENTAL (type))
+    {
+    case G_TYPE_BOOLEAN:
+      return "boolean";
+    case G_TYPE_INT:
+    case G_TYPE_UINT:
+    case G_TYPE_LONG:
+    case G_TYPE_ULONG:
+    case G_TYPE_INT64:
+    case G_TYPE_UINT64:
+      return "integer";
+    case G_TYPE_FLOAT:
+    case G_TYPE_DOUBLE:
+      return "number";
+    case G_TYPE_STRING:
+      return "string";
+    case G_TYPE_ENUM:
+      return "enum";
+    case G_TYPE_FLAGS:
+      return "flags";
+    default:
+      return "other";
+    }
+}
+
+/* -- Ranges. -- */
+
+static void
+describe_signed (BanyanSpecBuilder *map, gint64 minimum, gint64 maximum)
+{
+  banyan_describe_number (map, "minimum", "%" G_GINT64_FORMAT, minimum);
+  banyan_describe_number (map, "maximum", "%" G_GINT64_FORMAT, maximum);
+}
+
+static void
+describe_unsigned (BanyanSpecBuilder *map, guint64 minimum, guint64 maximum)
+{
+  banyan_describe_number (map, "minimum", "%" G_GUINT64_FORMAT, minimum);
+  banyan_describe_number (map, "maximum", "%" G_GUINT64_FORMAT, maximum);
+}
+
+/* The largest double is how a GParamSpec says that there is no limit. */
+static void
+describe_double (BanyanSpecBuilder *map, double minimum, double maximum)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+  if (minimum > -DBL_MAX)
+    banyan_describe_number (map, "minimum", "%s", g_ascii_dtostr (text, sizeof text, minimum));
+  if (maximum < DBL_MAX)
+    banyan_describe_number (map, "maximum", "%s", g_ascii_dtostr (text, sizeof text, maximum));
+}
+
+static void
+describe_range (BanyanSpecBuilder *map, GParamSpec *pspec)
+{
+  if (G_IS_PARAM_SPEC_INT (pspec))
+    describe_signed (map, G_PARAM_SPEC_INT (pspec)->minimum, G_PARAM_SPEC_INT (pspec)->maximum);
+  else if (G_IS_PARAM_SPEC_UINT (pspec))
+    describe_unsigned (map, G_PARAM_SPEC_UINT (pspec)->minimum, G_PARAM_SPEC_UINT (pspec)->maximum);
+  else if (G_IS_PARAM_SPEC_INT64 (pspec))
+    describe_signed (map, G_PARAM_SPEC_INT64 (pspec)->minimum, G_PARAM_SPEC_INT64 (pspec)->maximum);
+  else if (G_IS_PARAM_SPEC_UINT64 (pspec))
+    describe_unsigned (map, G_PARAM_SPEC_UINT64 (pspec)->minimum,
+                       G_PARAM_SPEC_UINT64 (pspec)->maximum);
+  else if (G_IS_PARAM_SPEC_DOUBLE (pspec))
+    describe_double (map, G_PARAM_SPEC_DOUBLE (pspec)->minimum,
+                     G_PARAM_SPEC_DOUBLE (pspec)->maximum);
+}
+
+/* -- Values of enumerations. -- */
+
+static void
+add_nick (BanyanSpecBuilder *list, const char *nick, guint number)
+{
+  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+
+  banyan_describe_text (map, "nick", nick);
+  banyan_describe_number (map, "value", "%d", (int) number);
+  banyan_describe_built (list, NULL, map);
+}
+
+static void
+describe_nicks (BanyanSpecBuilder *map, GParamSpec *pspec)
+{
+  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+
+  if (G_IS_PARAM_SPEC_ENUM (pspec))
+    {
+      GEnumClass *klass = G_PARAM_SPEC_ENUM (pspec)->enum_class;
+
+      for (guint i = 0; i < klass->n_values; i++)
+        add_nick (list, klass->values[i].value_nick, (guint) klass->values[i].value);
+    }
+  else if (G_IS_PARAM_SPEC_FLAGS (pspec))
+    {
+      GFlagsClass *klass = G_PARAM_SPEC_FLAGS (pspec)->flags_class;
+
+      for (guint i = 0; i < klass->n_values; i++)
+        add_nick (list, klass->values[i].value_nick, klass->values[i].value);
+    }
+
+  banyan_describe_built (map, "values", list);
+}
+
+/* -- Structs. -- */
+
+static void describe_property (BanyanSpecBuilder *list, GParamSpec *pspec, GSList *outer);
+
+static void
+describe_fields (BanyanSpecBuilder *map, const char *key, GObjectClass *klass, GSList *outer)
+{
+  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  guint n;
+  g_autofree GParamSpec **pspecs = g_object_class_list_properties (klass, &n);
+
+  for (guint i = 0; i < n; i++)
+    describe_property (list, pspecs[i], outer);
+
+  banyan_describe_built (map, key, list);
+}
+
+static void
+describe_variant (BanyanSpecBuilder *list, GType type, GSList *outer)
+{
+  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  BanyanStructClass *klass = g_type_class_ref (type);
+
+  banyan_describe_text (map, "name", banyan_struct_class_get_name (klass));
+  banyan_describe_text (map, "gtype", g_type_name (type));
+  banyan_describe_text (map, "short-form", banyan_struct_class_get_short_form (klass));
+  describe_fields (map, "fields", G_OBJECT_CLASS (klass), outer);
+  banyan_describe_built (list, NULL, map);
+  g_type_class_unref (klass);
+}
+
+/* With a discriminator the fields are those of the variants, each of which has the common ones too.
+ */
+static void
+describe_struct (BanyanSpecBuilder *owner, GType type, GSList *outer)
+{
+  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  BanyanStructClass *klass = g_type_class_ref (type);
+  GSList here = { GSIZE_TO_POINTER (type), outer };
+  guint n = 0;
+  g_autofree GType *variants = NULL;
+
+  banyan_describe_text (map, "gtype", g_type_name (type));
+  banyan_describe_text (map, "discriminator", banyan_struct_class_get_discriminator (klass));
+  banyan_describe_text (map, "short-form", banyan_struct_class_get_short_form (klass));
+
+  /* A struct within itself, as in a tree of rules, is described once. */
+  if (g_slist_find (outer, GSIZE_TO_POINTER (type)) != NULL)
+    banyan_describe_true (map, "recursive", TRUE);
+  else if (banyan_struct_class_get_discriminator (klass) != NULL)
+    variants = banyan_struct_list_variants (type, &n);
+  else
+    describe_fields (map, "fields", G_OBJECT_CLASS (klass), &here);
+
+  for (guint i = 0; i < n; i++)
+    describe_variant (list, variants[i], &here);
+  banyan_describe_built (map, "variants", list);
+  banyan_describe_built (owner, "struct", map);
+  g_type_class_unref (klass);
+}
+
+/* -- Properties. -- */
+
+static void
+describe_element (BanyanSpecBuilder *owner, GParamSpec *element, GSList *outer)
+{
+  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+
+  describe_value (map, element, outer);
+  banyan_describe_built (owner, "element", map);
+}
+
+/* What can be said of a list's element as of a property. */
+static void
+describe_value (BanyanSpecBuilder *map, GParamSpec *pspec, GSList *outer)
+{
+  g_autofree char *text = banyan_param_describe_type (pspec);
+  g_autofree char *range = banyan_param_describe_range (pspec);
+  GType type = G_PARAM_SPEC_VALUE_TYPE (pspec);
+
+  banyan_describe_text (map, "type", name_type (pspec));
+  banyan_describe_text (map, "type-text", text);
+  describe_unit (map, pspec);
+  describe_range (map, pspec);
+  banyan_describe_text (map, "range-text", range);
+  describe_nicks (map, pspec);
+  banyan_describe_true (map, "path", banyan_param_is_path (pspec));
+  banyan_describe_text (map, "target", banyan_param_get_link_target (pspec));
+  if (g_type_is_a (type, BANYAN_TYPE_STRUCT))
+    describe_struct (map, type, outer);
+  if (banyan_param_get_element (pspec) != NULL)
+    describe_element (map, banyan_param_get_element (pspec), outer);
+}
+
+/* In the notation of documents; what has none (links, structs, lists) begins as null or empty. */
+static void
+describe_default (BanyanSpecBuilder *map, GParamSpec *pspec)
+{
+  const char *computed = banyan_param_get_computed_default (pspec);
+  g_autofree char *text = banyan_param_describe_default (pspec);
+  g_autoptr (BanyanSpec) spec = NULL;
+
+  if (banyan_param_is_required (pspec) || banyan_param_is_secret (pspec)
+      || banyan_param_get_kind (pspec) != BANYAN_PARAM_CONFIGURATION)
+    return;
+
+  banyan_describe_text (map, "computed-default", computed);
+  banyan_describe_text (map, "default-text", text);
+  if (computed != NULL)
+    return;
+
+  spec = banyan_param_value_to_spec (pspec, g_param_spec_get_default_value (pspec), &origin);
+  if (spec != NULL && banyan_spec_get_kind (spec) != BANYAN_SPEC_NULL)
+    banyan_spec_builder_add (map, "default", &origin, spec);
+}
+
+static void
+describe_property (BanyanSpecBuilder *list, GParamSpec *pspec, GSList *outer)
+{
+  static const char *const kinds[] = { "configuration", "state", "statistic" };
+  static const char *const mutabilities[] = { "before-open", "reopen", "live" };
+  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  BanyanParamKind kind = banyan_param_get_kind (pspec);
+
+  banyan_describe_text (map, "name", pspec->name);
+  banyan_describe_text (map, "nick", g_param_spec_get_nick (pspec));
+  banyan_describe_text (map, "blurb", g_param_spec_get_blurb (pspec));
+  banyan_describe_strings (map, "aliases", banyan_param_get_aliases (pspec));
+  describe_value (map, pspec, outer);
+  describe_default (map, pspec);
+  banyan_describe_text (map, "kind", kinds[kind]);
+  if (kind == BANYAN_PARAM_CONFIGURATION)
+    banyan_describe_text (map, "mutability", mutabilities[banyan_param_get_mutability (pspec)]);
+  banyan_describe_true (map, "required", banyan_param_is_required (pspec));
+  banyan_describe_true (map, "secret", banyan_param_is_secret (pspec));
+  banyan_describe_true (map, "identifying", banyan_param_is_identifying (pspec));
+  banyan_describe_true (map, "inherited", banyan_param_is_inherited (pspec));
+  banyan_describe_text (map, "defined-by", g_type_name (pspec->owner_type));
+  banyan_describe_built (list, NULL, map);
+}
+
+void
+banyan_describe_properties (BanyanSpecBuilder *map, const char *key, GObjectClass *klass)
+{
+  describe_fields (map, key, klass, NULL);
+}

@@ -1,0 +1,199 @@
+# servers.py - the servers that are measured: how each is started and stopped
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+NULL_BYTES = 64 << 30
+DISK_BYTES = 256 << 20
+EXPORT = "disk"
+BACKENDS = ["null", "memory", "raw"]
+START_SECONDS = 10
+
+
+class Unavailable(Exception):
+    """This server cannot be measured here; the text says why."""
+
+
+class Server:
+    def __init__(self, name, command, path, env=None):
+        self.name = name
+        self.command = command
+        self.path = path  # of its socket
+        self.env = env
+        self.process = None
+        self.ready_ms = None
+
+    def start(self):
+        if shutil.which(self.command[0]) is None:
+            raise Unavailable(f"{self.command[0]} is not installed")
+        self.errors = tempfile.TemporaryFile("w+")
+        began = time.monotonic()
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=self.errors, env=self.env)
+        while not self.answers():
+            if self.process.poll() is not None:
+                raise Unavailable(f"ended with status {self.process.returncode}: {self.complaint()}")
+            if time.monotonic() > began + START_SECONDS:
+                self.stop()
+                raise Unavailable(f"does not serve after {START_SECONDS} s: {self.complaint()}")
+            # None of the peers can tell when it is ready, so there is no event to wait for.
+            time.sleep(0.001)
+        self.ready_ms = (time.monotonic() - began) * 1000
+
+    def answers(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            try:
+                s.connect(self.path)
+                return len(s.recv(1)) == 1
+            except OSError:
+                return False
+
+    def has_ended(self):
+        return self.process.poll() is not None
+
+    def complaint(self):
+        self.errors.seek(0)
+        lines = [line.strip() for line in self.errors if line.strip()]
+        return lines[-1] if lines else "without a word"
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.errors.close()
+        self.process = None
+
+    def set_cpus(self, cpus):
+        for thread in os.listdir(f"/proc/{self.process.pid}/task"):
+            try:
+                os.sched_setaffinity(int(thread), cpus)
+            except (ProcessLookupError, PermissionError):
+                pass  # ended meanwhile
+
+    def cpu_seconds(self):
+        """Of all its threads, ended ones included: the kernel's CPU clock of a process."""
+        return time.clock_gettime((~self.process.pid) << 3 | 2)
+
+
+def make_disk(path):
+    """A file full of data that is not zero, in the page cache."""
+    block = os.urandom(1 << 20)
+    with open(path, "wb") as f:
+        for _ in range(DISK_BYTES >> 20):
+            f.write(block)
+    return path
+
+
+class Cupboard:
+    """Where sockets and disks lie: on disk, and on a tmpfs for who has no memory driver."""
+
+    def __init__(self, folder):
+        self.root = tempfile.mkdtemp(prefix="banyan-bench-", dir=folder)
+        shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else folder
+        self.tmpfs = tempfile.mkdtemp(prefix="banyan-bench-", dir=shared)
+
+    def socket(self, name):
+        return os.path.join(self.root, name + ".sock")
+
+    def disk(self, name, backend):
+        """Each server has its own: QEMU locks its images."""
+        folder = self.tmpfs if backend == "memory" else self.root
+        return make_disk(os.path.join(folder, name + ".raw"))
+
+    def clear(self):
+        for folder in (self.root, self.tmpfs):
+            for name in os.listdir(folder):
+                os.unlink(os.path.join(folder, name))
+
+    def remove(self):
+        shutil.rmtree(self.root)
+        shutil.rmtree(self.tmpfs)
+
+
+def qemu_nbd(backend, cupboard):
+    path = cupboard.socket("qemu-nbd")
+    command = ["qemu-nbd", "-t", "-k", path, "--shared=16", "-x", EXPORT]
+    if backend == "null":
+        opts = f"driver=null-co,size={NULL_BYTES},read-zeroes=on"
+        return Server("qemu-nbd", command + ["--image-opts", opts], path)
+    disk = cupboard.disk("qemu-nbd", backend)
+    return Server("qemu-nbd", command + ["-f", "raw", "--aio=io_uring", "--cache=writeback", disk],
+                  path)
+
+
+def qemu_storage_daemon(backend, cupboard):
+    path = cupboard.socket("qsd")
+    if backend == "null":
+        node = {"driver": "null-co", "size": NULL_BYTES, "read-zeroes": True}
+    else:
+        node = {"driver": "raw", "file": {"driver": "file", "aio": "io_uring",
+                                          "filename": cupboard.disk("qsd", backend)}}
+    node["node-name"] = "disk"
+    # With iothread= version 7.2 aborts when a client leaves (nbd_blockdev_client_closed).
+    export = f"nbd,id=export,node-name=disk,name={EXPORT},writable=on"
+    return Server("qsd", ["qemu-storage-daemon", "--blockdev", json.dumps(node),
+                          "--nbd-server", f"addr.type=unix,addr.path={path},max-connections=16",
+                          "--export", export], path)
+
+
+def nbdkit(backend, cupboard):
+    path = cupboard.socket("nbdkit")
+    plugin = {"null": lambda: ["null", str(NULL_BYTES)],
+              "memory": lambda: ["memory", str(DISK_BYTES)],
+              "raw": lambda: ["file", cupboard.disk("nbdkit", backend)]}[backend]()
+    return Server("nbdkit", ["nbdkit", "-f", "-U", path] + plugin, path)
+
+
+def bare_loop(backend, cupboard, build):
+    path = cupboard.socket("bare")
+    what = cupboard.disk("bare", backend) if backend == "raw" else backend
+    size = NULL_BYTES if backend == "null" else DISK_BYTES
+    return Server("bare", [os.path.join(build, "tests/bench/bare-loop"), path, what, str(size)],
+                  path)
+
+
+def banyan_document(backend, cupboard):
+    node = {"null": lambda: {"driver": "null-co", "size": NULL_BYTES, "read-zeroes": True},
+            "memory": lambda: {"driver": "memory", "size": DISK_BYTES},
+            "raw": lambda: {"driver": "raw", "file": {
+                "driver": "file", "filename": cupboard.disk("banyan", backend)}}}[backend]()
+    listen = {"type": "unix", "path": cupboard.socket("banyan")}
+    # JSON is YAML too.
+    return json.dumps({"version": 1, "nodes": {"disk": node}, "frontends": {"server": {
+        "type": "nbd-server", "listen": listen,
+        "exports": {EXPORT: {"node": "disk", "writable": True}}}}}, indent=2)
+
+
+def banyan(backend, cupboard, build):
+    document = os.path.join(cupboard.root, "banyan.yaml")
+    with open(document, "w") as f:
+        f.write(banyan_document(backend, cupboard))
+    program = os.path.join(build, "frontends/cli/banyan")
+    env = dict(os.environ)
+    env.setdefault("BANYAN_PLUGIN_PATH", os.path.join(build, "frontends"))
+    return Server("banyan", [program, "run", document], cupboard.socket("banyan"), env)
+
+
+def make(name, backend, cupboard, build):
+    if name == "bare":
+        return bare_loop(backend, cupboard, build)
+    if name == "banyan":
+        return banyan(backend, cupboard, build)
+    return {"qemu-nbd": qemu_nbd, "qsd": qemu_storage_daemon, "nbdkit": nbdkit}[name](
+        backend, cupboard)
+
+
+# In this order in the tables; qemu-nbd is what the goals are ratios of, bare is no peer but a limit.
+NAMES = ["qemu-nbd", "qsd", "nbdkit", "bare", "banyan"]
+PEERS = ["qemu-nbd", "qsd", "nbdkit"]

@@ -1,0 +1,19 @@
+/* plugin-folder.h - folders with the test plugins that a test wants
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <banyan/banyan-registry.h>
+
+/* The file of the plugin in tests/object/plugins/NAME.c. */
+char *test_path_of_module (const char *name);
+
+/* A folder with links to the plugins in @names, separated by spaces. Its name is all that it is;
+ * g_autoptr (Folder) removes it. */
+char *test_make_folder (const char *names);
+void test_drop_folder (char *folder);
+char *test_path_in (const char *folder, const char *name);
+void test_add_module (const char *folder, const char *name);
+
+typedef char Folder;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Folder, test_drop_folder)
