@@ -7,7 +7,7 @@
 #include <banyan/banyan-object.h>
 #include <banyan/banyan-struct.h>
 
-G_DEFINE_QUARK (banyan - param - metadata, banyan_param_metadata)
+G_DEFINE_QUARK (banyan_param_metadata, banyan_param_metadata)
 
 static void
 metadata_free (gpointer data)
