@@ -234,6 +234,18 @@ banyan_param_get_offset (GParamSpec *pspec)
 }
 
 const char *
+banyan_param_get_value_alias (GParamSpec *pspec, guint index, const char **nick)
+{
+  const BanyanParamMetadata *self = metadata_peek (pspec);
+
+  if (self == NULL || 2 * index >= self->value_aliases->len)
+    return NULL;
+
+  *nick = self->value_aliases->pdata[2 * index + 1];
+  return self->value_aliases->pdata[2 * index];
+}
+
+const char *
 banyan_param_lookup_value_alias (GParamSpec *pspec, const char *old_nick)
 {
   const BanyanParamMetadata *self = metadata_peek (pspec);

@@ -14,6 +14,9 @@ const char *banyan_param_get_fault (GParamSpec *pspec);
 /* The nick that @old_nick stands for, or NULL. */
 const char *banyan_param_lookup_value_alias (GParamSpec *pspec, const char *old_nick);
 
+/* The old nick number @index and the one that it stands for, or NULL after the last. */
+const char *banyan_param_get_value_alias (GParamSpec *pspec, guint index, const char **nick);
+
 gboolean banyan_param_is_link (GParamSpec *pspec);
 gboolean banyan_param_is_struct (GParamSpec *pspec);
 gboolean banyan_param_is_list (GParamSpec *pspec);

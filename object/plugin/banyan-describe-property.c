@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "banyan-describe-private.h"
+#include "banyan-param-private.h"
 
 #include <banyan/banyan-struct.h>
 #include <float.h>
@@ -120,13 +121,28 @@ describe_range (BanyanSpecBuilder *map, GParamSpec *pspec)
 
 /* -- Values of enumerations. -- */
 
+/* Other nicks that documents may use for @nick. */
 static void
-add_nick (BanyanSpecBuilder *list, const char *nick, guint number)
+describe_nick_aliases (BanyanSpecBuilder *map, GParamSpec *pspec, const char *nick)
+{
+  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  const char *alias, *meant;
+
+  for (guint i = 0; (alias = banyan_param_get_value_alias (pspec, i, &meant)) != NULL; i++)
+    if (g_str_equal (meant, nick))
+      banyan_describe_text (list, NULL, alias);
+
+  banyan_describe_built (map, "aliases", list);
+}
+
+static void
+add_nick (BanyanSpecBuilder *list, GParamSpec *pspec, const char *nick, guint number)
 {
   BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
 
   banyan_describe_text (map, "nick", nick);
   banyan_describe_number (map, "value", "%d", (int) number);
+  describe_nick_aliases (map, pspec, nick);
   banyan_describe_built (list, NULL, map);
 }
 
@@ -140,14 +156,14 @@ describe_nicks (BanyanSpecBuilder *map, GParamSpec *pspec)
       GEnumClass *klass = G_PARAM_SPEC_ENUM (pspec)->enum_class;
 
       for (guint i = 0; i < klass->n_values; i++)
-        add_nick (list, klass->values[i].value_nick, (guint) klass->values[i].value);
+        add_nick (list, pspec, klass->values[i].value_nick, (guint) klass->values[i].value);
     }
   else if (G_IS_PARAM_SPEC_FLAGS (pspec))
     {
       GFlagsClass *klass = G_PARAM_SPEC_FLAGS (pspec)->flags_class;
 
       for (guint i = 0; i < klass->n_values; i++)
-        add_nick (list, klass->values[i].value_nick, klass->values[i].value);
+        add_nick (list, pspec, klass->values[i].value_nick, klass->values[i].value);
     }
 
   banyan_describe_built (map, "values", list);

@@ -42,10 +42,10 @@ banyan_plugin_info_to_record (BanyanPluginInfo *self)
   for (guint i = 0; i < self->types->len; i++)
     g_variant_builder_add_value (&types, type_to_record (self->types->pdata[i]));
 
-  return g_variant_new ("(^aytxsmsmsmsmsms@a" BANYAN_TYPE_RECORD ")", self->path, self->key.size,
+  return g_variant_new ("(^aytxsbmsmsmsmsms@a" BANYAN_TYPE_RECORD ")", self->path, self->key.size,
                         self->key.mtime_ns, self->key.build_id != NULL ? self->key.build_id : "",
-                        self->broken, self->name, self->version, self->licence, self->summary,
-                        g_variant_builder_end (&types));
+                        self->hung, self->broken, self->name, self->version, self->licence,
+                        self->summary, g_variant_builder_end (&types));
 }
 
 /* Takes over what @record says; path, key and shadowing are @self's own. */
@@ -59,8 +59,9 @@ banyan_plugin_info_take_record (BanyanPluginInfo *self, GVariant *record)
   g_free (self->version);
   g_free (self->licence);
   g_free (self->summary);
-  g_variant_get (record, "(^&aytx&smsmsmsmsms@a" BANYAN_TYPE_RECORD ")", NULL, NULL, NULL, NULL,
-                 &self->broken, &name, &self->version, &self->licence, &self->summary, &types);
+  g_variant_get (record, "(^&aytx&sbmsmsmsmsms@a" BANYAN_TYPE_RECORD ")", NULL, NULL, NULL, NULL,
+                 &self->hung, &self->broken, &name, &self->version, &self->licence, &self->summary,
+                 &types);
   if (name != NULL)
     {
       g_free (self->name);
@@ -83,8 +84,8 @@ banyan_plugin_record_has_key (GVariant *record, const BanyanFileKey *key)
   BanyanFileKey recorded;
   gboolean equal;
 
-  g_variant_get (record, "(^&aytxsmsmsmsmsms@a" BANYAN_TYPE_RECORD ")", NULL, &recorded.size,
-                 &recorded.mtime_ns, &recorded.build_id, NULL, NULL, NULL, NULL, NULL, NULL);
+  g_variant_get (record, "(^&aytxsbmsmsmsmsms@a" BANYAN_TYPE_RECORD ")", NULL, &recorded.size,
+                 &recorded.mtime_ns, &recorded.build_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
   equal = banyan_file_key_equal (&recorded, key);
   g_free (recorded.build_id);
   return equal;

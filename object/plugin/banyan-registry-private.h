@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 
 /* What is known about one type, and about one file, as GVariants; the descriptions are JSON. */
 #define BANYAN_TYPE_RECORD "(susasss)"
-#define BANYAN_PLUGIN_RECORD "(aytxsmsmsmsmsmsa" BANYAN_TYPE_RECORD ")"
+#define BANYAN_PLUGIN_RECORD "(aytxsbmsmsmsmsmsa" BANYAN_TYPE_RECORD ")"
 
 /* Tells whether a file is still the one that was scanned. */
 typedef struct

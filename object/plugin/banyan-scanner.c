@@ -93,6 +93,8 @@ spawn (const char *program, char **argv, int report_fd, pid_t *pid)
   posix_spawn_file_actions_init (&actions);
   posix_spawn_file_actions_adddup2 (&actions, report_fd, BANYAN_SCANNER_FD);
   posix_spawn_file_actions_addopen (&actions, 0, "/dev/null", O_RDONLY, 0);
+  if (fcntl (2, F_GETFD) < 0)
+    posix_spawn_file_actions_addopen (&actions, 2, "/dev/null", O_WRONLY, 0);
   posix_spawn_file_actions_adddup2 (&actions, 2, 1);
   posix_spawn_file_actions_addclosefrom_np (&actions, BANYAN_SCANNER_FD + 1);
 
@@ -151,7 +153,6 @@ take_record (Scanner *self, const guint8 *bytes, gsize length)
 
   banyan_plugin_info_take_record (get_next (self), record);
   get_next (self)->unscanned = FALSE;
-  get_next (self)->hung = FALSE;
   self->next++;
   self->started = FALSE;
 }

@@ -147,6 +147,17 @@ test_containers (void)
 }
 
 static void
+test_values (void)
+{
+  g_autofree char *json = dup_json ("shape", "values");
+
+  g_test_summary ("A choice has its values, each with the other spellings that documents may use");
+
+  g_assert_nonnull (strstr (json, "{\"nick\": \"mx\", \"value\": 2, \"aliases\": [\"round\"]}"));
+  g_assert_nonnull (strstr (json, "{\"nick\": \"txt\", \"value\": 3}"));
+}
+
+static void
 test_struct (void)
 {
   g_autofree char *json = dup_json ("label", "struct");
@@ -186,6 +197,7 @@ main (int argc, char **argv)
   g_test_add_func ("/describe/scalars", test_scalars);
   g_test_add_func ("/describe/defaults", test_defaults);
   g_test_add_func ("/describe/containers", test_containers);
+  g_test_add_func ("/describe/values", test_values);
   g_test_add_func ("/describe/struct", test_struct);
   g_test_add_func ("/describe/describer", test_describer);
   result = g_test_run ();

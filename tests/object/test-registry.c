@@ -364,6 +364,30 @@ test_hang (void)
 }
 
 static void
+test_hang_once (void)
+{
+  g_autoptr (Folder) folder = test_make_folder ("hang");
+  g_autoptr (BanyanRegistry) registry = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A plugin that hung is not waited for again, in the next process either");
+
+  g_setenv ("BANYAN_PLUGIN_SCAN_LIMIT_MS", "200", TRUE);
+  registry = make_cold_registry (folder);
+  g_free (dup_broken (registry, folder, "hang"));
+  g_unsetenv ("BANYAN_PLUGIN_SCAN_LIMIT_MS");
+  g_clear_object (&registry);
+
+  /* Scanned again without a scanner, it would be "not scanned", and then loaded here. */
+  g_setenv ("BANYAN_PLUGIN_SCANNER", "/nonexistent/scanner", TRUE);
+  registry = make_registry (folder);
+  banyan_registry_get_type_by_name (registry, ANY_KIND, "hang", &error);
+  g_unsetenv ("BANYAN_PLUGIN_SCANNER");
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE);
+  assert_has (error->message, "did not finish scanning within 0.2 s");
+}
+
+static void
 test_asked_for_broken (void)
 {
   g_autoptr (Folder) folder = test_make_folder ("missing-library");
@@ -646,6 +670,7 @@ main (int argc, char **argv)
   g_test_add_func ("/registry/broken-class", test_broken_class);
   g_test_add_func ("/registry/unreadable", test_unreadable);
   g_test_add_func ("/registry/hang", test_hang);
+  g_test_add_func ("/registry/hang-once", test_hang_once);
   g_test_add_func ("/registry/asked-for-broken", test_asked_for_broken);
   g_test_add_func ("/registry/tried-again", test_tried_again);
   g_test_add_func ("/registry/larger-descriptor", test_larger_descriptor);

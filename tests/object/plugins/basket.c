@@ -130,9 +130,10 @@ declare_scalars (void)
                                                  BANYAN_UNIT_NONE, 0, 2.5, 0.5, FIELD (weight));
   properties[PROP_CLOSED]
       = banyan_param_boolean ("closed", "Closed", "Whether the lid is down", TRUE, FIELD (closed));
-  properties[PROP_SHAPE]
-      = banyan_param_enum ("shape", "Shape", "What it looks like from above",
-                           G_TYPE_RESOLVER_RECORD_TYPE, G_RESOLVER_RECORD_MX, FIELD (shape));
+  properties[PROP_SHAPE] = banyan_param_value_alias (
+      banyan_param_enum ("shape", "Shape", "What it looks like from above",
+                         G_TYPE_RESOLVER_RECORD_TYPE, G_RESOLVER_RECORD_MX, FIELD (shape)),
+      "round", "mx");
   properties[PROP_OWNER] = banyan_param_secret (
       banyan_param_string ("owner", "Owner", "Who carries it home", "nobody", FIELD (owner)));
   properties[PROP_OPENED] = banyan_param_statistic (
