@@ -42,17 +42,20 @@ G_DECLARE_FINAL_TYPE (BanyanTransaction, banyan_transaction, BANYAN, TRANSACTION
 
 BANYAN_API
 BanyanTransaction *banyan_transaction_new (BanyanGraph *graph);
-/* Opens @object (and the inline children it was built with, added before it) as a member of its collection, or of @parent. */
+/* Opens @object (and the inline children it was built with, added before it) as a member of its
+ * collection, or of @parent. */
 BANYAN_API
 void banyan_transaction_add (BanyanTransaction *self, BanyanObject *object, BanyanObject *parent);
-/* Closes it; refused while someone else uses it: the message says who. Implicit children that lose their last user go too. */
+/* Closes it; refused while someone else uses it: the message says who. Implicit children that lose
+ * their last user go too. */
 BANYAN_API
 void banyan_transaction_remove (BanyanTransaction *self, BanyanObject *object);
 /* Makes @edge lead to @node (NULL: detach, where the role is optional). */
 BANYAN_API
 void banyan_transaction_replace_child (BanyanTransaction *self, BanyanChild *edge,
                                        BanyanNode *node);
-/* @filter, an added node whose filtered role is empty, goes onto @edge: edge -> filter -> old node. */
+/* @filter, an added node whose filtered role is empty, goes onto @edge: edge -> filter -> old node.
+ */
 BANYAN_API
 void banyan_transaction_insert_on_edge (BanyanTransaction *self, BanyanNode *filter,
                                         BanyanChild *edge);
@@ -69,8 +72,8 @@ void banyan_transaction_set (BanyanTransaction *self, BanyanObject *object, cons
                              BanyanSpec *value);
 /* Children of a MANY role. */
 BANYAN_API
-void banyan_transaction_add_child (BanyanTransaction *self, BanyanElement *parent,
-                                   const char *role, BanyanNode *node);
+void banyan_transaction_add_child (BanyanTransaction *self, BanyanElement *parent, const char *role,
+                                   BanyanNode *node);
 BANYAN_API
 void banyan_transaction_remove_child (BanyanTransaction *self, BanyanChild *edge);
 /* To shrink is a change of the graph. */
@@ -83,10 +86,14 @@ void banyan_transaction_set_drain_timeout_ms (BanyanTransaction *self, guint64 t
 BANYAN_API
 void banyan_transaction_set_manager (BanyanTransaction *self, const BanyanOrigin *manager);
 
-/* Checks and computes, touching nothing: the problems, the final graph's permissions, and what would be drained.
- * (transfer full): paths of backends, NULL-terminated */
+/* Checks and computes, touching nothing: the problems, the final graph's permissions, and what
+ * would be drained. (transfer full): paths of backends, NULL-terminated */
 BANYAN_API
 char **banyan_transaction_plan (BanyanTransaction *self, GError **error);
+
+/* The same, into @problems. */
+BANYAN_API
+gboolean banyan_transaction_check (BanyanTransaction *self, BanyanProblems *problems);
 
 BANYAN_API
 void banyan_transaction_commit_async (BanyanTransaction *self, GCancellable *cancellable,
@@ -111,7 +118,8 @@ typedef enum
 
 BANYAN_API
 BanyanTransactionPhase banyan_transaction_get_phase (BanyanTransaction *self);
-/* Queue and drains, visible: (transfer full) specs that describe owner, phase, age, what is drained and what it waits for. */
+/* Queue and drains, visible: (transfer full) specs that describe owner, phase, age, what is drained
+ * and what it waits for. */
 BANYAN_API
 BanyanSpec *banyan_graph_describe_changes (BanyanGraph *self);
 /* For tests: the @nth step fails in @phase as if its driver had. */

@@ -1,0 +1,355 @@
+/* banyan-document.c - a graph as a YAML file
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A document is parsed, its plugins are loaded, and what it declares is mapped to objects that are
+ * not open yet. They are opened in one transaction. Everything that is wrong in one of these stages
+ * is reported together; a stage that needs the one before is not tried when that has failed. */
+
+#include <banyan/banyan-document.h>
+
+#define ALL_KINDS G_MAXUINT
+
+static const char *const sections[] = { "objects", "nodes", "frontends", "jobs", NULL };
+
+/* -- Its outside. -- */
+
+static void
+check_keys (BanyanSpec *document, BanyanProblems *problems)
+{
+  static const char *const known[]
+      = { "version", "plugins", "objects", "nodes", "frontends", "jobs", NULL };
+
+  for (guint i = 0; i < banyan_spec_get_length (document); i++)
+    {
+      const char *key = banyan_spec_get_key (document, i);
+      const char *near = banyan_did_you_mean (key, known);
+
+      if (g_strv_contains (known, key))
+        continue;
+      if (near != NULL)
+        banyan_problems_add (problems, BANYAN_CONFIG_ERROR_UNKNOWN_KEY,
+                             banyan_spec_get_key_origin (document, i), NULL,
+                             "a document has no \"%s\"; did you mean \"%s\"?", key, near);
+      else
+        banyan_problems_add (problems, BANYAN_CONFIG_ERROR_UNKNOWN_KEY,
+                             banyan_spec_get_key_origin (document, i), NULL,
+                             "a document has no \"%s\"; it has version, plugins, objects, nodes, "
+                             "frontends and jobs",
+                             key);
+    }
+}
+
+static void
+check_version (BanyanSpec *document, BanyanProblems *problems)
+{
+  BanyanSpec *version = banyan_spec_lookup (document, "version");
+  BanyanSpecKind kind;
+
+  if (version == NULL)
+    {
+      banyan_problems_add (problems, BANYAN_CONFIG_ERROR_MISSING, banyan_spec_get_origin (document),
+                           NULL,
+                           "a document begins with its version; this Banyan reads version: 1");
+      return;
+    }
+
+  kind = banyan_spec_get_kind (version);
+  if ((kind != BANYAN_SPEC_TEXT && kind != BANYAN_SPEC_NUMBER)
+      || !g_str_equal (banyan_spec_get_text (version), "1"))
+    banyan_problems_add (problems, BANYAN_CONFIG_ERROR_RANGE, banyan_spec_get_origin (version),
+                         "version", "this Banyan reads version: 1");
+}
+
+static void
+load_plugin (BanyanSpec *name, BanyanProblems *problems)
+{
+  BanyanSpecKind kind = banyan_spec_get_kind (name);
+  g_autoptr (GError) error = NULL;
+
+  if (kind != BANYAN_SPEC_TEXT && kind != BANYAN_SPEC_STRING)
+    banyan_problems_add (problems, BANYAN_CONFIG_ERROR_TYPE, banyan_spec_get_origin (name),
+                         "plugins", "the name of a type is wanted, such as qcow2");
+  else if (banyan_registry_get_type_by_name (banyan_registry_get_default (), ALL_KINDS,
+                                             banyan_spec_get_text (name), &error)
+           == G_TYPE_INVALID)
+    banyan_problems_add (problems, error->code, banyan_spec_get_origin (name), "plugins", "%s",
+                         error->message);
+}
+
+/* What the document does not mention itself, but a sandboxed process may need later. */
+static void
+load_plugins (BanyanSpec *document, BanyanProblems *problems)
+{
+  BanyanSpec *plugins = banyan_spec_lookup (document, "plugins");
+
+  if (plugins == NULL || banyan_spec_get_kind (plugins) == BANYAN_SPEC_NULL)
+    return;
+  if (banyan_spec_get_kind (plugins) != BANYAN_SPEC_LIST)
+    {
+      banyan_problems_add (problems, BANYAN_CONFIG_ERROR_TYPE, banyan_spec_get_origin (plugins),
+                           "plugins", "a list of names is wanted, such as [qcow2, nbd]");
+      return;
+    }
+
+  for (guint i = 0; i < banyan_spec_get_length (plugins); i++)
+    load_plugin (banyan_spec_get_item (plugins, i), problems);
+}
+
+/* -- Its inside. -- */
+
+/* "nodes:" with nothing after it is an empty section. */
+static void
+declare_section (BanyanMapper *mapper, BanyanGraph *graph, const char *name, BanyanSpec *section,
+                 BanyanProblems *problems)
+{
+  BanyanObject *collection = banyan_object_get_child (BANYAN_OBJECT (graph), name);
+
+  if (banyan_spec_get_kind (section) == BANYAN_SPEC_NULL)
+    return;
+  if (banyan_spec_get_kind (section) == BANYAN_SPEC_TEXT && *banyan_spec_get_text (section) == '\0')
+    return;
+  if (banyan_spec_get_kind (section) != BANYAN_SPEC_MAP)
+    {
+      banyan_problems_add (problems, BANYAN_CONFIG_ERROR_TYPE, banyan_spec_get_origin (section),
+                           name, "a map is wanted, from ids to what each of them is");
+      return;
+    }
+
+  for (guint i = 0; i < banyan_spec_get_length (section); i++)
+    banyan_mapper_declare (mapper, BANYAN_COLLECTION (collection), banyan_spec_get_key (section, i),
+                           banyan_spec_get_key_origin (section, i),
+                           banyan_spec_get_item (section, i));
+}
+
+static GPtrArray *
+map_document (BanyanGraph *graph, BanyanSpec *document, const char *directory,
+              BanyanProblems *problems)
+{
+  g_autoptr (BanyanMapper) mapper = banyan_mapper_new (BANYAN_ROOT (graph), directory, problems);
+
+  check_keys (document, problems);
+  check_version (document, problems);
+  load_plugins (document, problems);
+  for (guint i = 0; sections[i] != NULL; i++)
+    {
+      BanyanSpec *section = banyan_spec_lookup (document, sections[i]);
+
+      if (section != NULL)
+        declare_section (mapper, graph, sections[i], section, problems);
+    }
+
+  return banyan_mapper_build (mapper);
+}
+
+/**
+ * banyan_graph_map:
+ * @self: a graph
+ * @text: (array length=length) (element-type char): a document
+ * @length: in bytes, or -1 where @text ends with a NUL
+ * @name: what messages call it
+ * @directory: (nullable): what relative paths in it are relative to
+ * @problems: where to report
+ *
+ * Makes the objects that a document declares, without opening them.
+ *
+ * Returns: (transfer full) (nullable) (element-type BanyanObject): the objects, what is linked to
+ *   before what links to it; %NULL where something is wrong
+ */
+GPtrArray *
+banyan_graph_map (BanyanGraph *self, const char *text, gssize length, const char *name,
+                  const char *directory, BanyanProblems *problems)
+{
+  g_autoptr (BanyanSpec) document = NULL;
+
+  g_return_val_if_fail (BANYAN_IS_GRAPH (self), NULL);
+  g_return_val_if_fail (text != NULL && problems != NULL, NULL);
+
+  document = banyan_spec_parse_yaml (text, length, name, problems);
+  if (document == NULL)
+    return NULL;
+  if (banyan_spec_get_kind (document) == BANYAN_SPEC_MAP)
+    return map_document (self, document, directory, problems);
+
+  banyan_problems_add (problems, BANYAN_CONFIG_ERROR_TYPE, banyan_spec_get_origin (document), NULL,
+                       "a document is a map that begins with version: 1");
+  return NULL;
+}
+
+/* -- Loading and checking. -- */
+
+static BanyanTransaction *
+prepare_transaction (BanyanGraph *self, const char *text, gssize length, const char *name,
+                     const char *directory, BanyanProblems *problems)
+{
+  g_autoptr (GPtrArray) objects = banyan_graph_map (self, text, length, name, directory, problems);
+  BanyanOrigin manager
+      = { .kind = BANYAN_ORIGIN_DOCUMENT, .name = g_intern_string (name != NULL ? name : "") };
+  BanyanTransaction *transaction;
+
+  if (objects == NULL)
+    return NULL;
+
+  transaction = banyan_transaction_new (self);
+  banyan_transaction_set_manager (transaction, &manager);
+  for (guint i = 0; i < objects->len; i++)
+    banyan_transaction_add (transaction, objects->pdata[i], NULL);
+  return transaction;
+}
+
+/**
+ * banyan_graph_check:
+ * @self: a graph
+ * @text: (array length=length) (element-type char): a document
+ * @length: in bytes, or -1 where @text ends with a NUL
+ * @name: what messages call it
+ * @directory: (nullable): what relative paths in it are relative to
+ * @problems: where to report
+ *
+ * Finds out whether a document could be added to @self, without opening anything: its notation, its
+ * properties and links, the rules of its classes, cycles and permissions.
+ *
+ * Returns: whether nothing was found to be wrong
+ */
+gboolean
+banyan_graph_check (BanyanGraph *self, const char *text, gssize length, const char *name,
+                    const char *directory, BanyanProblems *problems)
+{
+  g_autoptr (BanyanTransaction) transaction
+      = prepare_transaction (self, text, length, name, directory, problems);
+
+  return transaction != NULL && banyan_transaction_check (transaction, problems);
+}
+
+static void
+commit_done (GObject *object, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+
+  if (banyan_transaction_commit_finish (BANYAN_TRANSACTION (object), result, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+/**
+ * banyan_graph_load_async:
+ * @self: a graph
+ * @text: (array length=length) (element-type char): a document
+ * @length: in bytes, or -1 where @text ends with a NUL
+ * @name: what messages call it
+ * @directory: (nullable): what relative paths in it are relative to
+ * @cancellable: (nullable): to give up, as long as nothing is in force
+ * @callback: (scope async): called on the main thread when all is open, or nothing is
+ * @user_data: passed to @callback
+ *
+ * Adds what a document declares to @self, in one transaction.
+ */
+void
+banyan_graph_load_async (BanyanGraph *self, const char *text, gssize length, const char *name,
+                         const char *directory, GCancellable *cancellable,
+                         GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (BanyanTransaction) transaction = NULL;
+  GError *error = NULL;
+
+  g_return_if_fail (BANYAN_IS_GRAPH (self));
+
+  g_task_set_check_cancellable (task, FALSE);
+  transaction = prepare_transaction (self, text, length, name, directory, problems);
+  if (!banyan_problems_check (problems, &error))
+    g_task_return_error (task, error);
+  else
+    banyan_transaction_commit_async (transaction, cancellable, commit_done,
+                                     g_steal_pointer (&task));
+}
+
+/**
+ * banyan_graph_load_finish:
+ * @self: a graph
+ * @result: what the callback got
+ * @error: where to put the error, or %NULL
+ *
+ * Returns: whether everything in the document is open; if not, nothing of it is
+ */
+gboolean
+banyan_graph_load_finish (BanyanGraph *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static void
+keep_result (GObject *object, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **) data = g_object_ref (result);
+}
+
+/**
+ * banyan_graph_load:
+ * @self: a graph
+ * @text: (array length=length) (element-type char): a document
+ * @length: in bytes, or -1 where @text ends with a NUL
+ * @name: what messages call it
+ * @directory: (nullable): what relative paths in it are relative to
+ * @error: where to put the error, or %NULL
+ *
+ * As banyan_graph_load_async(), and runs the main loop until it ends. Refused with
+ * %G_IO_ERROR_WOULD_BLOCK inside a callback of that loop.
+ *
+ * Returns: whether everything in the document is open; if not, nothing of it is
+ */
+gboolean
+banyan_graph_load (BanyanGraph *self, const char *text, gssize length, const char *name,
+                   const char *directory, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  g_return_val_if_fail (BANYAN_IS_GRAPH (self), FALSE);
+
+  if (g_main_depth () > 0)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK,
+                           "banyan_graph_load() would block the main loop that it was called in; "
+                           "use banyan_graph_load_async()");
+      return FALSE;
+    }
+
+  banyan_graph_load_async (self, text, length, name, directory, NULL, keep_result, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+
+  return banyan_graph_load_finish (self, result, error);
+}
+
+/**
+ * banyan_graph_load_file:
+ * @self: a graph
+ * @path: (type filename): a YAML file
+ * @error: where to put the error, or %NULL
+ *
+ * As banyan_graph_load(), with what is in a file. Paths in it are relative to the file.
+ *
+ * Returns: whether everything in the document is open; if not, nothing of it is
+ */
+gboolean
+banyan_graph_load_file (BanyanGraph *self, const char *path, GError **error)
+{
+  g_autofree char *directory = NULL;
+  g_autofree char *absolute = NULL;
+  g_autofree char *text = NULL;
+  gsize length;
+
+  g_return_val_if_fail (BANYAN_IS_GRAPH (self), FALSE);
+  g_return_val_if_fail (path != NULL, FALSE);
+
+  if (!g_file_get_contents (path, &text, &length, error))
+    return FALSE;
+
+  absolute = g_canonicalize_filename (path, NULL);
+  directory = g_path_get_dirname (absolute);
+  return banyan_graph_load (self, text, length, path, directory, error);
+}

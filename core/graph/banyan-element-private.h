@@ -1,0 +1,63 @@
+/* banyan-element-private.h - what the control path knows about elements
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "banyan-graph-private.h"
+
+#include "banyan-object-private.h"
+
+G_BEGIN_DECLS
+
+/* A role as a class declared it. Lives as long as the class. */
+typedef struct
+{
+  const char *name; /* interned */
+  guint flags;
+  guint offset; /* of the BanyanChild *, BanyanBackend * or GPtrArray * in the instance */
+  gboolean is_backend;
+} BanyanRole;
+
+/* NULL where @pspec is no role. */
+const BanyanRole *banyan_param_get_role (GParamSpec *pspec);
+/* The role that @edge_name ("file", "children.0") belongs to. */
+const BanyanRole *banyan_element_class_find_role (BanyanElementClass *klass, const char *edge_name);
+GParamSpec *banyan_element_class_find_role_param (BanyanElementClass *klass, const char *edge_name);
+
+/* One more edge of a MANY role, or a free one of a single role; not yet among the element's. */
+BanyanChild *banyan_element_make_edge (BanyanElement *self, const char *role);
+void banyan_element_adopt_edge (BanyanElement *self, BanyanChild *edge);
+/* Takes @edge out of the element; the caller frees it. */
+void banyan_element_drop_edge (BanyanElement *self, BanyanChild *edge);
+/* A GDestroyNotify. */
+void banyan_element_free_edge (gpointer edge);
+
+/* What @edge is to lead to once its element is open, or leads to. */
+void banyan_child_set_target (BanyanChild *edge, BanyanNode *node);
+/* Makes the instance's fields tell which edges lead somewhere. */
+void banyan_element_bind_fields (BanyanElement *self);
+
+void banyan_element_set_in_force (BanyanElement *self, guint used, guint shared);
+void banyan_element_set_manager (BanyanElement *self, const BanyanOrigin *manager);
+const BanyanOrigin *banyan_element_get_manager (BanyanElement *self);
+
+/* Where requests of its edges start: an iothread's loop, or the graph's. */
+BanyanLoop *banyan_element_get_home (BanyanElement *self, BanyanGraph *graph);
+
+/* -- Permissions (banyan-permissions.c). -- */
+
+void banyan_permissions_for_role (guint role_flags, gboolean read_only, guint used, guint shared,
+                                  guint *child_used, guint *child_shared);
+/* "write and resize" */
+char *banyan_permissions_to_string (guint permissions);
+
+/* -- Changes (banyan-change.c). -- */
+
+BanyanChange *banyan_change_new (const BanyanProposal *proposal, guint used, guint shared);
+void banyan_change_free (BanyanChange *self);
+/* @property: interned */
+void banyan_change_touch (BanyanChange *self, const char *property);
+/* Calls the state's destroy function. */
+void banyan_change_clear_data (BanyanChange *self);
+
+G_END_DECLS

@@ -1,0 +1,126 @@
+/* banyan-graph-view.h - the graph as a transaction would leave it
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A view is an overlay over the present graph: what is added, removed and set, and where each edge
+ * would lead. Everything that a change must not break is checked on it, and what has to be drained
+ * is read off it. Building and asking touch nothing. It is made in four steps, one file each: the
+ * present graph and the transaction's steps (banyan-view-steps.c), rules (banyan-view-check.c),
+ * permissions (banyan-view-permissions.c), the drained set (banyan-view-drain.c). */
+
+#pragma once
+
+#include "banyan-element-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _BanyanViewObject BanyanViewObject;
+typedef struct _BanyanGraphView BanyanGraphView;
+
+typedef struct
+{
+  BanyanChild *child;       /* (unowned), or (owned) while @is_new */
+  BanyanViewObject *parent; /* (unowned) (nullable): none for a program's edge */
+  BanyanNode *node;         /* (unowned) (nullable): where it leads, afterwards */
+  guint used;
+  guint shared;
+  gboolean is_new;     /* made for this change, of a MANY role */
+  gboolean is_removed; /* a MANY role loses it */
+  gboolean is_moved;   /* leads elsewhere than now */
+} BanyanViewEdge;
+
+/* A property that the change sets. */
+typedef struct
+{
+  GParamSpec *pspec;
+  GValue value;
+  BanyanSpec *spec; /* (owned): for the declaration */
+} BanyanViewSetting;
+
+struct _BanyanViewObject
+{
+  BanyanGraphView *view;    /* (unowned) */
+  BanyanObject *object;     /* (owned) */
+  BanyanObject *parent;     /* (unowned): in the tree of ownership, afterwards */
+  GPtrArray *edges;         /* (owned) (element-type BanyanViewEdge) */
+  GPtrArray *users;         /* (owned) (element-type BanyanViewEdge): that lead here, afterwards */
+  GPtrArray *settings;      /* (owned) (element-type BanyanViewSetting) */
+  BanyanProposal *proposal; /* (owned) (nullable): until someone asks for it */
+  guint used;
+  guint shared;
+  guint64 resize_to; /* bytes; G_MAXUINT64: no */
+  guint mark;        /* of the walk that is under way */
+  gboolean is_added;
+  gboolean is_removed;
+  gboolean is_changed; /* goes through the phases of a change */
+  gboolean is_drained; /* nothing may be in flight in it while the change is put in force */
+};
+
+struct _BanyanGraphView
+{
+  BanyanGraph *graph;       /* (unowned) */
+  BanyanProblems *problems; /* (owned) */
+  guint n_problems_before;
+  GPtrArray *objects;       /* (owned) (element-type BanyanViewObject): in the order seen */
+  GHashTable *by_object;    /* (owned): BanyanObject to BanyanViewObject (unowned) */
+  GHashTable *by_child;     /* (owned): BanyanChild to BanyanViewEdge (unowned) */
+  GPtrArray *program_edges; /* (owned) (element-type BanyanViewEdge) */
+  GPtrArray *order;       /* (owned) (element-type BanyanViewObject): users before what they use */
+  GPtrArray *backends;    /* (owned) (element-type BanyanBackend): to close */
+  GPtrArray *drained;     /* (owned) (element-type BanyanElement): to be told, top down */
+  gboolean has_lingering; /* what is removed holds permissions until it is closed */
+};
+
+typedef enum
+{
+  BANYAN_STEP_ADD,
+  BANYAN_STEP_REMOVE,
+  BANYAN_STEP_REPLACE_CHILD,
+  BANYAN_STEP_INSERT_ON_EDGE,
+  BANYAN_STEP_INSERT_ABOVE,
+  BANYAN_STEP_REMOVE_FILTER,
+  BANYAN_STEP_SET,
+  BANYAN_STEP_ADD_CHILD,
+  BANYAN_STEP_REMOVE_CHILD,
+  BANYAN_STEP_RESIZE,
+} BanyanStepKind;
+
+typedef struct
+{
+  BanyanStepKind kind;
+  BanyanObject *object; /* (owned) (nullable): what the step is about; of an edge, its parent */
+  BanyanObject *other;  /* (owned) (nullable): new parent, or node */
+  BanyanChild *edge;    /* (unowned) (nullable) */
+  char *key;            /* (owned) (nullable) */
+  BanyanSpec *value;    /* (owned) (nullable) */
+  guint64 length;       /* bytes */
+} BanyanStep;
+
+/* The present graph with @steps (element-type BanyanStep) done, checked, and its drained set. */
+BanyanGraphView *banyan_graph_view_new (BanyanGraph *graph, GPtrArray *steps,
+                                        BanyanProblems *problems);
+/* Nothing has been found to be wrong with it. */
+gboolean banyan_graph_view_is_right (BanyanGraphView *self);
+void banyan_graph_view_free (BanyanGraphView *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (BanyanGraphView, banyan_graph_view_free)
+
+BanyanViewObject *banyan_graph_view_find (BanyanGraphView *self, gpointer object);
+BanyanViewEdge *banyan_graph_view_find_edge (BanyanGraphView *self, BanyanChild *child);
+BanyanProposal *banyan_view_object_get_proposal (BanyanViewObject *self);
+/* The parent's way to it, or its own path once it is in the tree. */
+char *banyan_view_object_dup_path (BanyanViewObject *self);
+char *banyan_view_edge_dup_path (BanyanViewEdge *self);
+gboolean banyan_view_object_is_read_only (BanyanViewObject *self);
+/* In the graph before and after. */
+gboolean banyan_view_object_is_kept (BanyanViewObject *self);
+
+/* Steps of building. */
+void banyan_graph_view_load (BanyanGraphView *self);
+void banyan_graph_view_apply (BanyanGraphView *self, BanyanStep *step);
+void banyan_graph_view_drop_orphans (BanyanGraphView *self);
+void banyan_graph_view_connect (BanyanGraphView *self);
+void banyan_graph_view_check (BanyanGraphView *self);
+gboolean banyan_graph_view_sort (BanyanGraphView *self);
+void banyan_graph_view_permit (BanyanGraphView *self);
+void banyan_graph_view_find_changes (BanyanGraphView *self);
+
+G_END_DECLS

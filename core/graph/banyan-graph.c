@@ -1,0 +1,393 @@
+/* banyan-graph.c - the root of one storage graph: its collections, its iothread, its queue of
+ * changes SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-transaction-private.h"
+
+#include "banyan-loop-private.h"
+
+#include <banyan/banyan-frontend.h>
+#include <banyan/banyan-job.h>
+
+struct _BanyanGraph
+{
+  BanyanRoot parent_instance;
+
+  BanyanLoop *loop; /* (owned) (nullable): until something opens, and after the end */
+  GQueue changes;   /* (owned) (element-type BanyanTransaction): the first is under way */
+  gboolean is_closed;
+};
+
+G_DEFINE_FINAL_TYPE (BanyanGraph, banyan_graph, BANYAN_TYPE_ROOT)
+
+#define NODE_KINDS \
+  (1u << BANYAN_PLUGIN_PROTOCOL | 1u << BANYAN_PLUGIN_FORMAT | 1u << BANYAN_PLUGIN_FILTER)
+
+static void
+banyan_graph_constructed (GObject *object)
+{
+  BanyanRoot *root = BANYAN_ROOT (object);
+
+  G_OBJECT_CLASS (banyan_graph_parent_class)->constructed (object);
+
+  banyan_root_add_collection (root, "objects", BANYAN_TYPE_OBJECT, "type",
+                              1u << BANYAN_PLUGIN_OBJECT);
+  banyan_root_add_collection (root, "nodes", BANYAN_TYPE_NODE, "driver", NODE_KINDS);
+  banyan_root_add_collection (root, "frontends", BANYAN_TYPE_FRONTEND, "type",
+                              1u << BANYAN_PLUGIN_FRONTEND);
+  banyan_root_add_collection (root, "jobs", BANYAN_TYPE_JOB, "type", 1u << BANYAN_PLUGIN_JOB);
+}
+
+/* Whoever drops an open graph meant to close it. */
+static void
+banyan_graph_dispose (GObject *object)
+{
+  BanyanGraph *self = BANYAN_GRAPH (object);
+  g_autoptr (GError) error = NULL;
+
+  if (self->loop != NULL && !banyan_graph_close (self, &error))
+    g_critical ("A graph that is open was dropped: %s", error->message);
+
+  G_OBJECT_CLASS (banyan_graph_parent_class)->dispose (object);
+}
+
+static void
+banyan_graph_finalize (GObject *object)
+{
+  g_assert (g_queue_is_empty (&BANYAN_GRAPH (object)->changes));
+
+  G_OBJECT_CLASS (banyan_graph_parent_class)->finalize (object);
+}
+
+static void
+banyan_graph_class_init (BanyanGraphClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->constructed = banyan_graph_constructed;
+  object_class->dispose = banyan_graph_dispose;
+  object_class->finalize = banyan_graph_finalize;
+}
+
+static void
+banyan_graph_init (BanyanGraph *self)
+{
+  g_queue_init (&self->changes);
+}
+
+/**
+ * banyan_graph_new:
+ *
+ * Makes a graph with nothing in it. It has to be closed before it is dropped.
+ *
+ * Returns: (transfer full): a graph
+ */
+BanyanGraph *
+banyan_graph_new (void)
+{
+  return g_object_new (BANYAN_TYPE_GRAPH, NULL);
+}
+
+/* -- Its iothread. -- */
+
+BanyanLoop *
+banyan_graph_ensure_loop (BanyanGraph *self, GError **error)
+{
+  BanyanLoopConfig config = { 0 };
+
+  if (self->loop == NULL)
+    self->loop = banyan_loop_start ("graph", &config, error);
+
+  return self->loop;
+}
+
+/**
+ * banyan_graph_get_loop: (skip)
+ * @self: a graph
+ *
+ * Returns: (transfer none) (nullable): the loop on which nodes open and changes do I/O; %NULL once
+ *   the graph is closed, or where the kernel gives us no loop
+ */
+BanyanLoop *
+banyan_graph_get_loop (BanyanGraph *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_return_val_if_fail (BANYAN_IS_GRAPH (self), NULL);
+
+  if (!self->is_closed && banyan_graph_ensure_loop (self, &error) == NULL)
+    g_critical ("The graph's iothread did not start: %s", error->message);
+
+  return self->loop;
+}
+
+/* -- The queue. -- */
+
+gboolean
+banyan_graph_is_closed (BanyanGraph *self)
+{
+  return self->is_closed;
+}
+
+static void
+begin_next (BanyanGraph *self)
+{
+  BanyanTransaction *next = g_queue_peek_head (&self->changes);
+
+  if (next != NULL)
+    banyan_transaction_begin (next);
+}
+
+void
+banyan_graph_enqueue (BanyanGraph *self, BanyanTransaction *transaction)
+{
+  g_queue_push_tail (&self->changes, g_object_ref (transaction));
+  if (g_queue_get_length (&self->changes) == 1)
+    begin_next (self);
+}
+
+void
+banyan_graph_leave_queue (BanyanGraph *self, BanyanTransaction *transaction)
+{
+  gboolean was_first = g_queue_peek_head (&self->changes) == transaction;
+
+  if (!g_queue_remove (&self->changes, transaction))
+    return;
+  if (was_first)
+    begin_next (self);
+  g_object_unref (transaction);
+}
+
+/**
+ * banyan_graph_describe_changes: (skip)
+ * @self: a graph
+ *
+ * Tells of each change that is under way or waits: its phase, its manager, for how long it has
+ * waited, and what is drained for it.
+ *
+ * Returns: (transfer full): a list of maps, the change that is under way first
+ */
+BanyanSpec *
+banyan_graph_describe_changes (BanyanGraph *self)
+{
+  BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+
+  g_return_val_if_fail (BANYAN_IS_GRAPH (self), NULL);
+
+  for (GList *l = self->changes.head; l != NULL; l = l->next)
+    {
+      g_autoptr (BanyanSpec) change = banyan_transaction_describe (l->data);
+
+      banyan_spec_builder_add (list, NULL, NULL, change);
+    }
+
+  return banyan_spec_builder_end (list);
+}
+
+/* -- Paths. -- */
+
+/**
+ * banyan_graph_get_node:
+ * @self: a graph
+ * @id: a node's id, or its path
+ *
+ * Returns: (transfer none) (nullable): the node
+ */
+BanyanNode *
+banyan_graph_get_node (BanyanGraph *self, const char *id)
+{
+  BanyanObject *nodes;
+
+  g_return_val_if_fail (BANYAN_IS_GRAPH (self), NULL);
+  g_return_val_if_fail (id != NULL, NULL);
+
+  if (g_str_has_prefix (id, "/nodes/"))
+    id += strlen ("/nodes/");
+
+  nodes = banyan_object_get_child (BANYAN_OBJECT (self), "nodes");
+  return (BanyanNode *) banyan_object_get_child (nodes, id);
+}
+
+static void
+throw_no_edge (BanyanElement *element, const char *role, GError **error)
+{
+  g_autoptr (GPtrArray) edges = banyan_element_list_children (element);
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  g_autofree char *path = banyan_object_dup_path (BANYAN_OBJECT (element));
+  g_autofree char *list = NULL;
+  const char *near;
+
+  for (guint i = 0; i < edges->len; i++)
+    g_ptr_array_add (names, (gpointer) banyan_child_get_role (edges->pdata[i]));
+  g_ptr_array_add (names, NULL);
+
+  list = g_strjoinv (", ", (char **) names->pdata);
+  near = banyan_did_you_mean (role, (const char *const *) names->pdata);
+  if (near != NULL)
+    g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE,
+                 "%s has no edge \"%s\"; did you mean \"%s\"?", path, role, near);
+  else
+    g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE,
+                 "%s has no edge \"%s\"; %s%s", path, role,
+                 names->len > 1 ? "there are: " : "it has none at all", list);
+}
+
+/**
+ * banyan_graph_resolve_edge: (skip)
+ * @self: a graph
+ * @path: "/nodes/disk0:file", "disk0:file"
+ * @error: where to put the error, or %NULL
+ *
+ * Finds an edge. The part before the colon may be a partial path.
+ *
+ * Returns: (transfer none): the edge, or %NULL with candidates in @error
+ */
+BanyanChild *
+banyan_graph_resolve_edge (BanyanGraph *self, const char *path, GError **error)
+{
+  const char *colon = path != NULL ? strrchr (path, ':') : NULL;
+  g_autofree char *object_path = NULL;
+  BanyanObject *object;
+  BanyanChild *edge;
+
+  g_return_val_if_fail (BANYAN_IS_GRAPH (self), NULL);
+  g_return_val_if_fail (path != NULL, NULL);
+
+  object_path = colon != NULL ? g_strndup (path, colon - path) : g_strdup (path);
+  object = banyan_object_resolve (BANYAN_OBJECT (self), object_path, error);
+  if (object == NULL)
+    return NULL;
+  if (!BANYAN_IS_ELEMENT (object))
+    {
+      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE, "%s has no edges",
+                   object_path);
+      return NULL;
+    }
+
+  edge = colon != NULL ? banyan_element_get_child (BANYAN_ELEMENT (object), colon + 1) : NULL;
+  if (edge == NULL)
+    throw_no_edge (BANYAN_ELEMENT (object), colon != NULL ? colon + 1 : "", error);
+  return edge;
+}
+
+/* -- Programs' edges. -- */
+
+gboolean
+banyan_graph_attach (BanyanGraph *self, BanyanChild *edge, BanyanNode *node, GError **error)
+{
+  g_autoptr (BanyanTransaction) transaction = banyan_transaction_new (self);
+
+  banyan_transaction_replace_child (transaction, edge, node);
+  return banyan_transaction_commit (transaction, error);
+}
+
+/* -- The end. -- */
+
+static void
+close_done (GObject *object, GAsyncResult *result, gpointer data)
+{
+  BanyanTransaction *transaction = BANYAN_TRANSACTION (object);
+  g_autoptr (GTask) task = data;
+  BanyanGraph *self = g_task_get_source_object (task);
+  GError *error = NULL;
+
+  banyan_transaction_commit_finish (transaction, result, &error);
+  if (error == NULL)
+    error = g_steal_pointer (&transaction->close_error);
+
+  if (self->loop != NULL && !self->is_closed)
+    banyan_loop_stop (g_steal_pointer (&self->loop));
+  self->is_closed = TRUE;
+
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_boolean (task, TRUE);
+}
+
+/**
+ * banyan_graph_close_async:
+ * @self: a graph
+ * @cancellable: (nullable): to give up, as long as other changes are under way
+ * @callback: (scope async): called on the main thread when everything is closed
+ * @user_data: passed to @callback
+ *
+ * Closes frontends, then jobs, then nodes, which are flushed, then everything else; waits its turn
+ * in the queue of changes. Closing a closed graph does nothing.
+ */
+void
+banyan_graph_close_async (BanyanGraph *self, GCancellable *cancellable,
+                          GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr (BanyanTransaction) transaction = NULL;
+  g_autoptr (GTask) task = NULL;
+
+  g_return_if_fail (BANYAN_IS_GRAPH (self));
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_check_cancellable (task, FALSE);
+  if (self->is_closed)
+    {
+      g_task_return_boolean (task, TRUE);
+      return;
+    }
+
+  transaction = banyan_transaction_new (self);
+  transaction->closes_graph = TRUE;
+  banyan_transaction_commit_async (transaction, cancellable, close_done, g_steal_pointer (&task));
+}
+
+/**
+ * banyan_graph_close_finish:
+ * @self: a graph
+ * @result: what the callback got
+ * @error: where to put the error, or %NULL
+ *
+ * Returns: whether all went well; with an error the graph is closed nevertheless, unless it was
+ *   cancelled
+ */
+gboolean
+banyan_graph_close_finish (BanyanGraph *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static void
+keep_result (GObject *object, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **) data = g_object_ref (result);
+}
+
+/**
+ * banyan_graph_close:
+ * @self: a graph
+ * @error: where to put the error, or %NULL
+ *
+ * As banyan_graph_close_async(), and runs the main loop until it ends. Refused with
+ * %G_IO_ERROR_WOULD_BLOCK inside a callback of that loop.
+ *
+ * Returns: whether all went well
+ */
+gboolean
+banyan_graph_close (BanyanGraph *self, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  g_return_val_if_fail (BANYAN_IS_GRAPH (self), FALSE);
+
+  if (g_main_depth () > 0)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK,
+                           "banyan_graph_close() would block the main loop that it was called in; "
+                           "use banyan_graph_close_async()");
+      return FALSE;
+    }
+
+  banyan_graph_close_async (self, NULL, keep_result, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+
+  return banyan_graph_close_finish (self, result, error);
+}

@@ -1,0 +1,246 @@
+/* banyan-transaction-close.c - closing what a transaction removed
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Frontends go first, so that nobody comes in any more; then their exports, jobs, and nodes from
+ * the top down, each flushed before it closes; what others link to goes last. */
+
+#include "banyan-transaction-private.h"
+
+#include "banyan-frontend-private.h"
+
+#include <banyan/banyan-job.h>
+#include <banyan/banyan-node.h>
+
+/* -- Asynchronous calls from a coroutine. -- */
+
+typedef struct
+{
+  BanyanCoroutine *waiter;
+  GAsyncResult *result; /* (owned) (nullable) */
+} Call;
+
+static void
+call_done (GObject *object, GAsyncResult *result, gpointer data)
+{
+  Call *call = data;
+
+  call->result = g_object_ref (result);
+  banyan_coroutine_wake (call->waiter);
+}
+
+static void
+wait_for_call (Call *call)
+{
+  while (call->result == NULL)
+    banyan_co_suspend ();
+}
+
+gboolean
+banyan_co_object_open (BanyanObject *object, GCancellable *cancellable, GError **error)
+{
+  Call call = { banyan_coroutine_self (), NULL };
+  gboolean opened;
+
+  banyan_object_open_async (object, cancellable, call_done, &call);
+  wait_for_call (&call);
+  opened = banyan_object_open_finish (object, call.result, error);
+  g_object_unref (call.result);
+  return opened;
+}
+
+gboolean
+banyan_co_object_close (BanyanObject *object, GError **error)
+{
+  Call call = { banyan_coroutine_self (), NULL };
+  gboolean closed;
+
+  banyan_object_close_async (object, NULL, call_done, &call);
+  wait_for_call (&call);
+  closed = banyan_object_close_finish (object, call.result, error);
+  g_object_unref (call.result);
+  return closed;
+}
+
+/* -- One element. -- */
+
+void
+banyan_co_element_unbind (BanyanElement *element)
+{
+  GPtrArray *edges = banyan_element_get_edges (element);
+
+  for (guint i = 0; i < edges->len; i++)
+    {
+      BanyanChild *edge = edges->pdata[i];
+      BanyanBackend *backend = edge->backend;
+      BanyanNode *old;
+
+      if (backend != NULL)
+        banyan_co_backend_shut (backend);
+      old = banyan_child_switch (edge, NULL);
+      edge->backend = NULL;
+      g_clear_object (&backend);
+      g_clear_object (&old);
+    }
+
+  banyan_element_bind_fields (element);
+}
+
+static gboolean
+close_hook (BanyanElement *element, gpointer data, GError **error)
+{
+  BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (element);
+  const BanyanNodeOps *ops = BANYAN_IS_NODE (element)
+                                 ? banyan_node_class_get_ops (BANYAN_NODE_GET_CLASS (element))
+                                 : NULL;
+  gboolean flushed = ops == NULL || ops->flush == NULL || ops->flush (BANYAN_NODE (element), error);
+
+  if (BANYAN_IS_NODE (element))
+    banyan_node_detach_here (BANYAN_NODE (element));
+  if (klass->close != NULL)
+    klass->close (element);
+  return flushed;
+}
+
+static void
+note_error (BanyanTransaction *self, BanyanObject *object, GError *error)
+{
+  g_autofree char *name = banyan_object_dup_name (object);
+
+  g_prefix_error (&error, "%s: ", name);
+  g_warning ("%s", error->message);
+  if (self->close_error == NULL)
+    self->close_error = error;
+  else
+    g_error_free (error);
+}
+
+static void
+clear_links (BanyanElement *element)
+{
+  GPtrArray *edges = banyan_element_get_edges (element);
+
+  for (guint i = 0; i < edges->len; i++)
+    banyan_child_set_target (edges->pdata[i], NULL);
+  if (BANYAN_IS_FRONTEND (element))
+    banyan_frontend_clear_links (BANYAN_FRONTEND (element));
+}
+
+static void
+close_element (BanyanTransaction *self, BanyanElement *element)
+{
+  GError *error = NULL;
+
+  if (!banyan_co_transaction_hook (self, element, close_hook, NULL, &error))
+    note_error (self, BANYAN_OBJECT (element), error);
+  banyan_co_element_unbind (element);
+  clear_links (element);
+  banyan_object_set_state (BANYAN_OBJECT (element), BANYAN_OBJECT_CLOSED);
+}
+
+static void
+close_object (BanyanTransaction *self, BanyanObject *object)
+{
+  BanyanObject *parent = banyan_object_get_parent (object);
+  GError *error = NULL;
+
+  if (BANYAN_IS_ELEMENT (object))
+    close_element (self, BANYAN_ELEMENT (object));
+  else if (!banyan_co_object_close (object, &error))
+    note_error (self, object, error);
+
+  if (parent != NULL)
+    banyan_object_remove_child (parent, object);
+}
+
+/* -- All that go. -- */
+
+static gboolean
+is_frontend (BanyanObject *object)
+{
+  return BANYAN_IS_FRONTEND (object);
+}
+
+static gboolean
+is_other_user (BanyanObject *object)
+{
+  return BANYAN_IS_ELEMENT (object) && !BANYAN_IS_NODE (object);
+}
+
+static gboolean
+is_unused_node (BanyanObject *object)
+{
+  return BANYAN_IS_NODE (object) && banyan_node_get_parents (BANYAN_NODE (object))->len == 0;
+}
+
+static gboolean
+is_unused_object (BanyanObject *object)
+{
+  return !BANYAN_IS_ELEMENT (object) && banyan_object_get_n_users (object) == 0;
+}
+
+/* The last that was added goes first. TRUE if one was closed. */
+static gboolean
+close_next (BanyanTransaction *self, gboolean (*is_due) (BanyanObject *object))
+{
+  for (guint i = self->view->objects->len; i-- > 0;)
+    {
+      BanyanViewObject *object = self->view->objects->pdata[i];
+
+      if (!object->is_removed || banyan_object_get_state (object->object) != BANYAN_OBJECT_OPEN
+          || !is_due (object->object))
+        continue;
+
+      close_object (self, object->object);
+      return TRUE;
+    }
+
+  return FALSE;
+}
+
+static void
+detach_programs (BanyanTransaction *self)
+{
+  for (guint i = 0; i < self->view->program_edges->len; i++)
+    {
+      BanyanChild *edge = ((BanyanViewEdge *) self->view->program_edges->pdata[i])->child;
+      BanyanNode *old;
+
+      banyan_co_backend_shut (edge->backend);
+      old = banyan_child_switch (edge, NULL);
+      banyan_child_set_target (edge, NULL);
+      g_clear_object (&old);
+    }
+}
+
+/* What was declared inline in a link goes when nobody links to it any more. */
+static void
+close_unused_implicit (BanyanTransaction *self)
+{
+  for (guint i = self->view->objects->len; i-- > 0;)
+    {
+      BanyanObject *object = ((BanyanViewObject *) self->view->objects->pdata[i])->object;
+
+      if (banyan_object_get_state (object) == BANYAN_OBJECT_OPEN
+          && banyan_object_is_implicit (object) && is_unused_object (object))
+        close_object (self, object);
+    }
+}
+
+void
+banyan_co_transaction_close_removed (BanyanTransaction *self)
+{
+  while (close_next (self, is_frontend))
+    ;
+  while (close_next (self, is_other_user))
+    ;
+  if (self->closes_graph)
+    detach_programs (self);
+
+  /* Whoever is about to close is on no iothread any more, but the one that closes it. */
+  banyan_co_update_attachments (self->graph);
+  while (close_next (self, is_unused_node))
+    ;
+  close_unused_implicit (self);
+  while (close_next (self, is_unused_object))
+    ;
+}

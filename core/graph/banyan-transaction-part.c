@@ -1,0 +1,517 @@
+/* banyan-transaction-part.c - one object on its way into the graph, or through a change
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-transaction-private.h"
+
+#include "banyan-frontend-private.h"
+
+#include <banyan/banyan-job.h>
+#include <banyan/banyan-node.h>
+
+static void
+free_part (gpointer data)
+{
+  BanyanPart *self = data;
+
+  g_clear_pointer (&self->change, banyan_change_free);
+  g_free (self);
+}
+
+/* What others link to comes first, and what serves clients last. */
+static guint
+rank (BanyanObject *object)
+{
+  if (!BANYAN_IS_ELEMENT (object))
+    return 0;
+  if (BANYAN_IS_NODE (object))
+    return 1;
+  if (BANYAN_IS_JOB (object))
+    return 2;
+
+  return BANYAN_IS_FRONTEND (object) ? 4 : 3;
+}
+
+static BanyanPart *
+part_new (BanyanViewObject *object)
+{
+  BanyanPart *self = g_new0 (BanyanPart, 1);
+
+  self->object = object;
+  self->was_in_tree = banyan_object_get_parent (object->object) != NULL;
+  if (object->is_added)
+    return self;
+
+  self->change
+      = banyan_change_new (banyan_view_object_get_proposal (object), object->used, object->shared);
+  for (guint i = 0; i < object->settings->len; i++)
+    banyan_change_touch (self->change,
+                         ((BanyanViewSetting *) object->settings->pdata[i])->pspec->name);
+  for (guint i = 0; i < object->edges->len; i++)
+    {
+      BanyanViewEdge *edge = object->edges->pdata[i];
+
+      if (edge->is_new || edge->is_removed || edge->node != edge->child->node)
+        banyan_change_touch (self->change, g_intern_string (edge->child->role));
+    }
+  return self;
+}
+
+static gboolean
+takes_part (BanyanViewObject *object)
+{
+  return object->is_added
+         || (!object->is_removed && (object->is_changed || object->settings->len > 0));
+}
+
+/* Lower ones first. What is no element has no edges, and the order in which it was added is the one
+ * that its links need. */
+GPtrArray *
+banyan_parts_new (BanyanGraphView *view)
+{
+  GPtrArray *parts = g_ptr_array_new_with_free_func (free_part);
+
+  for (guint i = 0; i < view->objects->len; i++)
+    {
+      BanyanViewObject *object = view->objects->pdata[i];
+
+      if (rank (object->object) == 0 && takes_part (object))
+        g_ptr_array_add (parts, part_new (object));
+    }
+
+  for (guint wanted = 1; wanted <= 4; wanted++)
+    for (guint i = view->order->len; i-- > 0;)
+      {
+        BanyanViewObject *object = view->order->pdata[i];
+
+        if (rank (object->object) == wanted && takes_part (object))
+          g_ptr_array_add (parts, part_new (object));
+      }
+
+  return parts;
+}
+
+/* -- Opening what is new. -- */
+
+static gboolean
+enter_tree (BanyanPart *self, GError **error)
+{
+  BanyanViewObject *object = self->object;
+
+  if (!self->was_in_tree && banyan_object_get_parent (object->object) == NULL
+      && !banyan_object_add_child (object->parent, object->object, error))
+    return FALSE;
+
+  for (guint i = 0; i < object->settings->len; i++)
+    {
+      BanyanViewSetting *setting = object->settings->pdata[i];
+
+      banyan_object_put (object->object, setting->pspec, &setting->value, setting->spec);
+    }
+  return TRUE;
+}
+
+static void
+bind_edge (BanyanTransaction *self, BanyanPart *part, BanyanViewEdge *edge)
+{
+  BanyanElement *element = BANYAN_ELEMENT (part->object->object);
+  const BanyanRole *role
+      = banyan_element_class_find_role (BANYAN_ELEMENT_GET_CLASS (element), edge->child->role);
+
+  if (edge->is_new)
+    banyan_element_adopt_edge (element, edge->child);
+  edge->is_new = FALSE;
+  if (role->is_backend && edge->child->backend == NULL)
+    edge->child->backend = banyan_backend_new_for_edge (
+        element, edge->child, banyan_element_get_home (element, self->graph));
+  banyan_transaction_switch_edge (self, edge);
+  edge->child->manager = self->manager;
+  banyan_child_update_route (edge->child);
+}
+
+/* Nobody uses a new object yet, so its edges need no gates. */
+static void
+bind_edges (BanyanTransaction *self, BanyanPart *part)
+{
+  BanyanViewObject *object = part->object;
+  BanyanElement *element = BANYAN_ELEMENT (object->object);
+
+  banyan_element_set_in_force (element, object->used, object->shared);
+  banyan_element_set_manager (element, &self->manager);
+  for (guint i = 0; i < object->edges->len; i++)
+    bind_edge (self, part, object->edges->pdata[i]);
+  banyan_element_bind_fields (element);
+  if (BANYAN_IS_NODE (element))
+    banyan_node_update_limits (BANYAN_NODE (element));
+  part->is_bound = TRUE;
+}
+
+static gboolean
+open_hook (BanyanElement *element, gpointer data, GError **error)
+{
+  BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (element);
+
+  if (klass->open != NULL && !klass->open (element, error))
+    return FALSE;
+
+  if (BANYAN_IS_NODE (element))
+    banyan_node_attach_here (BANYAN_NODE (element));
+  return TRUE;
+}
+
+static gboolean
+open_element (BanyanTransaction *self, BanyanPart *part, GError **error)
+{
+  BanyanElement *element = BANYAN_ELEMENT (part->object->object);
+
+  banyan_object_set_state (part->object->object, BANYAN_OBJECT_CONFIGURED);
+  bind_edges (self, part);
+  if (!banyan_transaction_may_go_on (self, error)
+      || !banyan_co_transaction_hook (self, element, open_hook, NULL, error))
+    return FALSE;
+
+  part->is_open = TRUE;
+  if (BANYAN_IS_NODE (element))
+    banyan_node_update_limits (BANYAN_NODE (element));
+  banyan_object_set_state (part->object->object, BANYAN_OBJECT_OPEN);
+  return TRUE;
+}
+
+static gboolean
+open_part (BanyanTransaction *self, BanyanPart *part, GError **error)
+{
+  g_autofree char *path = NULL;
+  gboolean opened;
+
+  if (!enter_tree (part, error))
+    return FALSE;
+
+  if (BANYAN_IS_ELEMENT (part->object->object))
+    opened = open_element (self, part, error);
+  else
+    opened = part->is_open
+        = banyan_transaction_may_go_on (self, error)
+          && banyan_co_object_open (part->object->object,
+                                    self->task ? g_task_get_cancellable (self->task) : NULL, error);
+  if (opened)
+    return TRUE;
+
+  path = banyan_view_object_dup_path (part->object);
+  g_prefix_error (error, "%s: ", path);
+  return FALSE;
+}
+
+/* -- Changing what was there. -- */
+
+static gboolean
+prepare_hook (BanyanElement *element, gpointer data, GError **error)
+{
+  BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (element);
+
+  return klass->prepare == NULL || klass->prepare (element, data, error);
+}
+
+gboolean
+banyan_co_part_prepare (BanyanTransaction *self, BanyanPart *part, GError **error)
+{
+  if (part->object->is_added)
+    return open_part (self, part, error);
+  if (!part->object->is_changed)
+    return TRUE;
+
+  if (!banyan_transaction_may_go_on (self, error)
+      || !banyan_co_transaction_hook (self, BANYAN_ELEMENT (part->object->object), prepare_hook,
+                                      part->change, error))
+    {
+      g_autofree char *path = banyan_view_object_dup_path (part->object);
+
+      g_prefix_error (error, "%s: ", path);
+      return FALSE;
+    }
+
+  part->is_prepared = TRUE;
+  return TRUE;
+}
+
+typedef struct
+{
+  BanyanChange *change;
+  guint64 resize_to;
+} Settle;
+
+static gboolean
+resize (BanyanNode *node, guint64 length, GError **error)
+{
+  const BanyanNodeOps *ops = banyan_node_class_get_ops (BANYAN_NODE_GET_CLASS (node));
+  BanyanResize wanted = { .size = sizeof wanted, .length = length, .exact = TRUE };
+  BanyanChild *filtered = banyan_node_get_filtered (node);
+  BanyanAnswer answer = BANYAN_UNSUPPORTED;
+
+  if (ops->resize != NULL)
+    answer = ops->resize (node, &wanted, error);
+  else if (filtered != NULL)
+    answer = banyan_child_resize (filtered, &wanted, error);
+
+  if (answer == BANYAN_UNSUPPORTED)
+    g_set_error_literal (error, BANYAN_ERRNO, ENOTSUP, "its driver cannot change its length");
+  return answer == BANYAN_DONE;
+}
+
+static gboolean
+settle_hook (BanyanElement *element, gpointer data, GError **error)
+{
+  BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (element);
+  Settle *settle = data;
+
+  if (klass->settle != NULL && !klass->settle (element, settle->change, error))
+    return FALSE;
+
+  return settle->resize_to == G_MAXUINT64
+         || resize (BANYAN_NODE (element), settle->resize_to, error);
+}
+
+gboolean
+banyan_co_part_settle (BanyanTransaction *self, BanyanPart *part, GError **error)
+{
+  BanyanViewObject *object = part->object;
+  Settle settle = { part->change, object->resize_to };
+
+  if (!BANYAN_IS_ELEMENT (object->object) || (!object->is_added && !object->is_changed))
+    return TRUE;
+
+  /* What was opened has no change yet; now it may write. */
+  if (part->change == NULL)
+    settle.change = part->change = banyan_change_new (banyan_view_object_get_proposal (object),
+                                                      object->used, object->shared);
+
+  if (banyan_transaction_may_go_on (self, error)
+      && banyan_co_transaction_hook (self, BANYAN_ELEMENT (object->object), settle_hook, &settle,
+                                     error))
+    return TRUE;
+
+  g_autofree char *path = banyan_view_object_dup_path (object);
+  g_prefix_error (error, "%s: ", path);
+  return FALSE;
+}
+
+/* -- Undoing. -- */
+
+static gboolean
+close_hook (BanyanElement *element, gpointer data, GError **error)
+{
+  BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (element);
+
+  if (BANYAN_IS_NODE (element))
+    banyan_node_detach_here (BANYAN_NODE (element));
+  if (klass->close != NULL)
+    klass->close (element);
+  return TRUE;
+}
+
+/* As it was: made, not open, and able to be tried again. */
+static void
+leave (BanyanTransaction *self, BanyanPart *part)
+{
+  BanyanObject *object = part->object->object;
+
+  if (BANYAN_IS_ELEMENT (object))
+    {
+      if (part->is_open)
+        banyan_co_transaction_hook (self, BANYAN_ELEMENT (object), close_hook, NULL, NULL);
+      if (part->is_bound)
+        banyan_co_element_unbind (BANYAN_ELEMENT (object));
+      banyan_object_set_state (object, BANYAN_OBJECT_CONSTRUCTED);
+    }
+  else if (part->is_open)
+    banyan_co_object_close (object, NULL);
+
+  if (!part->was_in_tree && banyan_object_get_parent (object) == part->object->parent)
+    banyan_object_remove_child (part->object->parent, object);
+}
+
+void
+banyan_co_part_undo (BanyanTransaction *self, BanyanPart *part)
+{
+  BanyanElementClass *klass;
+
+  if (part->object->is_added)
+    {
+      leave (self, part);
+      return;
+    }
+  if (!part->is_prepared)
+    return;
+
+  klass = BANYAN_ELEMENT_GET_CLASS (part->object->object);
+  if (klass->abort != NULL)
+    klass->abort (BANYAN_ELEMENT (part->object->object), part->change);
+  banyan_change_clear_data (part->change);
+}
+
+/* -- The switch. -- */
+
+void
+banyan_transaction_switch_edge (BanyanTransaction *self, BanyanViewEdge *edge)
+{
+  BanyanChild *child = edge->child;
+
+  child->used = edge->used;
+  child->shared = edge->shared;
+  if (edge->node == child->node)
+    return;
+
+  BanyanNode *old = banyan_child_switch (child, edge->node);
+  if (old != NULL)
+    g_ptr_array_add (self->dropped, old);
+  banyan_child_set_target (child, edge->node);
+  child->manager = self->manager;
+}
+
+static void
+switch_members (BanyanTransaction *self, BanyanViewObject *object)
+{
+  BanyanElement *element = BANYAN_ELEMENT (object->object);
+
+  for (guint i = 0; i < object->edges->len; i++)
+    {
+      BanyanViewEdge *edge = object->edges->pdata[i];
+
+      if (edge->is_new)
+        banyan_element_adopt_edge (element, edge->child);
+      edge->is_new = FALSE;
+      if (!edge->is_removed)
+        continue;
+
+      edge->node = NULL;
+      banyan_transaction_switch_edge (self, edge);
+      banyan_element_drop_edge (element, edge->child);
+      g_ptr_array_add (self->dropped_edges, edge->child);
+    }
+}
+
+/* A person who asks what was declared gets what is there. */
+static void
+declare_roles (BanyanTransaction *self, BanyanViewObject *object)
+{
+  g_autofree GParamSpec **pspecs = NULL;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object->object), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    {
+      g_autoptr (BanyanSpec) declared = NULL;
+      g_autoptr (BanyanSpec) spec = NULL;
+      g_auto (GValue) value = G_VALUE_INIT;
+
+      if (banyan_param_get_role (pspecs[i]) == NULL)
+        continue;
+
+      g_value_init (&value, pspecs[i]->value_type);
+      g_object_get_property (G_OBJECT (object->object), pspecs[i]->name, &value);
+      spec = banyan_param_value_to_spec (pspecs[i], &value, &self->manager);
+      if (banyan_spec_lookup (banyan_object_get_declaration (object->object), pspecs[i]->name)
+              == NULL
+          && banyan_spec_get_kind (spec) == BANYAN_SPEC_NULL)
+        continue;
+
+      declared = banyan_spec_with (banyan_object_get_declaration (object->object), pspecs[i]->name,
+                                   spec);
+      banyan_object_set_declaration (object->object, declared);
+      g_object_notify_by_pspec (G_OBJECT (object->object), pspecs[i]);
+    }
+}
+
+static gboolean
+moves_edges (BanyanViewObject *object)
+{
+  for (guint i = 0; i < object->edges->len; i++)
+    {
+      BanyanViewEdge *edge = object->edges->pdata[i];
+
+      if (edge->is_new || edge->is_removed || edge->node != edge->child->node)
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+/* Values, edges and permissions of what was there before. Its class sees them as they are now when
+ * its commit is called. */
+void
+banyan_part_switch (BanyanTransaction *self, BanyanPart *part)
+{
+  BanyanViewObject *object = part->object;
+
+  if (object->is_added)
+    return;
+
+  for (guint i = 0; i < object->settings->len; i++)
+    {
+      BanyanViewSetting *setting = object->settings->pdata[i];
+
+      banyan_object_put (object->object, setting->pspec, &setting->value, setting->spec);
+    }
+  if (!BANYAN_IS_ELEMENT (object->object))
+    return;
+
+  banyan_element_set_in_force (BANYAN_ELEMENT (object->object), object->used, object->shared);
+  if (!moves_edges (object))
+    return;
+
+  switch_members (self, object);
+  for (guint i = 0; i < object->edges->len; i++)
+    banyan_transaction_switch_edge (self, object->edges->pdata[i]);
+  banyan_element_bind_fields (BANYAN_ELEMENT (object->object));
+  declare_roles (self, object);
+}
+
+void
+banyan_part_commit (BanyanPart *part)
+{
+  BanyanElementClass *klass;
+
+  if (!part->is_prepared)
+    return;
+
+  klass = BANYAN_ELEMENT_GET_CLASS (part->object->object);
+  if (klass->commit != NULL)
+    klass->commit (BANYAN_ELEMENT (part->object->object), part->change);
+}
+
+/* -- Afterwards. -- */
+
+static gboolean
+finish_hook (BanyanElement *element, gpointer data, GError **error)
+{
+  BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (element);
+
+  if (klass->finish != NULL)
+    klass->finish (element, data);
+  return TRUE;
+}
+
+void
+banyan_co_part_finish (BanyanTransaction *self, BanyanPart *part)
+{
+  if (part->is_prepared)
+    banyan_co_transaction_hook (self, BANYAN_ELEMENT (part->object->object), finish_hook,
+                                part->change, NULL);
+  if (part->change != NULL)
+    banyan_change_clear_data (part->change);
+}
+
+static gboolean
+start_hook (BanyanElement *element, gpointer data, GError **error)
+{
+  BANYAN_ELEMENT_GET_CLASS (element)->start (element);
+  return TRUE;
+}
+
+void
+banyan_co_part_start (BanyanTransaction *self, BanyanPart *part)
+{
+  BanyanObject *object = part->object->object;
+
+  if (part->object->is_added && BANYAN_IS_ELEMENT (object)
+      && BANYAN_ELEMENT_GET_CLASS (object)->start != NULL)
+    banyan_co_transaction_hook (self, BANYAN_ELEMENT (object), start_hook, NULL, NULL);
+}

@@ -1,0 +1,103 @@
+/* banyan-transaction-private.h - between the files of a transaction, and the graph's queue
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A transaction is one coroutine on the main loop (banyan-transaction-run.c), which takes its
+ * parts, the objects that come and those that change, through the phases
+ * (banyan-transaction-part.c) and closes what goes (banyan-transaction-close.c). Whatever may wait
+ * runs as a hook on the graph's own iothread. */
+
+#pragma once
+
+#include "banyan-graph-view.h"
+
+G_BEGIN_DECLS
+
+/* One object on its way into the graph, or through a change. */
+typedef struct
+{
+  BanyanViewObject *object; /* (unowned): the view's */
+  BanyanChange *change;     /* (owned) (nullable): of those that were there before */
+  gboolean was_in_tree;     /* a program put it there */
+  gboolean is_bound;        /* its edges lead to their nodes */
+  gboolean is_open;         /* this transaction opened it */
+  gboolean is_prepared;
+} BanyanPart;
+
+struct _BanyanTransaction
+{
+  GObject parent_instance;
+
+  BanyanGraph *graph; /* (owned) */
+  GPtrArray *steps;   /* (owned) (element-type BanyanStep) */
+  guint64 drain_timeout_ms;
+  BanyanOrigin manager;
+  gboolean closes_graph;
+
+  /* Under way. */
+  GTask *task;            /* (owned) (nullable): from the commit to its end */
+  GSource *cancel_source; /* (owned) (nullable) */
+  gboolean is_cancelled;
+  BanyanTransactionPhase phase;
+  gint64 queued_us;         /* monotonic */
+  BanyanGraphView *view;    /* (owned) (nullable) */
+  GPtrArray *parts;         /* (owned) (nullable) (element-type BanyanPart): lower ones first */
+  GPtrArray *dropped;       /* (owned) (element-type GObject): nodes that edges led to before */
+  GPtrArray *dropped_edges; /* (owned) (element-type BanyanChild) */
+  GError *close_error;      /* (owned) (nullable): the first thing that went wrong while closing */
+
+  GMutex lock;
+  BanyanCoroutine *hook; /* (unowned) (nullable): what a cancellation ends; under @lock */
+
+  /* Tests. */
+  gboolean fails;
+  BanyanTransactionPhase fail_phase;
+  guint fail_countdown;
+};
+
+/* A hook: on the graph's iothread, with the transaction's pass. */
+typedef gboolean (*BanyanHookFunc) (BanyanElement *element, gpointer data, GError **error);
+gboolean BANYAN_COROUTINE banyan_co_transaction_hook (BanyanTransaction *self,
+                                                      BanyanElement *element, BanyanHookFunc func,
+                                                      gpointer data, GError **error);
+/* Whether to go on: not when it was cancelled or a test wants a failure here. */
+gboolean banyan_transaction_may_go_on (BanyanTransaction *self, GError **error);
+
+/* The coroutine, from prepare to finish. */
+gboolean BANYAN_COROUTINE banyan_co_transaction_run (BanyanTransaction *self, GError **error);
+
+/* -- Parts. -- */
+GPtrArray *banyan_parts_new (BanyanGraphView *view);
+gboolean BANYAN_COROUTINE banyan_co_part_prepare (BanyanTransaction *self, BanyanPart *part,
+                                                  GError **error);
+gboolean BANYAN_COROUTINE banyan_co_part_settle (BanyanTransaction *self, BanyanPart *part,
+                                                 GError **error);
+void banyan_part_switch (BanyanTransaction *self, BanyanPart *part);
+void banyan_part_commit (BanyanPart *part);
+void BANYAN_COROUTINE banyan_co_part_undo (BanyanTransaction *self, BanyanPart *part);
+void BANYAN_COROUTINE banyan_co_part_finish (BanyanTransaction *self, BanyanPart *part);
+void BANYAN_COROUTINE banyan_co_part_start (BanyanTransaction *self, BanyanPart *part);
+/* An edge's new node and permissions. */
+void banyan_transaction_switch_edge (BanyanTransaction *self, BanyanViewEdge *edge);
+
+/* -- Closing. -- */
+void BANYAN_COROUTINE banyan_co_transaction_close_removed (BanyanTransaction *self);
+/* Lets go of what @element leads to. */
+void BANYAN_COROUTINE banyan_co_element_unbind (BanyanElement *element);
+/* Waits for the result of an asynchronous call on an object. */
+gboolean BANYAN_COROUTINE banyan_co_object_open (BanyanObject *object, GCancellable *cancellable,
+                                                 GError **error);
+gboolean BANYAN_COROUTINE banyan_co_object_close (BanyanObject *object, GError **error);
+
+/* -- The queue (banyan-graph.c). -- */
+void banyan_graph_enqueue (BanyanGraph *self, BanyanTransaction *transaction);
+void banyan_graph_leave_queue (BanyanGraph *self, BanyanTransaction *transaction);
+/* Its coroutine begins. */
+void banyan_transaction_begin (BanyanTransaction *self);
+/* Its callback is called. */
+void banyan_transaction_end (BanyanTransaction *self, GError *error);
+BanyanSpec *banyan_transaction_describe (BanyanTransaction *self);
+/* The graph's iothread, started when first needed. NULL with @error where it does not start. */
+BanyanLoop *banyan_graph_ensure_loop (BanyanGraph *self, GError **error);
+gboolean banyan_graph_is_closed (BanyanGraph *self);
+
+G_END_DECLS

@@ -1,0 +1,266 @@
+/* banyan-transaction-run.c - the phases of a transaction, one after the other
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Prepare opens what is new and prepares what changes, lower objects before those above. The gates
+ * of all that is concerned are closed; settle does the I/O that wants nothing else in flight. Until
+ * here everything can fail, and is undone in the opposite order. The switch moves pointers and
+ * cannot fail. Then the gates open, and finish lets go of what is old and closes what was
+ * removed. */
+
+#include "banyan-transaction-private.h"
+
+#include <banyan/banyan-node.h>
+
+/* -- Hooks. -- */
+
+typedef struct
+{
+  BanyanTransaction *transaction;
+  BanyanElement *element;
+  BanyanHookFunc func;
+  gpointer data;
+} Hook;
+
+static void
+note_hook (BanyanTransaction *self, BanyanCoroutine *hook)
+{
+  g_mutex_lock (&self->lock);
+  self->hook = hook;
+  g_mutex_unlock (&self->lock);
+}
+
+static gboolean
+run_hook (gpointer data, GError **error)
+{
+  Hook *hook = data;
+  gboolean is_cancellable = hook->transaction->phase == BANYAN_PHASE_PREPARE;
+  gboolean done;
+
+  if (is_cancellable)
+    note_hook (hook->transaction, banyan_coroutine_self ());
+  done = hook->func (hook->element, hook->data, error);
+  if (is_cancellable)
+    note_hook (hook->transaction, NULL);
+
+  return done;
+}
+
+gboolean
+banyan_co_transaction_hook (BanyanTransaction *self, BanyanElement *element, BanyanHookFunc func,
+                            gpointer data, GError **error)
+{
+  Hook hook = { self, element, func, data };
+  gpointer pass = banyan_co_swap_pass (banyan_pass_for_transaction ());
+  gboolean done = banyan_co_run_on (banyan_graph_get_loop (self->graph), run_hook, &hook, error);
+
+  banyan_co_swap_pass (pass);
+  if (!done && error != NULL && *error == NULL)
+    g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_STATE,
+                 "%s failed without saying why", G_OBJECT_TYPE_NAME (element));
+  return done;
+}
+
+gboolean
+banyan_transaction_may_go_on (BanyanTransaction *self, GError **error)
+{
+  if (self->is_cancelled && self->phase == BANYAN_PHASE_PREPARE)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The change was cancelled");
+      return FALSE;
+    }
+  if (!self->fails || self->fail_phase != self->phase || self->fail_countdown-- > 0)
+    return TRUE;
+
+  self->fails = FALSE;
+  g_set_error (error, BANYAN_ERRNO, EIO, "A test wants phase %u to fail here", self->phase);
+  return FALSE;
+}
+
+/* -- Phases. -- */
+
+static gboolean
+prepare (BanyanTransaction *self, GError **error)
+{
+  self->phase = BANYAN_PHASE_PREPARE;
+  for (guint i = 0; i < self->parts->len; i++)
+    if (!banyan_co_part_prepare (self, self->parts->pdata[i], error))
+      return FALSE;
+
+  return banyan_transaction_may_go_on (self, error);
+}
+
+static gboolean
+close_gates (BanyanTransaction *self, GError **error)
+{
+  self->phase = BANYAN_PHASE_CLOSE_GATES;
+  if (!banyan_transaction_may_go_on (self, error))
+    return FALSE;
+
+  return self->view->backends->len == 0
+         || banyan_co_close_gates (self->view->backends, self->view->drained,
+                                   self->drain_timeout_ms, error);
+}
+
+static void
+open_gates (BanyanTransaction *self)
+{
+  if (self->view->backends->len > 0)
+    banyan_co_open_gates (self->view->backends, self->view->drained);
+}
+
+static gboolean
+settle (BanyanTransaction *self, GError **error)
+{
+  self->phase = BANYAN_PHASE_SETTLE;
+  for (guint i = 0; i < self->parts->len; i++)
+    if (!banyan_co_part_settle (self, self->parts->pdata[i], error))
+      return FALSE;
+
+  return TRUE;
+}
+
+static void
+undo (BanyanTransaction *self)
+{
+  for (guint i = self->parts->len; i-- > 0;)
+    banyan_co_part_undo (self, self->parts->pdata[i]);
+}
+
+/* Who is drained, or new, sees what is below as it is now; from the leaves up. */
+static void
+update_routes (BanyanTransaction *self)
+{
+  for (guint i = self->view->order->len; i-- > 0;)
+    {
+      BanyanViewObject *object = self->view->order->pdata[i];
+
+      if (!object->is_drained && !object->is_added)
+        continue;
+
+      for (guint j = 0; j < object->edges->len; j++)
+        banyan_child_update_route (((BanyanViewEdge *) object->edges->pdata[j])->child);
+      if (BANYAN_IS_NODE (object->object))
+        banyan_node_update_limits (BANYAN_NODE (object->object));
+    }
+
+  for (guint i = 0; i < self->view->program_edges->len; i++)
+    {
+      BanyanViewEdge *edge = self->view->program_edges->pdata[i];
+      BanyanViewObject *node
+          = edge->node != NULL ? banyan_graph_view_find (self->view, edge->node) : NULL;
+
+      if (edge->is_moved || (node != NULL && node->is_drained))
+        banyan_child_update_route (edge->child);
+    }
+}
+
+static void
+switch_over (BanyanTransaction *self)
+{
+  self->phase = BANYAN_PHASE_SWITCH;
+  for (guint i = 0; i < self->parts->len; i++)
+    banyan_part_switch (self, self->parts->pdata[i]);
+
+  /* Permissions may be other ones where nothing else is. */
+  for (guint i = 0; i < self->view->order->len; i++)
+    {
+      GPtrArray *edges = ((BanyanViewObject *) self->view->order->pdata[i])->edges;
+
+      for (guint j = 0; j < edges->len; j++)
+        banyan_transaction_switch_edge (self, edges->pdata[j]);
+    }
+  for (guint i = 0; i < self->view->program_edges->len; i++)
+    banyan_transaction_switch_edge (self, self->view->program_edges->pdata[i]);
+
+  for (guint i = 0; i < self->parts->len; i++)
+    banyan_part_commit (self->parts->pdata[i]);
+  update_routes (self);
+  banyan_co_update_attachments (self->graph);
+}
+
+static void
+finish (BanyanTransaction *self)
+{
+  self->phase = BANYAN_PHASE_FINISH;
+  for (guint i = 0; i < self->parts->len; i++)
+    banyan_co_part_finish (self, self->parts->pdata[i]);
+
+  banyan_co_transaction_close_removed (self);
+  for (guint i = 0; i < self->parts->len; i++)
+    banyan_co_part_start (self, self->parts->pdata[i]);
+
+  g_ptr_array_set_size (self->dropped_edges, 0);
+  g_ptr_array_set_size (self->dropped, 0);
+}
+
+/* -- One round: from a view to the graph that it shows. -- */
+
+static gboolean
+put_in_force (BanyanTransaction *self, GError **error)
+{
+  if (!prepare (self, error) || !close_gates (self, error))
+    {
+      undo (self);
+      return FALSE;
+    }
+
+  if (settle (self, error))
+    self->phase = BANYAN_PHASE_SWITCH;
+  if (self->phase != BANYAN_PHASE_SWITCH || !banyan_transaction_may_go_on (self, error))
+    {
+      undo (self);
+      open_gates (self);
+      return FALSE;
+    }
+
+  switch_over (self);
+  self->phase = BANYAN_PHASE_OPEN_GATES;
+  open_gates (self);
+  finish (self);
+  return TRUE;
+}
+
+static gboolean
+do_round (BanyanTransaction *self, GPtrArray *steps, GError **error)
+{
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  gboolean done;
+
+  self->phase = BANYAN_PHASE_PREPARE;
+  self->view = banyan_graph_view_new (self->graph, steps, problems);
+  self->parts = banyan_parts_new (self->view);
+  done = banyan_problems_check (problems, error) && put_in_force (self, error);
+  g_clear_pointer (&self->parts, g_ptr_array_unref);
+  return done;
+}
+
+/* Permissions that only what has just been closed needed are given back in a round of its own: as
+ * long as that was open, it may have written. */
+static void
+give_back (BanyanTransaction *self)
+{
+  g_autoptr (GPtrArray) steps = g_ptr_array_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_clear_pointer (&self->view, banyan_graph_view_free);
+  if (!do_round (self, steps, &error))
+    g_warning ("Permissions that nobody needs any more could not be given back: %s",
+               error->message);
+}
+
+gboolean
+banyan_co_transaction_run (BanyanTransaction *self, GError **error)
+{
+  gboolean done;
+
+  if (self->closes_graph)
+    banyan_transaction_remove (self, BANYAN_OBJECT (self->graph));
+  done = banyan_graph_ensure_loop (self->graph, error) != NULL
+         && do_round (self, self->steps, error);
+
+  if (done && self->view->has_lingering && !self->closes_graph)
+    give_back (self);
+
+  g_clear_pointer (&self->view, banyan_graph_view_free);
+  return done;
+}

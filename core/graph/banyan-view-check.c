@@ -1,0 +1,281 @@
+/* banyan-view-check.c - what every graph must keep to: rules, roles, users, no cycles
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-graph-view.h"
+
+/* -- Rules of classes, and roles that have to be filled. -- */
+
+static gboolean
+is_touched (BanyanViewObject *object)
+{
+  return object->is_added || object->proposal != NULL;
+}
+
+static gboolean
+is_filled (BanyanViewObject *object, const char *role)
+{
+  gsize length = strlen (role);
+
+  for (guint i = 0; i < object->edges->len; i++)
+    {
+      BanyanViewEdge *edge = object->edges->pdata[i];
+
+      if (strncmp (edge->child->role, role, length) == 0
+          && (edge->child->role[length] == '\0' || edge->child->role[length] == '.')
+          && edge->node != NULL && !edge->is_removed)
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+static void
+check_roles (BanyanGraphView *self, BanyanViewObject *object)
+{
+  g_autofree GParamSpec **pspecs = NULL;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object->object), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    {
+      const BanyanRole *role = banyan_param_get_role (pspecs[i]);
+      g_autofree char *path = NULL;
+
+      if (role == NULL || role->flags & BANYAN_CHILD_OPTIONAL || is_filled (object, role->name))
+        continue;
+
+      path = banyan_view_object_dup_path (object);
+      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_MISSING, NULL, NULL,
+                           "%s:%s leads to no node, and %s cannot do without", path, role->name,
+                           banyan_object_get_id (object->object));
+    }
+}
+
+/* -- Who is removed has no users left. -- */
+
+static void
+refuse_removal (BanyanGraphView *self, BanyanViewObject *removed, const char *user)
+{
+  g_autofree char *path = banyan_view_object_dup_path (removed);
+
+  banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_BUSY, NULL, NULL,
+                       "%s is in use by %s; remove that too, or make it lead elsewhere", path,
+                       user);
+}
+
+static void
+check_target (BanyanGraphView *self, BanyanViewObject *user, GParamSpec *pspec, gpointer target)
+{
+  BanyanViewObject *removed = target != NULL ? banyan_graph_view_find (self, target) : NULL;
+  g_autofree char *path = NULL;
+  g_autofree char *name = NULL;
+
+  if (removed == NULL || !removed->is_removed)
+    return;
+
+  path = banyan_view_object_dup_path (user);
+  name = g_strdup_printf ("%s (%s)", path, pspec->name);
+  refuse_removal (self, removed, name);
+}
+
+static void
+check_targets (BanyanGraphView *self, BanyanViewObject *user, GParamSpec *pspec,
+               const GValue *value)
+{
+  if (G_VALUE_HOLDS (value, BANYAN_TYPE_LIST))
+    {
+      BanyanList *list = g_value_get_boxed (value);
+
+      for (guint i = 0; i < banyan_list_get_length (list); i++)
+        check_targets (self, user, pspec, banyan_list_get_value (list, i));
+    }
+  else if (G_VALUE_HOLDS (value, BANYAN_TYPE_MAP))
+    {
+      BanyanMap *map = g_value_get_boxed (value);
+
+      for (guint i = 0; i < banyan_map_get_length (map); i++)
+        check_targets (self, user, pspec, banyan_map_get_value (map, i));
+    }
+  else if (G_VALUE_HOLDS (value, G_TYPE_OBJECT))
+    check_target (self, user, pspec, g_value_get_object (value));
+}
+
+/* Members go with their owner or on their own, so they are no users' targets. */
+static gboolean
+is_link (GParamSpec *pspec)
+{
+  GParamSpec *element = banyan_param_get_element (pspec);
+
+  return banyan_param_get_role (pspec) == NULL && pspec->flags & G_PARAM_READABLE
+         && !banyan_param_has_members (pspec)
+         && (banyan_param_get_link_target (pspec) != NULL
+             || (element != NULL && banyan_param_get_link_target (element) != NULL));
+}
+
+static void
+check_links (BanyanGraphView *self, BanyanViewObject *object)
+{
+  g_autofree GParamSpec **pspecs = NULL;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object->object), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    if (is_link (pspecs[i]))
+      check_targets (
+          self, object, pspecs[i],
+          banyan_proposal_get (banyan_view_object_get_proposal (object), pspecs[i]->name));
+}
+
+static void
+check_removed (BanyanGraphView *self, BanyanViewObject *object)
+{
+  for (guint i = 0; i < object->users->len; i++)
+    {
+      g_autofree char *user = banyan_view_edge_dup_path (object->users->pdata[i]);
+
+      refuse_removal (self, object, user);
+    }
+}
+
+/* Each object, once the steps have been done. */
+void
+banyan_graph_view_check (BanyanGraphView *self)
+{
+  gboolean has_removed = FALSE;
+
+  for (guint i = 0; i < self->objects->len; i++)
+    {
+      BanyanViewObject *object = self->objects->pdata[i];
+
+      has_removed |= object->is_removed;
+      if (object->is_removed)
+        {
+          check_removed (self, object);
+          continue;
+        }
+
+      if (is_touched (object))
+        banyan_object_check (object->object, banyan_view_object_get_proposal (object),
+                             self->problems);
+      if (BANYAN_IS_ELEMENT (object->object))
+        check_roles (self, object);
+    }
+
+  for (guint i = 0; has_removed && i < self->objects->len; i++)
+    if (!((BanyanViewObject *) self->objects->pdata[i])->is_removed)
+      check_links (self, self->objects->pdata[i]);
+}
+
+/* -- Order, and with it cycles. -- */
+
+enum
+{
+  UNSEEN,
+  ON_THE_WAY,
+  DONE,
+};
+
+typedef struct
+{
+  BanyanViewObject *object;
+  guint next; /* edge to follow */
+} Place;
+
+static void
+refuse_cycle (BanyanGraphView *self, GArray *way, BanyanViewObject *object)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autofree char *end = banyan_view_object_dup_path (object);
+  guint i = 0;
+
+  while (g_array_index (way, Place, i).object != object)
+    i++;
+  for (; i < way->len; i++)
+    {
+      Place *place = &g_array_index (way, Place, i);
+      g_autofree char *path
+          = banyan_view_edge_dup_path (place->object->edges->pdata[place->next - 1]);
+
+      g_string_append_printf (text, "%s -> ", path);
+    }
+
+  banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT, NULL, NULL,
+                       "%s%s is a cycle; no node can be below itself", text->str, end);
+}
+
+/* The next object below the last place of @way, or NULL when all have been seen. */
+static BanyanViewObject *
+follow (BanyanGraphView *self, Place *place)
+{
+  while (place->next < place->object->edges->len)
+    {
+      BanyanViewEdge *edge = place->object->edges->pdata[place->next++];
+
+      if (edge->node != NULL && !edge->is_removed)
+        return banyan_graph_view_find (self, edge->node);
+    }
+
+  return NULL;
+}
+
+/* Chains can be as long as a document likes, so the way is an array and no recursion. */
+static gboolean
+walk_down (BanyanGraphView *self, BanyanViewObject *object)
+{
+  g_autoptr (GArray) way = g_array_new (FALSE, FALSE, sizeof (Place));
+  Place place = { object, 0 };
+
+  object->mark = ON_THE_WAY;
+  g_array_append_val (way, place);
+  while (way->len > 0)
+    {
+      Place *last = &g_array_index (way, Place, way->len - 1);
+
+      place = (Place){ follow (self, last), 0 };
+      if (place.object == NULL)
+        {
+          last->object->mark = DONE;
+          g_ptr_array_add (self->order, last->object);
+          g_array_set_size (way, way->len - 1);
+        }
+      else if (place.object->mark == ON_THE_WAY)
+        {
+          refuse_cycle (self, way, place.object);
+          return FALSE;
+        }
+      else if (place.object->mark == UNSEEN)
+        {
+          place.object->mark = ON_THE_WAY;
+          g_array_append_val (way, place);
+        }
+    }
+
+  return TRUE;
+}
+
+/* Puts what stays and what comes into an order in which users are before what they use. */
+gboolean
+banyan_graph_view_sort (BanyanGraphView *self)
+{
+  for (guint i = 0; i < self->objects->len; i++)
+    ((BanyanViewObject *) self->objects->pdata[i])->mark = UNSEEN;
+
+  for (guint i = 0; i < self->objects->len; i++)
+    {
+      BanyanViewObject *object = self->objects->pdata[i];
+
+      if (object->mark == UNSEEN && !object->is_removed && !walk_down (self, object))
+        return FALSE;
+    }
+
+  /* It was filled from below. */
+  for (guint i = 0; i < self->order->len / 2; i++)
+    {
+      gpointer first = self->order->pdata[i];
+
+      self->order->pdata[i] = self->order->pdata[self->order->len - 1 - i];
+      self->order->pdata[self->order->len - 1 - i] = first;
+    }
+
+  return TRUE;
+}

@@ -1,0 +1,284 @@
+/* banyan-view-permissions.c - permissions of the graph as it would be, and who is in whose way
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-graph-view.h"
+
+#define WRITES \
+  (BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_WRITE_UNCHANGED | BANYAN_PERMISSION_RESIZE)
+
+/* -- From the top down. -- */
+
+static void
+permit_edge (BanyanViewObject *parent, BanyanViewEdge *edge)
+{
+  BanyanElement *element = BANYAN_ELEMENT (parent->object);
+  BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (element);
+  guint flags = edge->child->role_flags;
+
+  if (klass->child_permissions != NULL)
+    klass->child_permissions (element, edge->child->role, flags,
+                              banyan_view_object_get_proposal (parent), parent->used,
+                              parent->shared, &edge->used, &edge->shared);
+  else if (BANYAN_IS_NODE (element))
+    banyan_permissions_for_role (flags, banyan_view_object_is_read_only (parent), parent->used,
+                                 parent->shared, &edge->used, &edge->shared);
+  else
+    edge->used = BANYAN_PERMISSION_CONSISTENT_READ, edge->shared = BANYAN_PERMISSIONS_ALL;
+}
+
+static void
+permit_below (BanyanViewObject *object)
+{
+  object->used = 0;
+  object->shared = BANYAN_PERMISSIONS_ALL;
+  for (guint i = 0; i < object->users->len; i++)
+    {
+      BanyanViewEdge *user = object->users->pdata[i];
+
+      object->used |= user->used;
+      object->shared &= user->shared;
+    }
+
+  for (guint i = 0; i < object->edges->len; i++)
+    permit_edge (object, object->edges->pdata[i]);
+}
+
+/* -- Refusals: both parties, the permission, why, and what would help. -- */
+
+/* The edge at the top from which @edge has its wish for @permission. */
+static BanyanViewEdge *
+find_wanter (BanyanViewEdge *edge, guint permission)
+{
+  guint wishes = permission & WRITES ? WRITES : permission;
+
+again:
+  for (guint i = 0; edge->parent != NULL && i < edge->parent->users->len; i++)
+    {
+      BanyanViewEdge *user = edge->parent->users->pdata[i];
+
+      if (!(user->used & wishes))
+        continue;
+      edge = user;
+      goto again;
+    }
+
+  return edge;
+}
+
+/* The edge at the top that keeps others from having @permission. */
+static BanyanViewEdge *
+find_holder (BanyanViewEdge *edge, guint permission)
+{
+again:
+  for (guint i = 0; edge->parent != NULL && edge->child->role_flags & BANYAN_CHILD_FILTERED
+                    && i < edge->parent->users->len;
+       i++)
+    {
+      BanyanViewEdge *user = edge->parent->users->pdata[i];
+
+      if (user->shared & permission)
+        continue;
+      edge = user;
+      goto again;
+    }
+
+  return edge;
+}
+
+static char *
+explain_wanter (BanyanViewEdge *edge, BanyanViewEdge *top)
+{
+  g_autofree char *path = edge != top ? banyan_view_edge_dup_path (top) : NULL;
+
+  return path != NULL ? g_strdup_printf (" for %s", path) : g_strdup ("");
+}
+
+static char *
+explain_holder (BanyanViewEdge *edge, BanyanViewEdge *top)
+{
+  g_autofree char *parent = edge->parent ? banyan_view_object_dup_path (edge->parent) : NULL;
+  g_autofree char *path = banyan_view_edge_dup_path (top);
+  guint flags = edge->child->role_flags;
+
+  if (edge != top)
+    return g_strdup_printf (" because of %s", path);
+  if (parent != NULL && BANYAN_IS_NODE (edge->parent->object) && flags & BANYAN_CHILD_COW)
+    return g_strdup_printf (" since %s shows what lies there where it has no data of its own",
+                            parent);
+  if (parent != NULL && BANYAN_IS_NODE (edge->parent->object) && flags & BANYAN_CHILD_METADATA)
+    return g_strdup_printf (" since the image of %s is there", parent);
+
+  return g_strdup ("");
+}
+
+static char *
+dup_owner (BanyanViewEdge *edge)
+{
+  return edge->parent != NULL ? banyan_view_object_dup_path (edge->parent)
+                              : banyan_view_edge_dup_path (edge);
+}
+
+static char *
+suggest (BanyanViewEdge *wanter, BanyanViewEdge *holder, guint permission)
+{
+  g_autofree char *first = dup_owner (wanter);
+  g_autofree char *second = dup_owner (holder);
+
+  if (!(permission & WRITES))
+    return g_strdup_printf ("detach %s or %s", first, second);
+  if (wanter->used & WRITES && holder->used & WRITES)
+    return g_strdup ("make one of them read-only, or detach it");
+
+  return g_strdup_printf ("make %s read-only, or detach %s", first, second);
+}
+
+static void
+refuse_pair (BanyanGraphView *self, BanyanViewObject *node, BanyanViewEdge *wanter,
+             BanyanViewEdge *holder)
+{
+  guint permission = wanter->used & ~holder->shared;
+  BanyanViewEdge *top_wanter = find_wanter (wanter, permission);
+  BanyanViewEdge *top_holder = find_holder (holder, permission);
+  g_autofree char *names = banyan_permissions_to_string (permission);
+  g_autofree char *path = banyan_view_object_dup_path (node);
+  g_autofree char *first = banyan_view_edge_dup_path (wanter);
+  g_autofree char *second = banyan_view_edge_dup_path (holder);
+  g_autofree char *because = explain_wanter (wanter, top_wanter);
+  g_autofree char *since = explain_holder (holder, top_holder);
+  g_autofree char *advice = suggest (top_wanter, top_holder, permission);
+
+  banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT, NULL, NULL,
+                       "%s wants %s on %s%s, which %s does not share%s; %s", first, names, path,
+                       because, second, since, advice);
+}
+
+/* One refusal for each edge that does not get what it wants. */
+static void
+check_sharing (BanyanGraphView *self, BanyanViewObject *node)
+{
+  for (guint i = 0; node->used & ~node->shared && i < node->users->len; i++)
+    for (guint j = 0; j < node->users->len; j++)
+      {
+        BanyanViewEdge *wanter = node->users->pdata[i];
+        BanyanViewEdge *holder = node->users->pdata[j];
+
+        if (i == j || !(wanter->used & ~holder->shared))
+          continue;
+
+        refuse_pair (self, node, wanter, holder);
+        break;
+      }
+}
+
+static void
+check_read_only (BanyanGraphView *self, BanyanViewObject *node)
+{
+  if (!(node->used & WRITES) || !banyan_view_object_is_read_only (node))
+    return;
+
+  for (guint i = 0; i < node->users->len; i++)
+    {
+      BanyanViewEdge *user = node->users->pdata[i];
+      BanyanViewEdge *top = find_wanter (user, user->used & WRITES);
+      g_autofree char *names = banyan_permissions_to_string (user->used & WRITES);
+      g_autofree char *path = banyan_view_object_dup_path (node);
+      g_autofree char *first = banyan_view_edge_dup_path (user);
+      g_autofree char *because = explain_wanter (user, top);
+      g_autofree char *owner = dup_owner (top);
+
+      if (user->used & WRITES)
+        banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT, NULL, NULL,
+                             "%s wants %s on %s%s, which is read-only; set read-only to false "
+                             "there, or make %s read-only",
+                             first, names, path, because, owner);
+    }
+}
+
+/* A node's end moves only where nobody counts on it. */
+static void
+check_resize (BanyanGraphView *self, BanyanViewObject *node)
+{
+  for (guint i = 0; node->resize_to != G_MAXUINT64 && i < node->users->len; i++)
+    {
+      BanyanViewEdge *user = node->users->pdata[i];
+      g_autofree char *path = banyan_view_object_dup_path (node);
+      g_autofree char *name = banyan_view_edge_dup_path (user);
+
+      if (!(user->shared & BANYAN_PERMISSION_RESIZE))
+        banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT, NULL, NULL,
+                             "%s cannot be resized, as %s counts on its length; detach that first",
+                             path, name);
+    }
+}
+
+/* -- What is closed at the end of a change still needs what it has until then. -- */
+
+static void
+add_lingering (BanyanGraphView *self, BanyanViewObject *removed, GHashTable *lingering)
+{
+  for (guint i = 0; i < removed->edges->len; i++)
+    {
+      BanyanViewEdge *edge = removed->edges->pdata[i];
+      BanyanViewObject *target
+          = edge->child->node != NULL ? banyan_graph_view_find (self, edge->child->node) : NULL;
+
+      if (target == NULL || target->is_removed)
+        continue;
+
+      edge->used = edge->child->used;
+      edge->shared = edge->child->shared;
+      g_ptr_array_add (target->users, edge);
+      g_hash_table_add (lingering, edge);
+    }
+}
+
+static void
+drop_lingering (BanyanViewObject *object, GHashTable *lingering)
+{
+  for (guint i = object->users->len; i-- > 0;)
+    if (g_hash_table_contains (lingering, object->users->pdata[i]))
+      g_ptr_array_remove_index (object->users, i);
+}
+
+static void
+permit_all (BanyanGraphView *self)
+{
+  for (guint i = 0; i < self->order->len; i++)
+    permit_below (self->order->pdata[i]);
+}
+
+static void
+let_linger (BanyanGraphView *self)
+{
+  g_autoptr (GHashTable) lingering = g_hash_table_new (NULL, NULL);
+
+  for (guint i = 0; i < self->objects->len; i++)
+    if (((BanyanViewObject *) self->objects->pdata[i])->is_removed)
+      add_lingering (self, self->objects->pdata[i], lingering);
+
+  self->has_lingering = g_hash_table_size (lingering) > 0;
+  if (!self->has_lingering)
+    return;
+
+  permit_all (self);
+  for (guint i = 0; i < self->order->len; i++)
+    drop_lingering (self->order->pdata[i], lingering);
+}
+
+/* Conflicts are looked for in the final graph only; what is put in force includes what those that
+ * are about to close still hold. */
+void
+banyan_graph_view_permit (BanyanGraphView *self)
+{
+  permit_all (self);
+
+  for (guint i = 0; i < self->order->len; i++)
+    {
+      check_sharing (self, self->order->pdata[i]);
+      check_read_only (self, self->order->pdata[i]);
+      check_resize (self, self->order->pdata[i]);
+    }
+
+  if (banyan_graph_view_is_right (self))
+    let_linger (self);
+}

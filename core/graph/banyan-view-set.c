@@ -1,0 +1,191 @@
+/* banyan-view-set.c - a transaction's step that sets one property
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-view-private.h"
+
+static BanyanViewSetting *
+find_setting (BanyanViewObject *object, const char *property)
+{
+  for (guint i = 0; i < object->settings->len; i++)
+    {
+      BanyanViewSetting *setting = object->settings->pdata[i];
+
+      if (g_str_equal (setting->pspec->name, property))
+        return setting;
+    }
+
+  return NULL;
+}
+
+/* @spec with what the rest of a dotted key names replaced. */
+static BanyanSpec *
+replace_nested (BanyanSpec *spec, const char *key, BanyanSpec *value)
+{
+  g_autofree char *first = g_strndup (key, strcspn (key, "."));
+  g_autoptr (BanyanSpec) inner = NULL;
+  g_autoptr (BanyanSpec) changed = NULL;
+  BanyanSpec *old = banyan_spec_lookup (spec, first);
+
+  if (key[strlen (first)] == '\0')
+    return banyan_spec_with (spec, first, value);
+
+  if (old != NULL && banyan_spec_get_kind (old) == BANYAN_SPEC_MAP)
+    inner = banyan_spec_ref (old);
+  else
+    inner = banyan_spec_builder_end (
+        banyan_spec_builder_new (BANYAN_SPEC_MAP, banyan_spec_get_origin (value)));
+
+  changed = replace_nested (inner, key + strlen (first) + 1, value);
+  return banyan_spec_with (spec, first, changed);
+}
+
+/* Two steps may each set a field of the same struct: the second goes on top of the first. NULL
+ * where there was no first. */
+static BanyanSpec *
+whole_value (BanyanViewObject *object, const char *first, BanyanStep *step)
+{
+  BanyanViewSetting *setting = find_setting (object, first);
+
+  if (setting == NULL || step->key[strlen (first)] == '\0'
+      || banyan_spec_get_kind (setting->spec) != BANYAN_SPEC_MAP)
+    return NULL;
+
+  return replace_nested (setting->spec, step->key + strlen (first) + 1, step->value);
+}
+
+static gboolean
+may_set (BanyanGraphView *self, BanyanViewObject *object, GParamSpec *pspec, BanyanSpec *spec)
+{
+  g_autofree char *path = NULL;
+
+  if (banyan_param_get_kind (pspec) == BANYAN_PARAM_CONFIGURATION
+      && (object->is_added || banyan_param_get_mutability (pspec) != BANYAN_MUTABLE_BEFORE_OPEN))
+    return TRUE;
+
+  path = banyan_view_object_dup_path (object);
+  if (banyan_param_get_kind (pspec) != BANYAN_PARAM_CONFIGURATION)
+    banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_STATE, banyan_spec_get_origin (spec),
+                         NULL, "%s: %s tells how things are and cannot be set", path, pspec->name);
+  else
+    banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_STATE, banyan_spec_get_origin (spec),
+                         NULL,
+                         "%s: %s can be set before opening only; add a new object with the value "
+                         "that you want, and put it in the place of this one",
+                         path, pspec->name);
+  return FALSE;
+}
+
+static void
+keep_members (BanyanViewObject *object, const BanyanRole *role, BanyanList *wanted, gboolean *taken)
+{
+  for (guint i = 0; i < object->edges->len; i++)
+    {
+      BanyanViewEdge *edge = object->edges->pdata[i];
+      gboolean is_kept = FALSE;
+
+      if (!g_str_has_prefix (edge->child->role, role->name)
+          || edge->child->role[strlen (role->name)] != '.' || edge->is_removed)
+        continue;
+
+      for (guint j = 0; j < banyan_list_get_length (wanted) && !is_kept; j++)
+        if (!taken[j] && banyan_list_get_object (wanted, j) == (gpointer) edge->node)
+          is_kept = taken[j] = TRUE;
+      edge->is_removed = !is_kept;
+    }
+}
+
+/* A list of children given anew keeps the edges of those that stay. */
+static void
+set_members (BanyanGraphView *self, BanyanViewObject *object, const BanyanRole *role,
+             BanyanList *wanted)
+{
+  g_autofree gboolean *taken = g_new0 (gboolean, banyan_list_get_length (wanted) + 1);
+
+  keep_members (object, role, wanted, taken);
+  for (guint i = 0; i < banyan_list_get_length (wanted); i++)
+    if (!taken[i])
+      {
+        BanyanStep step = { .kind = BANYAN_STEP_ADD_CHILD,
+                            .object = object->object,
+                            .other = banyan_list_get_object (wanted, i),
+                            .key = (char *) role->name };
+
+        banyan_graph_view_apply (self, &step);
+      }
+}
+
+static void
+set_role (BanyanGraphView *self, BanyanViewObject *object, const BanyanRole *role,
+          const GValue *value)
+{
+  if (role->flags & BANYAN_CHILD_MANY)
+    {
+      set_members (self, object, role, g_value_get_boxed (value));
+      return;
+    }
+
+  BanyanStep step
+      = { .kind = BANYAN_STEP_REPLACE_CHILD,
+          .object = object->object,
+          .other = g_value_get_object (value),
+          .edge = banyan_element_get_child (BANYAN_ELEMENT (object->object), role->name) };
+  banyan_graph_view_apply (self, &step);
+}
+
+static void
+set_value (BanyanViewObject *object, GParamSpec *pspec, const GValue *value, BanyanSpec *spec)
+{
+  BanyanViewSetting *setting = find_setting (object, pspec->name);
+
+  if (setting == NULL)
+    {
+      setting = g_new0 (BanyanViewSetting, 1);
+      setting->pspec = pspec;
+      g_value_init (&setting->value, pspec->value_type);
+      setting->spec = banyan_spec_ref (spec);
+      g_ptr_array_add (object->settings, setting);
+    }
+
+  g_value_copy (value, &setting->value);
+  banyan_spec_ref (spec);
+  banyan_spec_unref (setting->spec);
+  setting->spec = spec;
+  banyan_proposal_set (banyan_view_object_get_proposal (object), pspec->name, value,
+                       banyan_spec_get_origin (spec));
+}
+
+void
+banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
+{
+  BanyanViewObject *object = banyan_graph_view_find (self, step->object);
+  g_autofree char *first = g_strndup (step->key, strcspn (step->key, "."));
+  g_autoptr (BanyanSpec) whole = NULL;
+  g_autoptr (BanyanSpec) spec = NULL;
+  g_auto (GValue) value = G_VALUE_INIT;
+  GParamSpec *pspec;
+
+  if (object == NULL || object->is_removed)
+    {
+      g_autofree char *name = banyan_object_dup_name (step->object);
+
+      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_STATE,
+                           banyan_spec_get_origin (step->value), NULL,
+                           "%s is not open in this graph, so %s cannot be set", name, step->key);
+      return;
+    }
+
+  whole = whole_value (object, first, step);
+  if (!banyan_mapper_convert (BANYAN_ROOT (self->graph), object->object,
+                              whole != NULL ? first : step->key,
+                              whole != NULL ? whole : step->value, &pspec, &value, self->problems)
+      || !may_set (self, object, pspec, step->value))
+    return;
+
+  spec = whole != NULL ? g_steal_pointer (&whole)
+                       : banyan_object_declare_nested (object->object, step->key, step->value);
+
+  if (banyan_param_get_role (pspec) != NULL)
+    set_role (self, object, banyan_param_get_role (pspec), &value);
+  else
+    set_value (object, pspec, &value, spec);
+}

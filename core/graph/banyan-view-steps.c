@@ -1,0 +1,388 @@
+/* banyan-view-steps.c - what each step of a transaction does to the view
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-view-private.h"
+
+static void refuse (BanyanGraphView *self, BanyanConfigError code, BanyanObject *object,
+                    const char *format, ...) G_GNUC_PRINTF (4, 5);
+
+static void
+refuse (BanyanGraphView *self, BanyanConfigError code, BanyanObject *object, const char *format,
+        ...)
+{
+  BanyanViewObject *known = object != NULL ? banyan_graph_view_find (self, object) : NULL;
+  g_autofree char *path = NULL;
+  g_autofree char *text = NULL;
+  va_list arguments;
+
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+
+  path = known != NULL ? banyan_view_object_dup_path (known) : banyan_object_dup_name (object);
+  banyan_problems_add (self->problems, code, NULL, NULL, "%s %s", path, text);
+}
+
+/* The object as the view has it; a problem where it is not in the graph, or leaves it. */
+static BanyanViewObject *
+find_kept (BanyanGraphView *self, gpointer object)
+{
+  BanyanViewObject *found = banyan_graph_view_find (self, object);
+
+  if (found != NULL && !found->is_removed)
+    return found;
+
+  refuse (self, BANYAN_CONFIG_ERROR_STATE, object,
+          found != NULL ? "is removed by the same transaction" : "is not open in this graph");
+  return NULL;
+}
+
+static BanyanViewEdge *
+find_edge (BanyanGraphView *self, BanyanChild *child)
+{
+  BanyanViewEdge *edge = banyan_graph_view_find_edge (self, child);
+
+  /* A program's edge that leads nowhere yet is known to nobody. */
+  if (edge == NULL && child->parent == NULL)
+    return banyan_view_edge_new (self, NULL, child);
+  if (edge != NULL && !edge->is_removed && (edge->parent == NULL || !edge->parent->is_removed))
+    return edge;
+
+  if (child->parent != NULL)
+    refuse (self, BANYAN_CONFIG_ERROR_STATE, BANYAN_OBJECT (child->parent),
+            "is not open in this graph, so its edge \"%s\" cannot change", child->role);
+  return NULL;
+}
+
+/* -- Adding and removing. -- */
+
+static gboolean
+is_id_free (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent)
+{
+  BanyanObject *taker = banyan_object_get_child (parent, banyan_object_get_id (object));
+
+  if (taker != NULL && taker != object)
+    return FALSE;
+
+  for (guint i = 0; i < self->objects->len; i++)
+    {
+      BanyanViewObject *other = self->objects->pdata[i];
+
+      if (other->is_added && other->parent == parent
+          && g_str_equal (banyan_object_get_id (other->object), banyan_object_get_id (object)))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+static void
+add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent)
+{
+  g_autoptr (GPtrArray) children = NULL;
+
+  if (banyan_graph_view_find (self, object) != NULL)
+    {
+      if (!banyan_graph_view_find (self, object)->is_added)
+        refuse (self, BANYAN_CONFIG_ERROR_STATE, object, "is open already");
+      return;
+    }
+  if (banyan_object_get_state (object) != BANYAN_OBJECT_CONSTRUCTED)
+    {
+      refuse (self, BANYAN_CONFIG_ERROR_STATE, object, "is closed and stays so; make a new one");
+      return;
+    }
+  if (!is_id_free (self, object, parent))
+    {
+      g_autofree char *name = banyan_object_dup_name (parent);
+
+      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_DUPLICATE, NULL, NULL,
+                           "%s/%s exists already; choose another id, or remove it first",
+                           g_str_equal (name, "/") ? "" : name, banyan_object_get_id (object));
+      return;
+    }
+
+  banyan_view_object_new (self, object, parent)->is_added = TRUE;
+  children = banyan_object_list_children (object);
+  for (guint i = 0; i < children->len; i++)
+    add (self, children->pdata[i], object);
+}
+
+static void
+apply_add (BanyanGraphView *self, BanyanStep *step)
+{
+  BanyanObject *parent = step->other;
+
+  if (parent == NULL)
+    parent = banyan_object_get_parent (step->object);
+  if (parent == NULL)
+    parent = BANYAN_OBJECT (banyan_root_get_collection_for_type (BANYAN_ROOT (self->graph),
+                                                                 G_OBJECT_TYPE (step->object)));
+  if (parent == NULL)
+    {
+      refuse (self, BANYAN_CONFIG_ERROR_TYPE, step->object,
+              "is of a type that no collection takes");
+      return;
+    }
+
+  add (self, step->object, parent);
+}
+
+static void
+remove_whole (BanyanGraphView *self, BanyanViewObject *object)
+{
+  object->is_removed = TRUE;
+
+  for (guint i = 0; i < self->objects->len; i++)
+    {
+      BanyanViewObject *part = self->objects->pdata[i];
+
+      if (part->parent == object->object && !part->is_removed)
+        remove_whole (self, part);
+    }
+}
+
+/* A graph that closes closes its programs' backends, too. */
+static void
+remove_everything (BanyanGraphView *self)
+{
+  for (guint i = 0; i < self->objects->len; i++)
+    ((BanyanViewObject *) self->objects->pdata[i])->is_removed = TRUE;
+  for (guint i = 0; i < self->program_edges->len; i++)
+    ((BanyanViewEdge *) self->program_edges->pdata[i])->is_removed = TRUE;
+}
+
+static void
+apply_remove (BanyanGraphView *self, BanyanStep *step)
+{
+  BanyanViewObject *object;
+
+  if (step->object == BANYAN_OBJECT (self->graph))
+    {
+      remove_everything (self);
+      return;
+    }
+
+  object = find_kept (self, step->object);
+  if (object != NULL)
+    remove_whole (self, object);
+}
+
+/* -- Edges. -- */
+
+static void
+note_role (BanyanGraphView *self, BanyanViewEdge *edge)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  if (edge->parent == NULL || edge->child->role_flags & BANYAN_CHILD_MANY)
+    return;
+
+  g_value_init (&value, BANYAN_TYPE_OBJECT);
+  g_value_set_object (&value, edge->node);
+  banyan_proposal_set (banyan_view_object_get_proposal (edge->parent), edge->child->role, &value,
+                       NULL);
+}
+
+static void
+lead (BanyanGraphView *self, BanyanViewEdge *edge, BanyanNode *node)
+{
+  edge->node = node;
+  note_role (self, edge);
+}
+
+static void
+apply_replace (BanyanGraphView *self, BanyanStep *step)
+{
+  BanyanViewEdge *edge = find_edge (self, step->edge);
+
+  if (edge != NULL && (step->other == NULL || find_kept (self, step->other) != NULL))
+    lead (self, edge, (BanyanNode *) step->other);
+}
+
+/* The edge by which @node shows another node's data. */
+static BanyanViewEdge *
+find_filtered (BanyanGraphView *self, gpointer node)
+{
+  BanyanViewObject *object = find_kept (self, node);
+
+  if (object == NULL)
+    return NULL;
+
+  for (guint i = 0; i < object->edges->len; i++)
+    {
+      BanyanViewEdge *edge = object->edges->pdata[i];
+
+      if (edge->child->role_flags & BANYAN_CHILD_FILTERED)
+        return edge;
+    }
+
+  refuse (self, BANYAN_CONFIG_ERROR_TYPE, object->object, "is no filter");
+  return NULL;
+}
+
+static BanyanViewEdge *
+find_free_filtered (BanyanGraphView *self, gpointer filter, BanyanNode *below)
+{
+  BanyanViewEdge *edge = find_filtered (self, filter);
+
+  if (edge == NULL || edge->node == NULL || edge->node == below)
+    return edge;
+
+  refuse (self, BANYAN_CONFIG_ERROR_CONFLICT, BANYAN_OBJECT (filter),
+          "filters %s already, so it cannot be inserted elsewhere",
+          banyan_object_get_id (BANYAN_OBJECT (edge->node)));
+  return NULL;
+}
+
+static void
+apply_insert_on_edge (BanyanGraphView *self, BanyanStep *step)
+{
+  BanyanViewEdge *edge = find_edge (self, step->edge);
+  BanyanViewEdge *filtered;
+
+  if (edge == NULL)
+    return;
+
+  filtered = find_free_filtered (self, step->other, edge->node);
+  if (filtered == NULL)
+    return;
+
+  lead (self, filtered, edge->node);
+  lead (self, edge, (BanyanNode *) step->other);
+}
+
+static void
+lead_all (BanyanGraphView *self, GPtrArray *edges, BanyanNode *from, BanyanNode *to)
+{
+  for (guint i = 0; i < edges->len; i++)
+    {
+      BanyanViewEdge *edge = edges->pdata[i];
+
+      if (edge->node == from && !edge->is_removed)
+        lead (self, edge, to);
+    }
+}
+
+/* All edges that lead to @from, but those of @except. */
+static void
+redirect (BanyanGraphView *self, BanyanNode *from, BanyanNode *to, BanyanObject *except)
+{
+  for (guint i = 0; i < self->objects->len; i++)
+    {
+      BanyanViewObject *object = self->objects->pdata[i];
+
+      if (object->object != except && !object->is_removed)
+        lead_all (self, object->edges, from, to);
+    }
+
+  lead_all (self, self->program_edges, from, to);
+}
+
+static void
+apply_insert_above (BanyanGraphView *self, BanyanStep *step)
+{
+  BanyanNode *node = (BanyanNode *) step->other;
+  BanyanNode *filter = (BanyanNode *) step->object;
+  BanyanViewEdge *filtered;
+
+  if (find_kept (self, node) == NULL)
+    return;
+  filtered = find_free_filtered (self, filter, node);
+  if (filtered == NULL)
+    return;
+
+  redirect (self, node, filter, BANYAN_OBJECT (filter));
+  lead (self, filtered, node);
+}
+
+static void
+apply_remove_filter (BanyanGraphView *self, BanyanStep *step)
+{
+  BanyanViewEdge *filtered = find_filtered (self, step->object);
+
+  if (filtered == NULL)
+    return;
+
+  redirect (self, (BanyanNode *) step->object, filtered->node, step->object);
+  remove_whole (self, banyan_graph_view_find (self, step->object));
+}
+
+static void
+add_member (BanyanGraphView *self, BanyanViewObject *parent, const char *role, BanyanNode *node)
+{
+  BanyanViewEdge *edge;
+  g_autofree char *name = NULL;
+  guint next = 0;
+
+  /* A name is not used again while others may mean the old one. */
+  for (guint i = 0; i < parent->edges->len; i++)
+    {
+      BanyanChild *child = ((BanyanViewEdge *) parent->edges->pdata[i])->child;
+
+      if (g_str_has_prefix (child->role, role) && child->role[strlen (role)] == '.')
+        next = MAX (next, 1 + (guint) g_ascii_strtoull (child->role + strlen (role) + 1, NULL, 10));
+    }
+
+  name = g_strdup_printf ("%s.%u", role, next);
+  edge = banyan_view_edge_new (self, parent,
+                               banyan_element_make_edge (BANYAN_ELEMENT (parent->object), name));
+  edge->is_new = TRUE;
+  edge->node = node;
+}
+
+static void
+apply_add_child (BanyanGraphView *self, BanyanStep *step)
+{
+  BanyanViewObject *parent = find_kept (self, step->object);
+  const BanyanRole *role;
+
+  if (parent == NULL || find_kept (self, step->other) == NULL)
+    return;
+
+  role = banyan_element_class_find_role (BANYAN_ELEMENT_GET_CLASS (parent->object), step->key);
+  if (role == NULL || !(role->flags & BANYAN_CHILD_MANY))
+    refuse (self, BANYAN_CONFIG_ERROR_UNKNOWN_KEY, step->object,
+            "has no role \"%s\" that takes many children", step->key);
+  else
+    add_member (self, parent, role->name, (BanyanNode *) step->other);
+}
+
+static void
+apply_remove_child (BanyanGraphView *self, BanyanStep *step)
+{
+  BanyanViewEdge *edge = find_edge (self, step->edge);
+
+  if (edge != NULL && edge->child->role_flags & BANYAN_CHILD_MANY)
+    edge->is_removed = TRUE;
+  else if (edge != NULL)
+    lead (self, edge, NULL);
+}
+
+static void
+apply_resize (BanyanGraphView *self, BanyanStep *step)
+{
+  BanyanViewObject *node = find_kept (self, step->object);
+
+  if (node != NULL)
+    node->resize_to = step->length;
+}
+
+void
+banyan_graph_view_apply (BanyanGraphView *self, BanyanStep *step)
+{
+  static void (*const apply[]) (BanyanGraphView *, BanyanStep *) = {
+    [BANYAN_STEP_ADD] = apply_add,
+    [BANYAN_STEP_REMOVE] = apply_remove,
+    [BANYAN_STEP_REPLACE_CHILD] = apply_replace,
+    [BANYAN_STEP_INSERT_ON_EDGE] = apply_insert_on_edge,
+    [BANYAN_STEP_INSERT_ABOVE] = apply_insert_above,
+    [BANYAN_STEP_REMOVE_FILTER] = apply_remove_filter,
+    [BANYAN_STEP_SET] = banyan_graph_view_apply_set,
+    [BANYAN_STEP_ADD_CHILD] = apply_add_child,
+    [BANYAN_STEP_REMOVE_CHILD] = apply_remove_child,
+    [BANYAN_STEP_RESIZE] = apply_resize,
+  };
+
+  apply[step->kind](self, step);
+}

@@ -1,0 +1,32 @@
+/* control-drivers.h - drivers made for tests of the control path
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <banyan/banyan.h>
+
+G_BEGIN_DECLS
+
+/* Registers all of them under the names below. */
+void control_drivers_register (void);
+
+/* "test-memory": a protocol. Properties: size, and fail-open. */
+/* "test-pass": a filter. Properties: label (by reopening), level (live). */
+/* "test-format": METADATA child "file", COW child "backing" (optional). */
+/* "test-mirror": MANY children "children", written all, the first one read. */
+/* "test-stuck": a filter whose reads wait until control_let_go(). */
+/* "test-server": a frontend with members "exports". */
+
+/* What happened, in order: "open /nodes/a", "prepare /nodes/a", ... (transfer full) */
+char *control_take_log (void);
+/* Phases that have not been answered by their opposite: open without close, prepare
+ * without finish or abort. */
+gint control_get_balance (void);
+
+/* How many requests are inside test-stuck nodes. */
+gint control_count_stuck (void);
+void control_let_go (void);
+
+const char *control_get_label (BanyanNode *pass);
+
+G_END_DECLS
