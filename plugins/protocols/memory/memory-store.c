@@ -1,0 +1,313 @@
+/* memory-store.c - sparse bytes in memory, used by any number of threads
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A radix tree of three levels leads to chunks of 64 KiB. Tables and chunks are installed by
+ * compare-and-swap, and neither is ever moved or freed while the store lives, so a reader follows
+ * plain pointers and needs no lock. To zero a whole chunk clears its DATA bit and gives its pages
+ * back with MADV_DONTNEED; the address stays good for whoever is still reading it.
+ *
+ * The DATA bit is set after the bytes are in place: a writer that set it first could bring back
+ * what was there before the chunk was zeroed. */
+
+#include "memory-store.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#define CHUNK_BITS 16
+#define CHUNK_SIZE (G_GUINT64_CONSTANT (1) << CHUNK_BITS)
+#define LEVEL_BITS 12
+#define LEVEL_SIZE (1u << LEVEL_BITS)
+
+/* The system gives memory for this many chunks at a time. */
+#define SLAB_CHUNKS 64
+
+/* In the low bits of a leaf's entry. */
+#define CHUNK_DATA ((guintptr) 1)
+
+typedef struct
+{
+  guintptr entry[LEVEL_SIZE]; /* atomic: a Table, or a chunk and its bits in the last level */
+} Table;
+
+struct _MemoryStore
+{
+  Table root;
+
+  GMutex mutex;      /* protects the slabs */
+  GPtrArray *slabs;  /* (owned) (element-type guint8) */
+  guint slab_used;   /* chunks taken of the last slab */
+  guint64 allocated; /* atomic: bytes in chunks that hold data */
+};
+
+static void
+slab_free (gpointer slab)
+{
+  munmap (slab, SLAB_CHUNKS * CHUNK_SIZE);
+}
+
+MemoryStore *
+memory_store_new (void)
+{
+  MemoryStore *self = g_new0 (MemoryStore, 1);
+
+  g_mutex_init (&self->mutex);
+  self->slabs = g_ptr_array_new_with_free_func (slab_free);
+  return self;
+}
+
+static void
+table_free (Table *table, guint level)
+{
+  if (table == NULL)
+    return;
+  for (guint i = 0; level > 0 && i < LEVEL_SIZE; i++)
+    table_free ((Table *) table->entry[i], level - 1);
+  g_free (table);
+}
+
+void
+memory_store_free (MemoryStore *self)
+{
+  for (guint i = 0; i < LEVEL_SIZE; i++)
+    table_free ((Table *) self->root.entry[i], 1);
+
+  g_ptr_array_unref (self->slabs);
+  g_mutex_clear (&self->mutex);
+  g_free (self);
+}
+
+static guint8 *
+chunk_new (MemoryStore *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+
+  if (self->slabs->len == 0 || self->slab_used == SLAB_CHUNKS)
+    {
+      gpointer slab = mmap (NULL, SLAB_CHUNKS * CHUNK_SIZE, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+      if (slab == MAP_FAILED)
+        return NULL;
+      g_ptr_array_add (self->slabs, slab);
+      self->slab_used = 0;
+    }
+
+  return (guint8 *) g_ptr_array_index (self->slabs, self->slabs->len - 1)
+         + self->slab_used++ * CHUNK_SIZE;
+}
+
+static guint
+level_index (guint64 offset, guint level)
+{
+  return (offset >> (CHUNK_BITS + level * LEVEL_BITS)) & (LEVEL_SIZE - 1);
+}
+
+/* The leaf entry for @offset. Without @create NULL when there is no table for it; then @gap is what
+ * such an absent table stands for, in bytes. */
+static guintptr *
+find_entry (MemoryStore *self, guint64 offset, gboolean create, guint64 *gap)
+{
+  Table *table = &self->root;
+
+  for (guint level = 2; level > 0; level--)
+    {
+      guintptr *entry = &table->entry[level_index (offset, level)];
+      Table *next = (Table *) __atomic_load_n (entry, __ATOMIC_ACQUIRE);
+
+      if (next == NULL)
+        {
+          guintptr expected = 0;
+
+          if (!create)
+            {
+              *gap = G_GUINT64_CONSTANT (1) << (CHUNK_BITS + level * LEVEL_BITS);
+              return NULL;
+            }
+          next = g_try_new0 (Table, 1);
+          if (next == NULL)
+            return NULL;
+          if (!__atomic_compare_exchange_n (entry, &expected, (guintptr) next, FALSE,
+                                            __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+            {
+              g_free (next);
+              next = (Table *) expected;
+            }
+        }
+      table = next;
+    }
+
+  *gap = CHUNK_SIZE;
+  return &table->entry[level_index (offset, 0)];
+}
+
+static guint8 *
+entry_chunk (guintptr entry)
+{
+  return (guint8 *) (entry & ~CHUNK_DATA);
+}
+
+/* The chunk for @entry, made if need be. Of two threads that make one, the later leaves its own
+ * unused: it stays in the slab, never touched. */
+static guint8 *
+entry_ensure_chunk (MemoryStore *self, guintptr *entry)
+{
+  guintptr present = __atomic_load_n (entry, __ATOMIC_ACQUIRE);
+  guint8 *chunk;
+
+  if (entry_chunk (present) != NULL)
+    return entry_chunk (present);
+
+  chunk = chunk_new (self);
+  if (chunk == NULL)
+    return NULL;
+  present = 0;
+  if (__atomic_compare_exchange_n (entry, &present, (guintptr) chunk, FALSE, __ATOMIC_ACQ_REL,
+                                   __ATOMIC_ACQUIRE))
+    return chunk;
+  return entry_chunk (present);
+}
+
+/* Guests may overlap their requests; what they then read is theirs to sort out, so these copies are
+ * not for the thread sanitizer. */
+#if defined(__SANITIZE_THREAD__)
+#define NO_TSAN __attribute__ ((no_sanitize ("thread"), noinline))
+#else
+#define NO_TSAN
+#endif
+
+static NO_TSAN void
+copy_bytes (guint8 *to, const guint8 *from, gsize length)
+{
+#if defined(__SANITIZE_THREAD__)
+  for (gsize i = 0; i < length; i++)
+    to[i] = from[i];
+#else
+  memcpy (to, from, length);
+#endif
+}
+
+void
+memory_store_read (MemoryStore *self, guint64 offset, guint8 *to, gsize length)
+{
+  while (length > 0)
+    {
+      guint64 within = offset & (CHUNK_SIZE - 1);
+      gsize piece = MIN (length, CHUNK_SIZE - within);
+      guint64 gap;
+      guintptr *entry = find_entry (self, offset, FALSE, &gap);
+      guintptr present = entry != NULL ? __atomic_load_n (entry, __ATOMIC_ACQUIRE) : 0;
+
+      if (present & CHUNK_DATA)
+        copy_bytes (to, entry_chunk (present) + within, piece);
+      else
+        memset (to, 0, piece);
+
+      offset += piece;
+      to += piece;
+      length -= piece;
+    }
+}
+
+gboolean
+memory_store_write (MemoryStore *self, guint64 offset, const guint8 *from, gsize length)
+{
+  while (length > 0)
+    {
+      guint64 within = offset & (CHUNK_SIZE - 1);
+      gsize piece = MIN (length, CHUNK_SIZE - within);
+      guint64 gap;
+      guintptr *entry = find_entry (self, offset, TRUE, &gap);
+      guint8 *chunk = entry != NULL ? entry_ensure_chunk (self, entry) : NULL;
+
+      if (chunk == NULL)
+        return FALSE;
+
+      copy_bytes (chunk + within, from, piece);
+      if (!(__atomic_load_n (entry, __ATOMIC_ACQUIRE) & CHUNK_DATA)
+          && !(__atomic_fetch_or (entry, CHUNK_DATA, __ATOMIC_ACQ_REL) & CHUNK_DATA))
+        __atomic_fetch_add (&self->allocated, CHUNK_SIZE, __ATOMIC_RELAXED);
+
+      offset += piece;
+      from += piece;
+      length -= piece;
+    }
+
+  return TRUE;
+}
+
+static void
+zero_chunk (MemoryStore *self, guintptr *entry)
+{
+  guintptr before = __atomic_fetch_and (entry, ~CHUNK_DATA, __ATOMIC_ACQ_REL);
+
+  if (!(before & CHUNK_DATA))
+    return;
+  __atomic_fetch_sub (&self->allocated, CHUNK_SIZE, __ATOMIC_RELAXED);
+  madvise (entry_chunk (before), CHUNK_SIZE, MADV_DONTNEED);
+}
+
+static NO_TSAN void
+zero_bytes (guint8 *bytes, gsize length)
+{
+#if defined(__SANITIZE_THREAD__)
+  for (gsize i = 0; i < length; i++)
+    bytes[i] = 0;
+#else
+  memset (bytes, 0, length);
+#endif
+}
+
+void
+memory_store_zero (MemoryStore *self, guint64 offset, guint64 length)
+{
+  while (length > 0)
+    {
+      guint64 gap;
+      guintptr *entry = find_entry (self, offset, FALSE, &gap);
+      guint64 within = offset & (gap - 1);
+      guint64 piece = MIN (length, gap - within);
+
+      if (entry != NULL && piece == CHUNK_SIZE)
+        zero_chunk (self, entry);
+      else if (entry != NULL)
+        {
+          guintptr present = __atomic_load_n (entry, __ATOMIC_ACQUIRE);
+
+          if (present & CHUNK_DATA)
+            zero_bytes (entry_chunk (present) + within, piece);
+        }
+
+      offset += piece;
+      length -= piece;
+    }
+}
+
+guint64
+memory_store_extent (MemoryStore *self, guint64 offset, guint64 length, gboolean *is_data)
+{
+  guint64 extent = 0;
+
+  while (extent < length)
+    {
+      guint64 gap;
+      guintptr *entry = find_entry (self, offset + extent, FALSE, &gap);
+      gboolean data
+          = entry != NULL && (__atomic_load_n (entry, __ATOMIC_ACQUIRE) & CHUNK_DATA) != 0;
+
+      if (extent == 0)
+        *is_data = data;
+      else if (*is_data != data)
+        return extent;
+
+      extent += gap - ((offset + extent) & (gap - 1));
+    }
+
+  return MIN (extent, length);
+}
+
+guint64
+memory_store_get_allocated (MemoryStore *self)
+{
+  return __atomic_load_n (&self->allocated, __ATOMIC_RELAXED);
+}

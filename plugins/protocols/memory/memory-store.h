@@ -1,0 +1,32 @@
+/* memory-store.h - sparse bytes in memory, used by any number of threads
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef struct _MemoryStore MemoryStore;
+
+/* Two terabytes short of what three levels of pages can name: a length that keeps arithmetic safe. */
+#define MEMORY_STORE_MAX_LENGTH (G_GUINT64_CONSTANT (1) << 51)
+
+MemoryStore *memory_store_new (void);
+void memory_store_free (MemoryStore *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MemoryStore, memory_store_free)
+
+/* The calls below are safe beside each other, for any ranges, without locks. Where a read overlaps
+ * a write, or two writes each other, each byte is of one of them. */
+void memory_store_read (MemoryStore *self, guint64 offset, guint8 *to, gsize length);
+/* FALSE: no memory; what fitted has been written. */
+gboolean memory_store_write (MemoryStore *self, guint64 offset, const guint8 *from, gsize length);
+/* Whole chunks give their memory back to the system. */
+void memory_store_zero (MemoryStore *self, guint64 offset, guint64 length);
+/* How far from @offset on, at most @length bytes, the store is all data or all zeroes. */
+guint64 memory_store_extent (MemoryStore *self, guint64 offset, guint64 length,
+                             gboolean *is_data);
+/* Bytes of chunks that hold data. */
+guint64 memory_store_get_allocated (MemoryStore *self);
+
+G_END_DECLS
