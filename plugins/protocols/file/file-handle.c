@@ -1,0 +1,169 @@
+/* file-handle.c - one open image file: descriptor, locks, and what was learnt about it
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "file-handle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_ALIGNMENT 4096
+
+void
+file_handle_free (FileHandle *self)
+{
+  g_clear_pointer (&self->lock, file_lock_free);
+  if (self->fd >= 0)
+    close (self->fd);
+  g_free (self);
+}
+
+/* O_NONBLOCK: to open a FIFO or a tape must not hang; it means nothing to files and disks. */
+static int
+open_descriptor (const FileOpen *how, gboolean *read_only)
+{
+  int flags = O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (how->direct ? O_DIRECT : 0);
+  int fd = open (how->path, flags | (how->read_only ? O_RDONLY : O_RDWR));
+
+  *read_only = how->read_only;
+  if (fd < 0 && !how->read_only && how->auto_read_only && (errno == EACCES || errno == EROFS))
+    {
+      fd = open (how->path, flags | O_RDONLY);
+      *read_only = TRUE;
+    }
+  return fd;
+}
+
+static gboolean
+throw_open_error (const FileOpen *how, int number, GError **error)
+{
+  if (number == EINVAL && how->direct)
+    return banyan_throw_errno (error, number,
+                               "%s: opening %s with cache.direct, which its file system refuses",
+                               how->owner, how->path);
+  if ((number == EACCES || number == EROFS) && !how->read_only)
+    return banyan_throw_errno (error, number,
+                               "%s: opening %s for writing (read-only: true would do without)",
+                               how->owner, how->path);
+  return banyan_throw_errno (error, number, "%s: opening %s", how->owner, how->path);
+}
+
+static gboolean
+learn_kind_and_length (FileHandle *self, const FileOpen *how, GError **error)
+{
+  struct stat status;
+
+  if (fstat (self->fd, &status) < 0)
+    return banyan_throw_errno (error, errno, "%s: looking at %s", how->owner, how->path);
+
+  if (S_ISBLK (status.st_mode))
+    {
+      self->is_device = TRUE;
+      if (ioctl (self->fd, BLKGETSIZE64, &self->length) == 0)
+        return TRUE;
+      return banyan_throw_errno (error, errno, "%s: asking %s for its size", how->owner,
+                                 how->path);
+    }
+  if (!S_ISREG (status.st_mode))
+    return banyan_throw_errno (error, S_ISDIR (status.st_mode) ? EISDIR : EINVAL,
+                               "%s: %s is neither a file nor a block device", how->owner,
+                               how->path);
+
+  self->length = status.st_size;
+  return TRUE;
+}
+
+/* Whether a direct read of @length bytes to an address that is a multiple of @memory and no more
+ * goes through. A file system that buffers after all takes anything. */
+static gboolean
+direct_read_works (int fd, guint8 *buffer, gsize memory, gsize length)
+{
+  return TEMP_FAILURE_RETRY (pread (fd, buffer + memory, length, 0)) >= 0 || errno != EINVAL;
+}
+
+/* Nothing tells the alignment of direct I/O on every kernel, but trying does. On an empty file all
+ * reads succeed, which proves nothing: then a page is safe. */
+static void
+probe_alignment (FileHandle *self)
+{
+  guint8 *buffer;
+
+  self->request_alignment = self->memory_alignment = 1;
+  if (!self->direct)
+    return;
+
+  self->request_alignment = self->memory_alignment = MAX_ALIGNMENT;
+  buffer = aligned_alloc (MAX_ALIGNMENT, 2 * MAX_ALIGNMENT);
+  if (buffer == NULL)
+    return;
+
+  if (self->length >= MAX_ALIGNMENT)
+    {
+      for (guint alignment = 512; alignment < MAX_ALIGNMENT; alignment *= 2)
+        if (direct_read_works (self->fd, buffer, 0, alignment))
+          {
+            self->request_alignment = alignment;
+            break;
+          }
+      for (guint alignment = 512; alignment < MAX_ALIGNMENT; alignment *= 2)
+        if (direct_read_works (self->fd, buffer, alignment, self->request_alignment))
+          {
+            self->memory_alignment = alignment;
+            break;
+          }
+    }
+  free (buffer);
+}
+
+gboolean
+file_handle_take_lock (FileHandle *self, const FileOpen *how, GError **error)
+{
+  g_autoptr (GError) refused = NULL;
+
+  if (!how->lock)
+    return TRUE;
+
+  self->lock = file_lock_new (self->fd, how->path, how->owner, how->used, how->shared, &refused);
+  if (refused != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&refused));
+      return FALSE;
+    }
+  if (self->lock == NULL && how->must_lock)
+    return banyan_throw_errno (error, ENOLCK,
+                               "%s: locking is on, but the file system of %s has no OFD locks",
+                               how->owner, how->path);
+  return TRUE;
+}
+
+gboolean
+file_handle_is_same_file (const FileHandle *self, const FileHandle *other)
+{
+  struct stat mine, theirs;
+
+  return fstat (self->fd, &mine) == 0 && fstat (other->fd, &theirs) == 0
+         && mine.st_dev == theirs.st_dev && mine.st_ino == theirs.st_ino;
+}
+
+FileHandle *
+file_handle_open (const FileOpen *how, GError **error)
+{
+  g_autoptr (FileHandle) self = g_new0 (FileHandle, 1);
+
+  self->direct = how->direct;
+  self->use_threads = how->aio == FILE_AIO_THREADS;
+  self->fd = open_descriptor (how, &self->read_only);
+  if (self->fd < 0)
+    {
+      throw_open_error (how, errno, error);
+      return NULL;
+    }
+
+  if (!learn_kind_and_length (self, how, error))
+    return NULL;
+  probe_alignment (self);
+  return g_steal_pointer (&self);
+}

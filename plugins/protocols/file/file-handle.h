@@ -1,0 +1,66 @@
+/* file-handle.h - one open image file: descriptor, locks, and what was learnt about it
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "file-lock.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  FILE_AIO_AUTO,
+  FILE_AIO_THREADS,
+  FILE_AIO_NATIVE,
+  FILE_AIO_IO_URING,
+} FileAio;
+
+/* How to open. */
+typedef struct
+{
+  const char *owner; /* the node, for messages */
+  const char *path;
+  gboolean read_only;
+  gboolean auto_read_only; /* settle for read-only where writing is refused */
+  gboolean direct;
+  gboolean lock;
+  gboolean must_lock; /* locking: on rather than auto */
+  FileAio aio;
+  guint used;
+  guint shared;
+} FileOpen;
+
+/* Shared by iothreads: fields that change are atomics. */
+typedef struct
+{
+  int fd;         /* (owned) */
+  FileLock *lock; /* (owned) (nullable) */
+  gboolean read_only;
+  gboolean direct;
+  gboolean is_device;
+  gboolean use_threads;
+  guint request_alignment; /* bytes */
+  guint memory_alignment;  /* bytes */
+  guint64 length;          /* bytes, when it was opened */
+
+  /* What the file system turned out not to do; set once. */
+  gboolean no_punch;
+  gboolean no_zero_range;
+  gboolean no_seek_hole;
+  gboolean no_copy_range;
+  /* A failed fsync may have dropped dirty pages: no later one may call them safe. */
+  gboolean lost_data;
+  /* Until when buffered writes go through the loop, since the last one on the spot blocked. */
+  gint64 slow_until_ns;
+} FileHandle;
+
+/* Waits for storage: called on the pool's threads. Takes no lock. */
+FileHandle *file_handle_open (const FileOpen *how, GError **error);
+void file_handle_free (FileHandle *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (FileHandle, file_handle_free)
+
+/* As @how says; nothing, with success, where locking is auto and the file system has none. */
+gboolean file_handle_take_lock (FileHandle *self, const FileOpen *how, GError **error);
+gboolean file_handle_is_same_file (const FileHandle *self, const FileHandle *other);
+
+G_END_DECLS

@@ -1,0 +1,29 @@
+/* file-io.h - the operations on an open image file
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "file-handle.h"
+
+G_BEGIN_DECLS
+
+/* @id names the node in messages. */
+gboolean BANYAN_COROUTINE file_io_read (FileHandle *handle, const char *id,
+                                        const BanyanRequest *request, GError **error);
+gboolean BANYAN_COROUTINE file_io_write (FileHandle *handle, const char *id,
+                                         const BanyanRequest *request, GError **error);
+gboolean BANYAN_COROUTINE file_io_flush (FileHandle *handle, const char *id, GError **error);
+BanyanAnswer BANYAN_COROUTINE file_io_discard (FileHandle *handle, const char *id,
+                                               const BanyanRequest *request, GError **error);
+BanyanAnswer BANYAN_COROUTINE file_io_write_zeroes (FileHandle *handle, const char *id,
+                                                    const BanyanRequest *request, GError **error);
+/* The extent at @offset, at most @length bytes long. */
+BanyanAnswer BANYAN_COROUTINE file_io_find_extent (FileHandle *handle, guint64 offset,
+                                                   guint64 *length, gboolean *is_data);
+gboolean BANYAN_COROUTINE file_io_resize (FileHandle *handle, const char *id, guint64 old_length,
+                                          const BanyanResize *resize, GError **error);
+BanyanAnswer BANYAN_COROUTINE file_io_copy_range (FileHandle *handle, const char *id,
+                                                  FileHandle *source, guint64 source_offset,
+                                                  guint64 offset, guint64 length, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,442 @@
+/* file.c - protocol for regular files and block devices
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The node's open file is a handle that iothreads read and only a switch exchanges. A change that
+ * needs another descriptor opens a second handle in prepare; one that changes permissions only
+ * grows the locks in prepare, and shrinks them once the change can no longer fail. */
+
+#include "file-io.h"
+
+G_DECLARE_FINAL_TYPE (BanyanFile, banyan_file, BANYAN, FILE, BanyanProtocol)
+
+typedef enum
+{
+  LOCKING_AUTO,
+  LOCKING_ON,
+  LOCKING_OFF,
+} Locking;
+
+struct _BanyanFile
+{
+  BanyanProtocol parent_instance;
+
+  char *filename; /* (owned) */
+  Locking locking;
+  FileAio aio;
+
+  FileHandle *handle; /* (owned): while open; changed in a switch only */
+};
+
+enum
+{
+  PROP_0,
+  PROP_FILENAME,
+  PROP_LOCKING,
+  PROP_AIO,
+  N_PROPS
+};
+
+static GParamSpec *properties[N_PROPS];
+
+BANYAN_DEFINE_DRIVER (BanyanFile, banyan_file, BANYAN_TYPE_PROTOCOL)
+
+static GType
+locking_get_type (void)
+{
+  static const GEnumValue values[] = {
+    { LOCKING_AUTO, "BANYAN_FILE_LOCKING_AUTO", "auto" },
+    { LOCKING_ON, "BANYAN_FILE_LOCKING_ON", "on" },
+    { LOCKING_OFF, "BANYAN_FILE_LOCKING_OFF", "off" },
+    { 0 },
+  };
+  static GType type;
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("BanyanFileLocking", values));
+  return type;
+}
+
+static GType
+aio_get_type (void)
+{
+  static const GEnumValue values[] = {
+    { FILE_AIO_AUTO, "BANYAN_FILE_AIO_AUTO", "auto" },
+    { FILE_AIO_THREADS, "BANYAN_FILE_AIO_THREADS", "threads" },
+    { FILE_AIO_NATIVE, "BANYAN_FILE_AIO_NATIVE", "native" },
+    { FILE_AIO_IO_URING, "BANYAN_FILE_AIO_IO_URING", "io_uring" },
+    { 0 },
+  };
+  static GType type;
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("BanyanFileAio", values));
+  return type;
+}
+
+/* -- Operations. -- */
+
+static const char *
+node_id (BanyanNode *node)
+{
+  return banyan_object_get_id (BANYAN_NODE_SELF (BanyanObject, node));
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_file_read (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  return file_io_read (BANYAN_NODE_SELF (BanyanFile, node)->handle, node_id (node), request, error);
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_file_write (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  return file_io_write (BANYAN_NODE_SELF (BanyanFile, node)->handle, node_id (node), request,
+                        error);
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_file_flush (BanyanNode *node, GError **error)
+{
+  FileHandle *handle = BANYAN_NODE_SELF (BanyanFile, node)->handle;
+
+  return handle->read_only || file_io_flush (handle, node_id (node), error);
+}
+
+static BanyanAnswer BANYAN_COROUTINE
+banyan_file_discard (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  return file_io_discard (BANYAN_NODE_SELF (BanyanFile, node)->handle, node_id (node), request,
+                          error);
+}
+
+static BanyanAnswer BANYAN_COROUTINE
+banyan_file_write_zeroes (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  return file_io_write_zeroes (BANYAN_NODE_SELF (BanyanFile, node)->handle, node_id (node),
+                               request, error);
+}
+
+static BanyanAnswer BANYAN_COROUTINE
+banyan_file_block_status (BanyanNode *node, guint64 offset, guint64 length,
+                          BanyanBlockStatus *status, GError **error)
+{
+  FileHandle *handle = BANYAN_NODE_SELF (BanyanFile, node)->handle;
+  gboolean is_data = TRUE;
+
+  if (file_io_find_extent (handle, offset, &length, &is_data) == BANYAN_UNSUPPORTED)
+    is_data = TRUE;
+
+  status->flags = BANYAN_BLOCK_LOCATED;
+  status->flags |= is_data ? BANYAN_BLOCK_DATA | BANYAN_BLOCK_ALLOCATED
+                           : BANYAN_BLOCK_ZERO | BANYAN_BLOCK_ALLOCATED;
+  status->length = length;
+  status->leaf = node;
+  status->leaf_offset = offset;
+  return BANYAN_DONE;
+}
+
+static BanyanAnswer BANYAN_COROUTINE
+banyan_file_resize (BanyanNode *node, const BanyanResize *resize, GError **error)
+{
+  if (!file_io_resize (BANYAN_NODE_SELF (BanyanFile, node)->handle, node_id (node),
+                       banyan_node_get_length (node), resize, error))
+    return BANYAN_FAILED;
+
+  banyan_node_publish_length (node, resize->length);
+  return BANYAN_DONE;
+}
+
+static BanyanAnswer BANYAN_COROUTINE
+banyan_file_copy_range (BanyanNode *node, const BanyanRequest *target, BanyanNode *source,
+                        guint64 source_offset, GError **error)
+{
+  if (G_OBJECT_TYPE (source) != G_OBJECT_TYPE (node))
+    return BANYAN_UNSUPPORTED;
+
+  return file_io_copy_range (BANYAN_NODE_SELF (BanyanFile, node)->handle, node_id (node),
+                             BANYAN_NODE_SELF (BanyanFile, source)->handle, source_offset,
+                             target->offset, target->length, error);
+}
+
+static const BanyanNodeOps banyan_file_ops = {
+  .size = sizeof banyan_file_ops,
+  .read = banyan_file_read,
+  .write = banyan_file_write,
+  .flush = banyan_file_flush,
+  .discard = banyan_file_discard,
+  .write_zeroes = banyan_file_write_zeroes,
+  .block_status = banyan_file_block_status,
+  .resize = banyan_file_resize,
+  .copy_range = banyan_file_copy_range,
+};
+
+static guint
+banyan_file_get_capabilities (BanyanNode *node, guint inherited)
+{
+  const FileHandle *handle = BANYAN_NODE_SELF (BanyanFile, node)->handle;
+
+  return BANYAN_CAN_FUA | BANYAN_CAN_DISCARD | BANYAN_CAN_WRITE_ZEROES | BANYAN_CAN_COPY_RANGE
+         | BANYAN_CAN_MULTI_CONN
+         | (handle->is_device
+                ? 0
+                : BANYAN_CAN_FAST_ZERO | BANYAN_CAN_BLOCK_STATUS | BANYAN_CAN_RESIZE);
+}
+
+static void
+banyan_file_get_limits (BanyanNode *node, BanyanLimits *limits)
+{
+  const FileHandle *handle = BANYAN_NODE_SELF (BanyanFile, node)->handle;
+
+  limits->request_alignment = handle->request_alignment;
+  limits->memory_alignment = handle->memory_alignment;
+  limits->preferred_size = 4096;
+}
+
+/* -- Opening and changing. -- */
+
+static gboolean
+uses_direct (const GValue *cache)
+{
+  GObject *value = g_value_get_object (cache);
+  gboolean direct = FALSE;
+
+  if (value != NULL)
+    g_object_get (value, "direct", &direct, NULL);
+  return direct;
+}
+
+/* Two nodes may read one image that somebody writes to, if they say that they do not mind. */
+static void
+fill_permissions (FileOpen *how, gboolean force_share, guint used, guint shared)
+{
+  how->used = used;
+  how->shared = force_share ? BANYAN_PERMISSIONS_ALL : shared;
+  if (force_share)
+    how->used &= ~BANYAN_PERMISSION_CONSISTENT_READ;
+}
+
+static FileOpen
+how_to_open (BanyanFile *self, const BanyanProposal *proposal, guint used, guint shared)
+{
+  Locking locking = g_value_get_enum (banyan_proposal_get (proposal, "locking"));
+  FileOpen how = {
+    .owner = banyan_object_get_id (BANYAN_OBJECT (self)),
+    .path = g_value_get_string (banyan_proposal_get (proposal, "filename")),
+    .read_only = g_value_get_boolean (banyan_proposal_get (proposal, "read-only")),
+    .auto_read_only = g_value_get_boolean (banyan_proposal_get (proposal, "auto-read-only")),
+    .direct = uses_direct (banyan_proposal_get (proposal, "cache")),
+    .lock = locking != LOCKING_OFF,
+    .must_lock = locking == LOCKING_ON,
+    .aio = g_value_get_enum (banyan_proposal_get (proposal, "aio")),
+  };
+
+  fill_permissions (&how, g_value_get_boolean (banyan_proposal_get (proposal, "force-share")),
+                    used, shared);
+  return how;
+}
+
+/* Opening a file can wait for a network or a sleeping disk: a thread of the pool does it. */
+typedef struct
+{
+  const FileOpen *how;
+  FileHandle *handle;
+  GError *error;
+} OpenJob;
+
+static gssize
+run_open (gpointer data)
+{
+  OpenJob *job = data;
+
+  job->handle = file_handle_open (job->how, &job->error);
+  return 0;
+}
+
+static FileHandle *BANYAN_COROUTINE
+co_open (const FileOpen *how, GError **error)
+{
+  OpenJob job = { .how = how };
+
+  banyan_co_offload (run_open, &job);
+  if (job.error != NULL)
+    g_propagate_error (error, job.error);
+  return job.handle;
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_file_open (BanyanElement *element, GError **error)
+{
+  BanyanFile *self = BANYAN_NODE_SELF (BanyanFile, element);
+  g_autoptr (BanyanProposal) proposal = banyan_proposal_new (BANYAN_OBJECT (self));
+  FileOpen how = how_to_open (self, proposal, banyan_element_get_used (element),
+                              banyan_element_get_shared (element));
+  g_autoptr (FileHandle) handle = co_open (&how, error);
+
+  if (handle == NULL || !file_handle_take_lock (handle, &how, error))
+    return FALSE;
+
+  banyan_node_publish_length (BANYAN_NODE (self), handle->length);
+  self->handle = g_steal_pointer (&handle);
+  return TRUE;
+}
+
+static void
+banyan_file_close (BanyanElement *element)
+{
+  BanyanFile *self = BANYAN_NODE_SELF (BanyanFile, element);
+
+  g_clear_pointer (&self->handle, file_handle_free);
+}
+
+/* -- Changing: the old handle serves until the switch. Locks of one and the same file are handed
+ * over rather than taken twice. -- */
+
+typedef struct
+{
+  FileHandle *handle; /* (owned) (nullable): the new one; after the switch the old one */
+  gboolean hands_over_lock;
+  guint used;
+  guint shared;
+} FileChange;
+
+static void
+file_change_free (gpointer data)
+{
+  FileChange *self = data;
+
+  g_clear_pointer (&self->handle, file_handle_free);
+  g_free (self);
+}
+
+static gboolean
+needs_another_handle (BanyanChange *change)
+{
+  static const char *const names[] = { "filename",       "locking",     "aio",  "read-only",
+                                       "auto-read-only", "force-share", "cache" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    if (banyan_change_touches (change, names[i]))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean BANYAN_COROUTINE
+prepare_handle (BanyanFile *self, FileChange *file_change, const FileOpen *how, GError **error)
+{
+  file_change->handle = co_open (how, error);
+  if (file_change->handle == NULL)
+    return FALSE;
+
+  file_change->hands_over_lock = how->lock && self->handle->lock != NULL
+                                 && file_handle_is_same_file (self->handle, file_change->handle);
+  return file_change->hands_over_lock || file_handle_take_lock (file_change->handle, how, error);
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_file_prepare (BanyanElement *element, BanyanChange *change, GError **error)
+{
+  BanyanFile *self = BANYAN_NODE_SELF (BanyanFile, element);
+  FileOpen how = how_to_open (self, banyan_change_get_proposal (change),
+                              banyan_change_get_used (change), banyan_change_get_shared (change));
+  FileChange *file_change = g_new0 (FileChange, 1);
+
+  file_change->used = how.used;
+  file_change->shared = how.shared;
+  banyan_change_set_data (change, file_change, file_change_free);
+
+  if (!needs_another_handle (change))
+    file_change->hands_over_lock = self->handle->lock != NULL;
+  else if (!prepare_handle (self, file_change, &how, error))
+    return FALSE;
+
+  return !file_change->hands_over_lock
+         || file_lock_grow (self->handle->lock, how.used, how.shared, error);
+}
+
+static void
+banyan_file_commit (BanyanElement *element, BanyanChange *change)
+{
+  BanyanFile *self = BANYAN_NODE_SELF (BanyanFile, element);
+  FileChange *file_change = banyan_change_get_data (change);
+  FileHandle *old = self->handle;
+
+  if (file_change == NULL || file_change->handle == NULL)
+    return;
+
+  self->handle = file_change->handle;
+  file_change->handle = old;
+  if (file_change->hands_over_lock)
+    self->handle->lock = g_steal_pointer (&old->lock);
+  if (self->handle->length != old->length)
+    banyan_node_publish_length (BANYAN_NODE (self), self->handle->length);
+}
+
+static void
+banyan_file_finish (BanyanElement *element, BanyanChange *change)
+{
+  BanyanFile *self = BANYAN_NODE_SELF (BanyanFile, element);
+  FileChange *file_change = banyan_change_get_data (change);
+
+  if (file_change != NULL && file_change->hands_over_lock)
+    file_lock_shrink (self->handle->lock, file_change->used, file_change->shared);
+}
+
+static void
+banyan_file_abort (BanyanElement *element, BanyanChange *change)
+{
+  BanyanFile *self = BANYAN_NODE_SELF (BanyanFile, element);
+  FileChange *file_change = banyan_change_get_data (change);
+
+  if (file_change != NULL && file_change->hands_over_lock)
+    file_lock_restore (self->handle->lock);
+}
+
+static void
+banyan_file_class_init (BanyanFileClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  BanyanElementClass *element_class = BANYAN_ELEMENT_CLASS (klass);
+  BanyanNodeClass *node_class = BANYAN_NODE_CLASS (klass);
+
+  object_class->set_property = banyan_node_set_field;
+  object_class->get_property = banyan_node_get_field;
+
+  element_class->open = banyan_file_open;
+  element_class->close = banyan_file_close;
+  element_class->prepare = banyan_file_prepare;
+  element_class->commit = banyan_file_commit;
+  element_class->finish = banyan_file_finish;
+  element_class->abort = banyan_file_abort;
+  node_class->get_capabilities = banyan_file_get_capabilities;
+  node_class->get_limits = banyan_file_get_limits;
+  banyan_node_class_set_ops (node_class, &banyan_file_ops);
+
+  properties[PROP_FILENAME] = banyan_param_mutable (
+      banyan_param_required (banyan_param_identifying (banyan_param_path (banyan_param_string (
+          "filename", "File name", "Path of the image, taken as it is: a colon is a colon", NULL,
+          G_STRUCT_OFFSET (BanyanFile, filename))))),
+      BANYAN_MUTABLE_REOPEN);
+  properties[PROP_LOCKING] = banyan_param_mutable (
+      banyan_param_enum ("locking", "Locking",
+                         "Whether to take the image locks that keep QEMU and others from writing "
+                         "to it; auto: where the file system has them",
+                         locking_get_type (), LOCKING_AUTO, G_STRUCT_OFFSET (BanyanFile, locking)),
+      BANYAN_MUTABLE_REOPEN);
+  properties[PROP_AIO] = banyan_param_mutable (
+      banyan_param_enum ("aio", "Asynchronous I/O",
+                         "How requests that must wait are handed to the kernel; native is kept for "
+                         "QEMU's sake and means io_uring",
+                         aio_get_type (), FILE_AIO_AUTO, G_STRUCT_OFFSET (BanyanFile, aio)),
+      BANYAN_MUTABLE_REOPEN);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+static void
+banyan_file_init (BanyanFile *self)
+{
+}
+
+BANYAN_PLUGIN_DEFINE (file, .kind = BANYAN_PLUGIN_PROTOCOL,
+                      .register_type = banyan_file_register_type,
+                      .summary = "A regular file or a block device",
+                      .aliases = "host_device")
