@@ -208,18 +208,28 @@ banyan_blkdebug_close (BanyanElement *element)
   g_clear_pointer (&BANYAN_NODE_SELF (BanyanBlkdebug, element)->program, g_free);
 }
 
-/* New rules begin to count anew. */
+/* New rules begin to count anew. The change holds the new program, after the switch the old one. */
+
+static void
+program_slot_free (gpointer slot)
+{
+  g_free (*(gpointer *) slot);
+  g_free (slot);
+}
+
 static gboolean
 banyan_blkdebug_prepare (BanyanElement *element, BanyanChange *change, GError **error)
 {
   const BanyanProposal *proposal = banyan_change_get_proposal (change);
+  BlkdebugProgram **slot;
 
-  if (banyan_change_touches (change, "rules") || banyan_change_touches (change, "seed"))
-    banyan_change_set_data (
-        change,
-        blkdebug_program_new (g_value_get_boxed (banyan_proposal_get (proposal, "rules")),
-                              g_value_get_uint64 (banyan_proposal_get (proposal, "seed"))),
-        g_free);
+  if (!banyan_change_touches (change, "rules") && !banyan_change_touches (change, "seed"))
+    return TRUE;
+
+  slot = g_new (BlkdebugProgram *, 1);
+  *slot = blkdebug_program_new (g_value_get_boxed (banyan_proposal_get (proposal, "rules")),
+                                g_value_get_uint64 (banyan_proposal_get (proposal, "seed")));
+  banyan_change_set_data (change, slot, program_slot_free);
   return TRUE;
 }
 
@@ -227,14 +237,14 @@ static void
 banyan_blkdebug_commit (BanyanElement *element, BanyanChange *change)
 {
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, element);
-  BlkdebugProgram *program = banyan_change_get_data (change);
+  BlkdebugProgram **slot = banyan_change_get_data (change);
+  BlkdebugProgram *old = self->program;
 
-  if (program == NULL)
+  if (slot == NULL)
     return;
 
-  /* The change frees what it holds once it is over: now the old one. */
-  banyan_change_swap_data (change, self->program);
-  self->program = program;
+  self->program = *slot;
+  *slot = old;
 }
 
 static void
