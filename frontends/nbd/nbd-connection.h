@@ -1,0 +1,151 @@
+/* nbd-connection.h - one client: its socket, what was negotiated, what is on its way
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A connection lives on one loop, and everything here is used on that loop's thread only.
+ *
+ * Two roles are played by its coroutines. The *owner* negotiates, then sends what the reader does
+ * not, and in the end closes. The *reader* takes requests out of the receive buffer and executes
+ * them on the spot; the replies gather in the output queue and go out together when no complete
+ * request is left in the buffer. When a request has to wait, the reader's role passes to a new
+ * coroutine just before (banyan_co_on_suspend), so a client's requests overtake each other exactly
+ * where they wait, and nothing is created where they do not.
+ *
+ *     socket -> receive buffer -> reader -> channel (the graph) -> output queue -> socket
+ *
+ * A request is in flight, for the graph, from when its payload is complete until its reply is
+ * queued: a client that sends slowly or does not read delays no drain. */
+
+#pragma once
+
+#include "nbd-buffer.h"
+#include "nbd-protocol.h"
+#include "nbd-server.h"
+
+G_BEGIN_DECLS
+
+typedef struct _NbdConnection NbdConnection;
+typedef struct _NbdChunk NbdChunk;
+
+/* One piece of output: a header, then data that a buffer holds. */
+struct _NbdChunk
+{
+  NbdChunk *next;
+  NbdBuffer *buffer;  /* (owned) (nullable) */
+  const guint8 *data; /* in the buffer */
+  gsize length;       /* bytes at data */
+  guint header_length;
+  guint8 header[52];
+};
+
+/* A request as the client sent it. On the stack of the coroutine that executes it. */
+typedef struct
+{
+  guint16 flags;
+  guint16 type;
+  guint64 cookie;
+  guint64 offset;
+  guint64 length;          /* bytes on the export */
+  guint64 payload_length;  /* bytes after the header */
+  NbdBuffer *payload_buffer; /* (owned) (nullable) */
+  const guint8 *payload;
+} NbdRequest;
+
+struct _NbdConnection
+{
+  NbdServer *server; /* (owned) */
+  BanyanLoop *loop;
+  int fd; /* (owned) */
+
+  /* Settled by the handshake. */
+  NbdExport *export;      /* (owned) (nullable) */
+  BanyanChannel *channel; /* (owned) (nullable): while transmitting */
+  gboolean structured;
+  gboolean extended;
+  gboolean no_zeroes;
+  gboolean allocation_context; /* base:allocation was chosen */
+  guint transmission_flags;
+  gboolean is_writable;
+
+  /* Input. */
+  NbdBufferPool pool;
+  NbdBuffer *in; /* (owned) */
+  gsize in_start;
+  gsize in_end;
+  gboolean in_closed; /* nothing more will be read: the peer has gone, lied, or said goodbye */
+
+  /* Output. */
+  NbdChunk *out_first;
+  NbdChunk **out_last;
+  NbdChunk *free_chunks;
+  gsize out_bytes;
+  gboolean is_sending;
+  gboolean out_closed; /* nothing can be sent any more */
+
+  /* Coroutines. */
+  guint in_flight;       /* requests being executed, the reader's included */
+  gboolean has_reader;
+  BanyanCoroutine *owner;  /* woken for output and for the end */
+  BanyanCoroutine *waiter; /* (nullable): a reader that waits for room */
+
+  /* The server's list, under its mutex. */
+  NbdConnection *previous;
+  NbdConnection *next;
+};
+
+/* -- Input (nbd-input.c). FALSE: the connection is at its end. -- */
+
+/* Makes @n bytes (at most a receive buffer's) available at nbd_input_peek(). Sends what is queued before it waits. */
+gboolean BANYAN_COROUTINE nbd_input_need (NbdConnection *self, gsize n);
+const guint8 *nbd_input_peek (NbdConnection *self);
+void nbd_input_skip (NbdConnection *self, gsize n);
+/* Whether @n bytes are there already. */
+gboolean nbd_input_has (NbdConnection *self, gsize n);
+/* Reads @n bytes and forgets them. */
+gboolean BANYAN_COROUTINE nbd_input_drop (NbdConnection *self, guint64 n);
+/* The next @n bytes, in one piece: within the receive buffer where they are there already, else in a
+ * buffer of their own. The caller owns a reference to @buffer. */
+gboolean BANYAN_COROUTINE nbd_input_take (NbdConnection *self, gsize n, NbdBuffer **buffer,
+                                          const guint8 **data);
+void nbd_connection_close_input (NbdConnection *self);
+
+/* -- Output (nbd-output.c). -- */
+
+NbdChunk *nbd_output_new_chunk (NbdConnection *self);
+/* Takes @chunk. */
+void nbd_output_queue (NbdConnection *self, NbdChunk *chunk);
+/* Sends all that is queued, unless somebody is doing so. FALSE: the peer has gone. */
+gboolean BANYAN_COROUTINE nbd_output_flush (NbdConnection *self);
+/* Tells the owner that there is something to send, or that all is over. */
+void nbd_connection_wake_owner (NbdConnection *self);
+
+/* -- Replies (nbd-reply.c): each queues one chunk. -- */
+
+/* Success without data. */
+void nbd_reply_done (NbdConnection *self, const NbdRequest *request);
+/* @number: an errno; @message: (nullable), for a person. */
+void nbd_reply_error (NbdConnection *self, const NbdRequest *request, int number,
+                      const char *message);
+/* Data of a read; takes @buffer. */
+void nbd_reply_data (NbdConnection *self, const NbdRequest *request, guint64 offset,
+                     NbdBuffer *buffer, const guint8 *data, gsize length, gboolean is_last);
+void nbd_reply_hole (NbdConnection *self, const NbdRequest *request, guint64 offset,
+                     guint32 length, gboolean is_last);
+/* Extents of one metadata context; @descriptors are in wire format. Takes @buffer. */
+void nbd_reply_block_status (NbdConnection *self, const NbdRequest *request, guint32 context,
+                             NbdBuffer *buffer, guint n_extents);
+
+/* -- Phases. -- */
+
+/* nbd-handshake.c: TRUE when the client has chosen an export, and transmission begins. */
+gboolean BANYAN_COROUTINE nbd_connection_negotiate (NbdConnection *self);
+/* nbd-transmit.c: reads and executes requests until the end; then everything has been answered. */
+void BANYAN_COROUTINE nbd_connection_transmit (NbdConnection *self);
+/* nbd-command.c: executes one request and queues its reply. */
+void BANYAN_COROUTINE nbd_connection_execute (NbdConnection *self, NbdRequest *request);
+/* nbd-metadata.c: the answer to NBD_CMD_BLOCK_STATUS. */
+void BANYAN_COROUTINE nbd_command_block_status (NbdConnection *self, NbdRequest *request);
+
+/* The identifier by which base:allocation is known on the wire. */
+#define NBD_ALLOCATION_CONTEXT 1
+
+G_END_DECLS

@@ -1,0 +1,175 @@
+/* nbd-reply.c - replies in the form that was negotiated: simple, structured or extended
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "nbd-connection.h"
+
+#include <errno.h>
+
+/* An error's text travels in the chunk's own header space. */
+#define HEADER_SPACE (sizeof ((NbdChunk *) NULL)->header)
+
+static guint8 *
+put_chunk_header (NbdConnection *self, const NbdRequest *request, NbdChunk *chunk, guint16 type,
+                  guint16 flags, guint32 length)
+{
+  guint8 *to = chunk->header;
+
+  to = nbd_put32 (to, self->extended ? NBD_EXTENDED_REPLY_MAGIC : NBD_STRUCTURED_REPLY_MAGIC);
+  to = nbd_put16 (to, flags);
+  to = nbd_put16 (to, type);
+  to = nbd_put64 (to, request->cookie);
+  if (!self->extended)
+    return nbd_put32 (to, length);
+
+  to = nbd_put64 (to, request->offset);
+  return nbd_put64 (to, length);
+}
+
+static void
+queue (NbdConnection *self, NbdChunk *chunk, const guint8 *header_end)
+{
+  chunk->header_length = header_end - chunk->header;
+  g_assert (chunk->header_length <= HEADER_SPACE);
+  nbd_output_queue (self, chunk);
+}
+
+static void
+put_simple (NbdConnection *self, const NbdRequest *request, NbdChunk *chunk, guint32 error)
+{
+  guint8 *to = chunk->header;
+
+  to = nbd_put32 (to, NBD_SIMPLE_REPLY_MAGIC);
+  to = nbd_put32 (to, error);
+  to = nbd_put64 (to, request->cookie);
+  queue (self, chunk, to);
+}
+
+/* "Once structured replies are negotiated, a simple reply MAY still answer a request other than
+ * READ that needs no payload": it is the shorter one. */
+void
+nbd_reply_done (NbdConnection *self, const NbdRequest *request)
+{
+  NbdChunk *chunk = nbd_output_new_chunk (self);
+
+  if (self->extended || (self->structured && request->type == NBD_CMD_READ))
+    queue (self, chunk,
+           put_chunk_header (self, request, chunk, NBD_REPLY_TYPE_NONE, NBD_REPLY_FLAG_DONE, 0));
+  else
+    put_simple (self, request, chunk, NBD_SUCCESS);
+}
+
+/* Section "Error values": all that a client may be told. */
+static guint32
+wire_error (int number)
+{
+  switch (number)
+    {
+    case EPERM:
+    case EACCES:
+    case EROFS:
+      return NBD_EPERM;
+    case ENOMEM:
+      return NBD_ENOMEM;
+    case EINVAL:
+      return NBD_EINVAL;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return NBD_ENOSPC;
+    case EOVERFLOW:
+      return NBD_EOVERFLOW;
+    case ENOTSUP:
+      return NBD_ENOTSUP;
+    case ESHUTDOWN:
+      return NBD_ESHUTDOWN;
+    default:
+      return NBD_EIO;
+    }
+}
+
+void
+nbd_reply_error (NbdConnection *self, const NbdRequest *request, int number, const char *message)
+{
+  NbdChunk *chunk = nbd_output_new_chunk (self);
+  gsize length = message != NULL ? MIN (strlen (message), NBD_MAX_STRING) : 0;
+  guint8 *to;
+
+  if (!self->extended && !self->structured)
+    {
+      put_simple (self, request, chunk, wire_error (number));
+      return;
+    }
+
+  if (length > 0)
+    chunk->buffer = nbd_buffer_pool_take (&self->pool, length);
+  if (chunk->buffer == NULL)
+    length = 0;
+  else
+    {
+      memcpy (chunk->buffer->data, message, length);
+      chunk->data = chunk->buffer->data;
+      chunk->length = length;
+    }
+
+  to = put_chunk_header (self, request, chunk, NBD_REPLY_TYPE_ERROR, NBD_REPLY_FLAG_DONE,
+                         6 + length);
+  to = nbd_put32 (to, wire_error (number));
+  to = nbd_put16 (to, length);
+  queue (self, chunk, to);
+}
+
+void
+nbd_reply_data (NbdConnection *self, const NbdRequest *request, guint64 offset, NbdBuffer *buffer,
+                const guint8 *data, gsize length, gboolean is_last)
+{
+  NbdChunk *chunk = nbd_output_new_chunk (self);
+  guint8 *to;
+
+  chunk->buffer = buffer;
+  chunk->data = data;
+  chunk->length = length;
+
+  if (!self->extended && !self->structured)
+    {
+      put_simple (self, request, chunk, NBD_SUCCESS);
+      return;
+    }
+
+  to = put_chunk_header (self, request, chunk, NBD_REPLY_TYPE_OFFSET_DATA,
+                         is_last ? NBD_REPLY_FLAG_DONE : 0, 8 + length);
+  queue (self, chunk, nbd_put64 (to, offset));
+}
+
+void
+nbd_reply_hole (NbdConnection *self, const NbdRequest *request, guint64 offset, guint32 length,
+                gboolean is_last)
+{
+  NbdChunk *chunk = nbd_output_new_chunk (self);
+  guint8 *to = put_chunk_header (self, request, chunk, NBD_REPLY_TYPE_OFFSET_HOLE,
+                                 is_last ? NBD_REPLY_FLAG_DONE : 0, 12);
+
+  to = nbd_put64 (to, offset);
+  queue (self, chunk, nbd_put32 (to, length));
+}
+
+void
+nbd_reply_block_status (NbdConnection *self, const NbdRequest *request, guint32 context,
+                        NbdBuffer *buffer, guint n_extents)
+{
+  NbdChunk *chunk = nbd_output_new_chunk (self);
+  gsize length = n_extents * (self->extended ? 16 : 8);
+  guint8 *to;
+
+  chunk->buffer = buffer;
+  chunk->data = buffer->data;
+  chunk->length = length;
+
+  to = put_chunk_header (
+      self, request, chunk,
+      self->extended ? NBD_REPLY_TYPE_BLOCK_STATUS_EXT : NBD_REPLY_TYPE_BLOCK_STATUS,
+      NBD_REPLY_FLAG_DONE, length + (self->extended ? 8 : 4));
+  to = nbd_put32 (to, context);
+  if (self->extended)
+    to = nbd_put32 (to, n_extents);
+  queue (self, chunk, to);
+}

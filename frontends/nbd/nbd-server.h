@@ -1,0 +1,41 @@
+/* nbd-server.h - a frontend that serves nodes to NBD clients
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <banyan/banyan-plugin.h>
+
+G_BEGIN_DECLS
+
+/* -- One export. -- */
+
+#define NBD_TYPE_EXPORT (nbd_export_get_type ())
+G_DECLARE_FINAL_TYPE (NbdExport, nbd_export, NBD, EXPORT, BanyanExport)
+
+void nbd_export_register (GTypeModule *module);
+
+/* Fixed while it is open; any thread. */
+const char *nbd_export_get_name (NbdExport *self);
+gboolean nbd_export_is_default (NbdExport *self);
+gboolean nbd_export_is_resizable (NbdExport *self);
+
+/* -- The server. -- */
+
+#define NBD_TYPE_SERVER (nbd_server_get_type ())
+G_DECLARE_FINAL_TYPE (NbdServer, nbd_server, NBD, SERVER, BanyanFrontend)
+
+void nbd_server_register (GTypeModule *module);
+
+/* The table of what is offered; any thread. An export adds itself when it starts and takes itself
+ * out before it closes, which ends the connections to it. */
+void nbd_server_add_export (NbdServer *self, NbdExport *export);
+void BANYAN_COROUTINE nbd_server_remove_export (NbdServer *self, NbdExport *export);
+
+/* By name; the empty one means the only export, or the one marked default. (transfer full) (nullable) */
+NbdExport *nbd_server_find_export (NbdServer *self, const char *name);
+/* (transfer full) (element-type NbdExport) */
+GPtrArray *nbd_server_list_exports (NbdServer *self);
+
+guint64 nbd_server_get_handshake_timeout_ms (NbdServer *self);
+
+G_END_DECLS
