@@ -1,0 +1,91 @@
+/* nbd-export.c - one export of an NBD server
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "nbd-server.h"
+
+struct _NbdExport
+{
+  BanyanExport parent_instance;
+
+  char *name; /* (owned) (nullable): the id, where it is not set */
+  gboolean is_default;
+  gboolean is_resizable;
+};
+
+enum
+{
+  PROP_0,
+  PROP_NAME,
+  PROP_DEFAULT,
+  PROP_RESIZABLE,
+  N_PROPS
+};
+
+static GParamSpec *properties[N_PROPS];
+
+G_DEFINE_FINAL_TYPE (NbdExport, nbd_export, BANYAN_TYPE_EXPORT)
+
+const char *
+nbd_export_get_name (NbdExport *self)
+{
+  return self->name != NULL ? self->name : banyan_object_get_id (BANYAN_OBJECT (self));
+}
+
+gboolean
+nbd_export_is_default (NbdExport *self)
+{
+  return BANYAN_LIVE (self->is_default);
+}
+
+gboolean
+nbd_export_is_resizable (NbdExport *self)
+{
+  return BANYAN_LIVE (self->is_resizable);
+}
+
+static NbdServer *
+server_of (BanyanElement *element)
+{
+  return NBD_SERVER (banyan_object_get_parent (BANYAN_OBJECT (element)));
+}
+
+static void
+nbd_export_start (BanyanElement *element)
+{
+  nbd_server_add_export (server_of (element), NBD_EXPORT (element));
+}
+
+static void
+nbd_export_close (BanyanElement *element)
+{
+  nbd_server_remove_export (server_of (element), NBD_EXPORT (element));
+}
+
+static void
+nbd_export_class_init (NbdExportClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  BanyanElementClass *element_class = BANYAN_ELEMENT_CLASS (klass);
+
+  object_class->set_property = banyan_element_set_field;
+  object_class->get_property = banyan_element_get_field;
+  element_class->start = nbd_export_start;
+  element_class->close = nbd_export_close;
+
+  properties[PROP_NAME] = banyan_param_computed (
+      banyan_param_string ("name", "Export name", "What clients ask for", NULL,
+                           G_STRUCT_OFFSET (NbdExport, name)),
+      "the export's id");
+  properties[PROP_DEFAULT] = banyan_param_boolean (
+      "default", "Default", "Whether a client that asks for the empty name gets this one", FALSE,
+      G_STRUCT_OFFSET (NbdExport, is_default));
+  properties[PROP_RESIZABLE] = banyan_param_boolean (
+      "resizable", "Resizable", "Whether clients may make the node longer (extension RESIZE)",
+      FALSE, G_STRUCT_OFFSET (NbdExport, is_resizable));
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+static void
+nbd_export_init (NbdExport *self)
+{
+}

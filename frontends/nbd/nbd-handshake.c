@@ -1,0 +1,487 @@
+/* nbd-handshake.c - fixed newstyle negotiation
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The client haggles option by option. All replies to one option are queued and go out before the
+ * next is read. What an option's data claims is checked against the length of the option itself,
+ * which is bounded. */
+
+#include "nbd-connection.h"
+
+#define MAX_OPTION_DATA (64u << 10)
+#define MAX_OPTIONS 1000
+#define MAX_QUERIES 64
+
+typedef enum
+{
+  OPTION_NEXT,
+  OPTION_TRANSMIT,
+  OPTION_END,
+} OptionResult;
+
+/* The data of one option, taken apart from the front. */
+typedef struct
+{
+  guint32 option;
+  const guint8 *data;
+  gsize left;
+} Option;
+
+/* -- Replies. -- */
+
+static void
+reply (NbdConnection *self, const Option *option, guint32 type, gconstpointer data, gsize length)
+{
+  NbdChunk *chunk = nbd_output_new_chunk (self);
+  guint8 *to = chunk->header;
+
+  to = nbd_put64 (to, NBD_OPTION_REPLY_MAGIC);
+  to = nbd_put32 (to, option->option);
+  to = nbd_put32 (to, type);
+  to = nbd_put32 (to, length);
+  chunk->header_length = to - chunk->header;
+  if (length > 0)
+    {
+      chunk->buffer = nbd_buffer_pool_take (&self->pool, length);
+      if (chunk->buffer == NULL)
+        {
+          self->out_closed = TRUE;
+          return;
+        }
+      memcpy (chunk->buffer->data, data, length);
+      chunk->data = chunk->buffer->data;
+      chunk->length = length;
+    }
+  nbd_output_queue (self, chunk);
+}
+
+static OptionResult
+reply_ack (NbdConnection *self, const Option *option)
+{
+  reply (self, option, NBD_REP_ACK, NULL, 0);
+  return OPTION_NEXT;
+}
+
+static OptionResult
+reply_error (NbdConnection *self, const Option *option, guint32 type, const char *message)
+{
+  reply (self, option, type, message, strlen (message));
+  return OPTION_NEXT;
+}
+
+/* -- Taking data apart. -- */
+
+static gboolean
+take16 (Option *option, guint16 *value)
+{
+  if (option->left < 2)
+    return FALSE;
+  *value = nbd_get16 (option->data);
+  option->data += 2;
+  option->left -= 2;
+  return TRUE;
+}
+
+static gboolean
+take32 (Option *option, guint32 *value)
+{
+  if (option->left < 4)
+    return FALSE;
+  *value = nbd_get32 (option->data);
+  option->data += 4;
+  option->left -= 4;
+  return TRUE;
+}
+
+/* A string with its length before it, as all are but EXPORT_NAME's. (transfer full) */
+static char *
+take_string (Option *option)
+{
+  guint32 length;
+  char *text;
+
+  if (!take32 (option, &length) || length > option->left || length > NBD_MAX_STRING
+      || memchr (option->data, '\0', length) != NULL)
+    return NULL;
+
+  text = g_strndup ((const char *) option->data, length);
+  option->data += length;
+  option->left -= length;
+  return text;
+}
+
+/* -- What an export looks like. -- */
+
+static BanyanNode *
+node_of (NbdExport *export)
+{
+  BanyanBackend *backend = banyan_export_get_backend (BANYAN_EXPORT (export));
+
+  return backend != NULL ? banyan_backend_get_node (backend) : NULL;
+}
+
+static guint
+transmission_flags (const NbdConnection *self, NbdExport *export, BanyanNode *node)
+{
+  guint capabilities = banyan_node_get_capabilities (node);
+  guint flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA | NBD_FLAG_SEND_CACHE;
+
+  if (capabilities & BANYAN_CAN_MULTI_CONN)
+    flags |= NBD_FLAG_CAN_MULTI_CONN;
+  if (self->structured || self->extended)
+    flags |= NBD_FLAG_SEND_DF;
+  if (self->extended)
+    flags |= NBD_FLAG_BLOCK_STATUS_PAYLOAD;
+  if (!banyan_export_is_writable (BANYAN_EXPORT (export)))
+    return flags | NBD_FLAG_READ_ONLY | NBD_FLAG_CAN_MULTI_CONN;
+
+  flags |= NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES;
+  if (capabilities & BANYAN_CAN_FAST_ZERO)
+    flags |= NBD_FLAG_SEND_FAST_ZERO;
+  if (nbd_export_is_resizable (export) && (capabilities & BANYAN_CAN_RESIZE))
+    flags |= NBD_FLAG_SEND_RESIZE;
+  return flags;
+}
+
+static void
+info_export (NbdConnection *self, const Option *option, NbdExport *export, BanyanNode *node)
+{
+  guint8 data[12];
+  guint8 *to = nbd_put16 (data, NBD_INFO_EXPORT);
+
+  to = nbd_put64 (to, banyan_node_get_length (node));
+  nbd_put16 (to, transmission_flags (self, export, node));
+  reply (self, option, NBD_REP_INFO, data, sizeof data);
+}
+
+static void
+info_text (NbdConnection *self, const Option *option, guint16 type, const char *text)
+{
+  gsize length = MIN (strlen (text), NBD_MAX_STRING);
+  g_autofree guint8 *data = g_malloc (2 + length);
+
+  memcpy (nbd_put16 (data, type), text, length);
+  reply (self, option, NBD_REP_INFO, data, 2 + length);
+}
+
+/* We take any alignment, so the minimum is 1. */
+static void
+info_block_size (NbdConnection *self, const Option *option, BanyanNode *node)
+{
+  guint32 preferred = banyan_node_get_limits (node)->preferred_size;
+  guint8 data[14];
+  guint8 *to = nbd_put16 (data, NBD_INFO_BLOCK_SIZE);
+
+  if (preferred < 512 || (preferred & (preferred - 1)) != 0)
+    preferred = 4096;
+  to = nbd_put32 (to, 1);
+  to = nbd_put32 (to, MIN (preferred, NBD_MAX_PAYLOAD));
+  nbd_put32 (to, NBD_MAX_PAYLOAD);
+  reply (self, option, NBD_REP_INFO, data, sizeof data);
+}
+
+/* -- Choosing an export. -- */
+
+static gboolean
+choose (NbdConnection *self, NbdExport *export)
+{
+  BanyanBackend *backend = banyan_export_get_backend (BANYAN_EXPORT (export));
+
+  self->channel = backend != NULL ? banyan_backend_open_channel (backend) : NULL;
+  if (self->channel == NULL)
+    return FALSE;
+
+  self->transmission_flags = transmission_flags (self, export, node_of (export));
+  self->is_writable = !(self->transmission_flags & NBD_FLAG_READ_ONLY);
+  g_set_object (&self->export, export);
+  return TRUE;
+}
+
+static OptionResult
+option_export_name (NbdConnection *self, Option *option)
+{
+  static const guint8 zeroes[124];
+  g_autofree char *name = g_strndup ((const char *) option->data, option->left);
+  g_autoptr (NbdExport) export = nbd_server_find_export (self->server, name);
+  NbdChunk *chunk;
+  guint8 *to;
+
+  /* There is no way to say no, but to hang up. */
+  if (export == NULL || self->extended || !choose (self, export))
+    return OPTION_END;
+
+  chunk = nbd_output_new_chunk (self);
+  to = nbd_put64 (chunk->header, banyan_channel_get_length (self->channel));
+  to = nbd_put16 (to, self->transmission_flags);
+  chunk->header_length = to - chunk->header;
+  if (!self->no_zeroes)
+    {
+      chunk->data = zeroes;
+      chunk->length = sizeof zeroes;
+    }
+  nbd_output_queue (self, chunk);
+  return OPTION_TRANSMIT;
+}
+
+static OptionResult
+option_info_or_go (NbdConnection *self, Option *option)
+{
+  g_autofree char *name = take_string (option);
+  g_autoptr (NbdExport) export = NULL;
+  BanyanNode *node;
+  guint16 n_wanted, wanted;
+  guint mask = 0;
+
+  if (name == NULL || !take16 (option, &n_wanted) || option->left != n_wanted * 2u)
+    return reply_error (self, option, NBD_REP_ERR_INVALID,
+                        "the option's data is not a name and a list of information types");
+  while (take16 (option, &wanted))
+    mask |= wanted < 32 ? 1u << wanted : 0;
+
+  export = nbd_server_find_export (self->server, name);
+  node = export != NULL ? node_of (export) : NULL;
+  if (node == NULL)
+    return reply_error (self, option, NBD_REP_ERR_UNKNOWN,
+                        name[0] != '\0' ? "no export has this name"
+                                        : "there are several exports and none is the default");
+
+  if (option->option == NBD_OPT_GO && !choose (self, export))
+    return reply_error (self, option, NBD_REP_ERR_SHUTDOWN, "the export is going away");
+
+  info_export (self, option, export, node);
+  if (mask & (1u << NBD_INFO_NAME))
+    info_text (self, option, NBD_INFO_NAME, nbd_export_get_name (export));
+  if ((mask & (1u << NBD_INFO_DESCRIPTION))
+      && banyan_export_get_description (BANYAN_EXPORT (export)) != NULL)
+    info_text (self, option, NBD_INFO_DESCRIPTION,
+               banyan_export_get_description (BANYAN_EXPORT (export)));
+  if (mask & (1u << NBD_INFO_BLOCK_SIZE))
+    info_block_size (self, option, node);
+
+  reply_ack (self, option);
+  return option->option == NBD_OPT_GO ? OPTION_TRANSMIT : OPTION_NEXT;
+}
+
+static OptionResult
+option_list (NbdConnection *self, Option *option)
+{
+  g_autoptr (GPtrArray) exports = NULL;
+
+  if (option->left > 0)
+    return reply_error (self, option, NBD_REP_ERR_INVALID, "NBD_OPT_LIST takes no data");
+
+  exports = nbd_server_list_exports (self->server);
+  for (guint i = 0; i < exports->len; i++)
+    {
+      const char *name = nbd_export_get_name (exports->pdata[i]);
+      const char *description = banyan_export_get_description (exports->pdata[i]);
+      gsize name_length = strlen (name);
+      gsize length = description != NULL ? MIN (strlen (description), NBD_MAX_STRING) : 0;
+      g_autofree guint8 *data = g_malloc (4 + name_length + length);
+
+      memcpy (nbd_put32 (data, name_length), name, name_length);
+      if (length > 0)
+        memcpy (data + 4 + name_length, description, length);
+      reply (self, option, NBD_REP_SERVER, data, 4 + name_length + length);
+    }
+  return reply_ack (self, option);
+}
+
+/* -- Abilities. -- */
+
+static OptionResult
+option_structured_reply (NbdConnection *self, Option *option)
+{
+  if (option->left > 0)
+    return reply_error (self, option, NBD_REP_ERR_INVALID,
+                        "NBD_OPT_STRUCTURED_REPLY takes no data");
+  self->structured = TRUE;
+  return reply_ack (self, option);
+}
+
+static OptionResult
+option_extended_headers (NbdConnection *self, Option *option)
+{
+  if (option->left > 0)
+    return reply_error (self, option, NBD_REP_ERR_INVALID,
+                        "NBD_OPT_EXTENDED_HEADERS takes no data");
+  self->extended = TRUE;
+  return reply_ack (self, option);
+}
+
+static void
+reply_context (NbdConnection *self, const Option *option, guint32 id)
+{
+  static const char name[] = "base:allocation";
+  guint8 data[4 + sizeof name];
+
+  memcpy (nbd_put32 (data, id), name, sizeof name - 1);
+  reply (self, option, NBD_REP_META_CONTEXT, data, 4 + sizeof name - 1);
+}
+
+/* "base:" lists all there is and chooses nothing; names of other spaces are passed over. */
+static gboolean
+query_matches (const char *query, gboolean is_list)
+{
+  return strcmp (query, "base:allocation") == 0 || (is_list && strcmp (query, "base:") == 0);
+}
+
+static OptionResult
+option_meta_context (NbdConnection *self, Option *option)
+{
+  gboolean is_list = option->option == NBD_OPT_LIST_META_CONTEXT;
+  g_autofree char *name = NULL;
+  g_autoptr (NbdExport) export = NULL;
+  guint32 n_queries;
+  gboolean matches;
+
+  if (!is_list)
+    self->allocation_context = FALSE;
+  if (!self->structured && !self->extended)
+    return reply_error (self, option, NBD_REP_ERR_INVALID,
+                        "structured replies or extended headers come first");
+
+  name = take_string (option);
+  if (name == NULL || !take32 (option, &n_queries))
+    return reply_error (self, option, NBD_REP_ERR_INVALID,
+                        "the option's data is not a name and a list of queries");
+  if (n_queries > MAX_QUERIES)
+    return reply_error (self, option, NBD_REP_ERR_TOO_BIG, "at most 64 queries");
+
+  matches = is_list && n_queries == 0;
+  for (guint i = 0; i < n_queries; i++)
+    {
+      g_autofree char *query = take_string (option);
+
+      if (query == NULL)
+        return reply_error (self, option, NBD_REP_ERR_INVALID, "a query reaches beyond the data");
+      matches |= query_matches (query, is_list);
+    }
+  if (option->left > 0)
+    return reply_error (self, option, NBD_REP_ERR_INVALID, "there is data behind the last query");
+
+  export = nbd_server_find_export (self->server, name);
+  if (export == NULL)
+    return reply_error (self, option, NBD_REP_ERR_UNKNOWN, "no export has this name");
+
+  if (matches)
+    reply_context (self, option, is_list ? 0 : NBD_ALLOCATION_CONTEXT);
+  if (!is_list)
+    {
+      self->allocation_context = matches;
+      g_set_object (&self->export, export);
+    }
+  return reply_ack (self, option);
+}
+
+static OptionResult
+option_abort (NbdConnection *self, Option *option)
+{
+  reply_ack (self, option);
+  return OPTION_END;
+}
+
+/* -- Haggling. -- */
+
+static OptionResult
+run_option (NbdConnection *self, Option *option)
+{
+  switch (option->option)
+    {
+    case NBD_OPT_EXPORT_NAME:
+      return option_export_name (self, option);
+    case NBD_OPT_ABORT:
+      return option_abort (self, option);
+    case NBD_OPT_LIST:
+      return option_list (self, option);
+    case NBD_OPT_INFO:
+    case NBD_OPT_GO:
+      {
+        /* Contexts count only for the export that they were chosen for. */
+        g_autoptr (NbdExport) contexts_for = g_steal_pointer (&self->export);
+        OptionResult result = option_info_or_go (self, option);
+
+        if (result == OPTION_TRANSMIT && contexts_for != self->export)
+          self->allocation_context = FALSE;
+        else if (result != OPTION_TRANSMIT)
+          self->export = g_steal_pointer (&contexts_for);
+        return result;
+      }
+    case NBD_OPT_STARTTLS:
+      return reply_error (self, option, NBD_REP_ERR_UNSUP, "this server has no TLS");
+    case NBD_OPT_STRUCTURED_REPLY:
+      return option_structured_reply (self, option);
+    case NBD_OPT_EXTENDED_HEADERS:
+      return option_extended_headers (self, option);
+    case NBD_OPT_LIST_META_CONTEXT:
+    case NBD_OPT_SET_META_CONTEXT:
+      return option_meta_context (self, option);
+    default:
+      return reply_error (self, option, NBD_REP_ERR_UNSUP, "unknown option");
+    }
+}
+
+static gboolean BANYAN_COROUTINE
+next_option (NbdConnection *self, OptionResult *result)
+{
+  Option option;
+  guint32 length;
+  NbdBuffer *buffer = NULL;
+
+  if (!nbd_input_need (self, 16) || nbd_get64 (nbd_input_peek (self)) != NBD_OPTION_MAGIC)
+    return FALSE;
+  option.option = nbd_get32 (nbd_input_peek (self) + 8);
+  length = nbd_get32 (nbd_input_peek (self) + 12);
+  nbd_input_skip (self, 16);
+
+  if (length > MAX_OPTION_DATA)
+    {
+      if (option.option == NBD_OPT_EXPORT_NAME || length > NBD_MAX_PAYLOAD
+          || !nbd_input_drop (self, length))
+        return FALSE;
+      *result = reply_error (self, &option, NBD_REP_ERR_TOO_BIG, "more than 64 KiB of data");
+      return TRUE;
+    }
+
+  if (!nbd_input_take (self, length, &buffer, &option.data))
+    return FALSE;
+  option.left = length;
+  *result = run_option (self, &option);
+  nbd_buffer_pool_give_back (&self->pool, buffer);
+  return TRUE;
+}
+
+static gboolean BANYAN_COROUTINE
+greet (NbdConnection *self)
+{
+  NbdChunk *chunk = nbd_output_new_chunk (self);
+  guint8 *to = nbd_put64 (chunk->header, NBD_INIT_MAGIC);
+  guint32 flags;
+
+  to = nbd_put64 (to, NBD_OPTION_MAGIC);
+  to = nbd_put16 (to, NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
+  chunk->header_length = to - chunk->header;
+  nbd_output_queue (self, chunk);
+
+  if (!nbd_input_need (self, 4))
+    return FALSE;
+  flags = nbd_get32 (nbd_input_peek (self));
+  nbd_input_skip (self, 4);
+  self->no_zeroes = (flags & NBD_FLAG_C_NO_ZEROES) != 0;
+  /* "the server MUST drop the TCP connection if the client sets an unknown flag" */
+  return (flags & ~(NBD_FLAG_C_FIXED_NEWSTYLE | NBD_FLAG_C_NO_ZEROES)) == 0;
+}
+
+gboolean BANYAN_COROUTINE
+nbd_connection_negotiate (NbdConnection *self)
+{
+  OptionResult result = OPTION_NEXT;
+
+  if (!greet (self))
+    return FALSE;
+
+  for (guint n = 0; result == OPTION_NEXT; n++)
+    if (n == MAX_OPTIONS || !next_option (self, &result) || !nbd_output_flush (self))
+      return FALSE;
+
+  return result == OPTION_TRANSMIT;
+}

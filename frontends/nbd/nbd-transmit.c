@@ -1,0 +1,139 @@
+/* nbd-transmit.c - the transmission phase: taking requests in and seeing to the end
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "nbd-connection.h"
+
+/* Beyond these the reader waits for the client to take its answers. */
+#define MAX_IN_FLIGHT 256
+#define MAX_OUTPUT_BYTES (8u << 20)
+
+static void run_reader (gpointer data);
+
+/* -- One request's header. -- */
+
+static gboolean
+parse_header (NbdConnection *self, NbdRequest *request)
+{
+  const guint8 *from = nbd_input_peek (self);
+  guint32 magic = nbd_get32 (from);
+
+  if (magic != (self->extended ? NBD_EXTENDED_REQUEST_MAGIC : NBD_REQUEST_MAGIC))
+    return FALSE;
+
+  *request = (NbdRequest){ .flags = nbd_get16 (from + 4),
+                           .type = nbd_get16 (from + 6),
+                           .cookie = nbd_get64 (from + 8),
+                           .offset = nbd_get64 (from + 16) };
+  request->length = self->extended ? nbd_get64 (from + 24) : nbd_get32 (from + 24);
+  if (self->extended ? (request->flags & NBD_CMD_FLAG_PAYLOAD_LEN) != 0
+                     : request->type == NBD_CMD_WRITE)
+    request->payload_length = request->length;
+
+  nbd_input_skip (self, self->extended ? NBD_EXTENDED_REQUEST_SIZE : NBD_REQUEST_SIZE);
+  return TRUE;
+}
+
+/* "A server SHOULD initiate hard disconnect" where the payload is larger than it said it takes; else
+ * the payload is read before anything is said about the request. */
+static gboolean BANYAN_COROUTINE
+next_request (NbdConnection *self, NbdRequest *request)
+{
+  gsize header = self->extended ? NBD_EXTENDED_REQUEST_SIZE : NBD_REQUEST_SIZE;
+
+  if (!nbd_input_need (self, header) || !parse_header (self, request)
+      || request->type == NBD_CMD_DISC || request->payload_length > NBD_MAX_PAYLOAD)
+    return FALSE;
+
+  return request->payload_length == 0
+         || nbd_input_take (self, request->payload_length, &request->payload_buffer,
+                            &request->payload);
+}
+
+/* -- The reader's role. -- */
+
+static void
+pass_role_on (gpointer data, gpointer user_data)
+{
+  NbdConnection *self = data;
+
+  banyan_coroutine_start_on (self->loop, run_reader, self);
+}
+
+static void BANYAN_COROUTINE
+wait_for_room (NbdConnection *self)
+{
+  while (!self->out_closed
+         && (self->in_flight >= MAX_IN_FLIGHT || self->out_bytes >= MAX_OUTPUT_BYTES))
+    {
+      if (self->out_first != NULL && !self->is_sending)
+        {
+          nbd_output_flush (self);
+          continue;
+        }
+      self->waiter = banyan_coroutine_self ();
+      banyan_co_suspend ();
+      self->waiter = NULL;
+    }
+}
+
+static void BANYAN_COROUTINE
+execute (NbdConnection *self, NbdRequest *request)
+{
+  self->in_flight++;
+  nbd_connection_execute (self, request);
+  if (request->payload_buffer != NULL)
+    nbd_buffer_pool_give_back (&self->pool, request->payload_buffer);
+  self->in_flight--;
+  if (self->waiter != NULL)
+    banyan_coroutine_wake (self->waiter);
+}
+
+/* Serves requests one after the other, as long as none of them waits. The one that did finishes
+ * here; by then another coroutine is the reader. */
+static void
+run_reader (gpointer data)
+{
+  NbdConnection *self = data;
+  NbdRequest request;
+
+  for (;;)
+    {
+      wait_for_room (self);
+      request.payload_buffer = NULL;
+      if (self->in_closed || self->out_closed || !next_request (self, &request))
+        break;
+
+      banyan_co_on_suspend (pass_role_on, self, NULL);
+      execute (self, &request);
+      if (!banyan_co_on_suspend (NULL, NULL, NULL))
+        {
+          nbd_connection_wake_owner (self);
+          return;
+        }
+    }
+
+  self->in_closed = TRUE;
+  self->has_reader = FALSE;
+  nbd_connection_wake_owner (self);
+}
+
+/* -- The owner's. -- */
+
+/* All that was asked for is answered, also when the client has said goodbye: "the server MUST
+ * handle all outstanding requests". */
+void BANYAN_COROUTINE
+nbd_connection_transmit (NbdConnection *self)
+{
+  self->owner = banyan_coroutine_self ();
+  self->has_reader = TRUE;
+  banyan_coroutine_start (run_reader, self);
+
+  while (self->has_reader || self->in_flight > 0 || self->is_sending || self->out_first != NULL)
+    {
+      if (self->out_first != NULL && !self->is_sending)
+        nbd_output_flush (self);
+      else
+        banyan_co_suspend ();
+    }
+  self->owner = NULL;
+}
