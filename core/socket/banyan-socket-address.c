@@ -22,9 +22,19 @@
 
 G_DEFINE_ABSTRACT_TYPE (BanyanSocketAddress, banyan_socket_address, BANYAN_TYPE_STRUCT)
 
+GType banyan_unix_address_get_type (void);
+GType banyan_inet_address_get_type (void);
+GType banyan_vsock_address_get_type (void);
+GType banyan_fd_address_get_type (void);
+
+/* Whoever asks for the variants finds all of them. */
 static void
 banyan_socket_address_class_init (BanyanSocketAddressClass *klass)
 {
+  g_type_ensure (banyan_unix_address_get_type ());
+  g_type_ensure (banyan_inet_address_get_type ());
+  g_type_ensure (banyan_vsock_address_get_type ());
+  g_type_ensure (banyan_fd_address_get_type ());
   banyan_struct_class_set_discriminator (BANYAN_STRUCT_CLASS (klass), "type");
 }
 
