@@ -24,5 +24,6 @@
 #include <banyan/banyan-registry.h>
 #include <banyan/banyan-request.h>
 #include <banyan/banyan-root.h>
+#include <banyan/banyan-socket-address.h>
 #include <banyan/banyan-spec.h>
 #include <banyan/banyan-struct.h>
