@@ -53,6 +53,7 @@ static guint64
 measure_memory (const Care *care, const BanyanRequest *request, guint64 length)
 {
   guint64 memory_mask = care->limits->memory_alignment - 1;
+  guint64 length_mask = MIN (memory_mask, care->unit - 1);
   guint max_vectors = care->limits->max_vectors != 0 ? care->limits->max_vectors : G_MAXUINT;
   gsize skip = request->skip;
   guint64 covered = 0;
@@ -68,7 +69,7 @@ measure_memory (const Care *care, const BanyanRequest *request, guint64 length)
 
       size = MIN (size, length - covered);
       if ((start & memory_mask) != 0
-          || ((size & memory_mask) != 0 && request->offset + covered + size != care->end))
+          || ((size & length_mask) != 0 && request->offset + covered + size != care->end))
         break;
       covered += size;
       max_vectors--;

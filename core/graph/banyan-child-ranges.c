@@ -305,6 +305,7 @@ banyan_child_block_status (BanyanChild *self, guint64 offset, guint64 length,
   if (answer == BANYAN_FAILED)
     return BANYAN_FAILED;
 
+  status->flags &= ~BANYAN_BLOCK_END;
   if (offset + status->length == __atomic_load_n (route->length, __ATOMIC_ACQUIRE))
     status->flags |= BANYAN_BLOCK_END;
   return BANYAN_DONE;

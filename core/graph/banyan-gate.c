@@ -213,6 +213,7 @@ count_up_and_post (BanyanDrain *drain)
 
       if (backend->gates++ == 0)
         backend->closed_since_us = g_get_monotonic_time ();
+      banyan_backend_note_length (backend, banyan_child_get_length (backend->edge));
     }
   messages = banyan_drain_post (drain, close_gates_here);
   banyan_backends_unlock ();
@@ -351,7 +352,6 @@ banyan_co_open_gates (GPtrArray *backends, GPtrArray *elements)
       g_assert (backend->gates > 0);
       if (--backend->gates > 0)
         continue;
-      banyan_backend_note_length (backend, banyan_child_get_length (backend->edge));
       g_ptr_array_add (opening, backend);
     }
   banyan_drain_init (&drain, opening);
