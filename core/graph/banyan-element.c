@@ -49,6 +49,16 @@ banyan_param_get_role (GParamSpec *pspec)
   return g_param_spec_get_qdata (pspec, role_quark ());
 }
 
+/* "file" is shown as "File". Classes live for ever, and so may this. */
+static const char *
+role_nick (const char *name)
+{
+  g_autofree char *nick = g_strdup (name);
+
+  nick[0] = g_ascii_toupper (nick[0]);
+  return g_intern_string (nick);
+}
+
 static GParamSpec *
 declare_role (const char *name, guint role_flags, const char *blurb)
 {
@@ -56,11 +66,11 @@ declare_role (const char *name, guint role_flags, const char *blurb)
 
   if (role_flags & BANYAN_CHILD_MANY)
     pspec = banyan_param_list (
-        name, name, blurb,
+        name, role_nick (name), blurb,
         banyan_param_link ("member", "Member", blurb, "BanyanNode", BANYAN_NO_FIELD),
         BANYAN_NO_FIELD);
   else
-    pspec = banyan_param_link (name, name, blurb, "BanyanNode", BANYAN_NO_FIELD);
+    pspec = banyan_param_link (name, role_nick (name), blurb, "BanyanNode", BANYAN_NO_FIELD);
 
   if (!(role_flags & BANYAN_CHILD_OPTIONAL))
     banyan_param_required (pspec);

@@ -159,8 +159,7 @@ unix_sockaddr (BanyanUnixAddress *self, struct sockaddr_un *address, socklen_t *
     {
       g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_RANGE,
                    "a unix socket's path has 1 to %zu bytes, this one has %zu: %s",
-                   sizeof address->sun_path - 1, path_length,
-                   self->path != NULL ? self->path : "");
+                   sizeof address->sun_path - 1, path_length, self->path != NULL ? self->path : "");
       return FALSE;
     }
 
@@ -242,8 +241,9 @@ banyan_unix_address_class_init (BanyanUnixAddressClass *klass)
   g_object_class_install_property (
       object_class, 1,
       banyan_param_required (banyan_param_path (banyan_param_string (
-          "path", "Path", "File name of the socket; one that nobody listens on any more is replaced",
-          NULL, G_STRUCT_OFFSET (BanyanUnixAddress, path)))));
+          "path", "Path",
+          "File name of the socket; one that nobody listens on any more is replaced", NULL,
+          G_STRUCT_OFFSET (BanyanUnixAddress, path)))));
   g_object_class_install_property (
       object_class, 2,
       banyan_param_boolean ("abstract", "Abstract",
@@ -296,9 +296,8 @@ banyan_inet_address_listen (BanyanSocketAddress *address, GArray *fds, GError **
 {
   BanyanInetAddress *self = BANYAN_INET_ADDRESS (address);
   g_autofree char *name = banyan_inet_address_describe (address);
-  struct addrinfo hints = { .ai_family = inet_family (self),
-                            .ai_socktype = SOCK_STREAM,
-                            .ai_flags = AI_PASSIVE };
+  struct addrinfo hints
+      = { .ai_family = inet_family (self), .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
   const char *host = self->host != NULL && self->host[0] != '\0' ? self->host : NULL;
   struct addrinfo *found = NULL;
   g_autoptr (GError) failed = NULL;
@@ -307,8 +306,8 @@ banyan_inet_address_listen (BanyanSocketAddress *address, GArray *fds, GError **
 
   if (code != 0)
     {
-      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE,
-                   "looking up %s: %s", name, gai_strerror (code));
+      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE, "looking up %s: %s",
+                   name, gai_strerror (code));
       return FALSE;
     }
 
@@ -430,14 +429,13 @@ banyan_vsock_address_class_init (BanyanVsockAddressClass *klass)
 
   g_object_class_install_property (
       object_class, 1,
-      banyan_param_required (banyan_param_string (
-          "cid", "Context", "Number of the machine; 4294967295 stands for any", NULL,
-          G_STRUCT_OFFSET (BanyanVsockAddress, cid))));
-  g_object_class_install_property (
-      object_class, 2,
-      banyan_param_required (banyan_param_string (
-          "port", "Port", "Number of the port on that machine", NULL,
-          G_STRUCT_OFFSET (BanyanVsockAddress, port))));
+      banyan_param_required (
+          banyan_param_string ("cid", "Context", "Number of the machine; 4294967295 stands for any",
+                               NULL, G_STRUCT_OFFSET (BanyanVsockAddress, cid))));
+  g_object_class_install_property (object_class, 2,
+                                   banyan_param_required (banyan_param_string (
+                                       "port", "Port", "Number of the port on that machine", NULL,
+                                       G_STRUCT_OFFSET (BanyanVsockAddress, port))));
 }
 
 static void
@@ -514,7 +512,10 @@ banyan_fd_address_listen (BanyanSocketAddress *address, GArray *fds, GError **er
     }
 
   if (getsockopt (number, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0 || !listens)
-    return banyan_throw_errno (error, listens ? EINVAL : errno != 0 ? errno : EINVAL,
+    return banyan_throw_errno (error,
+                               listens      ? EINVAL
+                               : errno != 0 ? errno
+                                            : EINVAL,
                                "descriptor %u is not a listening socket", number);
   fd = fcntl (number, F_DUPFD_CLOEXEC, 3);
   if (fd < 0 || fcntl (fd, F_SETFL, O_NONBLOCK) < 0)

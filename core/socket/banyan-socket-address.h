@@ -27,8 +27,8 @@ struct _BanyanSocketAddressClass
   BANYAN_RESERVED (4);
 };
 
-/* May wait for a name server: not on an iothread's own stack but in banyan_co_offload(). What was appended before an error
- * has been closed. The sockets do not block and are closed on exec. */
+/* May wait for a name server: not on an iothread's own stack but in banyan_co_offload(). What was
+ * appended before an error has been closed. The sockets do not block and are closed on exec. */
 BANYAN_API
 gboolean banyan_socket_address_listen (BanyanSocketAddress *self, GArray *fds, GError **error);
 /* "unix:/run/disk0.sock", "[::1]:10809", ... (transfer full) */

@@ -44,8 +44,8 @@ typedef struct
   guint16 type;
   guint64 cookie;
   guint64 offset;
-  guint64 length;          /* bytes on the export */
-  guint64 payload_length;  /* bytes after the header */
+  guint64 length;            /* bytes on the export */
+  guint64 payload_length;    /* bytes after the header */
   NbdBuffer *payload_buffer; /* (owned) (nullable) */
   const guint8 *payload;
 } NbdRequest;
@@ -82,7 +82,7 @@ struct _NbdConnection
   gboolean out_closed; /* nothing can be sent any more */
 
   /* Coroutines. */
-  guint in_flight;       /* requests being executed, the reader's included */
+  guint in_flight; /* requests being executed, the reader's included */
   gboolean has_reader;
   BanyanCoroutine *owner;  /* woken for output and for the end */
   BanyanCoroutine *waiter; /* (nullable): a reader that waits for room */
@@ -94,7 +94,8 @@ struct _NbdConnection
 
 /* -- Input (nbd-input.c). FALSE: the connection is at its end. -- */
 
-/* Makes @n bytes (at most a receive buffer's) available at nbd_input_peek(). Sends what is queued before it waits. */
+/* Makes @n bytes (at most a receive buffer's) available at nbd_input_peek(). Sends what is queued
+ * before it waits. */
 gboolean BANYAN_COROUTINE nbd_input_need (NbdConnection *self, gsize n);
 const guint8 *nbd_input_peek (NbdConnection *self);
 void nbd_input_skip (NbdConnection *self, gsize n);
@@ -102,8 +103,8 @@ void nbd_input_skip (NbdConnection *self, gsize n);
 gboolean nbd_input_has (NbdConnection *self, gsize n);
 /* Reads @n bytes and forgets them. */
 gboolean BANYAN_COROUTINE nbd_input_drop (NbdConnection *self, guint64 n);
-/* The next @n bytes, in one piece: within the receive buffer where they are there already, else in a
- * buffer of their own. The caller owns a reference to @buffer. */
+/* The next @n bytes, in one piece: within the receive buffer where they are there already, else in
+ * a buffer of their own. The caller owns a reference to @buffer. */
 gboolean BANYAN_COROUTINE nbd_input_take (NbdConnection *self, gsize n, NbdBuffer **buffer,
                                           const guint8 **data);
 void nbd_connection_close_input (NbdConnection *self);
@@ -128,8 +129,8 @@ void nbd_reply_error (NbdConnection *self, const NbdRequest *request, int number
 /* Data of a read; takes @buffer. */
 void nbd_reply_data (NbdConnection *self, const NbdRequest *request, guint64 offset,
                      NbdBuffer *buffer, const guint8 *data, gsize length, gboolean is_last);
-void nbd_reply_hole (NbdConnection *self, const NbdRequest *request, guint64 offset,
-                     guint32 length, gboolean is_last);
+void nbd_reply_hole (NbdConnection *self, const NbdRequest *request, guint64 offset, guint32 length,
+                     gboolean is_last);
 /* Extents of one metadata context; @descriptors are in wire format. Takes @buffer. */
 void nbd_reply_block_status (NbdConnection *self, const NbdRequest *request, guint32 context,
                              NbdBuffer *buffer, guint n_extents);

@@ -72,10 +72,10 @@ nbd_export_class_init (NbdExportClass *klass)
   element_class->start = nbd_export_start;
   element_class->close = nbd_export_close;
 
-  properties[PROP_NAME] = banyan_param_computed (
-      banyan_param_string ("name", "Export name", "What clients ask for", NULL,
-                           G_STRUCT_OFFSET (NbdExport, name)),
-      "the export's id");
+  properties[PROP_NAME]
+      = banyan_param_computed (banyan_param_string ("name", "Export name", "What clients ask for",
+                                                    NULL, G_STRUCT_OFFSET (NbdExport, name)),
+                               "the export's id");
   properties[PROP_DEFAULT] = banyan_param_boolean (
       "default", "Default", "Whether a client that asks for the empty name gets this one", FALSE,
       G_STRUCT_OFFSET (NbdExport, is_default));

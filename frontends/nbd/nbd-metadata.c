@@ -77,8 +77,7 @@ parse_payload (NbdConnection *self, NbdRequest *request)
 {
   if (request->payload_length == 0)
     return TRUE;
-  if (request->payload_length != 12
-      || nbd_get32 (request->payload + 8) != NBD_ALLOCATION_CONTEXT)
+  if (request->payload_length != 12 || nbd_get32 (request->payload + 8) != NBD_ALLOCATION_CONTEXT)
     return FALSE;
 
   request->length = nbd_get64 (request->payload);

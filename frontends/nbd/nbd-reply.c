@@ -164,10 +164,10 @@ nbd_reply_block_status (NbdConnection *self, const NbdRequest *request, guint32 
   chunk->data = buffer->data;
   chunk->length = length;
 
-  to = put_chunk_header (
-      self, request, chunk,
-      self->extended ? NBD_REPLY_TYPE_BLOCK_STATUS_EXT : NBD_REPLY_TYPE_BLOCK_STATUS,
-      NBD_REPLY_FLAG_DONE, length + (self->extended ? 8 : 4));
+  to = put_chunk_header (self, request, chunk,
+                         self->extended ? NBD_REPLY_TYPE_BLOCK_STATUS_EXT
+                                        : NBD_REPLY_TYPE_BLOCK_STATUS,
+                         NBD_REPLY_FLAG_DONE, length + (self->extended ? 8 : 4));
   to = nbd_put32 (to, context);
   if (self->extended)
     to = nbd_put32 (to, n_extents);

@@ -27,17 +27,17 @@ struct _NbdServer
 {
   BanyanFrontend parent_instance;
 
-  BanyanSocketAddress *listen; /* (owned) (nullable) */
-  BanyanMap *exports;          /* (owned) */
-  BanyanList *iothreads;       /* (owned) */
-  guint max_connections;       /* live */
+  BanyanSocketAddress *listen;  /* (owned) (nullable) */
+  BanyanMap *exports;           /* (owned) */
+  BanyanList *iothreads;        /* (owned) */
+  guint max_connections;        /* live */
   guint64 handshake_timeout_ms; /* live */
 
   GArray *fds; /* (owned) (element-type int): while open */
 
   GMutex mutex;
-  GPtrArray *offered;     /* (owned) (element-type NbdExport) */
-  GPtrArray *acceptors;   /* (owned) (element-type Acceptor): those at work */
+  GPtrArray *offered;   /* (owned) (element-type NbdExport) */
+  GPtrArray *acceptors; /* (owned) (element-type Acceptor): those at work */
   NbdConnection *first;
   guint n_connections;
   guint next_loop;
@@ -559,10 +559,9 @@ nbd_server_class_init (NbdServerClass *klass)
   /* Maps name it before anybody has made one. */
   g_type_ensure (NBD_TYPE_EXPORT);
 
-  properties[PROP_LISTEN]
-      = banyan_param_struct ("listen", "Listen",
-                             "Address to accept clients at; without one, systemd's sockets",
-                             BANYAN_TYPE_SOCKET_ADDRESS, G_STRUCT_OFFSET (NbdServer, listen));
+  properties[PROP_LISTEN] = banyan_param_struct (
+      "listen", "Listen", "Address to accept clients at; without one, systemd's sockets",
+      BANYAN_TYPE_SOCKET_ADDRESS, G_STRUCT_OFFSET (NbdServer, listen));
   properties[PROP_EXPORTS]
       = banyan_param_members ("exports", "Exports", "What clients can ask for, by id", "NbdExport",
                               G_STRUCT_OFFSET (NbdServer, exports));
@@ -575,10 +574,10 @@ nbd_server_class_init (NbdServerClass *klass)
   properties[PROP_MAX_CONNECTIONS] = banyan_param_uint (
       "max-connections", "Most connections", "Clients beyond this wait to be accepted",
       BANYAN_UNIT_NONE, 1, G_MAXUINT, 100, G_STRUCT_OFFSET (NbdServer, max_connections));
-  properties[PROP_HANDSHAKE_TIMEOUT] = banyan_param_uint64 (
-      "handshake-timeout", "Handshake time-out",
-      "Time that a client has to choose an export; 0: any", BANYAN_UNIT_MS, 0, 3600000, 10000,
-      G_STRUCT_OFFSET (NbdServer, handshake_timeout_ms));
+  properties[PROP_HANDSHAKE_TIMEOUT]
+      = banyan_param_uint64 ("handshake-timeout", "Handshake time-out",
+                             "Time that a client has to choose an export; 0: any", BANYAN_UNIT_MS,
+                             0, 3600000, 10000, G_STRUCT_OFFSET (NbdServer, handshake_timeout_ms));
   properties[PROP_CONNECTIONS] = banyan_param_state (
       banyan_param_uint ("connections", "Connections", "Clients that are connected now",
                          BANYAN_UNIT_NONE, 0, G_MAXUINT, 0, BANYAN_NO_FIELD));

@@ -31,7 +31,8 @@ void nbd_server_register (GTypeModule *module);
 void nbd_server_add_export (NbdServer *self, NbdExport *export);
 void BANYAN_COROUTINE nbd_server_remove_export (NbdServer *self, NbdExport *export);
 
-/* By name; the empty one means the only export, or the one marked default. (transfer full) (nullable) */
+/* By name; the empty one means the only export, or the one marked default. (transfer full)
+ * (nullable) */
 NbdExport *nbd_server_find_export (NbdServer *self, const char *name);
 /* (transfer full) (element-type NbdExport) */
 GPtrArray *nbd_server_list_exports (NbdServer *self);

@@ -33,8 +33,8 @@ parse_header (NbdConnection *self, NbdRequest *request)
   return TRUE;
 }
 
-/* "A server SHOULD initiate hard disconnect" where the payload is larger than it said it takes; else
- * the payload is read before anything is said about the request. */
+/* "A server SHOULD initiate hard disconnect" where the payload is larger than it said it takes;
+ * else the payload is read before anything is said about the request. */
 static gboolean BANYAN_COROUTINE
 next_request (NbdConnection *self, NbdRequest *request)
 {

@@ -63,14 +63,22 @@ static GType
 errno_get_type (void)
 {
   static const GEnumValue values[] = {
-    { 0, "NONE", "none" },           { EIO, "EIO", "eio" },
-    { ENOSPC, "ENOSPC", "enospc" },  { EDQUOT, "EDQUOT", "edquot" },
-    { EPERM, "EPERM", "eperm" },     { EACCES, "EACCES", "eacces" },
-    { EROFS, "EROFS", "erofs" },     { EINVAL, "EINVAL", "einval" },
-    { ENOMEM, "ENOMEM", "enomem" },  { EBUSY, "EBUSY", "ebusy" },
-    { EFBIG, "EFBIG", "efbig" },     { ENOTSUP, "ENOTSUP", "enotsup" },
-    { ENODEV, "ENODEV", "enodev" },  { ETIMEDOUT, "ETIMEDOUT", "etimedout" },
-    { ENOLINK, "ENOLINK", "enolink" }, { EBADMSG, "EBADMSG", "ebadmsg" },
+    { 0, "NONE", "none" },
+    { EIO, "EIO", "eio" },
+    { ENOSPC, "ENOSPC", "enospc" },
+    { EDQUOT, "EDQUOT", "edquot" },
+    { EPERM, "EPERM", "eperm" },
+    { EACCES, "EACCES", "eacces" },
+    { EROFS, "EROFS", "erofs" },
+    { EINVAL, "EINVAL", "einval" },
+    { ENOMEM, "ENOMEM", "enomem" },
+    { EBUSY, "EBUSY", "ebusy" },
+    { EFBIG, "EFBIG", "efbig" },
+    { ENOTSUP, "ENOTSUP", "enotsup" },
+    { ENODEV, "ENODEV", "enodev" },
+    { ETIMEDOUT, "ETIMEDOUT", "etimedout" },
+    { ENOLINK, "ENOLINK", "enolink" },
+    { EBADMSG, "EBADMSG", "ebadmsg" },
     { 0 },
   };
   static GType type;
@@ -196,8 +204,9 @@ blkdebug_program_run (BlkdebugProgram *self, const char *id, BlkdebugOperations 
       if (matcher->delay_ns > 0 && !banyan_co_sleep_ns (matcher->delay_ns, error))
         return FALSE;
       if (matcher->number != 0)
-        return banyan_throw_errno (error, matcher->number, "%s: rule %u struck a request at %"
-                                   G_GUINT64_FORMAT, id, i, offset);
+        return banyan_throw_errno (error, matcher->number,
+                                   "%s: rule %u struck a request at %" G_GUINT64_FORMAT, id, i,
+                                   offset);
     }
 
   return TRUE;

@@ -30,12 +30,12 @@ typedef struct
   guint operations;
   guint64 offset;
   guint64 end;
-  int number;       /* errno, 0: none */
+  int number; /* errno, 0: none */
   guint64 delay_ns;
   guint64 after;
-  guint64 count;    /* 0: no end */
-  guint64 chance;   /* of 2^32 */
-  guint64 matched;  /* atomic */
+  guint64 count;   /* 0: no end */
+  guint64 chance;  /* of 2^32 */
+  guint64 matched; /* atomic */
 } BlkdebugMatcher;
 
 typedef struct

@@ -253,8 +253,7 @@ banyan_blkdebug_get_property (GObject *object, guint id, GValue *value, GParamSp
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, object);
 
   if (id == PROP_TRIGGERED)
-    g_value_set_uint64 (value,
-                        self->program != NULL ? BANYAN_LIVE (self->program->triggered) : 0);
+    g_value_set_uint64 (value, self->program != NULL ? BANYAN_LIVE (self->program->triggered) : 0);
   else
     banyan_node_get_field (object, id, value, pspec);
 }
@@ -262,9 +261,9 @@ banyan_blkdebug_get_property (GObject *object, guint id, GValue *value, GParamSp
 static GParamSpec *
 limit_param (const char *name, const char *nick, const char *blurb, guint offset)
 {
-  return banyan_param_mutable (banyan_param_uint64 (name, nick, blurb, BANYAN_UNIT_BYTES, 0,
-                                                    G_MAXINT32, 0, offset),
-                               BANYAN_MUTABLE_BEFORE_OPEN);
+  return banyan_param_mutable (
+      banyan_param_uint64 (name, nick, blurb, BANYAN_UNIT_BYTES, 0, G_MAXINT32, 0, offset),
+      BANYAN_MUTABLE_BEFORE_OPEN);
 }
 
 static void
@@ -290,14 +289,12 @@ install_limits (void)
       = limit_param ("max-write-zero", "Maximum zeroes",
                      "Length above which requests to write zeroes are split; 0: the child's own",
                      G_STRUCT_OFFSET (BanyanBlkdebug, max_write_zero));
-  properties[PROP_OPT_DISCARD]
-      = limit_param ("opt-discard", "Discard alignment",
-                     "Multiple that discards are cut to; 0: the child's own",
-                     G_STRUCT_OFFSET (BanyanBlkdebug, opt_discard));
-  properties[PROP_MAX_DISCARD]
-      = limit_param ("max-discard", "Maximum discard",
-                     "Length above which discards are split; 0: the child's own",
-                     G_STRUCT_OFFSET (BanyanBlkdebug, max_discard));
+  properties[PROP_OPT_DISCARD] = limit_param (
+      "opt-discard", "Discard alignment", "Multiple that discards are cut to; 0: the child's own",
+      G_STRUCT_OFFSET (BanyanBlkdebug, opt_discard));
+  properties[PROP_MAX_DISCARD] = limit_param (
+      "max-discard", "Maximum discard", "Length above which discards are split; 0: the child's own",
+      G_STRUCT_OFFSET (BanyanBlkdebug, max_discard));
 }
 
 static void
@@ -322,11 +319,11 @@ banyan_blkdebug_class_init (BanyanBlkdebugClass *klass)
                                     G_STRUCT_OFFSET (BanyanBlkdebug, image));
 
   properties[PROP_RULES] = banyan_param_mutable (
-      banyan_param_list (
-          "rules", "Rules", "What happens to which requests; all that match apply, in order",
-          banyan_param_struct ("rule", "Rule", "One rule of the list", BLKDEBUG_TYPE_RULE,
-                               BANYAN_NO_FIELD),
-          G_STRUCT_OFFSET (BanyanBlkdebug, rules)),
+      banyan_param_list ("rules", "Rules",
+                         "What happens to which requests; all that match apply, in order",
+                         banyan_param_struct ("rule", "Rule", "One rule of the list",
+                                              BLKDEBUG_TYPE_RULE, BANYAN_NO_FIELD),
+                         G_STRUCT_OFFSET (BanyanBlkdebug, rules)),
       BANYAN_MUTABLE_REOPEN);
   properties[PROP_SEED] = banyan_param_mutable (
       banyan_param_uint64 ("seed", "Seed", "Where the draws for probabilities begin",

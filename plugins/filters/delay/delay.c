@@ -11,7 +11,7 @@ struct _BanyanDelay
 {
   BanyanFilter parent_instance;
 
-  BanyanChild *file; /* (unowned): bound to role "file" while the node is open */
+  BanyanChild *file;      /* (unowned): bound to role "file" while the node is open */
   guint read_delay_ms;    /* live */
   guint write_delay_ms;   /* live */
   guint flush_delay_ms;   /* live */
@@ -65,8 +65,7 @@ banyan_delay_flush (BanyanNode *node, GError **error)
 {
   BanyanDelay *self = BANYAN_NODE_SELF (BanyanDelay, node);
 
-  return hold (BANYAN_LIVE (self->flush_delay_ms), error)
-         && banyan_child_flush (self->file, error);
+  return hold (BANYAN_LIVE (self->flush_delay_ms), error) && banyan_child_flush (self->file, error);
 }
 
 static BanyanAnswer BANYAN_COROUTINE

@@ -134,10 +134,9 @@ may_resize (BanyanRaw *self, const BanyanResize *resize, GError **error)
   const char *id = banyan_object_get_id (BANYAN_OBJECT (self));
 
   if (self->size_bytes != SIZE_TO_THE_END)
-    return banyan_throw_errno (error, ENOTSUP,
-                               "%s: has a fixed size of %" G_GUINT64_FORMAT
-                               " bytes; change size instead",
-                               id, self->size_bytes);
+    return banyan_throw_errno (
+        error, ENOTSUP, "%s: has a fixed size of %" G_GUINT64_FORMAT " bytes; change size instead",
+        id, self->size_bytes);
   if (resize->length > G_MAXINT64 - self->offset)
     return banyan_throw_errno (error, EFBIG, "%s: resizing to %" G_GUINT64_FORMAT " bytes", id,
                                resize->length);

@@ -64,8 +64,7 @@ learn_kind_and_length (FileHandle *self, const FileOpen *how, GError **error)
       self->is_device = TRUE;
       if (ioctl (self->fd, BLKGETSIZE64, &self->length) == 0)
         return TRUE;
-      return banyan_throw_errno (error, errno, "%s: asking %s for its size", how->owner,
-                                 how->path);
+      return banyan_throw_errno (error, errno, "%s: asking %s for its size", how->owner, how->path);
     }
   if (!S_ISREG (status.st_mode))
     return banyan_throw_errno (error, S_ISDIR (status.st_mode) ? EISDIR : EINVAL,

@@ -109,8 +109,8 @@ file_io_read (FileHandle *handle, const char *id, const BanyanRequest *request, 
 
   while (done < request->length)
     {
-      BanyanRequest rest = banyan_request_slice (request, done, request->length - done,
-                                                 request->offset + done);
+      BanyanRequest rest
+          = banyan_request_slice (request, done, request->length - done, request->offset + done);
       struct iovec iov[MAX_VECTORS];
       Vectored io = { .fd = handle->fd, .iov = iov, .offset = rest.offset };
       guint64 covered;
@@ -138,8 +138,8 @@ file_io_write (FileHandle *handle, const char *id, const BanyanRequest *request,
 
   while (done < request->length)
     {
-      BanyanRequest rest = banyan_request_slice (request, done, request->length - done,
-                                                 request->offset + done);
+      BanyanRequest rest
+          = banyan_request_slice (request, done, request->length - done, request->offset + done);
       struct iovec iov[MAX_VECTORS];
       Vectored io = { .fd = handle->fd, .iov = iov, .offset = rest.offset, .is_write = TRUE };
       guint64 covered;
@@ -339,7 +339,8 @@ write_zeroes_by_hand (int fd, guint64 from, guint64 to)
 
   while (from < to)
     {
-      gssize written = TEMP_FAILURE_RETRY (pwrite (fd, zeroes, MIN (sizeof zeroes, to - from), from));
+      gssize written
+          = TEMP_FAILURE_RETRY (pwrite (fd, zeroes, MIN (sizeof zeroes, to - from), from));
 
       if (written < 0)
         return -errno;
@@ -383,8 +384,8 @@ resize_device (FileHandle *handle, const char *id, const BanyanResize *resize, G
 }
 
 gboolean BANYAN_COROUTINE
-file_io_resize (FileHandle *handle, const char *id, guint64 old_length,
-                const BanyanResize *resize, GError **error)
+file_io_resize (FileHandle *handle, const char *id, guint64 old_length, const BanyanResize *resize,
+                GError **error)
 {
   Resize io = { handle->fd, old_length, resize->length, resize->preallocation };
   gssize result;

@@ -4,8 +4,8 @@
  * QEMU marks its use of an image with shared OFD locks on single bytes: byte 100 + n is held by who
  * takes permission n, byte 200 + n by who does not share it, with the permissions numbered as ours
  * (docs/devel in QEMU's tree; util/osdep.c and block/file-posix.c set the rule). Who wants
- * permission n first takes its own byte, then looks whether another holds 200 + n, and the other way
- * around; so of two that come at once at least one sees the other.
+ * permission n first takes its own byte, then looks whether another holds 200 + n, and the other
+ * way around; so of two that come at once at least one sees the other.
  *
  * OFD locks belong to an open file description, so two descriptions in one process would be in
  * each other's way. Here one identity (device and inode) has one description that holds the union
@@ -31,10 +31,10 @@ typedef struct
 {
   dev_t device;
   ino_t inode;
-  int fd;               /* (owned): the description that holds the locks */
-  guint held_used;      /* bytes held in the kernel */
+  int fd;          /* (owned): the description that holds the locks */
+  guint held_used; /* bytes held in the kernel */
   guint held_unshared;
-  GPtrArray *nodes;     /* (element-type FileLock) (unowned) */
+  GPtrArray *nodes; /* (element-type FileLock) (unowned) */
 } Identity;
 
 struct _FileLock
@@ -42,7 +42,7 @@ struct _FileLock
   Identity *identity;
   char *path;  /* (owned) */
   char *owner; /* (owned) */
-  guint used; /* by what is in force */
+  guint used;  /* by what is in force */
   guint unshared;
   guint grown_used; /* by that, and by a change that may still fail */
   guint grown_unshared;
@@ -170,7 +170,7 @@ check_own_process (const FileLock *self, guint used, guint unshared, GError **er
         continue;
       for (guint n = 0; n < N_PERMISSIONS; n++)
         {
-            if (used & other->grown_unshared & (1u << n))
+          if (used & other->grown_unshared & (1u << n))
             return throw_conflict (self, other->owner, n, TRUE, error);
           if (unshared & other->grown_used & (1u << n))
             return throw_conflict (self, other->owner, n, FALSE, error);
@@ -188,8 +188,7 @@ check_other_processes (const FileLock *self, guint used, guint unshared, GError 
   for (guint n = 0; n < N_PERMISSIONS; n++)
     {
       gboolean we_use = (used & (1u << n)) && is_held_elsewhere (identity->fd, UNSHARED_BASE + n);
-      gboolean they_use
-          = (unshared & (1u << n)) && is_held_elsewhere (identity->fd, USED_BASE + n);
+      gboolean they_use = (unshared & (1u << n)) && is_held_elsewhere (identity->fd, USED_BASE + n);
       g_autofree char *holder = NULL;
 
       if (!we_use && !they_use)
@@ -276,8 +275,8 @@ grow_locked (FileLock *self, guint used, guint unshared, gboolean *unsupported, 
     *unsupported = TRUE;
   else if (result < 0)
     banyan_throw_errno (error, result, "%s: locking %s", self->owner, self->path);
-  else if (check_other_processes (self, used & ~self->grown_used,
-                                  unshared & ~self->grown_unshared, error))
+  else if (check_other_processes (self, used & ~self->grown_used, unshared & ~self->grown_unshared,
+                                  error))
     {
       self->grown_used |= used;
       self->grown_unshared |= unshared;

@@ -10,8 +10,8 @@ G_BEGIN_DECLS
 /* What one node takes of one file, and lets others have. */
 typedef struct _FileLock FileLock;
 
-/* @path: of the image and @owner: of the node, for messages. Refusals name the holder. NULL, without
- * an @error where the file system has no locks. */
+/* @path: of the image and @owner: of the node, for messages. Refusals name the holder. NULL,
+ * without an @error where the file system has no locks. */
 FileLock *file_lock_new (int fd, const char *path, const char *owner, guint used, guint shared,
                          GError **error);
 void file_lock_free (FileLock *self);

@@ -112,8 +112,8 @@ banyan_file_discard (BanyanNode *node, const BanyanRequest *request, GError **er
 static BanyanAnswer BANYAN_COROUTINE
 banyan_file_write_zeroes (BanyanNode *node, const BanyanRequest *request, GError **error)
 {
-  return file_io_write_zeroes (BANYAN_NODE_SELF (BanyanFile, node)->handle, node_id (node),
-                               request, error);
+  return file_io_write_zeroes (BANYAN_NODE_SELF (BanyanFile, node)->handle, node_id (node), request,
+                               error);
 }
 
 static BanyanAnswer BANYAN_COROUTINE
@@ -177,9 +177,8 @@ banyan_file_get_capabilities (BanyanNode *node, guint inherited)
 
   return BANYAN_CAN_FUA | BANYAN_CAN_DISCARD | BANYAN_CAN_WRITE_ZEROES | BANYAN_CAN_COPY_RANGE
          | BANYAN_CAN_MULTI_CONN
-         | (handle->is_device
-                ? 0
-                : BANYAN_CAN_FAST_ZERO | BANYAN_CAN_BLOCK_STATUS | BANYAN_CAN_RESIZE);
+         | (handle->is_device ? 0
+                              : BANYAN_CAN_FAST_ZERO | BANYAN_CAN_BLOCK_STATUS | BANYAN_CAN_RESIZE);
 }
 
 static void
@@ -230,8 +229,8 @@ how_to_open (BanyanFile *self, const BanyanProposal *proposal, guint used, guint
     .aio = g_value_get_enum (banyan_proposal_get (proposal, "aio")),
   };
 
-  fill_permissions (&how, g_value_get_boolean (banyan_proposal_get (proposal, "force-share")),
-                    used, shared);
+  fill_permissions (&how, g_value_get_boolean (banyan_proposal_get (proposal, "force-share")), used,
+                    shared);
   return how;
 }
 
@@ -311,8 +310,8 @@ file_change_free (gpointer data)
 static gboolean
 needs_another_handle (BanyanChange *change)
 {
-  static const char *const names[] = { "filename",       "locking",     "aio",  "read-only",
-                                       "auto-read-only", "force-share", "cache" };
+  static const char *const names[]
+      = { "filename", "locking", "aio", "read-only", "auto-read-only", "force-share", "cache" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     if (banyan_change_touches (change, names[i]))
@@ -438,5 +437,4 @@ banyan_file_init (BanyanFile *self)
 
 BANYAN_PLUGIN_DEFINE (file, .kind = BANYAN_PLUGIN_PROTOCOL,
                       .register_type = banyan_file_register_type,
-                      .summary = "A regular file or a block device",
-                      .aliases = "host_device")
+                      .summary = "A regular file or a block device", .aliases = "host_device")

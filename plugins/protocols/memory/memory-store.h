@@ -9,7 +9,8 @@ G_BEGIN_DECLS
 
 typedef struct _MemoryStore MemoryStore;
 
-/* Two terabytes short of what three levels of pages can name: a length that keeps arithmetic safe. */
+/* Two terabytes short of what three levels of pages can name: a length that keeps arithmetic safe.
+ */
 #define MEMORY_STORE_MAX_LENGTH (G_GUINT64_CONSTANT (1) << 51)
 
 MemoryStore *memory_store_new (void);
@@ -24,8 +25,7 @@ gboolean memory_store_write (MemoryStore *self, guint64 offset, const guint8 *fr
 /* Whole chunks give their memory back to the system. */
 void memory_store_zero (MemoryStore *self, guint64 offset, guint64 length);
 /* How far from @offset on, at most @length bytes, the store is all data or all zeroes. */
-guint64 memory_store_extent (MemoryStore *self, guint64 offset, guint64 length,
-                             gboolean *is_data);
+guint64 memory_store_extent (MemoryStore *self, guint64 offset, guint64 length, gboolean *is_data);
 /* Bytes of chunks that hold data. */
 guint64 memory_store_get_allocated (MemoryStore *self);
 

@@ -76,10 +76,9 @@ banyan_memory_write (BanyanNode *node, const BanyanRequest *request, GError **er
   if (for_each_piece (BANYAN_NODE_SELF (BanyanMemory, node)->store, request, write_piece))
     return TRUE;
 
-  return banyan_throw_errno (error, ENOMEM,
-                             "%s: writing %" G_GUINT64_FORMAT " bytes at %" G_GUINT64_FORMAT,
-                             banyan_object_get_id (BANYAN_OBJECT (node)), request->length,
-                             request->offset);
+  return banyan_throw_errno (
+      error, ENOMEM, "%s: writing %" G_GUINT64_FORMAT " bytes at %" G_GUINT64_FORMAT,
+      banyan_object_get_id (BANYAN_OBJECT (node)), request->length, request->offset);
 }
 
 static gboolean
@@ -200,9 +199,9 @@ banyan_memory_class_init (BanyanMemoryClass *klass)
           BANYAN_UNIT_BYTES, 0, MEMORY_STORE_MAX_LENGTH, 0,
           G_STRUCT_OFFSET (BanyanMemory, size_bytes))),
       BANYAN_MUTABLE_BEFORE_OPEN);
-  properties[PROP_ALLOCATED] = banyan_param_state (banyan_param_uint64 (
-      "allocated", "Allocated", "Memory that holds data, in chunks of 64 KiB", BANYAN_UNIT_BYTES, 0,
-      G_MAXUINT64, 0, BANYAN_NO_FIELD));
+  properties[PROP_ALLOCATED] = banyan_param_state (
+      banyan_param_uint64 ("allocated", "Allocated", "Memory that holds data, in chunks of 64 KiB",
+                           BANYAN_UNIT_BYTES, 0, G_MAXUINT64, 0, BANYAN_NO_FIELD));
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 

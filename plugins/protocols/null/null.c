@@ -10,7 +10,7 @@ struct _BanyanNull
   BanyanProtocol parent_instance;
 
   guint64 size_bytes;
-  guint64 latency_ns;    /* live */
+  guint64 latency_ns;   /* live */
   gboolean read_zeroes; /* live */
 };
 

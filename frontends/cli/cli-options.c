@@ -1,0 +1,125 @@
+/* cli-options.c - the options of a command, out of its words
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "cli.h"
+
+static guint
+count_options (const CliCommand *command)
+{
+  guint n = 0;
+
+  while (command->options != NULL && command->options[n].long_name != NULL)
+    n++;
+
+  return n;
+}
+
+static const char *
+find_nearest (const CliCommand *command, const char *written)
+{
+  guint n = count_options (command);
+  g_autofree const char **names = g_new0 (const char *, n + 2);
+
+  for (guint i = 0; i < n; i++)
+    names[i] = command->options[i].long_name;
+  names[n] = "help";
+
+  return banyan_did_you_mean (written, names);
+}
+
+/* The name in "--jsno=yes"; NULL for anything but a long option. (transfer full) */
+static char *
+long_name_of (const char *word)
+{
+  return g_str_has_prefix (word, "--") ? g_strndup (word + 2, strcspn (word + 2, "=")) : NULL;
+}
+
+static gboolean
+is_known (const CliCommand *command, const char *name)
+{
+  for (guint i = 0; i < count_options (command); i++)
+    if (g_str_equal (command->options[i].long_name, name))
+      return TRUE;
+
+  return g_str_equal (name, "help");
+}
+
+/* GOption says which option it does not know in a translated sentence only. */
+static CliStatus
+complain (const CliCommand *command, char **words, const GError *error)
+{
+  if (g_error_matches (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION))
+    for (guint i = 1; words[i] != NULL; i++)
+      {
+        g_autofree char *name = long_name_of (words[i]);
+        const char *nearest;
+
+        if (name == NULL || is_known (command, name))
+          continue;
+        nearest = find_nearest (command, name);
+        if (nearest != NULL)
+          return cli_fail (CLI_USAGE, "%s has no option --%s; did you mean --%s?", command->name,
+                           name, nearest);
+        return cli_fail (CLI_USAGE, "%s has no option --%s; see banyan help %s", command->name,
+                         name, command->name);
+      }
+
+  return cli_fail (CLI_USAGE, "%s: %s; see banyan help %s", command->name, error->message,
+                   command->name);
+}
+
+static CliStatus
+check_count (const CliCommand *command, guint n)
+{
+  if (n < command->min_arguments)
+    return cli_fail (CLI_USAGE, "usage: banyan %s %s", command->name, command->arguments);
+  if (n > command->max_arguments && command->max_arguments == 0)
+    return cli_fail (CLI_USAGE, "%s takes options only; see banyan help %s", command->name,
+                     command->name);
+  if (n > command->max_arguments)
+    return cli_fail (CLI_USAGE, "%s takes at most %u argument%s; see banyan help %s",
+                     command->name, command->max_arguments,
+                     command->max_arguments == 1 ? "" : "s", command->name);
+
+  return CLI_DONE;
+}
+
+/* "--" ends the options; it is no argument. */
+static void
+drop_separator (int *argc, char **argv)
+{
+  for (int i = 1; i < *argc; i++)
+    if (g_str_equal (argv[i], "--"))
+      {
+        g_free (argv[i]);
+        memmove (argv + i, argv + i + 1, (*argc - i) * sizeof *argv);
+        (*argc)--;
+        return;
+      }
+}
+
+CliStatus
+cli_options_parse (const CliCommand *command, int *argc, char ***argv, gboolean *wants_help)
+{
+  const GOptionEntry help[] = {
+    { "help", 'h', 0, G_OPTION_ARG_NONE, wants_help, "Show this", NULL },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) words = g_strdupv (*argv);
+
+  g_option_context_set_help_enabled (context, FALSE);
+  if (command->options != NULL)
+    g_option_context_add_main_entries (context, command->options, NULL);
+  g_option_context_add_main_entries (context, help, NULL);
+
+  if (!g_option_context_parse_strv (context, argv, &error))
+    return complain (command, words, error);
+  if (*wants_help)
+    return CLI_DONE;
+
+  *argc = g_strv_length (*argv);
+  drop_separator (argc, *argv);
+  return check_count (command, *argc - 1);
+}

@@ -1,0 +1,132 @@
+/* cli-spec.c - reading and building option trees
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "cli.h"
+
+static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+
+BanyanSpec *
+cli_spec_get (BanyanSpec *map, const char *key)
+{
+  return map != NULL && banyan_spec_get_kind (map) == BANYAN_SPEC_MAP ? banyan_spec_lookup (map, key)
+                                                                      : NULL;
+}
+
+const char *
+cli_spec_text (BanyanSpec *map, const char *key)
+{
+  BanyanSpec *value = cli_spec_get (map, key);
+
+  if (value == NULL || banyan_spec_get_kind (value) == BANYAN_SPEC_NULL
+      || banyan_spec_get_kind (value) >= BANYAN_SPEC_LIST)
+    return NULL;
+
+  return banyan_spec_get_text (value);
+}
+
+gboolean
+cli_spec_flag (BanyanSpec *map, const char *key)
+{
+  return g_strcmp0 (cli_spec_text (map, key), "true") == 0;
+}
+
+guint
+cli_spec_count (BanyanSpec *list)
+{
+  return list != NULL && banyan_spec_get_kind (list) >= BANYAN_SPEC_LIST
+             ? banyan_spec_get_length (list)
+             : 0;
+}
+
+char *
+cli_spec_join (BanyanSpec *list, const char *separator)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < cli_spec_count (list); i++)
+    g_string_append_printf (text, "%s%s", i > 0 ? separator : "",
+                            banyan_spec_get_text (banyan_spec_get_item (list, i)));
+
+  return g_string_free (text, FALSE);
+}
+
+BanyanSpecBuilder *
+cli_map_new (void)
+{
+  return banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+}
+
+BanyanSpecBuilder *
+cli_list_new (void)
+{
+  return banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+}
+
+static void
+add_scalar (BanyanSpecBuilder *self, const char *key, BanyanSpecKind kind, const char *text)
+{
+  g_autoptr (BanyanSpec) scalar = banyan_spec_new_scalar (kind, text, &origin);
+
+  cli_add (self, key, scalar);
+}
+
+void
+cli_add_text (BanyanSpecBuilder *self, const char *key, const char *text)
+{
+  if (text != NULL)
+    add_scalar (self, key, BANYAN_SPEC_STRING, text);
+}
+
+void
+cli_add_number (BanyanSpecBuilder *self, const char *key, const char *text)
+{
+  if (text != NULL)
+    add_scalar (self, key, BANYAN_SPEC_NUMBER, text);
+}
+
+void
+cli_add_integer (BanyanSpecBuilder *self, const char *key, guint64 number)
+{
+  g_autofree char *text = g_strdup_printf ("%" G_GUINT64_FORMAT, number);
+
+  add_scalar (self, key, BANYAN_SPEC_NUMBER, text);
+}
+
+void
+cli_add_flag (BanyanSpecBuilder *self, const char *key, gboolean value)
+{
+  add_scalar (self, key, BANYAN_SPEC_BOOLEAN, value ? "true" : "false");
+}
+
+void
+cli_add_null (BanyanSpecBuilder *self, const char *key)
+{
+  g_autoptr (BanyanSpec) null = banyan_spec_new_null (&origin);
+
+  cli_add (self, key, null);
+}
+
+void
+cli_add (BanyanSpecBuilder *self, const char *key, BanyanSpec *value)
+{
+  banyan_spec_builder_add (self, key, &origin, value);
+}
+
+void
+cli_add_strings (BanyanSpecBuilder *self, const char *key, const char *const *strings)
+{
+  BanyanSpecBuilder *list = cli_list_new ();
+
+  for (guint i = 0; strings != NULL && strings[i] != NULL; i++)
+    cli_add_text (list, NULL, strings[i]);
+
+  cli_add_built (self, key, list);
+}
+
+void
+cli_add_built (BanyanSpecBuilder *self, const char *key, BanyanSpecBuilder *inner)
+{
+  g_autoptr (BanyanSpec) built = banyan_spec_builder_end (inner);
+
+  cli_add (self, key, built);
+}

@@ -1,0 +1,171 @@
+/* command-complete.c - banyan complete: what a shell may put at the cursor
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The shells' scripts pass the words after "banyan" up to the cursor; the last is the one to be
+ * completed, and may be empty. Each answer is a line "WORD<tab>MEANING"; the line ":files" says that
+ * names of files fit too. */
+
+#include "cli.h"
+
+static void
+offer (GString *text, const char *prefix, const char *word, const char *meaning)
+{
+  g_autofree char *printable = NULL;
+
+  if (!g_str_has_prefix (word, prefix))
+    return;
+
+  printable = cli_make_printable (meaning != NULL ? meaning : "");
+  g_strdelimit (printable, "\n\t", ' ');
+  g_string_append_printf (text, "%s\t%s\n", word, printable);
+}
+
+static void
+offer_commands (GString *text, const char *prefix)
+{
+  for (guint i = 0; cli_commands[i] != NULL; i++)
+    if (!cli_commands[i]->is_hidden)
+      offer (text, prefix, cli_commands[i]->name, cli_commands[i]->summary);
+}
+
+static void
+offer_options (GString *text, const char *prefix, const CliCommand *command)
+{
+  for (const GOptionEntry *entry = command->options; entry != NULL && entry->long_name; entry++)
+    {
+      g_autofree char *word = g_strconcat ("--", entry->long_name, NULL);
+
+      offer (text, prefix, word, entry->description);
+    }
+  offer (text, prefix, "--help", "Show what the command does");
+}
+
+static void
+offer_properties (GString *text, const char *prefix, const char *type_name)
+{
+  g_autoptr (BanyanTypeInfo) type
+      = banyan_registry_lookup (banyan_registry_get_default (), G_MAXUINT, type_name);
+  g_autoptr (BanyanSpec) description = type != NULL ? banyan_type_info_describe (type) : NULL;
+  BanyanSpec *properties = cli_spec_get (description, "properties");
+
+  for (guint i = 0; i < cli_spec_count (properties); i++)
+    {
+      BanyanSpec *property = banyan_spec_get_item (properties, i);
+      g_autofree char *word
+          = g_strconcat (type_name, ".", cli_spec_text (property, "name"), NULL);
+
+      offer (text, prefix, word, cli_spec_text (property, "blurb"));
+    }
+}
+
+/* After a dot the properties of the type before it. */
+static void
+offer_types (GString *text, const char *prefix)
+{
+  const char *dot = strchr (prefix, '.');
+  g_autoptr (CliTypes) types = NULL;
+
+  if (dot != NULL)
+    {
+      g_autofree char *type_name = g_strndup (prefix, dot - prefix);
+
+      offer_properties (text, prefix, type_name);
+      return;
+    }
+
+  types = cli_types_list ();
+  for (guint i = 0; types[i] != NULL; i++)
+    offer (text, prefix, banyan_type_info_get_name (types[i]),
+           banyan_type_info_get_summary (types[i]));
+}
+
+/* The option whose value @word is, when it stands alone before it. */
+static const GOptionEntry *
+find_option_with_value (const CliCommand *command, const char *word)
+{
+  for (const GOptionEntry *entry = command->options; entry != NULL && entry->long_name; entry++)
+    if (entry->arg != G_OPTION_ARG_NONE
+        && ((g_str_has_prefix (word, "--") && g_str_equal (word + 2, entry->long_name))
+            || (word[0] == '-' && word[1] == entry->short_name && word[2] == '\0')))
+      return entry;
+
+  return NULL;
+}
+
+static gboolean
+is_type_option (const GOptionEntry *entry)
+{
+  return g_strcmp0 (entry->arg_description, "TYPE") == 0
+         || g_strcmp0 (entry->arg_description, "DRIVER") == 0;
+}
+
+static void
+offer_arguments (GString *text, const char *prefix, CliWords words)
+{
+  switch (words)
+    {
+    case CLI_WORDS_FILES:
+      g_string_append (text, ":files\n");
+      return;
+    case CLI_WORDS_TYPES:
+      offer_types (text, prefix);
+      return;
+    case CLI_WORDS_COMMANDS:
+      offer_commands (text, prefix);
+      return;
+    case CLI_WORDS_NONE:
+      return;
+    }
+}
+
+static void
+complete_command (GString *text, const CliCommand *command, const char *before, const char *word)
+{
+  const GOptionEntry *option = find_option_with_value (command, before);
+
+  if (option != NULL && is_type_option (option))
+    offer_types (text, word);
+  else if (option != NULL && option->arg == G_OPTION_ARG_FILENAME)
+    g_string_append (text, ":files\n");
+  else if (option != NULL)
+    return;
+  else if (word[0] == '-')
+    offer_options (text, word, command);
+  else
+    offer_arguments (text, word, command->words);
+}
+
+static CliStatus
+run (char **words)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  guint n = g_strv_length (words);
+  const CliCommand *command;
+
+  if (n <= 1)
+    {
+      offer_commands (text, n == 0 ? "" : words[0]);
+      if (n == 1 && words[0][0] == '-')
+        {
+          offer (text, words[0], "--help", "List the commands");
+          offer (text, words[0], "--version", "Tell the version");
+        }
+      return cli_print (text->str);
+    }
+
+  command = cli_command_find (words[0]);
+  if (command != NULL)
+    complete_command (text, command, words[n - 2], words[n - 1]);
+
+  return cli_print (text->str);
+}
+
+const CliCommand cli_complete = {
+  .name = "complete",
+  .arguments = "WORD...",
+  .summary = "Complete a word for a shell",
+  .description = "What the shells' completions call.",
+  .run = run,
+  .is_hidden = TRUE,
+  .takes_words_as_they_are = TRUE,
+};

@@ -1,0 +1,128 @@
+/* command-inspect.c - banyan inspect: the browser of types and plugins
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * All that is shown comes from the registry's descriptions: a warm cache answers, and no plugin is
+ * loaded. */
+
+#include "inspect.h"
+
+static gboolean as_json;
+static gboolean show_plugins;
+static gboolean show_types;
+static char *markdown_type;
+
+static const GOptionEntry options[] = {
+  { "plugins", 0, 0, G_OPTION_ARG_NONE, &show_plugins,
+    "Show the files that types come from, and why one does not load", NULL },
+  { "types", 0, 0, G_OPTION_ARG_NONE, &show_types, "Show all types (the default)", NULL },
+  { "markdown", 0, 0, G_OPTION_ARG_STRING, &markdown_type,
+    "Print the generated sections of the type's page", "TYPE" },
+  { "json", 0, 0, G_OPTION_ARG_NONE, &as_json, "Print JSON", NULL },
+  { NULL },
+};
+
+static BanyanTypeInfo *
+find_type (const char *name)
+{
+  return banyan_registry_lookup (banyan_registry_get_default (), G_MAXUINT, name);
+}
+
+/* Types whose name has @part in it. (transfer container) */
+static GPtrArray *
+list_candidates (CliTypes *types, const char *part)
+{
+  GPtrArray *names = g_ptr_array_new ();
+
+  for (guint i = 0; types[i] != NULL; i++)
+    if (strstr (banyan_type_info_get_name (types[i]), part) != NULL)
+      g_ptr_array_add (names, (char *) banyan_type_info_get_name (types[i]));
+
+  g_ptr_array_add (names, NULL);
+  return names;
+}
+
+static CliStatus
+complain_of_type (const char *name)
+{
+  g_autoptr (CliTypes) types = cli_types_list ();
+  g_autoptr (GPtrArray) candidates = list_candidates (types, name);
+  g_autoptr (GPtrArray) all = list_candidates (types, "");
+  g_autofree char *list = g_strjoinv (", ", (char **) candidates->pdata);
+  const char *nearest = banyan_did_you_mean (name, (const char *const *) all->pdata);
+
+  if (*name != '\0' && *list != '\0')
+    return cli_fail (CLI_NOT_FOUND, "no type is called \"%s\"; there are: %s", name, list);
+  if (nearest != NULL)
+    return cli_fail (CLI_NOT_FOUND, "no type is called \"%s\"; did you mean \"%s\"?", name,
+                     nearest);
+
+  return cli_fail (CLI_NOT_FOUND, "no type is called \"%s\"; banyan inspect lists all", name);
+}
+
+/* A name that only one type has a part of is as good as the whole. */
+static BanyanTypeInfo *
+find_by_part (const char *part)
+{
+  g_autoptr (CliTypes) types = cli_types_list ();
+  g_autoptr (GPtrArray) candidates = list_candidates (types, part);
+
+  return *part != '\0' && candidates->len == 2 ? find_type (candidates->pdata[0]) : NULL;
+}
+
+static CliStatus
+show (const char *what)
+{
+  g_autoptr (BanyanTypeInfo) type = find_type (what);
+  const char *dot = strchr (what, '.');
+  g_autofree char *before_dot = dot != NULL ? g_strndup (what, dot - what) : NULL;
+
+  if (type == NULL && before_dot != NULL)
+    {
+      type = find_type (before_dot);
+      return type != NULL ? inspect_print_property (type, dot + 1, as_json)
+                          : complain_of_type (before_dot);
+    }
+  if (type == NULL)
+    type = find_by_part (what);
+
+  return type != NULL ? inspect_print_type (type, as_json) : complain_of_type (what);
+}
+
+static CliStatus
+print_markdown (void)
+{
+  g_autoptr (BanyanTypeInfo) type = find_type (markdown_type);
+
+  return type != NULL ? inspect_print_markdown (type) : complain_of_type (markdown_type);
+}
+
+static CliStatus
+run (char **arguments)
+{
+  guint n_asked = (arguments[0] != NULL) + show_plugins + show_types + (markdown_type != NULL);
+
+  if (n_asked > 1)
+    return cli_fail (CLI_USAGE, "inspect shows one thing at a time: WHAT, --plugins, --types or "
+                                "--markdown");
+  if (markdown_type != NULL && as_json)
+    return cli_fail (CLI_USAGE, "--markdown and --json exclude each other");
+  if (markdown_type != NULL)
+    return print_markdown ();
+  if (show_plugins)
+    return inspect_print_plugins (as_json);
+
+  return arguments[0] != NULL ? show (arguments[0]) : inspect_print_types (as_json);
+}
+
+const CliCommand cli_inspect = {
+  .name = "inspect",
+  .arguments = "[TYPE | TYPE.PROPERTY]",
+  .summary = "Show types, properties and plugins",
+  .description = "Without an argument: all types, by kind. With a type: its class, operations, "
+                 "properties, children and an example. With TYPE.PROPERTY: that property. No "
+                 "plugin is loaded for it once the registry's cache knows them.",
+  .options = options,
+  .words = CLI_WORDS_TYPES,
+  .max_arguments = 1,
+  .run = run,
+};

@@ -1,0 +1,87 @@
+/* main.c - the `banyan` command
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Finds the command among those of cli-commands.c, takes its options out of the words, and runs it.
+ * Each command lies in a file of its own, command-NAME.c, and ends with its entry for the table. */
+
+#include "cli.h"
+
+#include <locale.h>
+
+static CliStatus
+print_overview (void)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  cli_append_overview (text);
+  return cli_print (text->str);
+}
+
+static CliStatus
+print_help (const CliCommand *command)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  cli_append_help (text, command);
+  return cli_print (text->str);
+}
+
+static CliStatus
+run_command (const CliCommand *command, char **words)
+{
+  g_auto (GStrv) argv = g_strdupv (words);
+  int argc = g_strv_length (argv);
+  gboolean wants_help = FALSE;
+  CliStatus status;
+
+  if (command->takes_words_as_they_are)
+    return command->run (argv + 1);
+
+  status = cli_options_parse (command, &argc, &argv, &wants_help);
+  if (status != CLI_DONE)
+    return status;
+
+  return wants_help ? print_help (command) : command->run (argv + 1);
+}
+
+/* Before the command: --help and --version, and nothing else. */
+static CliStatus
+run_option (const char *option)
+{
+  if (g_str_equal (option, "--version"))
+    return cli_print ("banyan " BANYAN_VERSION "\n");
+  if (g_str_equal (option, "--help") || g_str_equal (option, "-h"))
+    return print_overview ();
+
+  return cli_fail (CLI_USAGE,
+                   "options come after the command, but for --help and --version: \"%s\"", option);
+}
+
+int
+main (int argc, char **argv)
+{
+  const CliCommand *command;
+
+  setlocale (LC_ALL, "");
+  g_set_prgname ("banyan");
+
+  if (argc < 2)
+    {
+      g_autoptr (GString) text = g_string_new (NULL);
+
+      cli_append_overview (text);
+      g_printerr ("%s", text->str);
+      return CLI_USAGE;
+    }
+  if (argv[1][0] == '-')
+    return run_option (argv[1]);
+
+  command = cli_command_find (argv[1]);
+  if (command == NULL)
+    {
+      cli_command_complain (argv[1]);
+      return CLI_USAGE;
+    }
+
+  return run_command (command, argv + 1);
+}
