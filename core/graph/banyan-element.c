@@ -82,6 +82,7 @@ static void
 add_role (BanyanElementClass *klass, const char *name, guint role_flags, const char *blurb,
           guint offset, gboolean is_backend)
 {
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GParamSpec *pspec = declare_role (name, role_flags, blurb);
   BanyanRole *role = g_new0 (BanyanRole, 1);
 
@@ -90,7 +91,13 @@ add_role (BanyanElementClass *klass, const char *name, guint role_flags, const c
   role->offset = offset;
   role->is_backend = is_backend;
   g_param_spec_set_qdata_full (pspec, role_quark (), role, g_free);
-  g_object_class_install_property (G_OBJECT_CLASS (klass), ROLE_PROPERTY_ID, pspec);
+
+  /* A class with no properties of its own may forget the accessors, which none inherits. */
+  if (object_class->set_property == NULL)
+    object_class->set_property = banyan_element_set_field;
+  if (object_class->get_property == NULL)
+    object_class->get_property = banyan_element_get_field;
+  g_object_class_install_property (object_class, ROLE_PROPERTY_ID, pspec);
 }
 
 /**
@@ -354,9 +361,13 @@ banyan_element_get_child (BanyanElement *self, const char *role)
 GPtrArray *
 banyan_element_list_children (BanyanElement *self)
 {
+  GPtrArray *edges;
+
   g_return_val_if_fail (BANYAN_IS_ELEMENT (self), NULL);
 
-  return g_ptr_array_copy (private_of (self)->edges, NULL, NULL);
+  edges = g_ptr_array_new ();
+  g_ptr_array_extend (edges, private_of (self)->edges, NULL, NULL);
+  return edges;
 }
 
 /* -- Roles as properties. -- */

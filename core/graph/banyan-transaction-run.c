@@ -33,7 +33,8 @@ static gboolean
 run_hook (gpointer data, GError **error)
 {
   Hook *hook = data;
-  gboolean is_cancellable = hook->transaction->phase == BANYAN_PHASE_PREPARE;
+  gboolean is_cancellable
+      = hook->transaction->phase == BANYAN_PHASE_PREPARE && !hook->transaction->is_in_force;
   gboolean done;
 
   if (is_cancellable)
@@ -63,6 +64,8 @@ banyan_co_transaction_hook (BanyanTransaction *self, BanyanElement *element, Ban
 gboolean
 banyan_transaction_may_go_on (BanyanTransaction *self, GError **error)
 {
+  if (self->is_in_force)
+    return TRUE;
   if (self->is_cancelled && self->phase == BANYAN_PHASE_PREPARE)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The change was cancelled");
@@ -242,6 +245,7 @@ give_back (BanyanTransaction *self)
   g_autoptr (GPtrArray) steps = g_ptr_array_new ();
   g_autoptr (GError) error = NULL;
 
+  self->is_in_force = TRUE;
   g_clear_pointer (&self->view, banyan_graph_view_free);
   if (!do_round (self, steps, &error))
     g_warning ("Permissions that nobody needs any more could not be given back: %s",

@@ -1,28 +1,408 @@
-/* test-transaction.c - a change of the graph is done whole, or not at all
+/* test-transaction.c - a change of the graph is put together, checked and put in force
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "banyan-test.h"
 #include "control-drivers.h"
 
+#include <string.h>
+
 #define DISK "disk: { driver: test-memory, size: 1MiB }\n"
 #define STACK "top: { driver: test-pass, file: disk }\n" DISK
+
+static void
+must_commit (BanyanTransaction *transaction)
+{
+  g_autoptr (GError) error = NULL;
+
+  banyan_transaction_commit (transaction, &error);
+  g_assert_no_error (error);
+}
+
+static BanyanObject *
+make (const char *type, const char *id)
+{
+  g_autoptr (GError) error = NULL;
+  BanyanObject *object = banyan_object_new (type, id, &error);
+
+  g_assert_no_error (error);
+  return object;
+}
+
+static void
+assert_leads (BanyanTestGraph *graph, const char *edge, const char *node)
+{
+  BanyanNode *found = banyan_child_get_node (banyan_test_get_edge (graph, edge));
+
+  g_assert_cmpstr (found != NULL ? banyan_object_get_id (BANYAN_OBJECT (found)) : NULL, ==, node);
+}
+
+static void
+assert_data_passes (BanyanTestGraph *graph, const char *from, const char *to)
+{
+  g_autoptr (GError) error = NULL;
+  guint8 data[512];
+
+  banyan_test_fill (data, 4096, sizeof data, 1);
+  banyan_test_write (graph, from, 4096, data, sizeof data, &error);
+  g_assert_no_error (error);
+  memset (data, 0, sizeof data);
+  banyan_test_read (graph, to, 4096, data, sizeof data, &error);
+  g_assert_no_error (error);
+  banyan_test_assert_filled (data, 4096, sizeof data, 1);
+}
 
 static void
 test_loads (void)
 {
   g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (STACK);
-  g_autoptr (GError) error = NULL;
-  guint8 data[512];
 
   g_test_summary ("What a document declares is open and can be used");
 
-  banyan_test_fill (data, 4096, sizeof data, 1);
-  banyan_test_write (graph, "top", 4096, data, sizeof data, &error);
+  assert_data_passes (graph, "top", "disk");
+}
+
+static void
+test_order (void)
+{
+  g_autofree char *opened = NULL;
+  g_autofree char *closed = NULL;
+  BanyanTestGraph *graph;
+
+  g_test_summary ("Nodes open from below and close from above, flushed; servers last and first");
+
+  g_free (control_take_log ());
+  graph
+      = banyan_test_graph_must_load ("version: 1\n"
+                                     "frontends:\n"
+                                     "  s0: { type: test-server, exports: { e: { node: top } } }\n"
+                                     "nodes:\n"
+                                     "  top: { driver: test-pass, file: disk }\n"
+                                     "  disk: { driver: test-memory }\n");
+  opened = control_take_log ();
+  banyan_test_graph_free (graph);
+  closed = control_take_log ();
+
+  g_assert_cmpstr (opened, ==,
+                   "open disk\nopen top\nopen e\nopen s0\n"
+                   "settle disk\nsettle top\nsettle e\nsettle s0\n"
+                   "start disk\nstart top\nstart e\nstart s0\n");
+  g_assert_cmpstr (closed, ==, "close s0\nclose e\nclose top\nflush disk\nclose disk\n");
+  g_assert_cmpint (control_get_balance (), ==, 0);
+}
+
+static void
+test_insert_above (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (STACK);
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (BanyanObject) filter = make ("test-pass", "filter");
+
+  g_test_summary ("A filter goes between a node and all who use it");
+
+  banyan_transaction_add (transaction, filter, NULL);
+  banyan_transaction_insert_above (transaction, BANYAN_NODE (filter),
+                                   banyan_test_get_node (graph, "disk"));
+  must_commit (transaction);
+
+  assert_leads (graph, "top:file", "filter");
+  assert_leads (graph, "filter:file", "disk");
+  assert_data_passes (graph, "top", "disk");
+  g_clear_object (&transaction);
+  g_clear_object (&filter);
+}
+
+static void
+test_insert_on_edge (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("other: { driver: test-pass, file: disk }\n" STACK);
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (BanyanObject) first = make ("test-pass", "first");
+  g_autoptr (BanyanObject) second = make ("test-pass", "second");
+  BanyanChild *edge = banyan_test_get_edge (graph, "/nodes/top:file");
+
+  g_test_summary ("Filters go onto one edge, the second above the first, and others stay");
+
+  banyan_transaction_add (transaction, first, NULL);
+  banyan_transaction_add (transaction, second, NULL);
+  banyan_transaction_insert_on_edge (transaction, BANYAN_NODE (first), edge);
+  banyan_transaction_insert_on_edge (transaction, BANYAN_NODE (second), edge);
+  must_commit (transaction);
+
+  assert_leads (graph, "top:file", "second");
+  assert_leads (graph, "second:file", "first");
+  assert_leads (graph, "first:file", "disk");
+  assert_leads (graph, "other:file", "disk");
+  assert_data_passes (graph, "top", "disk");
+  g_clear_object (&transaction);
+  g_clear_object (&first);
+  g_clear_object (&second);
+}
+
+static void
+test_remove_filter (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("user: { driver: test-pass, file: top }\n" STACK);
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+
+  g_test_summary ("A filter is taken out, and its users use what it filtered");
+
+  banyan_transaction_remove_filter (transaction, banyan_test_get_node (graph, "top"));
+  must_commit (transaction);
+
+  assert_leads (graph, "user:file", "disk");
+  g_assert_null (banyan_graph_get_node (banyan_test_graph_get (graph), "top"));
+  assert_data_passes (graph, "user", "disk");
+}
+
+static void
+test_replace (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("other: { driver: test-memory }\n"
+                                     "top: { driver: test-pass, file: { driver: test-memory } }\n");
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+
+  g_test_summary ("An edge leads elsewhere, and a node that was born on it goes");
+
+  g_assert_nonnull (banyan_graph_get_node (banyan_test_graph_get (graph), "top.file"));
+  banyan_transaction_replace_child (transaction, banyan_test_get_edge (graph, "top:file"),
+                                    banyan_test_get_node (graph, "other"));
+  must_commit (transaction);
+
+  assert_leads (graph, "top:file", "other");
+  g_assert_null (banyan_graph_get_node (banyan_test_graph_get (graph), "top.file"));
+  assert_data_passes (graph, "top", "other");
+}
+
+static void
+test_set_role (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("other: { driver: test-memory }\n" STACK);
+  BanyanObject *top = BANYAN_OBJECT (banyan_test_get_node (graph, "top"));
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A role is set by a reference, and the declaration tells of it");
+
+  banyan_object_set (top, "file", "other", &error);
   g_assert_no_error (error);
-  memset (data, 0, sizeof data);
-  banyan_test_read (graph, "disk", 4096, data, sizeof data, &error);
+  assert_leads (graph, "top:file", "other");
+  g_assert_cmpstr (
+      banyan_spec_get_text (banyan_spec_lookup (banyan_object_get_declaration (top), "file")), ==,
+      "other");
+
+  banyan_object_set (top, "file", NULL, &error);
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_TYPE);
+  assert_leads (graph, "top:file", "other");
+}
+
+static void
+test_many (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("m: { driver: test-mirror, children: [a, b] }\n"
+                                     "a: { driver: test-memory }\n"
+                                     "b: { driver: test-memory }\n"
+                                     "c: { driver: test-memory }\n");
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  BanyanElement *mirror = BANYAN_ELEMENT (banyan_test_get_node (graph, "m"));
+
+  g_test_summary ("Children come and go in a role that takes many; the others keep their names");
+
+  banyan_transaction_add_child (transaction, mirror, "children", banyan_test_get_node (graph, "c"));
+  banyan_transaction_remove_child (transaction, banyan_test_get_edge (graph, "m:children.0"));
+  must_commit (transaction);
+
+  g_assert_null (banyan_element_get_child (mirror, "children.0"));
+  assert_leads (graph, "m:children.1", "b");
+  assert_leads (graph, "m:children.2", "c");
+  assert_data_passes (graph, "m", "b");
+  assert_data_passes (graph, "m", "c");
+}
+
+static void
+test_properties (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (STACK);
+  BanyanNode *top = banyan_test_get_node (graph, "top");
+  g_autoptr (GError) error = NULL;
+  g_autofree char *reopened = NULL;
+  g_autofree char *live = NULL;
+  guint level;
+
+  g_test_summary ("A property that needs reopening goes through the phases; a live one does not");
+
+  g_free (control_take_log ());
+  banyan_object_set (BANYAN_OBJECT (top), "label", "good", &error);
   g_assert_no_error (error);
-  banyan_test_assert_filled (data, 4096, sizeof data, 1);
+  reopened = control_take_log ();
+  banyan_object_set (BANYAN_OBJECT (top), "level", "7", &error);
+  g_assert_no_error (error);
+  live = control_take_log ();
+  g_object_get (top, "level", &level, NULL);
+
+  g_assert_cmpstr (control_get_label (top), ==, "good");
+  g_assert_cmpuint (level, ==, 7);
+  g_assert_cmpstr (reopened, ==, "prepare top\nsettle top\ncommit top\nfinish top\n");
+  g_assert_cmpstr (live, ==, "");
+}
+
+static void
+test_refuses_values (void)
+{
+  static const struct
+  {
+    const char *object;
+    const char *key;
+    const char *value;
+    BanyanConfigError code;
+  } bad[] = {
+    { "top", "label", "bad", BANYAN_CONFIG_ERROR_CONFLICT },
+    { "top", "level", "101", BANYAN_CONFIG_ERROR_RANGE },
+    { "top", "levle", "1", BANYAN_CONFIG_ERROR_UNKNOWN_KEY },
+    { "top", "file", "nobody", BANYAN_CONFIG_ERROR_REFERENCE },
+    { "top", "file", "top", BANYAN_CONFIG_ERROR_CONFLICT },
+    { "disk", "size", "1M", BANYAN_CONFIG_ERROR_STATE },
+  };
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (STACK);
+
+  g_test_summary ("A value that cannot be is refused, and the old one stays");
+
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      BanyanNode *node = banyan_test_get_node (graph, bad[i].object);
+
+      g_assert_false (banyan_object_set (BANYAN_OBJECT (node), bad[i].key, bad[i].value, &error));
+      g_assert_error (error, BANYAN_CONFIG_ERROR, (int) bad[i].code);
+    }
+  g_assert_null (control_get_label (banyan_test_get_node (graph, "top")));
+  assert_leads (graph, "top:file", "disk");
+}
+
+static void
+test_cycle (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("user: { driver: test-pass, file: top }\n" STACK);
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A cycle is refused, and the message goes round it");
+
+  banyan_transaction_replace_child (transaction, banyan_test_get_edge (graph, "top:file"),
+                                    banyan_test_get_node (graph, "user"));
+  g_assert_false (banyan_transaction_commit (transaction, &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_CONFLICT);
+  g_assert_cmpstr (error->message, ==,
+                   "/nodes/top:file -> /nodes/user:file -> /nodes/top is a cycle; no node can be "
+                   "below itself");
+}
+
+static void
+test_final_graph (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("user: { driver: test-pass, file: top }\n" STACK);
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+
+  g_test_summary ("Only the final graph counts: two nodes change places by way of a cycle");
+
+  banyan_transaction_replace_child (transaction, banyan_test_get_edge (graph, "top:file"),
+                                    banyan_test_get_node (graph, "user"));
+  banyan_transaction_replace_child (transaction, banyan_test_get_edge (graph, "user:file"),
+                                    banyan_test_get_node (graph, "disk"));
+  must_commit (transaction);
+
+  assert_leads (graph, "top:file", "user");
+  assert_data_passes (graph, "top", "disk");
+}
+
+static void
+test_in_use (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (STACK);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("What is in use is not removed, and the message says by whom");
+
+  g_assert_false (
+      banyan_object_close (BANYAN_OBJECT (banyan_test_get_node (graph, "disk")), &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_BUSY);
+  g_assert_cmpstr (error->message, ==,
+                   "/nodes/disk is in use by /nodes/top:file; remove that too, or make it lead "
+                   "elsewhere");
+}
+
+static void
+test_resize (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (STACK);
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+
+  g_test_summary ("A node gets shorter as a change of the graph, and its filters with it");
+
+  banyan_transaction_resize (transaction, banyan_test_get_node (graph, "top"), 65536);
+  must_commit (transaction);
+  g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "disk")), ==, 65536);
+  g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "top")), ==, 65536);
+}
+
+static void
+test_edge_candidates (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (STACK);
+  BanyanGraph *of = banyan_test_graph_get (graph);
+  g_autoptr (GError) unlike = NULL;
+  g_autoptr (GError) alike = NULL;
+
+  g_test_summary ("An edge that is not there is answered with those that are");
+
+  g_assert_null (banyan_graph_resolve_edge (of, "/nodes/top:data", &unlike));
+  g_assert_cmpstr (unlike->message, ==, "/nodes/top has no edge \"data\"; there are: file");
+  g_assert_null (banyan_graph_resolve_edge (of, "/nodes/top:fiel", &alike));
+  g_assert_cmpstr (alike->message, ==, "/nodes/top has no edge \"fiel\"; did you mean \"file\"?");
+}
+
+static void
+test_plan (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (
+      "version: 1\n"
+      "frontends:\n"
+      "  s0: { type: test-server, exports: { a: { node: top }, b: { node: other } } }\n"
+      "nodes:\n"
+      "  top: { driver: test-pass, file: disk }\n"
+      "  disk: { driver: test-memory }\n"
+      "  other: { driver: test-memory }\n");
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (BanyanObject) filter = make ("test-pass", "filter");
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) drained = NULL;
+
+  g_test_summary ("A plan tells where requests will wait, and touches nothing");
+
+  banyan_transaction_add (transaction, filter, NULL);
+  banyan_transaction_insert_above (transaction, BANYAN_NODE (filter),
+                                   banyan_test_get_node (graph, "disk"));
+  drained = banyan_transaction_plan (transaction, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_strv_length (drained), ==, 1);
+  g_assert_cmpstr (drained[0], ==, "/frontends/s0/a:node");
+  assert_leads (graph, "top:file", "disk");
+  g_clear_object (&transaction);
+  g_clear_object (&filter);
 }
 
 int
@@ -31,5 +411,20 @@ main (int argc, char **argv)
   banyan_test_init (&argc, &argv);
   control_drivers_register ();
   g_test_add_func ("/transaction/loads", test_loads);
+  g_test_add_func ("/transaction/opens-and-closes-in-order", test_order);
+  g_test_add_func ("/transaction/inserts-above-a-node", test_insert_above);
+  g_test_add_func ("/transaction/inserts-on-an-edge", test_insert_on_edge);
+  g_test_add_func ("/transaction/removes-a-filter", test_remove_filter);
+  g_test_add_func ("/transaction/replaces-a-child", test_replace);
+  g_test_add_func ("/transaction/sets-a-role", test_set_role);
+  g_test_add_func ("/transaction/adds-and-removes-members", test_many);
+  g_test_add_func ("/transaction/sets-properties", test_properties);
+  g_test_add_func ("/transaction/refuses-bad-values", test_refuses_values);
+  g_test_add_func ("/transaction/refuses-cycles", test_cycle);
+  g_test_add_func ("/transaction/checks-the-final-graph", test_final_graph);
+  g_test_add_func ("/transaction/names-who-is-in-the-way", test_in_use);
+  g_test_add_func ("/transaction/resizes", test_resize);
+  g_test_add_func ("/transaction/edges-have-candidates", test_edge_candidates);
+  g_test_add_func ("/transaction/plans", test_plan);
   return g_test_run ();
 }

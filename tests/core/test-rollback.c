@@ -1,0 +1,368 @@
+/* test-rollback.c - a change that fails leaves exactly what was; changes wait for each other
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-test.h"
+#include "control-drivers.h"
+
+#include <errno.h>
+
+#include <string.h>
+
+#define GRAPH \
+  "version: 1\n" \
+  "frontends:\n" \
+  "  s0: { type: test-server, exports: { e: { node: top } } }\n" \
+  "nodes:\n" \
+  "  top: { driver: test-pass, file: old }\n" \
+  "  old: { driver: test-pass, file: disk }\n" \
+  "  m: { driver: test-mirror, children: [a, b] }\n" \
+  "  a: { driver: test-memory }\n" \
+  "  b: { driver: test-memory }\n" \
+  "  disk: { driver: test-memory }\n"
+
+/* -- The graph in words. -- */
+
+static void
+describe_edges (GString *text, BanyanElement *element)
+{
+  g_autoptr (GPtrArray) edges = banyan_element_list_children (element);
+
+  for (guint i = 0; i < edges->len; i++)
+    {
+      g_autofree char *path = banyan_child_dup_path (edges->pdata[i]);
+      BanyanNode *node = banyan_child_get_node (edges->pdata[i]);
+
+      g_string_append_printf (
+          text, "%s -> %s used %x shared %x\n", path,
+          node != NULL ? banyan_object_get_id (BANYAN_OBJECT (node)) : "nothing",
+          banyan_child_get_used (edges->pdata[i]), banyan_child_get_shared (edges->pdata[i]));
+    }
+}
+
+static void
+describe_below (GString *text, BanyanObject *object)
+{
+  g_autoptr (GPtrArray) children = banyan_object_list_children (object);
+
+  for (guint i = 0; i < children->len; i++)
+    {
+      BanyanObject *child = children->pdata[i];
+      g_autofree char *path = banyan_object_dup_path (child);
+      g_autofree char *declared
+          = banyan_spec_to_json (banyan_object_get_declaration (child), FALSE);
+
+      g_string_append_printf (text, "%s %d %s\n", path, banyan_object_get_state (child), declared);
+      if (BANYAN_IS_ELEMENT (child))
+        {
+          g_string_append_printf (text, "used %x shared %x\n",
+                                  banyan_element_get_used (BANYAN_ELEMENT (child)),
+                                  banyan_element_get_shared (BANYAN_ELEMENT (child)));
+          describe_edges (text, BANYAN_ELEMENT (child));
+        }
+      describe_below (text, child);
+    }
+}
+
+static char *
+describe (BanyanTestGraph *graph)
+{
+  GString *text = g_string_new (NULL);
+
+  describe_below (text, BANYAN_OBJECT (banyan_test_graph_get (graph)));
+  return g_string_free (text, FALSE);
+}
+
+/* -- One of everything. -- */
+
+static BanyanObject *
+make (const char *type, const char *id)
+{
+  g_autoptr (GError) error = NULL;
+  BanyanObject *object = banyan_object_new (type, id, &error);
+
+  g_assert_no_error (error);
+  return object;
+}
+
+static void
+set (BanyanTransaction *transaction, gpointer object, const char *key, const char *text)
+{
+  BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+  g_autoptr (BanyanSpec) value = banyan_spec_new_scalar (BANYAN_SPEC_TEXT, text, &origin);
+
+  banyan_transaction_set (transaction, object, key, value);
+}
+
+static BanyanTransaction *
+change_everything (BanyanTestGraph *graph)
+{
+  BanyanTransaction *transaction = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (BanyanObject) filter = make ("test-pass", "filter");
+  g_autoptr (BanyanObject) disk = make ("test-memory", "new-disk");
+  g_autoptr (BanyanObject) thread = make ("iothread", "io0");
+  BanyanElement *mirror = BANYAN_ELEMENT (banyan_test_get_node (graph, "m"));
+
+  banyan_transaction_add (transaction, thread, NULL);
+  banyan_transaction_add (transaction, disk, NULL);
+  banyan_transaction_add (transaction, filter, NULL);
+  banyan_transaction_insert_above (transaction, BANYAN_NODE (filter),
+                                   banyan_test_get_node (graph, "disk"));
+  banyan_transaction_remove_filter (transaction, banyan_test_get_node (graph, "old"));
+  banyan_transaction_add_child (transaction, mirror, "children", BANYAN_NODE (disk));
+  banyan_transaction_remove_child (transaction, banyan_test_get_edge (graph, "m:children.0"));
+  banyan_transaction_remove (transaction, BANYAN_OBJECT (banyan_test_get_node (graph, "a")));
+  set (transaction, banyan_test_get_node (graph, "top"), "label", "changed");
+  set (transaction, banyan_test_get_node (graph, "top"), "level", "9");
+  set (transaction,
+       banyan_object_resolve (BANYAN_OBJECT (banyan_test_graph_get (graph)), "s0/e", NULL),
+       "writable", "true");
+  return transaction;
+}
+
+/* Fails step after step of @phase until there is none left to fail. Returns how many there were. */
+static guint
+fail_each (BanyanTestGraph *graph, BanyanTransactionPhase phase)
+{
+  g_autofree char *before = describe (graph);
+  gint balance = control_get_balance ();
+  guint n = 0;
+
+  for (;; n++)
+    {
+      g_autoptr (BanyanTransaction) transaction = change_everything (graph);
+      g_autofree char *after = NULL;
+      g_autoptr (GError) error = NULL;
+
+      banyan_transaction_fail_at (transaction, phase, n);
+      if (banyan_transaction_commit (transaction, &error))
+        return n;
+
+      g_assert_error (error, BANYAN_ERRNO, EIO);
+      after = describe (graph);
+      g_assert_cmpstr (after, ==, before);
+      g_assert_cmpint (control_get_balance (), ==, balance);
+      g_assert_cmpint (banyan_transaction_get_phase (transaction), ==, BANYAN_PHASE_DONE);
+    }
+}
+
+static void
+test_every_step (void)
+{
+  static const struct
+  {
+    BanyanTransactionPhase phase;
+    guint least;
+  } phases[] = {
+    { BANYAN_PHASE_PREPARE, 7 },
+    { BANYAN_PHASE_CLOSE_GATES, 1 },
+    { BANYAN_PHASE_SETTLE, 6 },
+    { BANYAN_PHASE_SWITCH, 1 },
+  };
+
+  g_test_summary (
+      "Whatever step of whatever phase fails, the graph is what it was, and still works");
+
+  for (guint i = 0; i < G_N_ELEMENTS (phases); i++)
+    {
+      g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (GRAPH);
+      g_autoptr (GError) error = NULL;
+      guint8 data[512];
+
+      g_assert_cmpuint (fail_each (graph, phases[i].phase), >=, phases[i].least);
+      g_assert_cmpstr (control_get_label (banyan_test_get_node (graph, "top")), ==, "changed");
+      banyan_test_fill (data, 0, sizeof data, 3);
+      banyan_test_write (graph, "top", 0, data, sizeof data, &error);
+      g_assert_no_error (error);
+      banyan_test_read (graph, "disk", 0, data, sizeof data, &error);
+      g_assert_no_error (error);
+      banyan_test_assert_filled (data, 0, sizeof data, 3);
+    }
+  g_assert_cmpint (control_get_balance (), ==, 0);
+}
+
+static void
+test_driver_fails (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (GRAPH);
+  g_autofree char *before = describe (graph);
+  g_autofree char *after = NULL;
+  g_autoptr (BanyanTransaction) transaction = change_everything (graph);
+  g_autoptr (BanyanObject) bad = make ("test-memory", "bad");
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A driver that does not open fails the change, by its path and its reason");
+
+  g_object_set (bad, "fail-open", TRUE, NULL);
+  banyan_transaction_add (transaction, bad, NULL);
+  g_assert_false (banyan_transaction_commit (transaction, &error));
+  g_assert_error (error, BANYAN_ERRNO, EIO);
+  g_assert_cmpstr (error->message, ==, "/nodes/bad: opening it as told: Input/output error");
+  after = describe (graph);
+  g_assert_cmpstr (after, ==, before);
+  g_clear_object (&transaction);
+}
+
+static void
+test_tried_again (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (GRAPH);
+  g_autoptr (BanyanObject) disk = make ("test-memory", "new-disk");
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("What could not be added can be added again");
+
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (BanyanTransaction) transaction
+          = banyan_transaction_new (banyan_test_graph_get (graph));
+
+      g_clear_error (&error);
+      banyan_transaction_add (transaction, disk, NULL);
+      if (i == 0)
+        banyan_transaction_fail_at (transaction, BANYAN_PHASE_SETTLE, 0);
+      g_assert_cmpint (banyan_transaction_commit (transaction, &error), ==, i == 1);
+    }
+  g_assert_no_error (error);
+  g_assert_cmpint (banyan_object_get_state (disk), ==, BANYAN_OBJECT_OPEN);
+  g_clear_object (&disk);
+}
+
+/* -- The queue. -- */
+
+typedef struct
+{
+  GString *order;
+  const char *name;
+  GError *error;
+  gboolean is_done;
+} Commit;
+
+static void
+committed (GObject *object, GAsyncResult *result, gpointer data)
+{
+  Commit *commit = data;
+
+  banyan_transaction_commit_finish (BANYAN_TRANSACTION (object), result, &commit->error);
+  g_string_append (commit->order, commit->name);
+  commit->is_done = TRUE;
+}
+
+static void
+wait_until (gboolean *done)
+{
+  while (!*done)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+test_queue (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (GRAPH);
+  BanyanNode *top = banyan_test_get_node (graph, "top");
+  g_autoptr (GString) order = g_string_new (NULL);
+  Commit commits[] = { { order, "a" }, { order, "b" }, { order, "c" } };
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (BanyanSpec) queue = NULL;
+
+  g_test_summary ("Changes wait visibly for each other, in order; one that waits can be cancelled");
+
+  for (guint i = 0; i < G_N_ELEMENTS (commits); i++)
+    {
+      g_autoptr (BanyanTransaction) transaction
+          = banyan_transaction_new (banyan_test_graph_get (graph));
+
+      set (transaction, top, "label", commits[i].name);
+      banyan_transaction_commit_async (transaction, i == 1 ? cancellable : NULL, committed,
+                                       &commits[i]);
+    }
+  queue = banyan_graph_describe_changes (banyan_test_graph_get (graph));
+  g_assert_cmpuint (banyan_spec_get_length (queue), ==, 3);
+  g_assert_cmpstr (
+      banyan_spec_get_text (banyan_spec_lookup (banyan_spec_get_item (queue, 2), "phase")), ==,
+      "queued");
+
+  g_cancellable_cancel (cancellable);
+  for (guint i = 0; i < G_N_ELEMENTS (commits); i++)
+    wait_until (&commits[i].is_done);
+
+  g_assert_cmpstr (control_get_label (top), ==, "c");
+  g_assert_no_error (commits[0].error);
+  g_assert_error (commits[1].error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_no_error (commits[2].error);
+  g_assert_true (g_str_has_suffix (order->str, "c"));
+  g_clear_error (&commits[1].error);
+}
+
+/* -- Drains. -- */
+
+typedef struct
+{
+  BanyanBackend *backend;
+  GBytes *bytes;
+  gboolean is_done;
+} Read;
+
+static void
+read_done (GObject *object, GAsyncResult *result, gpointer data)
+{
+  Read *read = data;
+  g_autoptr (GError) error = NULL;
+
+  read->bytes = banyan_backend_read_finish (BANYAN_BACKEND (object), result, &error);
+  g_assert_no_error (error);
+  read->is_done = TRUE;
+}
+
+static void
+test_drain_timeout (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("top: { driver: test-pass, file: stuck }\n"
+                                     "stuck: { driver: test-stuck, file: disk }\n"
+                                     "disk: { driver: test-memory }\n");
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (GError) error = NULL;
+  g_autofree char *before = NULL;
+  g_autofree char *after = NULL;
+  Read read = { 0 };
+
+  g_test_summary ("A drain that takes too long ends the change, and the request still ends");
+
+  read.backend
+      = banyan_backend_new (banyan_test_get_node (graph, "top"), "reader",
+                            BANYAN_PERMISSION_CONSISTENT_READ, BANYAN_PERMISSIONS_ALL, &error);
+  g_assert_no_error (error);
+  before = describe (graph);
+  banyan_backend_read_async (read.backend, 0, 512, NULL, read_done, &read);
+  while (control_count_stuck () == 0)
+    g_main_context_iteration (NULL, FALSE);
+
+  set (transaction, banyan_test_get_node (graph, "top"), "label", "later");
+  banyan_transaction_set_drain_timeout_ms (transaction, 20);
+  g_assert_false (banyan_transaction_commit (transaction, &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_TIMEOUT);
+  g_assert_nonnull (strstr (error->message, "reader"));
+  after = describe (graph);
+  g_assert_cmpstr (after, ==, before);
+
+  control_let_go ();
+  wait_until (&read.is_done);
+  g_assert_cmpuint (g_bytes_get_size (read.bytes), ==, 512);
+  g_bytes_unref (read.bytes);
+  banyan_backend_close (read.backend);
+  g_object_unref (read.backend);
+}
+
+int
+main (int argc, char **argv)
+{
+  banyan_test_init (&argc, &argv);
+  control_drivers_register ();
+  g_test_add_func ("/rollback/every-step-of-every-phase", test_every_step);
+  g_test_add_func ("/rollback/a-driver-does-not-open", test_driver_fails);
+  g_test_add_func ("/rollback/can-be-tried-again", test_tried_again);
+  g_test_add_func ("/rollback/changes-wait-in-order", test_queue);
+  g_test_add_func ("/rollback/drain-takes-too-long", test_drain_timeout);
+  return g_test_run ();
+}
