@@ -494,6 +494,42 @@ banyan_node_finalize (GObject *object)
   G_OBJECT_CLASS (banyan_node_parent_class)->finalize (object);
 }
 
+/* What a class does itself; in a filter the rest is its child's. */
+static void
+describe_operations (GObjectClass *klass, BanyanSpecBuilder *description)
+{
+  static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+  const BanyanNodeOps *ops = banyan_node_class_get_ops (BANYAN_NODE_CLASS (klass));
+  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  g_autoptr (BanyanSpec) operations = NULL;
+  const struct
+  {
+    const char *name;
+    gboolean has;
+  } known[] = {
+    { "read", ops->read != NULL },
+    { "write", ops->write != NULL },
+    { "flush", ops->flush != NULL },
+    { "discard", ops->discard != NULL },
+    { "write-zeroes", ops->write_zeroes != NULL },
+    { "block-status", ops->block_status != NULL },
+    { "resize", ops->resize != NULL },
+    { "copy-range", ops->copy_range != NULL },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (known); i++)
+    {
+      g_autoptr (BanyanSpec) name
+          = banyan_spec_new_scalar (BANYAN_SPEC_STRING, known[i].name, &origin);
+
+      if (known[i].has)
+        banyan_spec_builder_add (list, NULL, NULL, name);
+    }
+
+  operations = banyan_spec_builder_end (list);
+  banyan_spec_builder_add (description, "operations", &origin, operations);
+}
+
 static void
 banyan_node_class_init (BanyanNodeClass *klass)
 {
@@ -505,6 +541,8 @@ banyan_node_class_init (BanyanNodeClass *klass)
   object_class->get_property = banyan_node_get_property;
   BANYAN_OBJECT_CLASS (klass)->check = banyan_node_check;
   install_properties (object_class);
+  banyan_registry_add_describer (banyan_registry_get_default (), BANYAN_TYPE_NODE,
+                                 describe_operations);
 }
 
 static void

@@ -24,8 +24,7 @@ read_all (int descriptor, const char *name, GByteArray *bytes, GError **error)
         return banyan_throw_errno (error, errno, "reading %s", name);
       g_byte_array_append (bytes, piece, n);
       if (bytes->len > MAX_BYTES)
-        return banyan_throw_errno (error, EFBIG, "%s is larger than %d MiB", name,
-                                   MAX_BYTES >> 20);
+        return banyan_throw_errno (error, EFBIG, "%s is larger than %d MiB", name, MAX_BYTES >> 20);
     }
 
   return TRUE;
@@ -45,6 +44,15 @@ read_file (const char *path, GByteArray *bytes, GError **error)
   return is_read;
 }
 
+/* Absolute, so that it stays right whatever becomes of the working directory. */
+static char *
+get_directory (const char *path)
+{
+  g_autofree char *absolute = path != NULL ? g_canonicalize_filename (path, NULL) : NULL;
+
+  return absolute != NULL ? g_path_get_dirname (absolute) : g_get_current_dir ();
+}
+
 CliDocument *
 cli_document_read (const char *path, GError **error)
 {
@@ -58,7 +66,7 @@ cli_document_read (const char *path, GError **error)
 
   self = g_new0 (CliDocument, 1);
   self->name = g_strdup (is_stdin ? "standard input" : path);
-  self->directory = is_stdin ? g_get_current_dir () : g_path_get_dirname (path);
+  self->directory = get_directory (is_stdin ? NULL : path);
   self->length = bytes->len;
   g_byte_array_append (bytes, (const guint8 *) "", 1);
   self->text = (char *) g_byte_array_free (g_steal_pointer (&bytes), FALSE);

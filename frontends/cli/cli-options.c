@@ -77,9 +77,8 @@ check_count (const CliCommand *command, guint n)
     return cli_fail (CLI_USAGE, "%s takes options only; see banyan help %s", command->name,
                      command->name);
   if (n > command->max_arguments)
-    return cli_fail (CLI_USAGE, "%s takes at most %u argument%s; see banyan help %s",
-                     command->name, command->max_arguments,
-                     command->max_arguments == 1 ? "" : "s", command->name);
+    return cli_fail (CLI_USAGE, "%s takes at most %u argument%s; see banyan help %s", command->name,
+                     command->max_arguments, command->max_arguments == 1 ? "" : "s", command->name);
 
   return CLI_DONE;
 }

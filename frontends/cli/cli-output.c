@@ -30,8 +30,9 @@ const char *
 cli_style_on (CliStyle style)
 {
   static const char *const codes[] = {
-    [CLI_PLAIN] = "",         [CLI_BOLD] = "\033[1m",  [CLI_DIM] = "\033[2m",
-    [CLI_HEADING] = "\033[1;34m", [CLI_BAD] = "\033[31m",
+    [CLI_PLAIN] = "",       [CLI_BOLD] = "\033[1m",
+    [CLI_DIM] = "\033[2m",  [CLI_HEADING] = "\033[1;34m",
+    [CLI_BAD] = "\033[31m",
   };
 
   return wants_colour () ? codes[style] : "";

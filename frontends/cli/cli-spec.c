@@ -8,8 +8,9 @@ static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
 BanyanSpec *
 cli_spec_get (BanyanSpec *map, const char *key)
 {
-  return map != NULL && banyan_spec_get_kind (map) == BANYAN_SPEC_MAP ? banyan_spec_lookup (map, key)
-                                                                      : NULL;
+  return map != NULL && banyan_spec_get_kind (map) == BANYAN_SPEC_MAP
+             ? banyan_spec_lookup (map, key)
+             : NULL;
 }
 
 const char *

@@ -1,47 +1,103 @@
-/* command-check.c - banyan check: say what is wrong with documents
+/* command-check.c - banyan check: what is wrong with documents, without opening anything
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "cli.h"
 
-static gboolean
-check_file (const char *path)
+static gboolean as_json;
+
+static const GOptionEntry options[] = {
+  { "json", 0, 0, G_OPTION_ARG_NONE, &as_json, "Print the problems as JSON", NULL },
+  { NULL },
+};
+
+static void
+describe_problem (BanyanSpecBuilder *list, BanyanProblems *problems, guint index)
 {
-  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  g_autoptr (BanyanGraph) graph = NULL;
+  const BanyanOrigin *origin = banyan_problems_get_origin (problems, index);
+  g_autofree char *message = banyan_problems_get_message (problems, index);
+  BanyanSpecBuilder *map = cli_map_new ();
+
+  if (origin != NULL)
+    cli_add_text (map, "file", origin->name);
+  if (origin != NULL && origin->line > 0)
+    {
+      cli_add_integer (map, "line", origin->line);
+      cli_add_integer (map, "column", origin->column);
+    }
+  cli_add_text (map, "path", banyan_problems_get_path (problems, index));
+  cli_add_text (map, "message", message);
+  cli_add_built (list, NULL, map);
+}
+
+static void
+describe_file (BanyanSpecBuilder *files, const char *path, BanyanProblems *problems)
+{
+  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *list = cli_list_new ();
+
+  for (guint i = 0; i < banyan_problems_get_length (problems); i++)
+    describe_problem (list, problems, i);
+
+  cli_add_text (map, "file", path);
+  cli_add_flag (map, "right", banyan_problems_get_length (problems) == 0);
+  cli_add_built (map, "problems", list);
+  cli_add_built (files, NULL, map);
+}
+
+/* Each file is a graph of its own. */
+static CliStatus
+check_file (const char *path, BanyanSpecBuilder *files)
+{
   g_autoptr (GError) error = NULL;
   g_autoptr (CliDocument) document = cli_document_read (path, &error);
+  g_autoptr (BanyanProblems) problems = NULL;
+  g_autoptr (BanyanGraph) graph = NULL;
   gboolean is_right;
 
   if (document == NULL)
-    {
-      cli_fail_with (error);
-      return FALSE;
-    }
+    return cli_fail_with (error);
 
   graph = banyan_graph_new ();
+  problems = banyan_problems_new ();
   is_right = banyan_graph_check (graph, document->text, document->length, document->name,
                                  document->directory, problems);
-  cli_say_problems (problems);
-  return is_right;
+  describe_file (files, path, problems);
+  if (!as_json)
+    cli_say_problems (problems);
+
+  return is_right ? CLI_DONE : CLI_FAILED;
 }
 
 static CliStatus
-run (char **arguments)
+run (char **paths)
 {
-  CliStatus status = CLI_DONE;
+  BanyanSpecBuilder *files = cli_list_new ();
+  g_autoptr (BanyanSpec) spec = NULL;
+  CliStatus worst = CLI_DONE;
 
-  for (guint i = 0; arguments[i] != NULL; i++)
-    if (!check_file (arguments[i]))
-      status = CLI_FAILED;
+  for (guint i = 0; paths[i] != NULL; i++)
+    {
+      CliStatus status = check_file (paths[i], files);
 
-  return status;
+      if (worst == CLI_DONE)
+        worst = status;
+    }
+
+  spec = banyan_spec_builder_end (files);
+  if (as_json && cli_print_json (spec) != CLI_DONE)
+    return CLI_FAILED;
+
+  return worst;
 }
 
 const CliCommand cli_check = {
   .name = "check",
   .arguments = "FILE...",
-  .summary = "Say what is wrong with a document",
-  .description = "Reports all problems of each FILE, with their places, and opens nothing.",
+  .summary = "Tell what is wrong with YAML files, without opening anything",
+  .description = "Reports every problem of each file with its place: notation, types, properties, "
+                 "references, cycles and permissions. Nothing is opened but the files themselves. "
+                 "\"-\" is standard input.",
+  .options = options,
   .words = CLI_WORDS_FILES,
   .min_arguments = 1,
   .max_arguments = CLI_MANY,

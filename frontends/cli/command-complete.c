@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The shells' scripts pass the words after "banyan" up to the cursor; the last is the one to be
- * completed, and may be empty. Each answer is a line "WORD<tab>MEANING"; the line ":files" says that
- * names of files fit too. */
+ * completed, and may be empty. Each answer is a line "WORD<tab>MEANING"; the line ":files" says
+ * that names of files fit too. */
 
 #include "cli.h"
 
@@ -51,8 +51,7 @@ offer_properties (GString *text, const char *prefix, const char *type_name)
   for (guint i = 0; i < cli_spec_count (properties); i++)
     {
       BanyanSpec *property = banyan_spec_get_item (properties, i);
-      g_autofree char *word
-          = g_strconcat (type_name, ".", cli_spec_text (property, "name"), NULL);
+      g_autofree char *word = g_strconcat (type_name, ".", cli_spec_text (property, "name"), NULL);
 
       offer (text, prefix, word, cli_spec_text (property, "blurb"));
     }

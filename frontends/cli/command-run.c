@@ -1,153 +1,247 @@
-/* command-run.c - banyan run: serve a graph until told to stop
- * SPDX-License-Identifier: LGPL-2.1-or-later */
+/* command-run.c - banyan run: serves the graph that a document declares
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Opening -> serving -> closing; all three run on the main loop. The first SIGTERM or SIGINT ends
+ * opening or serving, and everything is drained, flushed and closed; a second one ends the process
+ * at once. */
 
 #include "cli.h"
 
+#include "cli-notify.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-static gboolean option_check;
-static gboolean option_quiet;
-static int option_ready_fd = -1;
-static char *option_pidfile;
+static gboolean only_check;
+static gboolean quiet;
+static int ready_fd = -1;
+static char *pidfile;
 
 static const GOptionEntry options[] = {
-  { "check", 0, 0, G_OPTION_ARG_NONE, &option_check, "Only check the file", NULL },
-  { "pidfile", 0, 0, G_OPTION_ARG_FILENAME, &option_pidfile,
-    "Write the process id to PATH once it serves", "PATH" },
-  { "quiet", 'q', 0, G_OPTION_ARG_NONE, &option_quiet, "Say nothing when it serves", NULL },
-  { "ready-fd", 0, 0, G_OPTION_ARG_INT, &option_ready_fd,
-    "Write a line to descriptor N, and close it, once it serves", "N" },
+  { "check", 0, 0, G_OPTION_ARG_NONE, &only_check, "Only check the file, as banyan check does",
+    NULL },
+  { "ready-fd", 0, 0, G_OPTION_ARG_INT, &ready_fd,
+    "Write a line to this descriptor and close it once clients are served", "N" },
+  { "pidfile", 0, 0, G_OPTION_ARG_FILENAME, &pidfile,
+    "Keep the process's number in this file while clients are served", "FILE" },
+  { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Do not say on standard error when it serves",
+    NULL },
   { NULL },
 };
 
-/* -- Telling others. -- */
+typedef struct
+{
+  BanyanGraph *graph;    /* (owned) */
+  GMainLoop *loop;       /* (owned) */
+  GCancellable *opening; /* (owned): to give up opening */
+  CliDocument *document; /* (owned) */
+  CliStatus status;
+  gboolean is_open;
+  gboolean is_stopping;
+  gboolean has_pidfile;
+} Server;
 
-/* sd_notify(3) without its library: one datagram. A name that begins with @ is abstract. */
+/* -- Closing. -- */
+
 static void
-notify_service_manager (const char *state)
+closed (GObject *object, GAsyncResult *result, gpointer data)
 {
-  const char *path = g_getenv ("NOTIFY_SOCKET");
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-  gsize length;
-  int fd;
-
-  if (path == NULL || (length = strlen (path)) == 0 || length >= sizeof address.sun_path)
-    return;
-
-  memcpy (address.sun_path, path, length);
-  if (path[0] == '@')
-    address.sun_path[0] = '\0';
-
-  fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0)
-    return;
-  if (sendto (fd, state, strlen (state), MSG_NOSIGNAL, (struct sockaddr *) &address,
-              offsetof (struct sockaddr_un, sun_path) + length)
-      < 0)
-    cli_message ("telling the service manager: %s", g_strerror (errno));
-  close (fd);
-}
-
-static gboolean
-tell_ready (const char *name)
-{
-  g_autofree char *pid = g_strdup_printf ("%d\n", getpid ());
+  Server *self = data;
   g_autoptr (GError) error = NULL;
 
-  if (option_pidfile != NULL && !g_file_set_contents (option_pidfile, pid, -1, &error))
+  if (!banyan_graph_close_finish (self->graph, result, &error))
     {
-      cli_message ("%s", error->message);
-      return FALSE;
+      CliStatus status = cli_fail_with (error);
+
+      if (self->status == CLI_DONE)
+        self->status = status;
     }
-  if (option_ready_fd >= 0)
-    {
-      if (write (option_ready_fd, "ready\n", 6) != 6)
-        cli_message ("writing to descriptor %d: %s", option_ready_fd, g_strerror (errno));
-      close (option_ready_fd);
-    }
-  notify_service_manager ("READY=1");
-  if (!option_quiet)
-    cli_message ("%s is served; SIGTERM or Ctrl-C ends it", name);
-  return TRUE;
+
+  g_main_loop_quit (self->loop);
 }
 
-/* -- Until told to stop. -- */
-
-/* The second signal finds the default action, and ends the process at once. */
-static gboolean
-stop (gpointer data)
+static void
+close_graph (Server *self)
 {
-  signal (SIGTERM, SIG_DFL);
-  signal (SIGINT, SIG_DFL);
-  g_main_loop_quit (data);
+  cli_notify ("STOPPING=1");
+  banyan_graph_close_async (self->graph, NULL, closed, self);
+}
+
+static gboolean
+stop (Server *self, int number)
+{
+  if (self->is_stopping)
+    {
+      /* As the signal would have done. What was not flushed is lost: that was asked for. */
+      signal (number, SIG_DFL);
+      raise (number);
+      _exit (128 + number);
+    }
+
+  self->is_stopping = TRUE;
+  if (self->is_open)
+    close_graph (self);
+  else
+    g_cancellable_cancel (self->opening);
+
   return G_SOURCE_CONTINUE;
 }
 
-static void
-serve (void)
+static gboolean
+on_sigterm (gpointer data)
 {
-  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
-  guint on_term = g_unix_signal_add (SIGTERM, stop, loop);
-  guint on_int = g_unix_signal_add (SIGINT, stop, loop);
-
-  g_main_loop_run (loop);
-  g_source_remove (on_term);
-  g_source_remove (on_int);
-  notify_service_manager ("STOPPING=1");
+  return stop (data, SIGTERM);
 }
 
-static CliStatus
-close_graph (BanyanGraph *graph, CliStatus status)
+static gboolean
+on_sigint (gpointer data)
 {
+  return stop (data, SIGINT);
+}
+
+/* -- Telling who waits for it that it serves. -- */
+
+static gboolean
+write_pidfile (Server *self)
+{
+  g_autofree char *text = g_strdup_printf ("%ld\n", (long) getpid ());
   g_autoptr (GError) error = NULL;
 
-  if (option_pidfile != NULL)
-    unlink (option_pidfile);
-  if (!banyan_graph_close (graph, &error))
-    return cli_fail_with (error);
-  return status;
+  if (pidfile == NULL)
+    return TRUE;
+  if (!g_file_set_contents (pidfile, text, -1, &error))
+    {
+      self->status = cli_fail_with (error);
+      return FALSE;
+    }
+
+  self->has_pidfile = TRUE;
+  return TRUE;
+}
+
+static void
+write_ready_fd (void)
+{
+  if (ready_fd < 0)
+    return;
+  if (write (ready_fd, "ready\n", strlen ("ready\n")) < 0)
+    cli_message ("cannot write to descriptor %d: %s", ready_fd, g_strerror (errno));
+  close (ready_fd);
+}
+
+static guint
+count (Server *self, const char *collection)
+{
+  BanyanObject *object = banyan_object_get_child (BANYAN_OBJECT (self->graph), collection);
+
+  return object != NULL ? banyan_object_get_n_children (object) : 0;
+}
+
+static void
+say_ready (Server *self)
+{
+  guint n_nodes = count (self, "nodes"), n_frontends = count (self, "frontends");
+
+  if (quiet)
+    return;
+
+  cli_message ("serving %s: %u node%s, %u frontend%s", self->document->name, n_nodes,
+               n_nodes == 1 ? "" : "s", n_frontends, n_frontends == 1 ? "" : "s");
+}
+
+static void
+opened (GObject *object, GAsyncResult *result, gpointer data)
+{
+  Server *self = data;
+  g_autoptr (GError) error = NULL;
+
+  if (!banyan_graph_load_finish (self->graph, result, &error))
+    {
+      if (!self->is_stopping)
+        self->status = cli_fail_with (error);
+      close_graph (self);
+      return;
+    }
+
+  self->is_open = TRUE;
+  if (self->is_stopping || !write_pidfile (self))
+    {
+      self->is_stopping = TRUE;
+      close_graph (self);
+      return;
+    }
+
+  cli_notify ("READY=1");
+  write_ready_fd ();
+  say_ready (self);
+}
+
+/* -- The whole. -- */
+
+static void
+serve (Server *self)
+{
+  guint sources[2];
+
+  /* A client that goes away is the socket's news, not a reason to die. */
+  signal (SIGPIPE, SIG_IGN);
+  self->graph = banyan_graph_new ();
+  self->loop = g_main_loop_new (NULL, FALSE);
+  self->opening = g_cancellable_new ();
+  sources[0] = g_unix_signal_add (SIGTERM, on_sigterm, self);
+  sources[1] = g_unix_signal_add (SIGINT, on_sigint, self);
+
+  banyan_graph_load_async (self->graph, self->document->text, self->document->length,
+                           self->document->name, self->document->directory, self->opening, opened,
+                           self);
+  g_main_loop_run (self->loop);
+
+  for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
+    g_source_remove (sources[i]);
+  if (self->has_pidfile)
+    unlink (pidfile);
+  g_object_unref (self->opening);
+  g_main_loop_unref (self->loop);
+  g_object_unref (self->graph);
+}
+
+static gboolean
+ready_fd_is_usable (void)
+{
+  return ready_fd < 0 || fcntl (ready_fd, F_GETFD) >= 0;
 }
 
 static CliStatus
 run (char **arguments)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (CliDocument) document = NULL;
-  g_autoptr (BanyanGraph) graph = NULL;
+  Server self = { 0 };
 
-  if (option_check)
+  if (only_check)
     return cli_check.run (arguments);
+  if (!ready_fd_is_usable ())
+    return cli_fail (CLI_USAGE, "descriptor %d is not open", ready_fd);
 
-  document = cli_document_read (arguments[0], &error);
-  if (document == NULL)
+  self.document = cli_document_read (arguments[0], &error);
+  if (self.document == NULL)
     return cli_fail_with (error);
 
-  graph = banyan_graph_new ();
-  if (!banyan_graph_load (graph, document->text, document->length, document->name,
-                          document->directory, &error))
-    {
-      g_printerr ("%s\n", error->message);
-      return close_graph (graph, CLI_FAILED);
-    }
-  if (!tell_ready (document->name))
-    return close_graph (graph, CLI_FAILED);
-
-  serve ();
-  return close_graph (graph, CLI_DONE);
+  serve (&self);
+  cli_document_free (self.document);
+  return self.status;
 }
 
 const CliCommand cli_run = {
   .name = "run",
   .arguments = "FILE",
-  .summary = "Serve a graph",
-  .description
-  = "Builds the graph that FILE declares and serves it until SIGTERM or SIGINT: then requests in "
-    "flight end, everything is flushed and closed. A second signal ends the process at once.",
+  .summary = "Serve the graph that a YAML file declares",
+  .description = "Opens everything that the file declares, in one go or not at all, and serves it "
+                 "until SIGTERM or SIGINT: then requests are let finish, everything is flushed "
+                 "and closed. A second signal ends it at once. A service manager that set "
+                 "NOTIFY_SOCKET is told READY=1 and STOPPING=1. \"-\" is standard input.",
   .options = options,
   .words = CLI_WORDS_FILES,
   .min_arguments = 1,

@@ -32,6 +32,12 @@ append_row (GString *text, const char *name, const char *cell_1, const char *cel
   g_string_append_printf (text, "| `%s` | %s | %s | %s | %s |\n", name, first, second, third, last);
 }
 
+static gboolean
+is_own (BanyanSpec *description, BanyanSpec *facts)
+{
+  return g_strcmp0 (cli_spec_text (facts, "defined-by"), cli_spec_text (description, "gtype")) == 0;
+}
+
 static void
 append_group (GString *text, BanyanSpec *description, InspectGroup group)
 {
@@ -42,12 +48,16 @@ append_group (GString *text, BanyanSpec *description, InspectGroup group)
       InspectProperty *property = list->pdata[i];
       g_autofree char *value = inspect_describe_value (property->facts);
       g_autofree char *standard = inspect_describe_default (property->facts);
-      g_autofree char *meaning = inspect_describe_meaning (property->facts);
-      const char *changes = inspect_describe_mutability (property->facts);
+      g_autofree char *meaning = inspect_describe_meaning (property);
+      const char *changes = inspect_describe_mutability (property);
 
+      if (group != INSPECT_OWN && !is_own (description, property->facts))
+        continue;
       append_row (text, property->name, value,
                   cli_spec_flag (property->facts, "required") ? "required" : standard,
-                  changes != NULL ? changes : cli_spec_text (property->facts, "kind"), meaning);
+                  changes != NULL || property->is_field ? changes
+                                                        : cli_spec_text (property->facts, "kind"),
+                  meaning);
     }
 }
 
@@ -73,7 +83,7 @@ append_properties (GString *text, BanyanSpec *description)
 static void
 append_children (GString *text, BanyanSpec *description)
 {
-  BanyanSpec *children = cli_spec_get (description, "children");
+  BanyanSpec *children = cli_spec_get (description, "roles");
 
   g_string_append (text, "\n## Children\n\n");
   if (cli_spec_count (children) == 0)

@@ -16,16 +16,26 @@ inspect_property_free (InspectProperty *self)
 
 static void add_parts (GPtrArray *list, BanyanSpec *value, const char *name, guint depth);
 
+/* Where in the tree a property stands. */
+typedef struct
+{
+  const char *outer; /* what its name begins with */
+  const char *variant;
+  gboolean is_field;
+  guint depth;
+} Place;
+
 static void
-add (GPtrArray *list, BanyanSpec *facts, const char *outer, const char *separator, guint depth)
+add (GPtrArray *list, BanyanSpec *facts, const Place *place)
 {
   InspectProperty *property = g_new0 (InspectProperty, 1);
 
-  property->name = g_strconcat (outer, separator, cli_spec_text (facts, "name"), NULL);
+  property->name = g_strconcat (place->outer, cli_spec_text (facts, "name"), NULL);
   property->facts = facts;
-  property->depth = depth;
+  property->variant = place->variant;
+  property->is_field = place->is_field;
   g_ptr_array_add (list, property);
-  add_parts (list, facts, property->name, depth + 1);
+  add_parts (list, facts, property->name, place->depth + 1);
 }
 
 static gboolean
@@ -38,63 +48,68 @@ has_field (BanyanSpec *fields, const char *name)
   return FALSE;
 }
 
-/* What every variant has is the struct's own; it is shown with the first. */
 static void
-add_variant (GPtrArray *list, BanyanSpec *structure, guint index, const char *name, guint depth)
+add_fields (GPtrArray *list, BanyanSpec *fields, const Place *place)
 {
-  BanyanSpec *variants = cli_spec_get (structure, "variants");
-  BanyanSpec *fields = cli_spec_get (banyan_spec_get_item (variants, index), "fields");
-  BanyanSpec *first = cli_spec_get (banyan_spec_get_item (variants, 0), "fields");
-
   for (guint i = 0; i < cli_spec_count (fields); i++)
-    {
-      BanyanSpec *field = banyan_spec_get_item (fields, i);
-
-      if (index == 0 || !has_field (first, cli_spec_text (field, "name")))
-        add (list, field, name, ".", depth);
-    }
+    add (list, banyan_spec_get_item (fields, i), place);
 }
 
 static void
 add_struct (GPtrArray *list, BanyanSpec *structure, const char *name, guint depth)
 {
-  BanyanSpec *fields = cli_spec_get (structure, "fields");
+  BanyanSpec *variants = cli_spec_get (structure, "variants");
+  g_autofree char *outer = g_strconcat (name, ".", NULL);
+  Place place = { outer, NULL, TRUE, depth };
 
-  for (guint i = 0; i < cli_spec_count (fields); i++)
-    add (list, banyan_spec_get_item (fields, i), name, ".", depth);
-  for (guint i = 0; i < cli_spec_count (cli_spec_get (structure, "variants")); i++)
-    add_variant (list, structure, i, name, depth);
+  add_fields (list, cli_spec_get (structure, "fields"), &place);
+  for (guint i = 0; i < cli_spec_count (variants); i++)
+    {
+      BanyanSpec *variant = banyan_spec_get_item (variants, i);
+
+      place.variant = cli_spec_text (variant, "name");
+      add_fields (list, cli_spec_get (variant, "fields"), &place);
+    }
+}
+
+/* A member's id is its key, and its state is told where it is. */
+static void
+add_members (GPtrArray *list, BanyanSpec *members, const char *name, guint depth)
+{
+  g_autofree char *outer = g_strconcat (name, ".ID.", NULL);
+  const Place place = { outer, NULL, FALSE, depth };
+
+  for (guint i = 0; i < cli_spec_count (members); i++)
+    {
+      BanyanSpec *member = banyan_spec_get_item (members, i);
+
+      if (g_strcmp0 (cli_spec_text (member, "kind"), "configuration") == 0
+          && g_strcmp0 (cli_spec_text (member, "name"), "id") != 0)
+        add (list, member, &place);
+    }
 }
 
 static void
 add_parts (GPtrArray *list, BanyanSpec *value, const char *name, guint depth)
 {
   BanyanSpec *element = cli_spec_get (value, "element");
-  BanyanSpec *members = cli_spec_get (value, "members");
+  const char *type = cli_spec_text (value, "type");
+  g_autofree char *inner = g_strconcat (name, g_strcmp0 (type, "map") == 0 ? ".KEY" : "[]", NULL);
 
   if (depth > MAX_DEPTH)
     return;
 
   add_struct (list, cli_spec_get (value, "struct"), name, depth);
-  for (guint i = 0; i < cli_spec_count (cli_spec_get (members, "properties")); i++)
-    {
-      g_autofree char *outer = g_strconcat (name, ".ID", NULL);
-
-      add (list, banyan_spec_get_item (cli_spec_get (members, "properties"), i), outer, ".", depth);
-    }
-  if (element != NULL)
-    {
-      gboolean is_map = g_strcmp0 (cli_spec_text (value, "type"), "map") == 0;
-      g_autofree char *outer = g_strconcat (name, is_map ? ".KEY" : "[]", NULL);
-
-      add_parts (list, element, outer, depth);
-    }
+  if (g_strcmp0 (type, "members") == 0)
+    add_members (list, cli_spec_get (element, "properties"), name, depth);
+  else if (element != NULL)
+    add_parts (list, element, inner, depth);
 }
 
 static gboolean
 is_role (BanyanSpec *description, const char *name)
 {
-  return has_field (cli_spec_get (description, "children"), name);
+  return has_field (cli_spec_get (description, "roles"), name);
 }
 
 static InspectGroup
@@ -117,6 +132,7 @@ inspect_list_properties (BanyanSpec *description, InspectGroup group)
 {
   BanyanSpec *properties = cli_spec_get (description, "properties");
   GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) inspect_property_free);
+  const Place place = { "", NULL, FALSE, 0 };
 
   for (guint i = 0; i < cli_spec_count (properties); i++)
     {
@@ -124,7 +140,7 @@ inspect_list_properties (BanyanSpec *description, InspectGroup group)
 
       if (get_group (description, facts) == group
           && !is_role (description, cli_spec_text (facts, "name")))
-        add (list, facts, "", "", 0);
+        add (list, facts, &place);
     }
 
   return list;
@@ -148,15 +164,15 @@ inspect_find_property (BanyanSpec *description, const char *name)
   BanyanSpec *properties = cli_spec_get (description, "properties");
   g_autoptr (GPtrArray) list
       = g_ptr_array_new_with_free_func ((GDestroyNotify) inspect_property_free);
+  const Place place = { "", NULL, FALSE, 0 };
 
-  for (guint i = 0; i < cli_spec_count (properties); i++)
-    add (list, banyan_spec_get_item (properties, i), "", "", 0);
+  add_fields (list, properties, &place);
   for (guint i = 0; i < list->len; i++)
     {
       InspectProperty *property = list->pdata[i];
 
       if (g_str_equal (property->name, name)
-          || (property->depth == 0 && has_alias (property->facts, name)))
+          || (strchr (property->name, '.') == NULL && has_alias (property->facts, name)))
         {
           list->pdata[i] = g_new0 (InspectProperty, 1);
           return property;
@@ -179,12 +195,20 @@ append_part (GString *text, const char *format, const char *part)
   g_string_append_printf (text, format, part);
 }
 
-static void
-append_choices (GString *text, BanyanSpec *values)
+/* "one of auto, threads": the word "enum" tells nobody anything. */
+static char *
+describe_choices (BanyanSpec *facts, BanyanSpec *values)
 {
+  const char *type = cli_spec_text (facts, "type");
+  GString *text = g_string_new (g_strcmp0 (type, "enum") == 0    ? "one of "
+                                : g_strcmp0 (type, "flags") == 0 ? "any of "
+                                                                 : "list of ");
+
   for (guint i = 0; i < cli_spec_count (values); i++)
-    g_string_append_printf (text, "%s%s", i == 0 ? ": " : " | ",
+    g_string_append_printf (text, "%s%s", i == 0 ? "" : ", ",
                             cli_spec_text (banyan_spec_get_item (values, i), "nick"));
+
+  return g_string_free (text, FALSE);
 }
 
 BanyanSpec *
@@ -195,16 +219,38 @@ inspect_get_choices (BanyanSpec *facts)
   return values != NULL ? values : cli_spec_get (cli_spec_get (facts, "element"), "values");
 }
 
+/* The end of a machine's integers is no limit that anyone chose. */
+static gboolean
+is_bounded (BanyanSpec *facts)
+{
+  const char *maximum = cli_spec_text (facts, "maximum");
+
+  return g_strcmp0 (maximum, "2147483647") != 0 && g_strcmp0 (maximum, "9223372036854775807") != 0;
+}
+
+static void
+append_range (GString *text, BanyanSpec *facts)
+{
+  const char *range = cli_spec_text (facts, "range-text");
+  const char *minimum = cli_spec_text (facts, "minimum");
+
+  if (range == NULL || is_bounded (facts))
+    append_part (text, "%s", range);
+  else if (g_strcmp0 (minimum, "0") != 0)
+    append_part (text, "at least %s", minimum);
+}
+
 char *
 inspect_describe_value (BanyanSpec *facts)
 {
-  GString *text = g_string_new (cli_spec_text (facts, "type-text"));
   BanyanSpec *choices = inspect_get_choices (facts);
+  GString *text;
 
   if (cli_spec_count (choices) > 0)
-    append_choices (text, choices);
-  else
-    append_part (text, "%s", cli_spec_text (facts, "range-text"));
+    return describe_choices (facts, choices);
+
+  text = g_string_new (cli_spec_text (facts, "type-text"));
+  append_range (text, facts);
 
   return g_string_free (text, FALSE);
 }
@@ -224,10 +270,12 @@ inspect_describe_default (BanyanSpec *facts)
 }
 
 const char *
-inspect_describe_mutability (BanyanSpec *facts)
+inspect_describe_mutability (const InspectProperty *property)
 {
-  const char *mutability = cli_spec_text (facts, "mutability");
+  const char *mutability = cli_spec_text (property->facts, "mutability");
 
+  if (property->is_field)
+    return NULL;
   if (g_strcmp0 (mutability, "live") == 0)
     return "live";
   if (g_strcmp0 (mutability, "reopen") == 0)
@@ -257,13 +305,16 @@ append_variants (GString *text, BanyanSpec *structure)
 }
 
 char *
-inspect_describe_meaning (BanyanSpec *facts)
+inspect_describe_meaning (const InspectProperty *property)
 {
+  BanyanSpec *facts = property->facts;
   BanyanSpec *structure = cli_spec_get (facts, "struct");
   BanyanSpec *aliases = cli_spec_get (facts, "aliases");
   GString *text = g_string_new (cli_spec_text (facts, "blurb"));
   const char *short_form = cli_spec_text (structure, "short-form");
 
+  if (property->variant != NULL)
+    g_string_append_printf (text, " (%s)", property->variant);
   append_variants (text, structure);
   append_variants (text, cli_spec_get (cli_spec_get (facts, "element"), "struct"));
   if (short_form != NULL)
@@ -285,12 +336,19 @@ inspect_describe_meaning (BanyanSpec *facts)
 char *
 inspect_describe_role (BanyanSpec *role)
 {
-  g_autofree char *flags = cli_spec_join (cli_spec_get (role, "flags"), ", ");
-  GString *text = g_string_new (flags);
+  BanyanSpec *flags = cli_spec_get (role, "flags");
+  GString *text = g_string_new (NULL);
+  gboolean is_optional = FALSE;
 
-  append_part (text, "%s", cli_spec_flag (role, "required") ? "required" : "optional");
-  if (cli_spec_flag (role, "many"))
-    append_part (text, "%s", "any number");
+  for (guint i = 0; i < cli_spec_count (flags); i++)
+    {
+      const char *flag = banyan_spec_get_text (banyan_spec_get_item (flags, i));
+
+      is_optional |= g_str_equal (flag, "optional");
+      append_part (text, "%s", g_str_equal (flag, "many") ? "any number" : flag);
+    }
+  if (!is_optional)
+    append_part (text, "%s", "required");
 
   return g_string_free (text, FALSE);
 }

@@ -66,11 +66,12 @@ append_facts (GString *text, BanyanTypeInfo *type, BanyanSpec *description)
 
 /* "duration, 0 to 600000 ms, default 0 ms; live" */
 static char *
-describe_facts (BanyanSpec *facts)
+describe_facts (const InspectProperty *property)
 {
+  BanyanSpec *facts = property->facts;
   g_autofree char *value = inspect_describe_value (facts);
   g_autofree char *standard = inspect_describe_default (facts);
-  const char *mutability = inspect_describe_mutability (facts);
+  const char *mutability = inspect_describe_mutability (property);
   GString *text = g_string_new (value);
 
   if (cli_spec_flag (facts, "required"))
@@ -86,8 +87,8 @@ describe_facts (BanyanSpec *facts)
 static void
 append_property (CliTable *table, const InspectProperty *property)
 {
-  g_autofree char *facts = describe_facts (property->facts);
-  g_autofree char *meaning = inspect_describe_meaning (property->facts);
+  g_autofree char *facts = describe_facts (property);
+  g_autofree char *meaning = inspect_describe_meaning (property);
 
   cli_table_add (table, property->name, facts);
   cli_table_add (table, "", meaning);
@@ -112,7 +113,7 @@ append_properties (GString *text, BanyanSpec *description, InspectGroup group, c
 static void
 append_children (GString *text, BanyanSpec *description)
 {
-  BanyanSpec *children = cli_spec_get (description, "children");
+  BanyanSpec *children = cli_spec_get (description, "roles");
   g_autoptr (CliTable) table = cli_table_new (2, 2);
 
   if (cli_spec_count (children) == 0)
@@ -160,29 +161,38 @@ append_signals (GString *text, BanyanSpec *description)
   cli_table_append_to (table, text);
 }
 
-/* The page is installed in the documentation's folder; in the tree it lies beside the code. Not
- * inlined: gcc 12 then warns of a pointer that g_autofree would leave behind. */
-static G_GNUC_NO_INLINE char *
-read_page (const char *name)
+static gboolean
+read_page_in (const char *directory, const char *name, char **text)
 {
-  const char *source = g_getenv ("BANYAN_PAGES");
   g_autofree char *file = g_strconcat (name, ".md", NULL);
-  g_autofree char *path = g_build_filename (source != NULL ? source : BANYAN_PAGE_DIR, file, NULL);
-  char *text = NULL;
+  g_autofree char *path = g_build_filename (directory, file, NULL);
 
-  g_file_get_contents (path, &text, NULL, NULL);
-  return text;
+  return g_file_get_contents (path, text, NULL, NULL);
+}
+
+/* Beside the plugin, as in a build folder, or where pages are installed. */
+static gboolean
+read_page (BanyanTypeInfo *type, char **text)
+{
+  const char *plugin_path = banyan_type_info_get_plugin_path (type);
+  g_autofree char *directory = plugin_path != NULL ? g_path_get_dirname (plugin_path) : NULL;
+
+  return (directory != NULL && read_page_in (directory, banyan_type_info_get_name (type), text))
+         || read_page_in (BANYAN_PAGE_DIR, banyan_type_info_get_name (type), text);
 }
 
 /* The first block of YAML below "## Example". */
 static void
-append_example (GString *text, const char *name)
+append_example (GString *text, BanyanTypeInfo *type)
 {
-  g_autofree char *page = read_page (name);
-  const char *begin = page != NULL ? strstr (page, "\n## Example\n") : NULL;
+  g_autofree char *page = NULL;
   g_auto (GStrv) lines = NULL;
-  const char *end;
+  const char *begin, *end;
 
+  if (!read_page (type, &page))
+    return;
+
+  begin = strstr (page, "\n## Example\n");
   begin = begin != NULL ? strstr (begin, "```yaml\n") : NULL;
   end = begin != NULL ? strstr (begin + strlen ("```yaml\n"), "```") : NULL;
   if (end == NULL)
@@ -215,7 +225,7 @@ inspect_print_type (BanyanTypeInfo *type, gboolean as_json)
   append_properties (text, description, INSPECT_STATE, "State");
   append_properties (text, description, INSPECT_STATISTIC, "Statistics");
   append_signals (text, description);
-  append_example (text, banyan_type_info_get_name (type));
+  append_example (text, type);
   return cli_print (text->str);
 }
 
@@ -229,8 +239,7 @@ complain_of_property (BanyanTypeInfo *type, BanyanSpec *description, const char 
   const char *nearest;
 
   for (guint i = 0; i < cli_spec_count (properties); i++)
-    g_ptr_array_add (names,
-                     (char *) cli_spec_text (banyan_spec_get_item (properties, i), "name"));
+    g_ptr_array_add (names, (char *) cli_spec_text (banyan_spec_get_item (properties, i), "name"));
   g_ptr_array_add (names, NULL);
 
   nearest = banyan_did_you_mean (name, (const char *const *) names->pdata);
@@ -280,7 +289,7 @@ inspect_print_property (BanyanTypeInfo *type, const char *name, gboolean as_json
     return cli_print_json (property->facts);
 
   standard = inspect_describe_default (property->facts);
-  meaning = inspect_describe_meaning (property->facts);
+  meaning = inspect_describe_meaning (property);
   cli_table_set_style (table, 0, CLI_DIM);
   append_if (table, "type", cli_spec_text (property->facts, "type-text"));
   append_if (table, "range",
@@ -290,7 +299,7 @@ inspect_print_property (BanyanTypeInfo *type, const char *name, gboolean as_json
   append_if (table, "unit", cli_spec_text (property->facts, "unit"));
   append_if (table, "default",
              cli_spec_flag (property->facts, "required") ? "none: it is required" : standard);
-  append_if (table, "changes", inspect_describe_mutability (property->facts));
+  append_if (table, "changes", inspect_describe_mutability (property));
   append_if (table, "kind", cli_spec_text (property->facts, "kind"));
   append_if (table, "declared by", cli_spec_text (property->facts, "defined-by"));
 

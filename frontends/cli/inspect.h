@@ -11,9 +11,10 @@ G_BEGIN_DECLS
  * description is flattened, so that "cache.direct" stands where people look for it. */
 typedef struct
 {
-  char *name;        /* "cache.direct", "rules[].error", "exports.ID.node" */
-  BanyanSpec *facts; /* (unowned): the description has it */
-  guint depth;
+  char *name;          /* "cache.direct", "rules[].error", "exports.ID.node" */
+  BanyanSpec *facts;   /* (unowned): the description has it */
+  const char *variant; /* (unowned) (nullable): the kind of struct that alone has it */
+  gboolean is_field;   /* of a struct, which is replaced whole: it has no changes of its own */
 } InspectProperty;
 
 typedef enum
@@ -39,9 +40,9 @@ char *inspect_describe_value (BanyanSpec *facts);
 /* NULL: none, or not worth a word. */
 char *inspect_describe_default (BanyanSpec *facts);
 /* "live", "by reopening", "before opening" */
-const char *inspect_describe_mutability (BanyanSpec *facts);
+const char *inspect_describe_mutability (const InspectProperty *property);
 /* The blurb with what else there is to know. */
-char *inspect_describe_meaning (BanyanSpec *facts);
+char *inspect_describe_meaning (const InspectProperty *property);
 /* "data, metadata; required" */
 char *inspect_describe_role (BanyanSpec *role);
 /* What the class implements of the requests: "read, write". NULL: not a node. */

@@ -233,12 +233,31 @@ describe_struct (BanyanSpecBuilder *owner, GType type, GSList *outer)
 
 /* -- Properties. -- */
 
+/* Members are declared where their owner is, so what they have belongs to its description. */
 static void
-describe_element (BanyanSpecBuilder *owner, GParamSpec *element, GSList *outer)
+describe_members (BanyanSpecBuilder *map, GParamSpec *element, GSList *outer)
+{
+  GType type = g_type_from_name (banyan_param_get_link_target (element));
+  GSList here = { GSIZE_TO_POINTER (type), outer };
+  GObjectClass *klass;
+
+  if (type == G_TYPE_INVALID || g_slist_find (outer, GSIZE_TO_POINTER (type)) != NULL)
+    return;
+
+  klass = g_type_class_ref (type);
+  describe_fields (map, "properties", klass, &here);
+  g_type_class_unref (klass);
+}
+
+static void
+describe_element (BanyanSpecBuilder *owner, GParamSpec *pspec, GSList *outer)
 {
   BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  GParamSpec *element = banyan_param_get_element (pspec);
 
   describe_value (map, element, outer);
+  if (banyan_param_has_members (pspec))
+    describe_members (map, element, outer);
   banyan_describe_built (owner, "element", map);
 }
 
@@ -261,7 +280,7 @@ describe_value (BanyanSpecBuilder *map, GParamSpec *pspec, GSList *outer)
   if (g_type_is_a (type, BANYAN_TYPE_STRUCT))
     describe_struct (map, type, outer);
   if (banyan_param_get_element (pspec) != NULL)
-    describe_element (map, banyan_param_get_element (pspec), outer);
+    describe_element (map, pspec, outer);
 }
 
 /* In the notation of documents; what has none (links, structs, lists) begins as null or empty. */

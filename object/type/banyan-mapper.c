@@ -243,6 +243,9 @@ read_type_name (BanyanMapper *self, BanyanSpec *spec, const char *key, const Ban
   if (banyan_spec_get_kind (name) == BANYAN_SPEC_TEXT
       || banyan_spec_get_kind (name) == BANYAN_SPEC_STRING)
     return banyan_spec_get_text (name);
+  /* In YAML the name of the driver "null" is no string. */
+  if (banyan_spec_get_kind (name) == BANYAN_SPEC_NULL)
+    return "null";
 
   banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_TYPE, *type_place, subject,
                        "%s was given where the name of a type is wanted",
