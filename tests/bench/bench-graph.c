@@ -1,0 +1,402 @@
+/* bench-graph.c - what a request costs between a channel and a leaf
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Drivers and programs see the public interface only, as plugins do. The leaf does nothing, so all
+ * that is measured is the way there and back. At depth 1, one coroutine makes request after
+ * request; at depth 32, each request has a coroutine of its own, and 32 are waited for together. */
+
+#include <banyan/banyan.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROUNDS 7
+#define REQUESTS 1000000
+#define DEPTH 32
+#define MAX_LAYERS 8
+
+/* -- Allocations are counted where they are made. -- */
+
+extern void *__libc_malloc (size_t size);
+static __thread guint64 n_allocations;
+
+void *
+malloc (size_t size)
+{
+  n_allocations++;
+  return __libc_malloc (size);
+}
+
+/* -- Drivers. -- */
+
+#define BENCH_TYPE_NULL (bench_null_get_type ())
+G_DECLARE_FINAL_TYPE (BenchNull, bench_null, BENCH, NULL, BanyanProtocol)
+
+struct _BenchNull
+{
+  BanyanProtocol parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (BenchNull, bench_null, BANYAN_TYPE_PROTOCOL)
+
+static gboolean
+bench_null_transfer (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  return TRUE;
+}
+
+static const BanyanNodeOps bench_null_ops = {
+  .size = sizeof bench_null_ops,
+  .read = bench_null_transfer,
+  .write = bench_null_transfer,
+};
+
+static gboolean
+bench_null_open (BanyanElement *element, GError **error)
+{
+  banyan_node_publish_length (BANYAN_NODE (element), G_GUINT64_CONSTANT (1) << 40);
+  return TRUE;
+}
+
+static void
+bench_null_class_init (BenchNullClass *klass)
+{
+  BANYAN_ELEMENT_CLASS (klass)->open = bench_null_open;
+  banyan_node_class_set_ops (BANYAN_NODE_CLASS (klass), &bench_null_ops);
+}
+
+static void
+bench_null_init (BenchNull *self)
+{
+}
+
+#define BENCH_TYPE_PASS (bench_pass_get_type ())
+G_DECLARE_FINAL_TYPE (BenchPass, bench_pass, BENCH, PASS, BanyanFilter)
+
+struct _BenchPass
+{
+  BanyanFilter parent_instance;
+
+  BanyanChild *file;
+};
+
+G_DEFINE_FINAL_TYPE (BenchPass, bench_pass, BANYAN_TYPE_FILTER)
+
+static gboolean
+bench_pass_read (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  return banyan_child_read (BANYAN_NODE_SELF (BenchPass, node)->file, request, error);
+}
+
+static gboolean
+bench_pass_write (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  return banyan_child_write (BANYAN_NODE_SELF (BenchPass, node)->file, request, error);
+}
+
+static const BanyanNodeOps bench_pass_ops = {
+  .size = sizeof bench_pass_ops,
+  .read = bench_pass_read,
+  .write = bench_pass_write,
+};
+
+static void
+bench_pass_class_init (BenchPassClass *klass)
+{
+  BanyanNodeClass *node_class = BANYAN_NODE_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->set_property = banyan_node_set_field;
+  G_OBJECT_CLASS (klass)->get_property = banyan_node_get_field;
+  banyan_node_class_set_ops (node_class, &bench_pass_ops);
+  banyan_node_class_add_child_role (node_class, "file", BANYAN_CHILD_FILTERED, "Node below",
+                                    G_STRUCT_OFFSET (BenchPass, file));
+}
+
+static void
+bench_pass_init (BenchPass *self)
+{
+}
+
+#define BENCH_TYPE_HOLLOW (bench_hollow_get_type ())
+G_DECLARE_FINAL_TYPE (BenchHollow, bench_hollow, BENCH, HOLLOW, BanyanFilter)
+
+struct _BenchHollow
+{
+  BanyanFilter parent_instance;
+
+  BanyanChild *file;
+};
+
+G_DEFINE_FINAL_TYPE (BenchHollow, bench_hollow, BANYAN_TYPE_FILTER)
+
+static void
+bench_hollow_class_init (BenchHollowClass *klass)
+{
+  G_OBJECT_CLASS (klass)->set_property = banyan_node_set_field;
+  G_OBJECT_CLASS (klass)->get_property = banyan_node_get_field;
+  banyan_node_class_add_child_role (BANYAN_NODE_CLASS (klass), "file", BANYAN_CHILD_FILTERED,
+                                    "Node below", G_STRUCT_OFFSET (BenchHollow, file));
+}
+
+static void
+bench_hollow_init (BenchHollow *self)
+{
+}
+
+/* -- Graphs. -- */
+
+static void
+must (gboolean succeeded, GError *error)
+{
+  if (succeeded)
+    return;
+
+  fprintf (stderr, "bench-graph: %s\n", error != NULL ? error->message : "failed");
+  exit (1);
+}
+
+static BanyanNode *
+add (BanyanTransaction *transaction, GType type, const char *id, BanyanNode *below)
+{
+  BanyanNode *node = below != NULL ? g_object_new (type, "id", id, "file", below, NULL)
+                                   : g_object_new (type, "id", id, NULL);
+
+  banyan_transaction_add (transaction, BANYAN_OBJECT (node), NULL);
+  g_object_unref (node);
+  return node;
+}
+
+/* A leaf, and filters on it; returns the top. */
+static BanyanNode *
+build (BanyanGraph *graph, GType type, guint n_layers)
+{
+  g_autoptr (BanyanTransaction) transaction = banyan_transaction_new (graph);
+  BanyanNode *top = add (transaction, BENCH_TYPE_NULL, "leaf", NULL);
+  GError *error = NULL;
+
+  for (guint i = 0; i < n_layers; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("layer%u", i);
+
+      top = add (transaction, type, id, top);
+    }
+  must (banyan_transaction_commit (transaction, &error), error);
+  return top;
+}
+
+/* -- Measuring. -- */
+
+typedef struct
+{
+  BanyanChannel *channel;
+  guint n;
+  double best_ns; /* per request */
+  guint64 allocations;
+  gboolean is_write;
+} Run;
+
+static guint8 sector[4096];
+static const struct iovec sector_iov = { sector, sizeof sector };
+
+static gboolean
+transfer (gpointer data, GError **error)
+{
+  Run *run = data;
+  BanyanRequest request = BANYAN_REQUEST (4096, sizeof sector, &sector_iov, 1);
+
+  return run->is_write ? banyan_channel_write (run->channel, &request, error)
+                       : banyan_channel_read (run->channel, &request, error);
+}
+
+static void
+one_by_one (Run *run)
+{
+  for (guint i = 0; i < run->n; i++)
+    transfer (run, NULL);
+}
+
+static void
+in_bunches (Run *run)
+{
+  for (guint i = 0; i < run->n; i += DEPTH)
+    {
+      BanyanGather gather = BANYAN_GATHER_INIT;
+
+      for (guint j = 0; j < DEPTH; j++)
+        banyan_gather_start (&gather, transfer, run);
+      banyan_co_gather (&gather, NULL);
+    }
+}
+
+static void
+measure (Run *run, BanyanChannel *channel, void (*func) (Run *run))
+{
+  BanyanLoop *loop = banyan_loop_current ();
+
+  run->channel = channel;
+  run->n = REQUESTS;
+  run->best_ns = G_MAXDOUBLE;
+  func (run);
+
+  for (guint i = 0; i < ROUNDS; i++)
+    {
+      guint64 allocated = n_allocations;
+      gint64 begun_ns = banyan_loop_now_ns (loop);
+
+      func (run);
+      run->best_ns = MIN (run->best_ns, (double) (banyan_loop_now_ns (loop) - begun_ns) / run->n);
+      run->allocations += n_allocations - allocated;
+    }
+}
+
+static gboolean
+measure_one_by_one (BanyanChannel *channel, gpointer data, GError **error)
+{
+  measure (data, channel, one_by_one);
+  return TRUE;
+}
+
+static gboolean
+measure_in_bunches (BanyanChannel *channel, gpointer data, GError **error)
+{
+  measure (data, channel, in_bunches);
+  return TRUE;
+}
+
+static Run
+run_layers (GType type, guint n_layers, gboolean is_write, BanyanChannelFunc func)
+{
+  g_autoptr (BanyanGraph) graph = banyan_graph_new ();
+  g_autoptr (BanyanBackend) backend = NULL;
+  Run run = { .is_write = is_write };
+  GError *error = NULL;
+
+  backend = banyan_backend_new (build (graph, type, n_layers), "bench",
+                                BANYAN_PERMISSION_CONSISTENT_READ | BANYAN_PERMISSION_WRITE,
+                                BANYAN_PERMISSIONS_ALL, &error);
+  must (backend != NULL, error);
+  must (banyan_backend_run (backend, func, &run, &error), error);
+  banyan_backend_close (backend);
+  must (banyan_graph_close (graph, &error), error);
+  return run;
+}
+
+static void
+print_layers (const char *kind, GType type, const guint *layers, gsize n)
+{
+  static const struct
+  {
+    guint depth;
+    BanyanChannelFunc func;
+  } depths[] = { { 1, measure_one_by_one }, { DEPTH, measure_in_bunches } };
+
+  for (gsize d = 0; d < G_N_ELEMENTS (depths); d++)
+    for (gsize i = 0; i < n; i++)
+      for (guint is_write = 0; is_write < 2; is_write++)
+        {
+          Run run = run_layers (type, layers[i], is_write, depths[d].func);
+
+          printf ("%-14s %-6s %6u %6u %10.1f %12.0f %12.6f\n", kind, is_write ? "write" : "read",
+                  layers[i], depths[d].depth, run.best_ns, 1e9 / run.best_ns,
+                  (double) run.allocations / ((double) REQUESTS * ROUNDS));
+        }
+}
+
+/* -- Scaling. -- */
+
+typedef struct
+{
+  BanyanBackend *backend;
+  gint *ready;
+  guint n_threads;
+  gint64 took_ns;
+  gint is_done; /* atomic */
+} Worker;
+
+static void
+work (gpointer data)
+{
+  Worker *self = data;
+  Run run = { .channel = banyan_backend_open_channel (self->backend), .n = 4 * REQUESTS };
+  gint64 begun_ns;
+
+  __atomic_add_fetch (self->ready, 1, __ATOMIC_ACQ_REL);
+  while (__atomic_load_n (self->ready, __ATOMIC_ACQUIRE) < (gint) self->n_threads)
+    ;
+  begun_ns = banyan_loop_now_ns (banyan_loop_current ());
+  one_by_one (&run);
+  self->took_ns = banyan_loop_now_ns (banyan_loop_current ()) - begun_ns;
+  banyan_channel_close (run.channel);
+  __atomic_store_n (&self->is_done, 1, __ATOMIC_RELEASE);
+}
+
+/* Requests a second, all threads together. */
+static double
+scale (BanyanBackend *backend, BanyanIOThread **threads, guint n)
+{
+  Worker workers[2];
+  gint ready = 0;
+  double rate = 0;
+
+  for (guint i = 0; i < n; i++)
+    {
+      workers[i] = (Worker){ backend, &ready, n, 0, 0 };
+      banyan_coroutine_start_on (banyan_iothread_get_loop (threads[i]), work, &workers[i]);
+    }
+  for (guint i = 0; i < n; i++)
+    {
+      while (!__atomic_load_n (&workers[i].is_done, __ATOMIC_ACQUIRE))
+        g_usleep (1000);
+      rate += 4e9 * REQUESTS / workers[i].took_ns;
+    }
+  return rate;
+}
+
+static void
+print_scaling (void)
+{
+  g_autoptr (BanyanGraph) graph = banyan_graph_new ();
+  g_autoptr (BanyanBackend) backend = NULL;
+  BanyanIOThread *threads[2];
+  double rates[2] = { 0, 0 };
+  GError *error = NULL;
+
+  for (guint i = 0; i < 2; i++)
+    {
+      threads[i] = g_object_new (BANYAN_TYPE_IOTHREAD, "id", i == 0 ? "io0" : "io1", NULL);
+      must (banyan_object_open (BANYAN_OBJECT (threads[i]), &error), error);
+    }
+  backend = banyan_backend_new (build (graph, BENCH_TYPE_PASS, 2), "bench",
+                                BANYAN_PERMISSION_CONSISTENT_READ, BANYAN_PERMISSIONS_ALL, &error);
+  must (backend != NULL, error);
+
+  for (guint round = 0; round < 5; round++)
+    for (guint i = 0; i < 2; i++)
+      rates[i] = MAX (rates[i], scale (backend, threads, i + 1));
+
+  printf ("\n%-10s %14s\n", "iothreads", "requests/s");
+  printf ("%-10u %14.0f\n%-10u %14.0f\n", 1, rates[0], 2, rates[1]);
+  printf ("two iothreads do %.2f times the work of one\n", rates[1] / rates[0]);
+
+  banyan_backend_close (backend);
+  for (guint i = 0; i < 2; i++)
+    {
+      must (banyan_object_close (BANYAN_OBJECT (threads[i]), &error), error);
+      g_object_unref (threads[i]);
+    }
+  must (banyan_graph_close (graph, &error), error);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const guint passing[] = { 0, 1, 2, 4, MAX_LAYERS };
+  static const guint hollow[] = { 1, MAX_LAYERS };
+
+  printf ("%-14s %-6s %6s %6s %10s %12s %12s\n", "layers of", "", "layers", "depth", "ns/request",
+          "requests/s", "allocations");
+  print_layers ("passing on", BENCH_TYPE_PASS, passing, G_N_ELEMENTS (passing));
+  print_layers ("leaving out", BENCH_TYPE_HOLLOW, hollow, G_N_ELEMENTS (hollow));
+  print_scaling ();
+  return 0;
+}
