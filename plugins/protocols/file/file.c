@@ -186,6 +186,10 @@ banyan_file_get_limits (BanyanNode *node, BanyanLimits *limits)
 {
   const FileHandle *handle = BANYAN_NODE_SELF (BanyanFile, node)->handle;
 
+  /* Asked once before it is open, too. */
+  if (handle == NULL)
+    return;
+
   limits->request_alignment = handle->request_alignment;
   limits->memory_alignment = handle->memory_alignment;
   limits->preferred_size = 4096;
