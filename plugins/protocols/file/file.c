@@ -177,8 +177,9 @@ banyan_file_get_capabilities (BanyanNode *node, guint inherited)
 
   return BANYAN_CAN_FUA | BANYAN_CAN_DISCARD | BANYAN_CAN_WRITE_ZEROES | BANYAN_CAN_COPY_RANGE
          | BANYAN_CAN_MULTI_CONN
-         | (handle->is_device ? 0
-                              : BANYAN_CAN_FAST_ZERO | BANYAN_CAN_BLOCK_STATUS | BANYAN_CAN_RESIZE);
+         | (handle != NULL && handle->is_device
+                ? 0
+                : BANYAN_CAN_FAST_ZERO | BANYAN_CAN_BLOCK_STATUS | BANYAN_CAN_RESIZE);
 }
 
 static void
