@@ -61,12 +61,21 @@ banyan_co_transaction_hook (BanyanTransaction *self, BanyanElement *element, Ban
   return done;
 }
 
+/* The cancellable is asked, too: the main loop may not have come to tell us yet. */
+static gboolean
+is_cancelled (BanyanTransaction *self)
+{
+  return self->is_cancelled
+         || (self->task != NULL
+             && g_cancellable_is_cancelled (g_task_get_cancellable (self->task)));
+}
+
 gboolean
 banyan_transaction_may_go_on (BanyanTransaction *self, GError **error)
 {
   if (self->is_in_force)
     return TRUE;
-  if (self->is_cancelled && self->phase == BANYAN_PHASE_PREPARE)
+  if (self->phase == BANYAN_PHASE_PREPARE && is_cancelled (self))
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The change was cancelled");
       return FALSE;
