@@ -447,7 +447,9 @@ run (gpointer data)
   g_autoptr (BanyanTransaction) self = data;
   GError *error = NULL;
 
-  banyan_co_transaction_run (self, &error);
+  /* The main loop may not have come to tell us of a cancellation yet. */
+  if (!g_cancellable_set_error_if_cancelled (g_task_get_cancellable (self->task), &error))
+    banyan_co_transaction_run (self, &error);
   banyan_graph_leave_queue (self->graph, self);
   banyan_transaction_end (self, error);
 }

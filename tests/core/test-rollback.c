@@ -289,7 +289,8 @@ test_queue (void)
   g_assert_no_error (commits[0].error);
   g_assert_error (commits[1].error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_assert_no_error (commits[2].error);
-  g_assert_true (g_str_has_suffix (order->str, "c"));
+  /* When the cancelled one is told of it is nobody's promise. */
+  g_assert_true (strchr (order->str, 'a') < strchr (order->str, 'c'));
   g_clear_error (&commits[1].error);
 }
 
