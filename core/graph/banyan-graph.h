@@ -94,6 +94,9 @@ char **banyan_transaction_plan (BanyanTransaction *self, GError **error);
 /* The same, into @problems. */
 BANYAN_API
 gboolean banyan_transaction_check (BanyanTransaction *self, BanyanProblems *problems);
+/* (transfer full): the objects and edges that there would be: what `banyan graph FILE` draws. */
+BANYAN_API
+BanyanSpec *banyan_transaction_describe_graph (BanyanTransaction *self, BanyanProblems *problems);
 
 BANYAN_API
 void banyan_transaction_commit_async (BanyanTransaction *self, GCancellable *cancellable,
