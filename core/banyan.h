@@ -24,6 +24,7 @@
 #include <banyan/banyan-registry.h>
 #include <banyan/banyan-request.h>
 #include <banyan/banyan-root.h>
+#include <banyan/banyan-scalar.h>
 #include <banyan/banyan-socket-address.h>
 #include <banyan/banyan-spec.h>
 #include <banyan/banyan-struct.h>

@@ -1,0 +1,263 @@
+/* io-transfer.c - banyan io: read and write
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "io.h"
+
+#include <stdio.h>
+
+#define DEFAULT_PATTERN 0xcd
+/* Bytes: what any disk wants that bypasses the page cache. */
+#define ALIGNMENT 4096
+
+typedef struct
+{
+  BanyanRequest request;
+  gboolean is_write;
+  gboolean is_zero;
+  BanyanAnswer answer;
+} Transfer;
+
+static gboolean
+transfer (BanyanChannel *channel, gpointer data, GError **error)
+{
+  Transfer *self = data;
+
+  if (self->is_zero)
+    {
+      self->answer = banyan_channel_write_zeroes (channel, &self->request, error);
+      return self->answer != BANYAN_FAILED;
+    }
+
+  return self->is_write ? banyan_channel_write (channel, &self->request, error)
+                        : banyan_channel_read (channel, &self->request, error);
+}
+
+static gboolean
+run (IoSession *self, Transfer *what, const char *name)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!banyan_backend_run (self->backend, transfer, what, &error))
+    return io_report_failure (name, error);
+  if (what->is_zero && what->answer == BANYAN_UNSUPPORTED)
+    return io_report_failure (name, NULL);
+
+  return TRUE;
+}
+
+/* Lengths to pieces of one buffer. */
+static gboolean
+parse_pieces (char **words, int n, struct iovec *pieces, guint64 *length)
+{
+  *length = 0;
+  for (int i = 0; i < n; i++)
+    {
+      guint64 piece;
+
+      if (!io_parse_length (words[i], &piece))
+        return FALSE;
+      pieces[i].iov_len = piece;
+      *length += piece;
+      if (*length > G_MAXINT32)
+        {
+          printf ("length: the pieces together are too much for one request\n");
+          return FALSE;
+        }
+    }
+
+  return TRUE;
+}
+
+static guint8 *
+allocate (struct iovec *pieces, int n, guint64 length, guint8 fill)
+{
+  guint8 *buffer = g_aligned_alloc (1, MAX (length, 1), ALIGNMENT);
+  guint8 *at = buffer;
+
+  memset (buffer, fill, length);
+  for (int i = 0; i < n; i++)
+    {
+      pieces[i].iov_base = at;
+      at += pieces[i].iov_len;
+    }
+
+  return buffer;
+}
+
+static gboolean
+read_pieces (IoSession *self, IoOptions *options, guint64 offset, struct iovec *pieces, int n,
+             guint64 length)
+{
+  guint8 *buffer = allocate (pieces, n, length, 0xab);
+  Transfer what = { .request = BANYAN_REQUEST (offset, length, pieces, n) };
+  gboolean is_right;
+
+  options->started_us = g_get_monotonic_time ();
+  is_right = run (self, &what, "read") && io_verify (options, buffer, offset, length);
+  if (is_right && options->is_dump)
+    io_dump (buffer, length, offset);
+  if (is_right)
+    io_report (options, "read", offset, length);
+
+  g_aligned_free (buffer);
+  return is_right;
+}
+
+/* @words: OFFSET LENGTH... */
+static gboolean
+read_words (IoSession *self, IoOptions *options, char **words, int n)
+{
+  g_autofree struct iovec *pieces = g_new0 (struct iovec, n);
+  guint64 offset, length;
+
+  return io_parse_size (words[0], "offset", &offset)
+         && parse_pieces (words + 1, n - 1, pieces, &length)
+         && read_pieces (self, options, offset, pieces, n - 1, length);
+}
+
+gboolean
+io_read (IoSession *self, int argc, char **argv)
+{
+  IoOptions options;
+  int first;
+
+  if (!io_parse_options (argc, argv, "CqvP:s:l:", &options, &first))
+    return FALSE;
+
+  return read_words (self, &options, argv + first, argc - first);
+}
+
+gboolean
+io_readv (IoSession *self, int argc, char **argv)
+{
+  IoOptions options;
+  int first;
+
+  if (!io_parse_options (argc, argv, "CqvP:", &options, &first))
+    return FALSE;
+
+  return read_words (self, &options, argv + first, argc - first);
+}
+
+/* -- Writing. -- */
+
+/* The file's bytes, over and over. */
+static gboolean
+fill_from_file (guint8 *buffer, gsize length, const char *file)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = NULL;
+  gsize n;
+
+  if (!g_file_get_contents (file, &text, &n, &error))
+    {
+      printf ("%s\n", error->message);
+      return FALSE;
+    }
+  if (n == 0)
+    {
+      printf ("%s: the file is empty\n", file);
+      return FALSE;
+    }
+
+  for (gsize i = 0; i < length; i += n)
+    memcpy (buffer + i, text, MIN (n, length - i));
+  return TRUE;
+}
+
+static guint
+request_flags (const IoOptions *options)
+{
+  return (options->is_fua ? BANYAN_REQUEST_FUA : 0)
+         | (options->may_unmap ? BANYAN_REQUEST_MAY_UNMAP : 0)
+         | (options->no_fallback ? BANYAN_REQUEST_NO_FALLBACK : 0);
+}
+
+static gboolean
+write_pieces (IoSession *self, IoOptions *options, guint64 offset, struct iovec *pieces, int n,
+              guint64 length)
+{
+  guint8 *buffer
+      = allocate (pieces, n, length, options->has_pattern ? options->pattern : DEFAULT_PATTERN);
+  Transfer what = { .request = BANYAN_REQUEST (offset, length, pieces, n), .is_write = TRUE };
+  gboolean is_done;
+
+  what.request.flags = request_flags (options);
+  is_done = options->file == NULL || fill_from_file (buffer, length, options->file);
+  options->started_us = g_get_monotonic_time ();
+  is_done = is_done && run (self, &what, "write");
+  if (is_done)
+    io_report (options, "wrote", offset, length);
+
+  g_aligned_free (buffer);
+  return is_done;
+}
+
+static gboolean
+write_zeroes (IoSession *self, IoOptions *options, guint64 offset, guint64 length)
+{
+  Transfer what = { .request = BANYAN_REQUEST (offset, length, NULL, 0), .is_zero = TRUE };
+
+  what.request.flags = request_flags (options);
+  options->started_us = g_get_monotonic_time ();
+  if (!run (self, &what, "write"))
+    return FALSE;
+
+  io_report (options, "wrote", offset, length);
+  return TRUE;
+}
+
+static gboolean
+check_write_options (const IoOptions *options)
+{
+  if (options->is_zero && (options->has_pattern || options->file != NULL))
+    printf ("-z excludes -P and -s\n");
+  else if (options->has_pattern && options->file != NULL)
+    printf ("-P and -s exclude each other\n");
+  else if ((options->may_unmap || options->no_fallback) && !options->is_zero)
+    printf ("-u and -n need -z\n");
+  else
+    return TRUE;
+
+  return FALSE;
+}
+
+static gboolean
+write_words (IoSession *self, IoOptions *options, char **words, int n)
+{
+  g_autofree struct iovec *pieces = g_new0 (struct iovec, n);
+  guint64 offset, length;
+
+  if (!check_write_options (options) || !io_parse_size (words[0], "offset", &offset))
+    return FALSE;
+  if (options->is_zero)
+    return io_parse_size (words[1], "length", &length)
+           && write_zeroes (self, options, offset, length);
+
+  return parse_pieces (words + 1, n - 1, pieces, &length)
+         && write_pieces (self, options, offset, pieces, n - 1, length);
+}
+
+gboolean
+io_write (IoSession *self, int argc, char **argv)
+{
+  IoOptions options;
+  int first;
+
+  if (!io_parse_options (argc, argv, "CqfnuzP:s:", &options, &first))
+    return FALSE;
+
+  return write_words (self, &options, argv + first, argc - first);
+}
+
+gboolean
+io_writev (IoSession *self, int argc, char **argv)
+{
+  IoOptions options;
+  int first;
+
+  if (!io_parse_options (argc, argv, "CqfP:", &options, &first))
+    return FALSE;
+
+  return write_words (self, &options, argv + first, argc - first);
+}
