@@ -1,0 +1,159 @@
+/* test-document.c - a YAML file becomes a graph, or a list of all that is wrong with it
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-test.h"
+#include "control-drivers.h"
+
+#include <errno.h>
+
+static char *
+problems_of (const char *document)
+{
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  BanyanGraph *graph = banyan_graph_new ();
+  GString *text = g_string_new (NULL);
+  gboolean is_right = banyan_graph_check (graph, document, -1, "d.yaml", NULL, problems);
+
+  g_assert_cmpint (is_right, ==, banyan_problems_get_length (problems) == 0);
+  for (guint i = 0; i < banyan_problems_get_length (problems); i++)
+    {
+      g_autofree char *message = banyan_problems_get_message (problems, i);
+
+      g_string_append_printf (text, "%s\n", message);
+    }
+  g_assert_finalize_object (graph);
+  return g_string_free (text, FALSE);
+}
+
+static void
+test_outside (void)
+{
+  static const struct
+  {
+    const char *document;
+    const char *problems;
+  } bad[] = {
+    { "nodes: {}\n",
+      "d.yaml:1:1: a document begins with its version; this Banyan reads version: 1\n" },
+    { "version: 2\n", "d.yaml:1:10: version: this Banyan reads version: 1\n" },
+    { "version: 1\nnods: {}\n",
+      "d.yaml:2:1: a document has no \"nods\"; did you mean \"nodes\"?\n" },
+    { "version: 1\nnodes: [a]\n",
+      "d.yaml:2:8: nodes: a map is wanted, from ids to what each of them is\n" },
+    { "version: 1\nplugins: qcow2\n",
+      "d.yaml:2:10: plugins: a list of names is wanted, such as [qcow2, nbd]\n" },
+    { "- 1\n", "d.yaml:1:1: a document is a map that begins with version: 1\n" },
+  };
+
+  g_test_summary ("What is wrong around the declarations is told with its place");
+
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autofree char *problems = problems_of (bad[i].document);
+
+      g_assert_cmpstr (problems, ==, bad[i].problems);
+    }
+}
+
+static void
+test_all_at_once (void)
+{
+  g_autofree char *problems = problems_of ("version: 1\n"
+                                           "plugin: []\n"
+                                           "nodes:\n"
+                                           "  a: { driver: test-pass, file: b, levle: 3 }\n"
+                                           "  c: { driver: test-memory, size: lots }\n");
+  g_auto (GStrv) lines = g_strsplit (problems, "\n", -1);
+
+  g_test_summary ("All that is wrong in a document is told at once, in the order of its places");
+
+  g_assert_cmpuint (g_strv_length (lines), ==, 5);
+  g_assert_true (g_str_has_prefix (lines[0], "d.yaml:2:1: "));
+  g_assert_true (g_str_has_prefix (lines[1], "d.yaml:4:"));
+  g_assert_true (g_str_has_prefix (lines[2], "d.yaml:4:"));
+  g_assert_true (g_str_has_prefix (lines[3], "d.yaml:5:"));
+}
+
+static void
+test_checks_graph (void)
+{
+  g_autofree char *problems
+      = problems_of ("version: 1\n"
+                     "frontends:\n"
+                     "  s: { type: test-server, exports: { e: { node: d, writable: true } } }\n"
+                     "nodes:\n"
+                     "  d: { driver: test-memory, read-only: true }\n");
+  g_autofree char *log = control_take_log ();
+
+  g_test_summary ("A check finds what is wrong with permissions, and opens nothing");
+
+  g_assert_cmpstr (problems, ==,
+                   "/frontends/s/e:node wants write on /nodes/d, which is read-only; set read-only "
+                   "to false there, or make /frontends/s/e read-only\n");
+  g_assert_cmpstr (log, ==, "");
+}
+
+static void
+test_second_document (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("disk: { driver: test-memory }\n");
+  BanyanGraph *of = banyan_test_graph_get (graph);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A second document adds to what is there, and may refer to it");
+
+  banyan_graph_load (of, "version: 1\nnodes:\n  top: { driver: test-pass, file: disk }\n", -1,
+                     "second.yaml", NULL, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (banyan_graph_get_node (of, "top"));
+  g_assert_false (banyan_graph_load (of, "version: 1\nnodes:\n  top: { driver: test-memory }\n", -1,
+                                     "third.yaml", NULL, &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_DUPLICATE);
+}
+
+static void
+test_whole_or_nothing (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A document of which one node does not open leaves nothing open");
+
+  g_assert_null (banyan_test_graph_new ("a: { driver: test-memory }\n"
+                                        "b: { driver: test-memory, fail-open: true }\n"
+                                        "c: { driver: test-pass, file: a }\n",
+                                        &error));
+  g_assert_error (error, BANYAN_ERRNO, EIO);
+  g_assert_cmpint (control_get_balance (), ==, 0);
+}
+
+static void
+test_long_chain (void)
+{
+  GString *text = g_string_new ("n0: { driver: test-memory }\n");
+  g_autofree char *document = NULL;
+  BanyanTestGraph *graph;
+
+  g_test_summary ("A chain of hundreds of nodes opens and closes");
+
+  for (guint i = 1; i < 300; i++)
+    g_string_append_printf (text, "n%u: { driver: test-pass, file: n%u }\n", i, i - 1);
+  document = g_string_free (text, FALSE);
+  graph = banyan_test_graph_must_load (document);
+  banyan_test_graph_free (graph);
+  g_assert_cmpint (control_get_balance (), ==, 0);
+}
+
+int
+main (int argc, char **argv)
+{
+  banyan_test_init (&argc, &argv);
+  control_drivers_register ();
+  g_test_add_func ("/document/its-outside", test_outside);
+  g_test_add_func ("/document/all-problems-at-once", test_all_at_once);
+  g_test_add_func ("/document/check-finds-conflicts", test_checks_graph);
+  g_test_add_func ("/document/second-one-adds", test_second_document);
+  g_test_add_func ("/document/whole-or-nothing", test_whole_or_nothing);
+  g_test_add_func ("/document/long-chain", test_long_chain);
+  return g_test_run ();
+}
