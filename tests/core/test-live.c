@@ -211,7 +211,7 @@ test_under_io (void)
 {
   g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (GRAPH);
   g_autofree Worker *workers = g_new0 (Worker, N_WORKERS);
-  guint n_rounds = g_test_slow () ? 1000 : 50;
+  guint n_rounds = g_test_slow () ? 1000 : 30;
   g_autoptr (GError) error = NULL;
   BanyanBackend *backend;
 
