@@ -44,6 +44,9 @@ const BanyanOrigin *banyan_element_get_manager (BanyanElement *self);
 /* Where requests of its edges start: an iothread's loop, or the graph's. */
 BanyanLoop *banyan_element_get_home (BanyanElement *self, BanyanGraph *graph);
 
+/* @member has become a part of @owner, which is open, or is none any more (banyan-members.c). */
+void banyan_object_note_member (BanyanObject *owner, BanyanObject *member, gboolean is_there);
+
 /* -- Permissions (banyan-permissions.c). -- */
 
 void banyan_permissions_for_role (guint role_flags, gboolean read_only, guint used, guint shared,

@@ -32,8 +32,9 @@ role_quark (void)
   return quark;
 }
 
-/* Roles have no field of the usual kind, so their ids only have to be above 0. */
-#define ROLE_PROPERTY_ID 0x10000
+/* Roles have no field of the usual kind. Their ids are above those that classes give, and in the
+ * order of declaration, since properties are listed by them. */
+static guint last_role_id = 0x10000; /* atomic */
 
 static BanyanElementPrivate *
 private_of (BanyanElement *self)
@@ -97,7 +98,8 @@ add_role (BanyanElementClass *klass, const char *name, guint role_flags, const c
     object_class->set_property = banyan_element_set_field;
   if (object_class->get_property == NULL)
     object_class->get_property = banyan_element_get_field;
-  g_object_class_install_property (object_class, ROLE_PROPERTY_ID, pspec);
+  g_object_class_install_property (object_class,
+                                   __atomic_add_fetch (&last_role_id, 1, __ATOMIC_RELAXED), pspec);
 }
 
 /**
@@ -187,7 +189,42 @@ describe_role (GParamSpec *pspec)
 }
 
 static void
-describe_roles (GObjectClass *klass, BanyanSpecBuilder *description)
+describe_operations (GObjectClass *klass, BanyanSpecBuilder *description)
+{
+  static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+  const BanyanNodeOps *ops = banyan_node_class_get_ops (BANYAN_NODE_CLASS (klass));
+  const struct
+  {
+    const char *name;
+    gboolean is_there;
+  } operations[] = {
+    { "read", ops->read != NULL },
+    { "write", ops->write != NULL },
+    { "flush", ops->flush != NULL },
+    { "discard", ops->discard != NULL },
+    { "write-zeroes", ops->write_zeroes != NULL },
+    { "block-status", ops->block_status != NULL },
+    { "resize", ops->resize != NULL },
+    { "copy-range", ops->copy_range != NULL },
+  };
+  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  g_autoptr (BanyanSpec) spec = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (operations); i++)
+    {
+      g_autoptr (BanyanSpec) name
+          = banyan_spec_new_scalar (BANYAN_SPEC_STRING, operations[i].name, &origin);
+
+      if (operations[i].is_there)
+        banyan_spec_builder_add (list, NULL, NULL, name);
+    }
+
+  spec = banyan_spec_builder_end (list);
+  banyan_spec_builder_add (description, "operations", &origin, spec);
+}
+
+static void
+describe_class (GObjectClass *klass, BanyanSpecBuilder *description)
 {
   static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
   BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
@@ -206,6 +243,8 @@ describe_roles (GObjectClass *klass, BanyanSpecBuilder *description)
 
   roles = banyan_spec_builder_end (list);
   banyan_spec_builder_add (description, "roles", &origin, roles);
+  if (BANYAN_IS_NODE_CLASS (klass))
+    describe_operations (klass, description);
 }
 
 /* -- Edges. -- */
@@ -672,7 +711,7 @@ banyan_element_class_init (BanyanElementClass *klass)
   banyan_class->change_finish = banyan_element_life_finish;
 
   banyan_registry_add_describer (banyan_registry_get_default (), BANYAN_TYPE_ELEMENT,
-                                 describe_roles);
+                                 describe_class);
 }
 
 static void

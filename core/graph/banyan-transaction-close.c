@@ -148,8 +148,11 @@ close_object (BanyanTransaction *self, BanyanObject *object)
   else if (!banyan_co_object_close (object, &error))
     note_error (self, object, error);
 
-  if (parent != NULL)
-    banyan_object_remove_child (parent, object);
+  if (parent == NULL)
+    return;
+  if (banyan_object_get_state (parent) == BANYAN_OBJECT_OPEN)
+    banyan_object_note_member (parent, object, FALSE);
+  banyan_object_remove_child (parent, object);
 }
 
 /* -- All that go. -- */

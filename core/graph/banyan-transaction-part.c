@@ -434,6 +434,16 @@ moves_edges (BanyanViewObject *object)
   return FALSE;
 }
 
+/* A part that comes with its owner is known to it. */
+static void
+note_member (BanyanTransaction *self, BanyanViewObject *object)
+{
+  BanyanViewObject *owner = banyan_graph_view_find (self->view, object->parent);
+
+  if (owner != NULL && !owner->is_added)
+    banyan_object_note_member (owner->object, object->object, TRUE);
+}
+
 /* Values, edges and permissions of what was there before. Its class sees them as they are now when
  * its commit is called. */
 void
@@ -442,7 +452,10 @@ banyan_part_switch (BanyanTransaction *self, BanyanPart *part)
   BanyanViewObject *object = part->object;
 
   if (object->is_added)
-    return;
+    {
+      note_member (self, object);
+      return;
+    }
 
   for (guint i = 0; i < object->settings->len; i++)
     {

@@ -398,7 +398,6 @@ cancel (GCancellable *cancellable, gpointer data)
 {
   BanyanTransaction *self = data;
 
-  self->is_cancelled = TRUE;
   if (self->phase == BANYAN_PHASE_QUEUED)
     {
       banyan_graph_leave_queue (self->graph, self);

@@ -118,6 +118,7 @@ struct _TestMemory
   BanyanProtocol parent_instance;
   guint64 size;
   gboolean fail_open;
+  guint open_delay_ms;
   guint8 *data;
 };
 
@@ -176,6 +177,8 @@ test_memory_open (BanyanElement *element, GError **error)
 
   if (self->fail_open)
     return banyan_throw_errno (error, EIO, "opening it as told");
+  if (self->open_delay_ms > 0 && !banyan_co_sleep_ms (self->open_delay_ms, error))
+    return FALSE;
 
   self->data = g_malloc0 (self->size);
   banyan_node_publish_length (BANYAN_NODE (self), self->size);
@@ -211,6 +214,10 @@ test_memory_class_init (TestMemoryClass *klass)
                                    banyan_param_boolean ("fail-open", "Fail",
                                                          "Whether opening it fails", FALSE,
                                                          G_STRUCT_OFFSET (TestMemory, fail_open)));
+  g_object_class_install_property (
+      object_class, 3,
+      banyan_param_uint ("open-delay", "Open delay", "How long it takes to open", BANYAN_UNIT_MS, 0,
+                         G_MAXUINT, 0, G_STRUCT_OFFSET (TestMemory, open_delay_ms)));
 }
 
 static void

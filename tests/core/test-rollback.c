@@ -294,6 +294,37 @@ test_queue (void)
   g_clear_error (&commits[1].error);
 }
 
+static void
+test_cancel_open (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (GRAPH);
+  BanyanLoop *loop = banyan_graph_get_loop (banyan_test_graph_get (graph));
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GString) order = g_string_new (NULL);
+  g_autoptr (BanyanObject) slow = make ("test-memory", "slow");
+  g_autofree char *before = describe (graph);
+  g_autofree char *after = NULL;
+  Commit commit = { order, "a" };
+
+  g_test_summary ("An open that takes an hour is cancelled, and nothing stays");
+
+  banyan_loop_set_virtual_clock (loop, FALSE);
+  g_object_set (slow, "open-delay", 3600 * 1000, NULL);
+  banyan_transaction_add (transaction, slow, NULL);
+  banyan_transaction_commit_async (transaction, cancellable, committed, &commit);
+  while (banyan_object_get_state (slow) != BANYAN_OBJECT_CONFIGURED)
+    g_main_context_iteration (NULL, TRUE);
+  g_cancellable_cancel (cancellable);
+  wait_until (&commit.is_done);
+
+  g_assert_error (commit.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&commit.error);
+  after = describe (graph);
+  g_assert_cmpstr (after, ==, before);
+}
+
 /* -- Drains. -- */
 
 typedef struct
@@ -364,6 +395,7 @@ main (int argc, char **argv)
   g_test_add_func ("/rollback/a-driver-does-not-open", test_driver_fails);
   g_test_add_func ("/rollback/can-be-tried-again", test_tried_again);
   g_test_add_func ("/rollback/changes-wait-in-order", test_queue);
+  g_test_add_func ("/rollback/opening-is-cancelled", test_cancel_open);
   g_test_add_func ("/rollback/drain-takes-too-long", test_drain_timeout);
   return g_test_run ();
 }

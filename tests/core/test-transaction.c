@@ -375,6 +375,62 @@ test_edge_candidates (void)
 }
 
 static void
+test_exports (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("version: 1\n"
+                                     "frontends:\n"
+                                     "  s0: { type: test-server, exports: { a: { node: disk } } }\n"
+                                     "nodes:\n"
+                                     "  disk: { driver: test-memory }\n");
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (GError) error = NULL;
+  g_autoptr (BanyanMap) exports = NULL;
+  BanyanObject *server;
+  BanyanObject *b;
+
+  g_test_summary ("An export comes to a server that is open, another leaves, and the server knows");
+
+  server = banyan_object_resolve (BANYAN_OBJECT (banyan_test_graph_get (graph)), "/frontends/s0",
+                                  &error);
+  g_assert_no_error (error);
+  b = g_object_new (g_type_from_name ("TestExport"), "id", "b", "node",
+                    banyan_test_get_node (graph, "disk"), NULL);
+  banyan_transaction_add (transaction, b, server);
+  banyan_transaction_remove (transaction, banyan_object_get_child (server, "a"));
+  must_commit (transaction);
+
+  g_object_get (server, "exports", &exports, NULL);
+  g_assert_cmpuint (banyan_map_get_length (exports), ==, 1);
+  g_assert_cmpstr (banyan_map_get_key (exports, 0), ==, "b");
+  g_assert_cmpint (banyan_object_get_state (b), ==, BANYAN_OBJECT_OPEN);
+  assert_leads (graph, "/frontends/s0/b:node", "disk");
+  g_object_unref (b);
+  g_clear_object (&transaction);
+}
+
+static void
+test_describes (void)
+{
+  g_autoptr (BanyanTypeInfo) info = banyan_registry_lookup (
+      banyan_registry_get_default (), 1u << BANYAN_PLUGIN_FORMAT, "test-format");
+  g_autoptr (BanyanSpec) description = banyan_type_info_describe (info);
+  g_autofree char *roles = banyan_spec_to_json (banyan_spec_lookup (description, "roles"), FALSE);
+  g_autofree char *operations
+      = banyan_spec_to_json (banyan_spec_lookup (description, "operations"), FALSE);
+
+  g_test_summary ("A type's description has its roles and its operations");
+
+  g_assert_cmpstr (
+      roles, ==,
+      "[{\"name\": \"file\", \"blurb\": \"Node with the image\", \"flags\": [\"data\", "
+      "\"metadata\", \"primary\"]}, {\"name\": \"backing\", \"blurb\": \"Node with what "
+      "is not in the image\", \"flags\": [\"cow\", \"optional\"]}]");
+  g_assert_cmpstr (operations, ==, "[\"read\", \"write\"]");
+}
+
+static void
 test_plan (void)
 {
   g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (
@@ -425,6 +481,8 @@ main (int argc, char **argv)
   g_test_add_func ("/transaction/names-who-is-in-the-way", test_in_use);
   g_test_add_func ("/transaction/resizes", test_resize);
   g_test_add_func ("/transaction/edges-have-candidates", test_edge_candidates);
+  g_test_add_func ("/transaction/exports-come-and-go", test_exports);
+  g_test_add_func ("/transaction/types-are-described", test_describes);
   g_test_add_func ("/transaction/plans", test_plan);
   return g_test_run ();
 }
