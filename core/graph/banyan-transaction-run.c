@@ -21,12 +21,23 @@ typedef struct
   gpointer data;
 } Hook;
 
+/* The cancellable is asked: the main loop may not have come to tell us yet. */
+static gboolean
+is_cancelled (BanyanTransaction *self)
+{
+  return g_cancellable_is_cancelled (g_task_get_cancellable (self->task));
+}
+
+/* A cancellation that came before the hook was noted found nobody to tell. */
 static void
 note_hook (BanyanTransaction *self, BanyanCoroutine *hook)
 {
   g_mutex_lock (&self->lock);
   self->hook = hook;
   g_mutex_unlock (&self->lock);
+
+  if (hook != NULL && is_cancelled (self))
+    banyan_coroutine_cancel (hook);
 }
 
 static gboolean
@@ -59,15 +70,6 @@ banyan_co_transaction_hook (BanyanTransaction *self, BanyanElement *element, Ban
     g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_STATE,
                  "%s failed without saying why", G_OBJECT_TYPE_NAME (element));
   return done;
-}
-
-/* The cancellable is asked, too: the main loop may not have come to tell us yet. */
-static gboolean
-is_cancelled (BanyanTransaction *self)
-{
-  return self->is_cancelled
-         || (self->task != NULL
-             && g_cancellable_is_cancelled (g_task_get_cancellable (self->task)));
 }
 
 gboolean
