@@ -71,9 +71,6 @@ status_of_config_error (int code)
     case BANYAN_CONFIG_ERROR_CONFLICT:
     case BANYAN_CONFIG_ERROR_STATE:
       return CLI_REFUSED;
-    case BANYAN_CONFIG_ERROR_UNKNOWN_TYPE:
-    case BANYAN_CONFIG_ERROR_REFERENCE:
-      return CLI_NOT_FOUND;
     default:
       return CLI_FAILED;
     }

@@ -227,7 +227,7 @@ use_node (BanyanGraph *graph, BanyanNode *node)
   guint used = BANYAN_PERMISSION_CONSISTENT_READ
                | (may_write ? BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_RESIZE : 0);
   g_autoptr (GError) error = NULL;
-  IoSession session = { .graph = graph, .node = node };
+  IoSession session = { .graph = graph, .node = node, .may_write = may_write };
 
   session.backend = banyan_backend_new (node, "io", used, BANYAN_PERMISSIONS_ALL, &error);
   if (session.backend == NULL)

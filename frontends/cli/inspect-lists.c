@@ -155,7 +155,8 @@ append_plugin (GString *text, BanyanPluginInfo *plugin, char **names)
   g_autofree char *all = g_strjoinv (", ", names);
   g_autofree char *path = cli_make_printable (banyan_plugin_info_get_path (plugin));
 
-  if (banyan_plugin_info_get_name (plugin) != NULL)
+  /* Of what could not be opened, or was not looked at, the file's name alone is known. */
+  if (banyan_plugin_info_get_version (plugin) != NULL)
     {
       g_autofree char *title = g_strdup_printf ("%s %s, %s", banyan_plugin_info_get_name (plugin),
                                                 banyan_plugin_info_get_version (plugin),

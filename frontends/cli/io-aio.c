@@ -104,7 +104,7 @@ io_aio_write (IoSession *self, int argc, char **argv)
   Pending *pending;
   int first;
 
-  if (!io_parse_options (argc, argv, "CqfP:", &options, &first)
+  if (!io_may_write (self, "aio_write") || !io_parse_options (argc, argv, "CqfP:", &options, &first)
       || !io_parse_size (argv[first], "offset", &offset)
       || !io_parse_length (argv[first + 1], &length))
     return FALSE;

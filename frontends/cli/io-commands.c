@@ -68,6 +68,15 @@ visit_node (IoSession *self, const char *name, BanyanChannelFunc func, Visit *vi
 
 /* -- Commands. -- */
 
+gboolean
+io_may_write (IoSession *self, const char *what)
+{
+  if (!self->may_write)
+    printf ("%s failed: the node was opened to be read only\n", what);
+
+  return self->may_write;
+}
+
 static gboolean
 io_flush (IoSession *self, int argc, char **argv)
 {
@@ -81,7 +90,7 @@ io_discard (IoSession *self, int argc, char **argv)
   Visit visit = { 0 };
   int first;
 
-  if (!io_parse_options (argc, argv, "Cq", &options, &first)
+  if (!io_may_write (self, "discard") || !io_parse_options (argc, argv, "Cq", &options, &first)
       || !io_parse_size (argv[first], "offset", &visit.offset)
       || !io_parse_size (argv[first + 1], "length", &visit.length))
     return FALSE;
@@ -102,7 +111,7 @@ io_truncate (IoSession *self, int argc, char **argv)
   g_autoptr (GError) error = NULL;
   Visit visit = { 0 };
 
-  if (!io_parse_size (argv[1], "length", &visit.length))
+  if (!io_may_write (self, "truncate") || !io_parse_size (argv[1], "length", &visit.length))
     return FALSE;
   if (visit.length >= banyan_node_get_length (self->node))
     return visit_node (self, "truncate", visit_resize, &visit);

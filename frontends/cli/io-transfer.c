@@ -228,7 +228,8 @@ write_words (IoSession *self, IoOptions *options, char **words, int n)
   g_autofree struct iovec *pieces = g_new0 (struct iovec, n);
   guint64 offset, length;
 
-  if (!check_write_options (options) || !io_parse_size (words[0], "offset", &offset))
+  if (!io_may_write (self, "write") || !check_write_options (options)
+      || !io_parse_size (words[0], "offset", &offset))
     return FALSE;
   if (options->is_zero)
     return io_parse_size (words[1], "length", &length)

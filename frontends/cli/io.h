@@ -13,6 +13,7 @@ typedef struct
   BanyanNode *node;       /* (unowned) */
   BanyanBackend *backend; /* (owned) */
   guint n_pending;        /* requests of aio_read and aio_write */
+  gboolean may_write;
   gboolean has_failed;
   gboolean wants_quit;
 } IoSession;
@@ -35,6 +36,9 @@ extern const IoCommand io_commands[]; /* ends with a NULL name */
 void io_run_line (IoSession *self, const char *line);
 /* Runs until no request of aio_read and aio_write is pending. */
 void io_wait_for_pending (IoSession *self);
+
+/* Says so where it may not. */
+gboolean io_may_write (IoSession *self, const char *what);
 
 /* -- io-transfer.c: commands that move data. -- */
 

@@ -1,0 +1,66 @@
+# clitest.py - what the tests of the command share: claims in TAP, and running the command
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+import os
+import pathlib
+import subprocess
+import sys
+import traceback
+
+SOURCE = pathlib.Path(os.environ["BANYAN_SOURCE_DIR"])
+BUILD = pathlib.Path(os.environ["BANYAN_BUILD_DIR"])
+BANYAN = BUILD / "frontends/cli/banyan"
+os.environ["PATH"] = f"{BANYAN.parent}:{os.environ['PATH']}"
+
+_claims = []
+
+
+class Skip(Exception):
+    pass
+
+
+def claim(words):
+    """Decorates a test; `words` is what it shows."""
+    def add(function):
+        _claims.append((words, function))
+        return function
+
+    return add
+
+
+def run():
+    """Runs all claims, in their order."""
+    print(f"1..{len(_claims)}")
+    failed = False
+    for number, (words, function) in enumerate(_claims, 1):
+        try:
+            function()
+            print("ok", number, words, flush=True)
+        except Skip as why:
+            print("ok", number, words, "# SKIP", why, flush=True)
+        except Exception:
+            failed = True
+            print("\n".join("# " + line for line in traceback.format_exc().splitlines()))
+            print("not ok", number, words, flush=True)
+    sys.exit(1 if failed else 0)
+
+
+def equal(got, wanted):
+    if got != wanted:
+        raise AssertionError(f"\ngot:    {got!r}\nwanted: {wanted!r}")
+
+
+def contains(text, part):
+    if part not in text:
+        raise AssertionError(f"{part!r} is not in:\n{text}")
+
+
+def banyan(*words, stdin=None, status=0, **environment):
+    """Runs the command; its exit status must be the one given."""
+    result = subprocess.run([BANYAN, *map(str, words)], input=stdin, text=True, timeout=50,
+                            stdin=subprocess.DEVNULL if stdin is None else None,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env={**os.environ, "LC_ALL": "C.UTF-8", **environment})
+    if result.returncode != status:
+        raise AssertionError(f"exit status {result.returncode}\n{result.stdout}\n{result.stderr}")
+    return result
