@@ -105,8 +105,14 @@ report (Parser *self, const BanyanOrigin *origin, BanyanConfigError code, const 
   g_autofree char *text = NULL;
   va_list arguments;
 
-  if (++self->n_problems > BANYAN_SPEC_MAX_PROBLEMS)
+  if (++self->n_problems > BANYAN_SPEC_MAX_PROBLEMS + 1)
     return;
+  if (self->n_problems > BANYAN_SPEC_MAX_PROBLEMS)
+    {
+      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_RANGE, NULL, NULL,
+                           "%u problems are enough; there are more", BANYAN_SPEC_MAX_PROBLEMS);
+      return;
+    }
 
   va_start (arguments, format);
   text = g_strdup_vprintf (format, arguments);
@@ -255,8 +261,6 @@ static void
 set_value (Parser *self, Branch *branch, const char *text, const BanyanOrigin *key_origin,
            const BanyanOrigin *origin)
 {
-  g_autofree char *first = banyan_origin_to_string (&branch->origin);
-
   if (!branch->value)
     branch->value = banyan_spec_new_scalar (BANYAN_SPEC_TEXT, text, origin);
   else

@@ -206,7 +206,7 @@ banyan_spec_to_dotted (BanyanSpec *self)
 
   g_return_val_if_fail (self != NULL, NULL);
 
-  if (self && banyan_spec_get_kind (self) != BANYAN_SPEC_MAP)
+  if (banyan_spec_get_kind (self) != BANYAN_SPEC_MAP)
     return NULL;
   if (banyan_spec_get_length (self) > 0 && !write_dotted (out, path, self))
     return NULL;

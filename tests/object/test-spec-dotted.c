@@ -143,6 +143,21 @@ test_bounds (void)
 }
 
 static void
+test_too_many_problems (void)
+{
+  g_autofree char *text = spec_test_repeat ("a,", 1000);
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (BanyanSpec) spec = parse (text, -1, problems);
+  g_autofree char *last = NULL;
+
+  g_test_summary ("A hundred problems are enough");
+
+  g_assert_cmpuint (banyan_problems_get_length (problems), ==, 101);
+  last = banyan_problems_get_message (problems, 100);
+  g_assert_cmpstr (last, ==, "100 problems are enough; there are more");
+}
+
+static void
 test_writes_back (void)
 {
   static const char *const texts[] = {
@@ -189,6 +204,7 @@ main (int argc, char **argv)
   g_test_add_func ("/spec/dotted/origins", test_origins);
   g_test_add_func ("/spec/dotted/bad", test_bad);
   g_test_add_func ("/spec/dotted/bounds", test_bounds);
+  g_test_add_func ("/spec/dotted/too-many-problems", test_too_many_problems);
   g_test_add_func ("/spec/dotted/writes-back", test_writes_back);
   g_test_add_func ("/spec/dotted/cannot-say", test_cannot_say);
   return g_test_run ();
