@@ -27,6 +27,18 @@ find_type (const char *name)
   return banyan_registry_lookup (banyan_registry_get_default (), G_MAXUINT, name);
 }
 
+/* A plugin that could not be scanned may load all the same; if not, it tells why. */
+static BanyanTypeInfo *
+load_type (const char *name, GError **error)
+{
+  BanyanRegistry *registry = banyan_registry_get_default ();
+
+  if (banyan_registry_get_type_by_name (registry, G_MAXUINT, name, error) == G_TYPE_INVALID)
+    return NULL;
+
+  return find_type (name);
+}
+
 /* Types whose name has @part in it. (transfer container) */
 static GPtrArray *
 list_candidates (CliTypes *types, const char *part)
@@ -75,6 +87,7 @@ show (const char *what)
   g_autoptr (BanyanTypeInfo) type = find_type (what);
   const char *dot = strchr (what, '.');
   g_autofree char *before_dot = dot != NULL ? g_strndup (what, dot - what) : NULL;
+  g_autoptr (GError) error = NULL;
 
   if (type == NULL && before_dot != NULL)
     {
@@ -84,6 +97,10 @@ show (const char *what)
     }
   if (type == NULL)
     type = find_by_part (what);
+  if (type == NULL)
+    type = load_type (what, &error);
+  if (error != NULL && error->code == BANYAN_CONFIG_ERROR_PLUGIN)
+    return cli_fail_with (error);
 
   return type != NULL ? inspect_print_type (type, as_json) : complain_of_type (what);
 }
