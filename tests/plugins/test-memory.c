@@ -1,0 +1,169 @@
+/* test-memory.c - a disk in memory keeps what is written, and no more than that
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-test.h"
+
+#define CHUNK 65536
+#define TIB (G_GUINT64_CONSTANT (1) << 40)
+
+static guint64
+get_allocated (BanyanTestGraph *graph)
+{
+  guint64 allocated;
+
+  g_object_get (banyan_test_get_node (graph, "disk"), "allocated", &allocated, NULL);
+  return allocated;
+}
+
+static void
+must_write (BanyanTestGraph *graph, guint64 offset, gsize length)
+{
+  g_autofree guint8 *bytes = g_malloc (length);
+  g_autoptr (GError) error = NULL;
+
+  banyan_test_fill (bytes, offset, length, 1);
+  banyan_test_write (graph, "disk", offset, bytes, length, &error);
+  g_assert_no_error (error);
+}
+
+static void
+must_read (BanyanTestGraph *graph, guint64 offset, gpointer bytes, gsize length)
+{
+  g_autoptr (GError) error = NULL;
+
+  banyan_test_read (graph, "disk", offset, bytes, length, &error);
+  g_assert_no_error (error);
+}
+
+static void
+assert_zero (BanyanTestGraph *graph, guint64 offset, gsize length)
+{
+  g_autofree guint8 *bytes = g_malloc (length);
+  g_autofree guint8 *zeroes = g_malloc0 (length);
+
+  must_read (graph, offset, bytes, length);
+  g_assert_cmpmem (bytes, length, zeroes, length);
+}
+
+static void
+test_reads_back (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1MiB }\n");
+  guint8 bytes[2 * CHUNK];
+
+  g_test_summary ("What was written across chunks is read back, with zeroes around it");
+
+  must_write (graph, CHUNK / 2 + 1, sizeof bytes);
+  must_read (graph, CHUNK / 2 + 1, bytes, sizeof bytes);
+  banyan_test_assert_filled (bytes, CHUNK / 2 + 1, sizeof bytes, 1);
+  assert_zero (graph, 0, CHUNK / 2 + 1);
+  assert_zero (graph, CHUNK / 2 + 1 + sizeof bytes, CHUNK);
+}
+
+static void
+test_terabyte_costs_nothing (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1TiB }\n");
+  g_autoptr (GError) error = NULL;
+  BanyanBlockStatus status;
+
+  g_test_summary ("Of a terabyte only the chunk that is written takes memory, and status says so");
+
+  g_assert_cmpuint (get_allocated (graph), ==, 0);
+  must_write (graph, TIB - 512, 512);
+  g_assert_cmpuint (get_allocated (graph), ==, CHUNK);
+
+  g_assert_cmpint (banyan_test_block_status (graph, "disk", 0, TIB, &status, &error), ==,
+                   BANYAN_DONE);
+  g_assert_no_error (error);
+  g_assert_cmpuint (status.flags & BANYAN_BLOCK_ZERO, ==, BANYAN_BLOCK_ZERO);
+  g_assert_cmpuint (status.length, >, 0);
+  g_assert_cmpuint (status.length, <=, TIB - CHUNK);
+}
+
+static void
+test_zeroing_gives_memory_back (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1MiB }\n");
+  g_autoptr (GError) error = NULL;
+  guint8 bytes[CHUNK];
+
+  g_test_summary ("Zeroing gives whole chunks back, clears parts of others, and leaves the rest");
+
+  must_write (graph, 0, 4 * CHUNK);
+  g_assert_cmpuint (get_allocated (graph), ==, 4 * CHUNK);
+  g_assert_cmpint (banyan_test_zeroes (graph, "disk", 100, 3 * CHUNK - 100, 0, &error), ==,
+                   BANYAN_DONE);
+  g_assert_no_error (error);
+  g_assert_cmpuint (get_allocated (graph), ==, 2 * CHUNK);
+
+  assert_zero (graph, 100, 3 * CHUNK - 100);
+  must_read (graph, 0, bytes, 100);
+  banyan_test_assert_filled (bytes, 0, 100, 1);
+  must_read (graph, 3 * CHUNK, bytes, CHUNK);
+  banyan_test_assert_filled (bytes, 3 * CHUNK, CHUNK, 1);
+}
+
+static void
+test_cut_is_forgotten (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1MiB }\n");
+  g_autoptr (GError) error = NULL;
+  guint8 bytes[CHUNK];
+
+  g_test_summary ("What a shorter disk cut off is zero when the disk grows again");
+
+  must_write (graph, 0, 3 * CHUNK);
+  g_assert_cmpint (banyan_test_resize (graph, "disk", CHUNK / 2, &error), ==, BANYAN_DONE);
+  g_assert_no_error (error);
+  g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "disk")), ==, CHUNK / 2);
+  g_assert_false (banyan_test_read (graph, "disk", CHUNK / 2, bytes, 512, &error));
+  g_assert_nonnull (error);
+  g_clear_error (&error);
+
+  g_assert_cmpint (banyan_test_resize (graph, "disk", TIB, &error), ==, BANYAN_DONE);
+  g_assert_no_error (error);
+  must_read (graph, 0, bytes, CHUNK / 2);
+  banyan_test_assert_filled (bytes, 0, CHUNK / 2, 1);
+  assert_zero (graph, CHUNK / 2, 3 * CHUNK);
+}
+
+static void
+test_refuses_bad_size (void)
+{
+  static const struct
+  {
+    const char *nodes;
+    int code;
+  } bad[] = {
+    { "disk: { driver: memory }\n", BANYAN_CONFIG_ERROR_MISSING },
+    { "disk: { driver: memory, size: -1 }\n", BANYAN_CONFIG_ERROR_RANGE },
+    { "disk: { driver: memory, size: 4PiB }\n", BANYAN_CONFIG_ERROR_RANGE },
+  };
+
+  g_test_summary ("A disk without a size, or with an impossible one, is refused");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (banyan_test_graph_new (bad[i].nodes, &error));
+      g_assert_error (error, BANYAN_CONFIG_ERROR, bad[i].code);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  banyan_test_init (&argc, &argv);
+  g_test_add_func ("/protocol/memory/reads-back", test_reads_back);
+  g_test_add_func ("/protocol/memory/terabyte-costs-nothing", test_terabyte_costs_nothing);
+  g_test_add_func ("/protocol/memory/zeroing-gives-memory-back", test_zeroing_gives_memory_back);
+  g_test_add_func ("/protocol/memory/cut-is-forgotten", test_cut_is_forgotten);
+  g_test_add_func ("/protocol/memory/refuses-bad-size", test_refuses_bad_size);
+  return g_test_run ();
+}

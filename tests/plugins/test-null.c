@@ -1,0 +1,74 @@
+/* test-null.c - a disk that forgets
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-test.h"
+
+#include <string.h>
+
+static void
+test_forgets (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("disk: { driver: null, size: 1MiB }\n");
+  g_autoptr (GError) error = NULL;
+  guint8 bytes[1024];
+  guint8 zeroes[sizeof bytes] = { 0 };
+
+  g_test_summary ("A read fills the whole buffer with zeroes, whatever was written");
+
+  memset (bytes, 0xa5, sizeof bytes);
+  banyan_test_write (graph, "disk", 512, bytes, sizeof bytes, &error);
+  g_assert_no_error (error);
+  banyan_test_read (graph, "disk", 512, bytes, sizeof bytes, &error);
+  g_assert_no_error (error);
+  g_assert_cmpmem (bytes, sizeof bytes, zeroes, sizeof zeroes);
+}
+
+static void
+test_latency (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("disk: { driver: null, latency-ns: 3000000 }\n");
+  g_autoptr (GError) error = NULL;
+  guint8 sector[512];
+
+  g_test_summary ("Reads and flushes take latency-ns each");
+
+  banyan_test_read (graph, "disk", 0, sector, sizeof sector, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (banyan_test_elapsed_ms (graph), ==, 3);
+  banyan_test_flush (graph, "disk", &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (banyan_test_elapsed_ms (graph), ==, 6);
+}
+
+static void
+test_status (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("data: { driver: null, size: 1MiB }\n"
+                                     "zero: { driver: null, size: 1MiB, read-zeroes: true }\n");
+  g_autoptr (GError) error = NULL;
+  const guint kinds = BANYAN_BLOCK_ZERO | BANYAN_BLOCK_DATA;
+  BanyanBlockStatus status;
+
+  g_test_summary ("Block status calls the disk data, or with read-zeroes zeroes");
+
+  banyan_test_block_status (graph, "data", 0, 1 << 20, &status, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (status.flags & kinds, ==, BANYAN_BLOCK_DATA);
+  banyan_test_block_status (graph, "zero", 0, 1 << 20, &status, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (status.flags & kinds, ==, BANYAN_BLOCK_ZERO);
+  g_assert_cmpuint (status.length, ==, 1 << 20);
+}
+
+int
+main (int argc, char **argv)
+{
+  banyan_test_init (&argc, &argv);
+  g_test_add_func ("/protocol/null/forgets", test_forgets);
+  g_test_add_func ("/protocol/null/takes-its-latency", test_latency);
+  g_test_add_func ("/protocol/null/status-as-asked", test_status);
+  return g_test_run ();
+}

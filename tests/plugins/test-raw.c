@@ -1,0 +1,134 @@
+/* test-raw.c - a window of another node
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-test.h"
+
+#include <errno.h>
+
+#define WINDOW(what) \
+  "win: { driver: raw, file: disk, " what " }\n" \
+  "disk: { driver: memory, size: 1MiB }\n"
+
+static void
+assert_shows (BanyanTestGraph *graph, guint64 offset)
+{
+  g_autoptr (GError) error = NULL;
+  guint8 bytes[3000];
+
+  banyan_test_fill (bytes, 77, sizeof bytes, 5);
+  banyan_test_write (graph, "win", 77, bytes, sizeof bytes, &error);
+  g_assert_no_error (error);
+  banyan_test_read (graph, "disk", offset + 77, bytes, sizeof bytes, &error);
+  g_assert_no_error (error);
+  banyan_test_assert_filled (bytes, 77, sizeof bytes, 5);
+  banyan_test_read (graph, "win", 77, bytes, sizeof bytes, &error);
+  g_assert_no_error (error);
+  banyan_test_assert_filled (bytes, 77, sizeof bytes, 5);
+}
+
+static guint64
+get_length (BanyanTestGraph *graph, const char *id)
+{
+  return banyan_node_get_length (banyan_test_get_node (graph, id));
+}
+
+static void
+test_window (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load (WINDOW ("offset: 64KiB, size: 128KiB"));
+  g_autoptr (GError) error = NULL;
+  guint8 sector[512];
+
+  g_test_summary ("A window shows its part of the child, and nothing beyond its end");
+
+  g_assert_cmpuint (get_length (graph, "win"), ==, 128 << 10);
+  assert_shows (graph, 64 << 10);
+  g_assert_false (banyan_test_read (graph, "win", 128 << 10, sector, sizeof sector, &error));
+  g_assert_nonnull (error);
+}
+
+static void
+test_odd_offset (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("win: { driver: raw, file: blocks, offset: 1001 }\n"
+                                     "blocks: { driver: blkdebug, align: 4096, image: disk }\n"
+                                     "disk: { driver: memory, size: 1MiB }\n");
+
+  g_test_summary ("An odd offset works on a child of large blocks too");
+
+  g_assert_cmpuint (get_length (graph, "win"), ==, (1 << 20) - 1001);
+  assert_shows (graph, 1001);
+}
+
+static void
+test_refuses_bad_window (void)
+{
+  static const char *const bad[] = {
+    WINDOW ("offset: 1048577"),
+    WINDOW ("size: 1048577"),
+    WINDOW ("offset: 512, size: 1048576"),
+    WINDOW ("offset: 9223372036854775807, size: 9223372036854775807"),
+  };
+
+  g_test_summary ("A window that does not lie in the child is refused when it is opened");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (banyan_test_graph_new (bad[i], &error));
+      g_assert_error (error, BANYAN_ERRNO, EINVAL);
+    }
+}
+
+static void
+test_moves (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (WINDOW ("offset: 64KiB"));
+  BanyanObject *window = BANYAN_OBJECT (banyan_test_get_node (graph, "win"));
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A window moves while it is open, and stays where it was if it would not fit");
+
+  banyan_object_set (window, "offset", "128KiB", &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (get_length (graph, "win"), ==, (1 << 20) - (128 << 10));
+  assert_shows (graph, 128 << 10);
+
+  g_assert_false (banyan_object_set (window, "offset", "2MiB", &error));
+  g_assert_error (error, BANYAN_ERRNO, EINVAL);
+  assert_shows (graph, 128 << 10);
+}
+
+static void
+test_resize (void)
+{
+  g_autoptr (BanyanTestGraph) open = banyan_test_graph_must_load (WINDOW ("offset: 1000"));
+  g_autoptr (BanyanTestGraph) fixed = banyan_test_graph_must_load (WINDOW ("size: 4096"));
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("To resize a window resizes its child behind it, unless its size is fixed");
+
+  g_assert_cmpint (banyan_test_resize (open, "win", 2 << 20, &error), ==, BANYAN_DONE);
+  g_assert_no_error (error);
+  g_assert_cmpuint (get_length (open, "win"), ==, 2 << 20);
+  g_assert_cmpuint (get_length (open, "disk"), ==, (2 << 20) + 1000);
+
+  g_assert_cmpint (banyan_test_resize (fixed, "win", 2 << 20, &error), !=, BANYAN_DONE);
+  g_assert_cmpuint (get_length (fixed, "win"), ==, 4096);
+  g_assert_cmpuint (get_length (fixed, "disk"), ==, 1 << 20);
+}
+
+int
+main (int argc, char **argv)
+{
+  banyan_test_init (&argc, &argv);
+  g_test_add_func ("/format/raw/window-shows-its-part", test_window);
+  g_test_add_func ("/format/raw/odd-offset-works", test_odd_offset);
+  g_test_add_func ("/format/raw/refuses-bad-window", test_refuses_bad_window);
+  g_test_add_func ("/format/raw/window-moves", test_moves);
+  g_test_add_func ("/format/raw/resizes-its-child", test_resize);
+  return g_test_run ();
+}
