@@ -3,6 +3,8 @@
 
 #include "banyan-test.h"
 
+#include <sys/mman.h>
+
 #define CHUNK 65536
 #define TIB (G_GUINT64_CONSTANT (1) << 40)
 
@@ -107,6 +109,30 @@ test_zeroing_gives_memory_back (void)
   banyan_test_assert_filled (bytes, 3 * CHUNK, CHUNK, 1);
 }
 
+/* Pages that are locked cannot be given back. */
+static void
+test_zeroes_locked_memory (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1MiB }\n");
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("What was zeroed stays zero in a process that locks its memory");
+
+  if (mlockall (MCL_FUTURE | MCL_ONFAULT) != 0)
+    {
+      g_test_skip ("memory cannot be locked here");
+      return;
+    }
+
+  must_write (graph, 0, CHUNK);
+  g_assert_cmpint (banyan_test_zeroes (graph, "disk", 0, CHUNK, 0, &error), ==, BANYAN_DONE);
+  g_assert_no_error (error);
+  must_write (graph, 0, 512);
+  assert_zero (graph, 512, CHUNK - 512);
+  munlockall ();
+}
+
 static void
 test_cut_is_forgotten (void)
 {
@@ -163,6 +189,7 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/memory/reads-back", test_reads_back);
   g_test_add_func ("/protocol/memory/terabyte-costs-nothing", test_terabyte_costs_nothing);
   g_test_add_func ("/protocol/memory/zeroing-gives-memory-back", test_zeroing_gives_memory_back);
+  g_test_add_func ("/protocol/memory/zeroes-locked-memory", test_zeroes_locked_memory);
   g_test_add_func ("/protocol/memory/cut-is-forgotten", test_cut_is_forgotten);
   g_test_add_func ("/protocol/memory/refuses-bad-size", test_refuses_bad_size);
   return g_test_run ();

@@ -236,17 +236,6 @@ memory_store_write (MemoryStore *self, guint64 offset, const guint8 *from, gsize
   return TRUE;
 }
 
-static void
-zero_chunk (MemoryStore *self, guintptr *entry)
-{
-  guintptr before = __atomic_fetch_and (entry, ~CHUNK_DATA, __ATOMIC_ACQ_REL);
-
-  if (!(before & CHUNK_DATA))
-    return;
-  __atomic_fetch_sub (&self->allocated, CHUNK_SIZE, __ATOMIC_RELAXED);
-  madvise (entry_chunk (before), CHUNK_SIZE, MADV_DONTNEED);
-}
-
 static NO_TSAN void
 zero_bytes (guint8 *bytes, gsize length)
 {
@@ -256,6 +245,20 @@ zero_bytes (guint8 *bytes, gsize length)
 #else
   memset (bytes, 0, length);
 #endif
+}
+
+static void
+zero_chunk (MemoryStore *self, guintptr *entry)
+{
+  guintptr before = __atomic_fetch_and (entry, ~CHUNK_DATA, __ATOMIC_ACQ_REL);
+
+  if (!(before & CHUNK_DATA))
+    return;
+  __atomic_fetch_sub (&self->allocated, CHUNK_SIZE, __ATOMIC_RELAXED);
+  /* Refused for memory that the process has locked: the next write to the chunk would bring back
+   * what is left in it. */
+  if (madvise (entry_chunk (before), CHUNK_SIZE, MADV_DONTNEED) != 0)
+    zero_bytes (entry_chunk (before), CHUNK_SIZE);
 }
 
 void
