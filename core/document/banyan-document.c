@@ -144,7 +144,7 @@ map_document (BanyanGraph *graph, BanyanSpec *document, const char *directory,
 /**
  * banyan_graph_map:
  * @self: a graph
- * @text: (array length=length) (element-type char): a document
+ * @text: (array length=length) (element-type guint8): a document
  * @length: in bytes, or -1 where @text ends with a NUL
  * @name: what messages call it
  * @directory: (nullable): what relative paths in it are relative to
@@ -199,7 +199,7 @@ prepare_transaction (BanyanGraph *self, const char *text, gssize length, const c
 /**
  * banyan_graph_check:
  * @self: a graph
- * @text: (array length=length) (element-type char): a document
+ * @text: (array length=length) (element-type guint8): a document
  * @length: in bytes, or -1 where @text ends with a NUL
  * @name: what messages call it
  * @directory: (nullable): what relative paths in it are relative to
@@ -235,7 +235,7 @@ commit_done (GObject *object, GAsyncResult *result, gpointer data)
 /**
  * banyan_graph_load_async:
  * @self: a graph
- * @text: (array length=length) (element-type char): a document
+ * @text: (array length=length) (element-type guint8): a document
  * @length: in bytes, or -1 where @text ends with a NUL
  * @name: what messages call it
  * @directory: (nullable): what relative paths in it are relative to
@@ -291,7 +291,7 @@ keep_result (GObject *object, GAsyncResult *result, gpointer data)
 /**
  * banyan_graph_load:
  * @self: a graph
- * @text: (array length=length) (element-type char): a document
+ * @text: (array length=length) (element-type guint8): a document
  * @length: in bytes, or -1 where @text ends with a NUL
  * @name: what messages call it
  * @directory: (nullable): what relative paths in it are relative to

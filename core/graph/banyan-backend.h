@@ -23,21 +23,23 @@ char *banyan_backend_dup_path (BanyanBackend *self); /* "/frontends/nbd0/disk0:n
 /* -- Channels: a backend's presence for one connection or queue on one iothread. -- */
 typedef struct _BanyanChannel BanyanChannel;
 
-/* On the loop that will use it. The channel holds a reference to its backend. NULL once the backend closes. */
+/* On the loop that will use it. The channel holds a reference to its backend. NULL once the backend
+ * closes. */
 BANYAN_API
 BanyanChannel *banyan_backend_open_channel (BanyanBackend *self);
 /* Nothing may be in flight. */
 BANYAN_API
 void banyan_channel_close (BanyanChannel *self);
 
-/* Enter and leave by hand, for several operations as one request; nests. The plain calls below do it themselves. A request
- * that waits at the gate waits in enter. */
+/* Enter and leave by hand, for several operations as one request; nests. The plain calls below do
+ * it themselves. A request that waits at the gate waits in enter. */
 BANYAN_API
 void BANYAN_COROUTINE banyan_channel_enter (BanyanChannel *self);
 BANYAN_API
 void banyan_channel_leave (BanyanChannel *self);
 
-/* Requests are checked against the node's length (EINVAL beyond it) and its read-only state (EROFS). */
+/* Requests are checked against the node's length (EINVAL beyond it) and its read-only state
+ * (EROFS). */
 BANYAN_API
 gboolean BANYAN_COROUTINE banyan_channel_read (BanyanChannel *self, const BanyanRequest *request,
                                                GError **error);
@@ -48,12 +50,10 @@ BANYAN_API
 gboolean BANYAN_COROUTINE banyan_channel_flush (BanyanChannel *self, GError **error);
 BANYAN_API
 BanyanAnswer BANYAN_COROUTINE banyan_channel_discard (BanyanChannel *self,
-                                                      const BanyanRequest *request,
-                                                      GError **error);
+                                                      const BanyanRequest *request, GError **error);
 BANYAN_API
-BanyanAnswer BANYAN_COROUTINE banyan_channel_write_zeroes (BanyanChannel *self,
-                                                           const BanyanRequest *request,
-                                                           GError **error);
+BanyanAnswer BANYAN_COROUTINE
+banyan_channel_write_zeroes (BanyanChannel *self, const BanyanRequest *request, GError **error);
 BANYAN_API
 BanyanAnswer BANYAN_COROUTINE banyan_channel_block_status (BanyanChannel *self, guint64 offset,
                                                            guint64 length,
@@ -101,7 +101,8 @@ gboolean banyan_backend_write (BanyanBackend *self, guint64 offset, GBytes *byte
                                GError **error);
 BANYAN_API
 gboolean banyan_backend_flush (BanyanBackend *self, GError **error);
-/* Runs @func as a coroutine on the backend's home iothread with a channel, and blocks as the blocking forms do. */
+/* Runs @func as a coroutine on the backend's home iothread with a channel, and blocks as the
+ * blocking forms do. */
 typedef gboolean (*BanyanChannelFunc) (BanyanChannel *channel, gpointer data, GError **error);
 BANYAN_API
 gboolean banyan_backend_run (BanyanBackend *self, BanyanChannelFunc func, gpointer data,
@@ -116,12 +117,24 @@ typedef enum
   BANYAN_STATISTIC_DISCARD,
   BANYAN_STATISTIC_WRITE_ZEROES,
   BANYAN_STATISTIC_BLOCK_STATUS,
-  BANYAN_N_STATISTICS,
 } BanyanStatisticKind;
 
-/* Latencies fall into 64 buckets, four to a power of two from 256 ns on; sampled. */
+#define BANYAN_N_STATISTICS (BANYAN_STATISTIC_BLOCK_STATUS + 1)
+
+/* Latencies fall into 128 buckets, four to a power of two from 256 ns on; sampled. */
 #define BANYAN_LATENCY_BUCKETS 128
 
+/**
+ * BanyanStatistics:
+ * @operations: (array fixed-size=6): requests that ended, by #BanyanStatisticKind
+ * @failed: (array fixed-size=6): those of them that failed
+ * @bytes: (array fixed-size=6): how much they moved
+ * @latency: (array fixed-size=768) (element-type guint64): how long they took: 128 buckets for each
+ *   kind, see banyan_latency_bucket_end_ns()
+ * @in_flight: requests that have begun and not ended
+ *
+ * What a backend has counted.
+ */
 typedef struct
 {
   guint64 operations[BANYAN_N_STATISTICS];

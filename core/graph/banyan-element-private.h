@@ -46,6 +46,7 @@ BanyanLoop *banyan_element_get_home (BanyanElement *self, BanyanGraph *graph);
 
 /* @member has become a part of @owner, which is open, or is none any more (banyan-members.c). */
 void banyan_object_note_member (BanyanObject *owner, BanyanObject *member, gboolean is_there);
+GPtrArray *banyan_object_list_members (BanyanObject *owner);
 
 /* -- Permissions (banyan-permissions.c). -- */
 

@@ -391,7 +391,7 @@ banyan_element_get_child (BanyanElement *self, const char *role)
 }
 
 /**
- * banyan_element_list_children: (skip)
+ * banyan_element_list_children:
  * @self: an element
  *
  * Returns: (transfer container) (element-type BanyanChild): all edges, those that lead nowhere

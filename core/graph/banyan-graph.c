@@ -158,7 +158,7 @@ banyan_graph_leave_queue (BanyanGraph *self, BanyanTransaction *transaction)
 }
 
 /**
- * banyan_graph_describe_changes: (skip)
+ * banyan_graph_describe_changes:
  * @self: a graph
  *
  * Tells of each change that is under way or waits: its phase, its manager, for how long it has
@@ -233,7 +233,7 @@ throw_no_edge (BanyanElement *element, const char *role, GError **error)
 }
 
 /**
- * banyan_graph_resolve_edge: (skip)
+ * banyan_graph_resolve_edge:
  * @self: a graph
  * @path: "/nodes/disk0:file", "disk0:file"
  * @error: where to put the error, or %NULL

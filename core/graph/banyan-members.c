@@ -56,6 +56,44 @@ map_with (BanyanMap *old, BanyanObject *member, gboolean is_there)
   return map;
 }
 
+static gboolean
+has_member (BanyanMap *map, BanyanObject *member)
+{
+  for (guint i = 0; i < banyan_map_get_length (map); i++)
+    if (g_value_get_object (banyan_map_get_value (map, i)) == (gpointer) member)
+      return TRUE;
+
+  return FALSE;
+}
+
+/* What the properties of @owner say its parts are. The mapper makes them its children, too; those
+ * that a program has set become that when they are opened. (transfer container) */
+GPtrArray *
+banyan_object_list_members (BanyanObject *owner)
+{
+  GPtrArray *members = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autofree GParamSpec **pspecs = NULL;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (owner), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    {
+      g_auto (GValue) value = G_VALUE_INIT;
+      BanyanMap *map;
+
+      if (!banyan_param_has_members (pspecs[i]))
+        continue;
+
+      g_value_init (&value, pspecs[i]->value_type);
+      g_object_get_property (G_OBJECT (owner), pspecs[i]->name, &value);
+      map = g_value_get_boxed (&value);
+      for (guint j = 0; j < banyan_map_get_length (map); j++)
+        g_ptr_array_add (members, g_value_dup_object (banyan_map_get_value (map, j)));
+    }
+
+  return members;
+}
+
 /* The owner's property tells which members it has; one that it was made with is there already. */
 void
 banyan_object_note_member (BanyanObject *owner, BanyanObject *member, gboolean is_there)
@@ -69,6 +107,9 @@ banyan_object_note_member (BanyanObject *owner, BanyanObject *member, gboolean i
 
   g_value_init (&value, pspec->value_type);
   g_object_get_property (G_OBJECT (owner), pspec->name, &value);
+  if (has_member (g_value_get_boxed (&value), member) == is_there)
+    return;
+
   map = map_with (g_value_get_boxed (&value), member, is_there);
   g_value_take_boxed (&value, map);
   banyan_object_put (owner, pspec, &value, NULL);

@@ -3,6 +3,9 @@
 
 #include "banyan-channel-private.h"
 
+/* The annotations of BanyanStatistics have these numbers, by which bindings make room for it. */
+G_STATIC_ASSERT (BANYAN_N_STATISTICS == 6 && BANYAN_N_STATISTICS * BANYAN_LATENCY_BUCKETS == 768);
+
 /* The structure is nothing but counters. */
 #define N_COUNTERS (sizeof (BanyanStatistics) / sizeof (guint64))
 

@@ -434,13 +434,13 @@ moves_edges (BanyanViewObject *object)
   return FALSE;
 }
 
-/* A part that comes with its owner is known to it. */
+/* Whoever owns a part knows it, however it came to be one. */
 static void
 note_member (BanyanTransaction *self, BanyanViewObject *object)
 {
   BanyanViewObject *owner = banyan_graph_view_find (self->view, object->parent);
 
-  if (owner != NULL && !owner->is_added)
+  if (owner != NULL)
     banyan_object_note_member (owner->object, object->object, TRUE);
 }
 

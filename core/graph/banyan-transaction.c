@@ -123,7 +123,7 @@ banyan_transaction_remove (BanyanTransaction *self, BanyanObject *object)
 }
 
 /**
- * banyan_transaction_replace_child: (skip)
+ * banyan_transaction_replace_child:
  * @self: a transaction
  * @edge: an edge
  * @node: (nullable): where it should lead; %NULL to detach
@@ -140,7 +140,7 @@ banyan_transaction_replace_child (BanyanTransaction *self, BanyanChild *edge, Ba
 }
 
 /**
- * banyan_transaction_insert_on_edge: (skip)
+ * banyan_transaction_insert_on_edge:
  * @self: a transaction
  * @filter: a filter that the same transaction adds, whose filtered role is empty
  * @edge: an edge
@@ -237,7 +237,7 @@ banyan_transaction_add_child (BanyanTransaction *self, BanyanElement *parent, co
 }
 
 /**
- * banyan_transaction_remove_child: (skip)
+ * banyan_transaction_remove_child:
  * @self: a transaction
  * @edge: an edge of a role that takes many, or may be empty
  *

@@ -76,6 +76,25 @@ is_id_free (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent)
   return TRUE;
 }
 
+static void add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent);
+
+static void
+add_members (BanyanGraphView *self, BanyanObject *owner)
+{
+  g_autoptr (GPtrArray) members = banyan_object_list_members (owner);
+
+  for (guint i = 0; i < members->len; i++)
+    {
+      BanyanObject *parent = banyan_object_get_parent (members->pdata[i]);
+
+      if (parent == NULL || parent == owner)
+        add (self, members->pdata[i], owner);
+      else
+        refuse (self, BANYAN_CONFIG_ERROR_STATE, members->pdata[i],
+                "belongs to another object already");
+    }
+}
+
 static void
 add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent)
 {
@@ -92,6 +111,11 @@ add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent)
       refuse (self, BANYAN_CONFIG_ERROR_STATE, object, "is closed and stays so; make a new one");
       return;
     }
+  if (banyan_object_get_id (object) == NULL)
+    {
+      refuse (self, BANYAN_CONFIG_ERROR_MISSING, object, "has no id; make it with one");
+      return;
+    }
   if (!is_id_free (self, object, parent))
     {
       g_autofree char *name = banyan_object_dup_name (parent);
@@ -106,6 +130,7 @@ add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent)
   children = banyan_object_list_children (object);
   for (guint i = 0; i < children->len; i++)
     add (self, children->pdata[i], object);
+  add_members (self, object);
 }
 
 static void
