@@ -23,7 +23,6 @@
 
 G_BEGIN_DECLS
 
-typedef struct _NbdConnection NbdConnection;
 typedef struct _NbdChunk NbdChunk;
 
 /* One piece of output: a header, then data that a buffer holds. */
@@ -57,7 +56,8 @@ struct _NbdConnection
   int fd; /* (owned) */
 
   /* Settled by the handshake. */
-  NbdExport *export;      /* (owned) (nullable) */
+  NbdExport *export;      /* (owned) (nullable): in use; changed under the server's mutex */
+  NbdExport *contexts_of; /* (owned) (nullable): what metadata contexts were chosen for */
   BanyanChannel *channel; /* (owned) (nullable): while transmitting */
   gboolean structured;
   gboolean extended;

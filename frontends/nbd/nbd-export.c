@@ -49,6 +49,20 @@ server_of (BanyanElement *element)
   return NBD_SERVER (banyan_object_get_parent (BANYAN_OBJECT (element)));
 }
 
+/* What clients may do to the node is what the export takes. */
+static void
+nbd_export_child_permissions (BanyanElement *element, const char *role, guint role_flags,
+                              const BanyanProposal *proposal, guint used, guint shared,
+                              guint *child_used, guint *child_shared)
+{
+  BANYAN_ELEMENT_CLASS (nbd_export_parent_class)
+      ->child_permissions (element, role, role_flags, proposal, used, shared, child_used,
+                           child_shared);
+  if ((*child_used & BANYAN_PERMISSION_WRITE)
+      && g_value_get_boolean (banyan_proposal_get (proposal, "resizable")))
+    *child_used |= BANYAN_PERMISSION_RESIZE;
+}
+
 static void
 nbd_export_start (BanyanElement *element)
 {
@@ -71,6 +85,7 @@ nbd_export_class_init (NbdExportClass *klass)
   object_class->get_property = banyan_element_get_field;
   element_class->start = nbd_export_start;
   element_class->close = nbd_export_close;
+  element_class->child_permissions = nbd_export_child_permissions;
 
   properties[PROP_NAME]
       = banyan_param_computed (banyan_param_string ("name", "Export name", "What clients ask for",
@@ -79,9 +94,11 @@ nbd_export_class_init (NbdExportClass *klass)
   properties[PROP_DEFAULT] = banyan_param_boolean (
       "default", "Default", "Whether a client that asks for the empty name gets this one", FALSE,
       G_STRUCT_OFFSET (NbdExport, is_default));
-  properties[PROP_RESIZABLE] = banyan_param_boolean (
-      "resizable", "Resizable", "Whether clients may make the node longer (extension RESIZE)",
-      FALSE, G_STRUCT_OFFSET (NbdExport, is_resizable));
+  properties[PROP_RESIZABLE] = banyan_param_mutable (
+      banyan_param_boolean ("resizable", "Resizable",
+                            "Whether clients may make the node longer (extension RESIZE)", FALSE,
+                            G_STRUCT_OFFSET (NbdExport, is_resizable)),
+      BANYAN_MUTABLE_REOPEN);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 

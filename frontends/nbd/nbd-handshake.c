@@ -92,14 +92,13 @@ take32 (Option *option, guint32 *value)
   return TRUE;
 }
 
-/* A string with its length before it, as all are but EXPORT_NAME's. (transfer full) */
+/* Strings have no NUL: cut there, one would be another. (transfer full) (nullable) */
 static char *
-take_string (Option *option)
+take_text (Option *option, gsize length)
 {
-  guint32 length;
   char *text;
 
-  if (!take32 (option, &length) || length > option->left || length > NBD_MAX_STRING
+  if (length > option->left || length > NBD_MAX_STRING
       || memchr (option->data, '\0', length) != NULL)
     return NULL;
 
@@ -109,20 +108,27 @@ take_string (Option *option)
   return text;
 }
 
-/* -- What an export looks like. -- */
-
-static BanyanNode *
-node_of (NbdExport *export)
+/* With its length before it, as all strings are but EXPORT_NAME's. */
+static char *
+take_string (Option *option)
 {
-  BanyanBackend *backend = banyan_export_get_backend (BANYAN_EXPORT (export));
+  guint32 length;
 
-  return backend != NULL ? banyan_backend_get_node (backend) : NULL;
+  return take32 (option, &length) ? take_text (option, length) : NULL;
 }
 
-static guint
-transmission_flags (const NbdConnection *self, NbdExport *export, BanyanNode *node)
+/* -- What an export looks like. -- */
+
+typedef struct
 {
-  guint capabilities = banyan_node_get_capabilities (node);
+  guint64 length;
+  guint flags;
+  guint32 preferred_size;
+} Facts;
+
+static guint
+transmission_flags (const NbdConnection *self, guint capabilities)
+{
   guint flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA | NBD_FLAG_SEND_CACHE;
 
   if (capabilities & BANYAN_CAN_MULTI_CONN)
@@ -131,25 +137,77 @@ transmission_flags (const NbdConnection *self, NbdExport *export, BanyanNode *no
     flags |= NBD_FLAG_SEND_DF;
   if (self->extended)
     flags |= NBD_FLAG_BLOCK_STATUS_PAYLOAD;
-  if (!banyan_export_is_writable (BANYAN_EXPORT (export)))
+  if (!banyan_export_is_writable (BANYAN_EXPORT (self->export)))
     return flags | NBD_FLAG_READ_ONLY | NBD_FLAG_CAN_MULTI_CONN;
 
   flags |= NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES;
   if (capabilities & BANYAN_CAN_FAST_ZERO)
     flags |= NBD_FLAG_SEND_FAST_ZERO;
-  if (nbd_export_is_resizable (export) && (capabilities & BANYAN_CAN_RESIZE))
+  if (nbd_export_is_resizable (self->export) && (capabilities & BANYAN_CAN_RESIZE))
     flags |= NBD_FLAG_SEND_RESIZE;
   return flags;
 }
 
+/* Inside the channel: the edge may lead to another node a moment later. */
+static Facts BANYAN_COROUTINE
+look_at_export (NbdConnection *self)
+{
+  BanyanNode *node;
+  Facts facts;
+
+  banyan_channel_enter (self->channel);
+  node = banyan_channel_get_node (self->channel);
+  facts.length = banyan_channel_get_length (self->channel);
+  facts.flags = transmission_flags (self, banyan_node_get_capabilities (node));
+  facts.preferred_size = banyan_node_get_limits (node)->preferred_size;
+  banyan_channel_leave (self->channel);
+  return facts;
+}
+
+/* FALSE: there is no such export, or it is closing. */
+static gboolean BANYAN_COROUTINE
+take_export (NbdConnection *self, const char *name, Facts *facts)
+{
+  if (!nbd_server_take_export (self->server, self, name))
+    return FALSE;
+
+  self->channel
+      = banyan_backend_open_channel (banyan_export_get_backend (BANYAN_EXPORT (self->export)));
+  if (self->channel == NULL)
+    {
+      nbd_server_release_export (self->server, self);
+      return FALSE;
+    }
+
+  *facts = look_at_export (self);
+  return TRUE;
+}
+
 static void
-info_export (NbdConnection *self, const Option *option, NbdExport *export, BanyanNode *node)
+release_export (NbdConnection *self)
+{
+  g_clear_pointer (&self->channel, banyan_channel_close);
+  nbd_server_release_export (self->server, self);
+}
+
+/* Contexts count only for the export that they were chosen for. */
+static OptionResult
+begin_transmission (NbdConnection *self, const Facts *facts)
+{
+  self->transmission_flags = facts->flags;
+  self->is_writable = !(facts->flags & NBD_FLAG_READ_ONLY);
+  self->allocation_context &= self->contexts_of == self->export;
+  return OPTION_TRANSMIT;
+}
+
+static void
+info_export (NbdConnection *self, const Option *option, const Facts *facts)
 {
   guint8 data[12];
   guint8 *to = nbd_put16 (data, NBD_INFO_EXPORT);
 
-  to = nbd_put64 (to, banyan_node_get_length (node));
-  nbd_put16 (to, transmission_flags (self, export, node));
+  to = nbd_put64 (to, facts->length);
+  nbd_put16 (to, facts->flags);
   reply (self, option, NBD_REP_INFO, data, sizeof data);
 }
 
@@ -165,9 +223,8 @@ info_text (NbdConnection *self, const Option *option, guint16 type, const char *
 
 /* We take any alignment, so the minimum is 1. */
 static void
-info_block_size (NbdConnection *self, const Option *option, BanyanNode *node)
+info_block_size (NbdConnection *self, const Option *option, guint32 preferred)
 {
-  guint32 preferred = banyan_node_get_limits (node)->preferred_size;
   guint8 data[14];
   guint8 *to = nbd_put16 (data, NBD_INFO_BLOCK_SIZE);
 
@@ -181,37 +238,22 @@ info_block_size (NbdConnection *self, const Option *option, BanyanNode *node)
 
 /* -- Choosing an export. -- */
 
-static gboolean
-choose (NbdConnection *self, NbdExport *export)
-{
-  BanyanBackend *backend = banyan_export_get_backend (BANYAN_EXPORT (export));
-
-  self->channel = backend != NULL ? banyan_backend_open_channel (backend) : NULL;
-  if (self->channel == NULL)
-    return FALSE;
-
-  self->transmission_flags = transmission_flags (self, export, node_of (export));
-  self->is_writable = !(self->transmission_flags & NBD_FLAG_READ_ONLY);
-  g_set_object (&self->export, export);
-  return TRUE;
-}
-
-static OptionResult
+static OptionResult BANYAN_COROUTINE
 option_export_name (NbdConnection *self, Option *option)
 {
   static const guint8 zeroes[124];
-  g_autofree char *name = g_strndup ((const char *) option->data, option->left);
-  g_autoptr (NbdExport) export = nbd_server_find_export (self->server, name);
+  g_autofree char *name = take_text (option, option->left);
   NbdChunk *chunk;
+  Facts facts;
   guint8 *to;
 
   /* There is no way to say no, but to hang up. */
-  if (export == NULL || self->extended || !choose (self, export))
+  if (name == NULL || self->extended || !take_export (self, name, &facts))
     return OPTION_END;
 
   chunk = nbd_output_new_chunk (self);
-  to = nbd_put64 (chunk->header, banyan_channel_get_length (self->channel));
-  to = nbd_put16 (to, self->transmission_flags);
+  to = nbd_put64 (chunk->header, facts.length);
+  to = nbd_put16 (to, facts.flags);
   chunk->header_length = to - chunk->header;
   if (!self->no_zeroes)
     {
@@ -219,17 +261,31 @@ option_export_name (NbdConnection *self, Option *option)
       chunk->length = sizeof zeroes;
     }
   nbd_output_queue (self, chunk);
-  return OPTION_TRANSMIT;
+  return begin_transmission (self, &facts);
 }
 
-static OptionResult
+static void
+reply_infos (NbdConnection *self, const Option *option, const Facts *facts, guint mask)
+{
+  const char *description = banyan_export_get_description (BANYAN_EXPORT (self->export));
+
+  info_export (self, option, facts);
+  if (mask & (1u << NBD_INFO_NAME))
+    info_text (self, option, NBD_INFO_NAME, nbd_export_get_name (self->export));
+  if ((mask & (1u << NBD_INFO_DESCRIPTION)) && description != NULL)
+    info_text (self, option, NBD_INFO_DESCRIPTION, description);
+  if (mask & (1u << NBD_INFO_BLOCK_SIZE))
+    info_block_size (self, option, facts->preferred_size);
+  reply_ack (self, option);
+}
+
+static OptionResult BANYAN_COROUTINE
 option_info_or_go (NbdConnection *self, Option *option)
 {
   g_autofree char *name = take_string (option);
-  g_autoptr (NbdExport) export = NULL;
-  BanyanNode *node;
   guint16 n_wanted, wanted;
   guint mask = 0;
+  Facts facts;
 
   if (name == NULL || !take16 (option, &n_wanted) || option->left != n_wanted * 2u)
     return reply_error (self, option, NBD_REP_ERR_INVALID,
@@ -237,28 +293,17 @@ option_info_or_go (NbdConnection *self, Option *option)
   while (take16 (option, &wanted))
     mask |= wanted < 32 ? 1u << wanted : 0;
 
-  export = nbd_server_find_export (self->server, name);
-  node = export != NULL ? node_of (export) : NULL;
-  if (node == NULL)
+  if (!take_export (self, name, &facts))
     return reply_error (self, option, NBD_REP_ERR_UNKNOWN,
                         name[0] != '\0' ? "no export has this name"
                                         : "there are several exports and none is the default");
 
-  if (option->option == NBD_OPT_GO && !choose (self, export))
-    return reply_error (self, option, NBD_REP_ERR_SHUTDOWN, "the export is going away");
+  reply_infos (self, option, &facts, mask);
+  if (option->option == NBD_OPT_GO)
+    return begin_transmission (self, &facts);
 
-  info_export (self, option, export, node);
-  if (mask & (1u << NBD_INFO_NAME))
-    info_text (self, option, NBD_INFO_NAME, nbd_export_get_name (export));
-  if ((mask & (1u << NBD_INFO_DESCRIPTION))
-      && banyan_export_get_description (BANYAN_EXPORT (export)) != NULL)
-    info_text (self, option, NBD_INFO_DESCRIPTION,
-               banyan_export_get_description (BANYAN_EXPORT (export)));
-  if (mask & (1u << NBD_INFO_BLOCK_SIZE))
-    info_block_size (self, option, node);
-
-  reply_ack (self, option);
-  return option->option == NBD_OPT_GO ? OPTION_TRANSMIT : OPTION_NEXT;
+  release_export (self);
+  return OPTION_NEXT;
 }
 
 static OptionResult
@@ -294,6 +339,9 @@ option_structured_reply (NbdConnection *self, Option *option)
   if (option->left > 0)
     return reply_error (self, option, NBD_REP_ERR_INVALID,
                         "NBD_OPT_STRUCTURED_REPLY takes no data");
+  if (self->extended)
+    return reply_error (self, option, NBD_REP_ERR_EXT_HEADER_REQD,
+                        "extended headers have been agreed on, and take precedence");
   self->structured = TRUE;
   return reply_ack (self, option);
 }
@@ -368,7 +416,7 @@ option_meta_context (NbdConnection *self, Option *option)
   if (!is_list)
     {
       self->allocation_context = matches;
-      g_set_object (&self->export, export);
+      g_set_object (&self->contexts_of, export);
     }
   return reply_ack (self, option);
 }
@@ -395,17 +443,7 @@ run_option (NbdConnection *self, Option *option)
       return option_list (self, option);
     case NBD_OPT_INFO:
     case NBD_OPT_GO:
-      {
-        /* Contexts count only for the export that they were chosen for. */
-        g_autoptr (NbdExport) contexts_for = g_steal_pointer (&self->export);
-        OptionResult result = option_info_or_go (self, option);
-
-        if (result == OPTION_TRANSMIT && contexts_for != self->export)
-          self->allocation_context = FALSE;
-        else if (result != OPTION_TRANSMIT)
-          self->export = g_steal_pointer (&contexts_for);
-        return result;
-      }
+      return option_info_or_go (self, option);
     case NBD_OPT_STARTTLS:
       return reply_error (self, option, NBD_REP_ERR_UNSUP, "this server has no TLS");
     case NBD_OPT_STRUCTURED_REPLY:

@@ -91,15 +91,42 @@ is_meant (NbdServer *self, NbdExport *export, const char *name)
   return name[0] == '\0' && (self->offered->len == 1 || nbd_export_is_default (export));
 }
 
+/* Under the mutex. */
+static NbdExport *
+find_offered (NbdServer *self, const char *name)
+{
+  for (guint i = 0; i < self->offered->len; i++)
+    if (is_meant (self, self->offered->pdata[i], name))
+      return self->offered->pdata[i];
+  return NULL;
+}
+
 NbdExport *
 nbd_server_find_export (NbdServer *self, const char *name)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+  NbdExport *export = find_offered (self, name);
 
-  for (guint i = 0; i < self->offered->len; i++)
-    if (is_meant (self, self->offered->pdata[i], name))
-      return g_object_ref (self->offered->pdata[i]);
-  return NULL;
+  return export != NULL ? g_object_ref (export) : NULL;
+}
+
+/* In one step with the search: who takes an export out of the table finds all its users. */
+gboolean
+nbd_server_take_export (NbdServer *self, NbdConnection *connection, const char *name)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+
+  return g_set_object (&connection->export, find_offered (self, name));
+}
+
+void
+nbd_server_release_export (NbdServer *self, NbdConnection *connection)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+
+  g_clear_object (&connection->export);
+  if (self->closer != NULL)
+    banyan_coroutine_wake (self->closer);
 }
 
 guint64
@@ -175,9 +202,10 @@ connection_free (NbdConnection *self)
       g_free (chunk);
     }
   nbd_buffer_pool_clear (&self->pool);
-  g_clear_object (&self->export);
 
   delist (server, self);
+  g_clear_object (&self->export);
+  g_clear_object (&self->contexts_of);
   g_free (self);
   g_object_unref (server);
 }

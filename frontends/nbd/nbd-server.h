@@ -31,11 +31,17 @@ void nbd_server_register (GTypeModule *module);
 void nbd_server_add_export (NbdServer *self, NbdExport *export);
 void BANYAN_COROUTINE nbd_server_remove_export (NbdServer *self, NbdExport *export);
 
-/* By name; the empty one means the only export, or the one marked default. (transfer full)
- * (nullable) */
+/* By name; the empty one means the only export, or the one marked default. What is found may be
+ * going away: it may be named, not used. (transfer full) (nullable) */
 NbdExport *nbd_server_find_export (NbdServer *self, const char *name);
 /* (transfer full) (element-type NbdExport) */
 GPtrArray *nbd_server_list_exports (NbdServer *self);
+
+/* Makes @connection a user of the export that @name means: until it lets go, or is shut down, the
+ * export and its backend stay open. FALSE: there is no such export (any more). */
+typedef struct _NbdConnection NbdConnection;
+gboolean nbd_server_take_export (NbdServer *self, NbdConnection *connection, const char *name);
+void nbd_server_release_export (NbdServer *self, NbdConnection *connection);
 
 guint64 nbd_server_get_handshake_timeout_ms (NbdServer *self);
 
