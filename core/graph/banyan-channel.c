@@ -167,14 +167,32 @@ end (BanyanChannel *self, BanyanStatisticKind kind, guint64 bytes, gboolean succ
   leave (self);
 }
 
+static __attribute__ ((noinline)) gboolean
+throw_refused (BanyanChannel *self, const char *what, GError **error)
+{
+  const char *node = banyan_node_get_name (self->edge->node);
+
+  if (self->edge->read_only)
+    return banyan_throw_errno (error, EROFS, "%s is read-only", node);
+  return banyan_throw_errno (error, EPERM, "%s uses %s without the permission to %s it",
+                             self->edge->role, node, what);
+}
+
+/* Others of the node were promised what this backend took, and no more. */
 static gboolean
 may_write (BanyanChannel *self, GError **error)
 {
-  if (G_LIKELY (!self->edge->read_only))
-    return TRUE;
+  const guint either = BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_WRITE_UNCHANGED;
 
-  return banyan_throw_errno (error, EROFS, "%s is read-only",
-                             banyan_node_get_name (self->edge->node));
+  return G_LIKELY (!self->edge->read_only && (self->edge->used & either))
+         || throw_refused (self, "write to", error);
+}
+
+static gboolean
+may_resize (BanyanChannel *self, GError **error)
+{
+  return (!self->edge->read_only && (self->edge->used & BANYAN_PERMISSION_RESIZE))
+         || throw_refused (self, "resize", error);
 }
 
 /**
@@ -205,7 +223,8 @@ banyan_channel_read (BanyanChannel *self, const BanyanRequest *request, GError *
  *
  * Writes.
  *
- * Returns: FALSE on failure: EINVAL beyond the node's length, EROFS if it is read-only
+ * Returns: FALSE on failure: EINVAL beyond the node's length, EROFS if it is read-only, EPERM
+ *   without the permission
  */
 gboolean
 banyan_channel_write (BanyanChannel *self, const BanyanRequest *request, GError **error)
@@ -321,7 +340,7 @@ banyan_channel_resize (BanyanChannel *self, const BanyanResize *resize, GError *
   BanyanAnswer answer = BANYAN_FAILED;
 
   enter (self);
-  if (may_write (self, error))
+  if (may_resize (self, error))
     answer = banyan_child_resize (self->edge, resize, error);
   leave (self);
   return answer;

@@ -37,6 +37,9 @@ gboolean banyan_child_throw_unsupported (BanyanChild *self, const char *what, GE
 
 /* The operation of a filter that leaves it out but cannot be passed by. */
 gpointer banyan_child_pass_op (BanyanOp op);
+/* The flush of a node that has none of its own and filters nothing: all children but those that are
+ * only read. */
+gpointer banyan_child_get_flush_of_all (void);
 
 /* -- Helpers for ranges. Alignments are powers of 2. -- */
 

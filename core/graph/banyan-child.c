@@ -314,6 +314,28 @@ pass_flush (BanyanNode *node, GError **error)
   return banyan_child_flush (filtered_of (node), error);
 }
 
+static gboolean BANYAN_COROUTINE
+flush_all (BanyanNode *node, GError **error)
+{
+  GPtrArray *edges = banyan_element_get_edges (BANYAN_ELEMENT (node));
+
+  for (guint i = 0; i < edges->len; i++)
+    {
+      BanyanChild *edge = edges->pdata[i];
+
+      if (edge->node != NULL && !(edge->role_flags & BANYAN_CHILD_COW)
+          && !banyan_child_flush (edge, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+gpointer
+banyan_child_get_flush_of_all (void)
+{
+  return flush_all;
+}
+
 static BanyanAnswer
 pass_discard (BanyanNode *node, const BanyanRequest *request, GError **error)
 {

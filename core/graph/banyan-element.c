@@ -189,41 +189,6 @@ describe_role (GParamSpec *pspec)
 }
 
 static void
-describe_operations (GObjectClass *klass, BanyanSpecBuilder *description)
-{
-  static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
-  const BanyanNodeOps *ops = banyan_node_class_get_ops (BANYAN_NODE_CLASS (klass));
-  const struct
-  {
-    const char *name;
-    gboolean is_there;
-  } operations[] = {
-    { "read", ops->read != NULL },
-    { "write", ops->write != NULL },
-    { "flush", ops->flush != NULL },
-    { "discard", ops->discard != NULL },
-    { "write-zeroes", ops->write_zeroes != NULL },
-    { "block-status", ops->block_status != NULL },
-    { "resize", ops->resize != NULL },
-    { "copy-range", ops->copy_range != NULL },
-  };
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
-  g_autoptr (BanyanSpec) spec = NULL;
-
-  for (guint i = 0; i < G_N_ELEMENTS (operations); i++)
-    {
-      g_autoptr (BanyanSpec) name
-          = banyan_spec_new_scalar (BANYAN_SPEC_STRING, operations[i].name, &origin);
-
-      if (operations[i].is_there)
-        banyan_spec_builder_add (list, NULL, NULL, name);
-    }
-
-  spec = banyan_spec_builder_end (list);
-  banyan_spec_builder_add (description, "operations", &origin, spec);
-}
-
-static void
 describe_class (GObjectClass *klass, BanyanSpecBuilder *description)
 {
   static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
@@ -243,8 +208,6 @@ describe_class (GObjectClass *klass, BanyanSpecBuilder *description)
 
   roles = banyan_spec_builder_end (list);
   banyan_spec_builder_add (description, "roles", &origin, roles);
-  if (BANYAN_IS_NODE_CLASS (klass))
-    describe_operations (klass, description);
 }
 
 /* -- Edges. -- */

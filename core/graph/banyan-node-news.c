@@ -7,6 +7,17 @@
 
 #include "banyan-channel-private.h"
 
+/* What it publishes comes here as news of its own. */
+static void
+tell_node (BanyanNode *above, BanyanChild *edge)
+{
+  BanyanNodeClass *klass = BANYAN_NODE_GET_CLASS (above);
+
+  if (klass->child_length_changed != NULL
+      && banyan_object_get_state (BANYAN_OBJECT (above)) == BANYAN_OBJECT_OPEN)
+    klass->child_length_changed (above, edge);
+}
+
 /* A filter that shows its own idea of the length follows when it showed the same as its child. */
 static void
 pass_length_up (BanyanNode *self)
@@ -28,7 +39,10 @@ pass_length_up (BanyanNode *self)
 
       if (edge->backend != NULL)
         banyan_backend_note_length (edge->backend, length);
-      if (edge->parent == NULL || !BANYAN_IS_FILTER (edge->parent))
+      if (edge->parent == NULL || !BANYAN_IS_NODE (edge->parent))
+        continue;
+      tell_node (BANYAN_NODE (edge->parent), edge);
+      if (!BANYAN_IS_FILTER (edge->parent))
         continue;
 
       above = banyan_node_private (BANYAN_NODE (edge->parent));

@@ -16,7 +16,7 @@ G_DECLARE_DERIVABLE_TYPE (BanyanNode, banyan_node, BANYAN, NODE, BanyanElement)
 /* The operations of a driver. A request reaches them inside the node's length and aligned as its
  * limits ask, in a coroutine, from several iothreads at once; the length of one that ends where the
  * node ends may be no multiple. A missing entry means: in a filter, the filtered child's;
- * elsewhere, unsupported (flush: nothing to do; block_status: data). */
+ * elsewhere, unsupported (flush: that of all children but COW ones; block_status: data). */
 typedef struct
 {
   gsize size;
@@ -94,7 +94,11 @@ struct _BanyanNodeClass
   void (*attach) (BanyanNode *self, BanyanLoop *loop);
   void (*detach) (BanyanNode *self, BanyanLoop *loop);
 
-  BANYAN_RESERVED (8);
+  /* Main thread, requests going on: storage under @child has another length. A format whose own
+   * length depends on it publishes that; a filter without a length of its own need not. */
+  void (*child_length_changed) (BanyanNode *self, BanyanChild *child);
+
+  BANYAN_RESERVED (7);
 };
 
 /* The three kinds. A filter has a FILTERED child, to which goes what it leaves out, its length and

@@ -224,6 +224,10 @@ make_route (BanyanNode *node, BanyanOp op)
   gpointer own = op_of_class (node, op);
   BanyanRoute route;
 
+  /* Who forgets to write it shall not lose what was promised to be safe. */
+  if (own == NULL && op == BANYAN_OP_FLUSH && private->filtered == NULL)
+    own = banyan_child_get_flush_of_all ();
+
   if (own != NULL || private->filtered == NULL || private->filtered->node == NULL)
     route = route_to (node, op, own);
   else if (may_pass_by (node))

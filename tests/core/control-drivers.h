@@ -17,7 +17,7 @@ void control_drivers_register (void);
 /* "test-stuck": a filter whose reads wait until control_let_go(). */
 /* "test-server": a frontend with members "exports". */
 
-/* What happened, in order: "open /nodes/a", "prepare /nodes/a", ... (transfer full) */
+/* What happened, in order, a line each: "open a", "prepare a", ... (transfer full) */
 char *control_take_log (void);
 /* Phases that have not been answered by their opposite: open without close, prepare
  * without finish or abort. */

@@ -483,7 +483,10 @@ test_node_free (gpointer node)
 BanyanBackend *
 test_backend_new (gpointer node, BanyanLoop *home)
 {
-  return banyan_backend_new_for_edge (NULL, test_connect (NULL, node), home);
+  BanyanBackend *backend = banyan_backend_new_for_edge (NULL, test_connect (NULL, node), home);
+
+  banyan_backend_get_child (backend)->used = BANYAN_PERMISSIONS_ALL;
+  return backend;
 }
 
 void

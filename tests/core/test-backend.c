@@ -293,6 +293,47 @@ test_iothread_documented (void)
   g_assert_no_error (error);
 }
 
+/* -- Permissions. -- */
+
+static gboolean
+change_something (BanyanChannel *channel, gpointer data, GError **error)
+{
+  guint8 bytes[512] = { 0 };
+  struct iovec iov = { bytes, sizeof bytes };
+  BanyanRequest request = BANYAN_REQUEST (0, sizeof bytes, &iov, 1);
+  BanyanResize resize = { .size = sizeof resize, .length = 1 << 20 };
+  gboolean is_resize = GPOINTER_TO_INT (data);
+
+  return is_resize ? banyan_channel_resize (channel, &resize, error) == BANYAN_DONE
+                   : banyan_channel_write (channel, &request, error);
+}
+
+static void
+test_permissions (void)
+{
+  Fixture fixture = set_up (FALSE);
+  BanyanChild *edge = banyan_backend_get_child (fixture.backend);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A backend does not do what it took no permission for");
+
+  edge->used = BANYAN_PERMISSION_CONSISTENT_READ;
+  g_assert_false (
+      banyan_backend_run (fixture.backend, change_something, GINT_TO_POINTER (FALSE), &error));
+  g_assert_error (error, BANYAN_ERRNO, EPERM);
+  g_clear_error (&error);
+
+  edge->used = BANYAN_PERMISSION_CONSISTENT_READ | BANYAN_PERMISSION_WRITE;
+  g_assert_true (
+      banyan_backend_run (fixture.backend, change_something, GINT_TO_POINTER (FALSE), &error));
+  g_assert_no_error (error);
+  g_assert_false (
+      banyan_backend_run (fixture.backend, change_something, GINT_TO_POINTER (TRUE), &error));
+  g_assert_error (error, BANYAN_ERRNO, EPERM);
+
+  tear_down (&fixture);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -300,6 +341,7 @@ main (int argc, char **argv)
   g_test_add_func ("/backend/sums-statistics", test_statistics);
   g_test_add_func ("/backend/latency-buckets", test_latency_buckets);
   g_test_add_func ("/backend/read-only", test_read_only);
+  g_test_add_func ("/backend/permissions", test_permissions);
   g_test_add_func ("/backend/blocking-calls", test_blocking_calls);
   g_test_add_func ("/backend/blocking-refused-in-callbacks", test_blocking_refused);
   g_test_add_func ("/backend/shut", test_shut);

@@ -52,6 +52,26 @@ assert_data_passes (BanyanTestGraph *graph, const char *from, const char *to)
 }
 
 static void
+test_flush_default (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("fmt: { driver: test-format, file: f, backing: b }\n"
+                                     "f: { driver: test-memory, size: 1MiB }\n"
+                                     "b: { driver: test-memory, size: 1MiB }\n");
+  g_autoptr (GError) error = NULL;
+  g_autofree char *before = control_take_log ();
+  g_autofree char *log = NULL;
+
+  g_test_summary ("A format without a flush of its own flushes what it writes to, and no more");
+
+  g_assert_true (banyan_test_flush (graph, "fmt", &error));
+  g_assert_no_error (error);
+  log = control_take_log ();
+  g_assert_nonnull (strstr (log, "flush f\n"));
+  g_assert_null (strstr (log, "flush b\n"));
+}
+
+static void
 test_loads (void)
 {
   g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (STACK);
@@ -484,5 +504,6 @@ main (int argc, char **argv)
   g_test_add_func ("/transaction/exports-come-and-go", test_exports);
   g_test_add_func ("/transaction/types-are-described", test_describes);
   g_test_add_func ("/transaction/plans", test_plan);
+  g_test_add_func ("/graph/flush-default", test_flush_default);
   return g_test_run ();
 }

@@ -121,6 +121,24 @@ test_resize (void)
   g_assert_cmpuint (get_length (fixed, "disk"), ==, 1 << 20);
 }
 
+static void
+test_follows_child (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (WINDOW ("offset: 1000"));
+  g_autoptr (BanyanTestGraph) fixed = banyan_test_graph_must_load (WINDOW ("size: 4096"));
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A window to the end follows when its child grows, one of a fixed size does not");
+
+  banyan_node_publish_length (banyan_test_get_node (graph, "disk"), 2 << 20);
+  banyan_node_publish_length (banyan_test_get_node (fixed, "disk"), 2 << 20);
+  while (get_length (graph, "win") != (2 << 20) - 1000)
+    g_main_context_iteration (NULL, TRUE);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (get_length (fixed, "win"), ==, 4096);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -130,5 +148,6 @@ main (int argc, char **argv)
   g_test_add_func ("/format/raw/refuses-bad-window", test_refuses_bad_window);
   g_test_add_func ("/format/raw/window-moves", test_moves);
   g_test_add_func ("/format/raw/resizes-its-child", test_resize);
+  g_test_add_func ("/format/raw/follows-its-child", test_follows_child);
   return g_test_run ();
 }

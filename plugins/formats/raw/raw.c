@@ -197,6 +197,17 @@ banyan_raw_get_limits (BanyanNode *node, BanyanLimits *limits)
   limits->zeroes_alignment = below->zeroes_alignment;
 }
 
+/* A child that somebody cut below the window leaves an empty one. */
+static void
+banyan_raw_child_length_changed (BanyanNode *node, BanyanChild *child)
+{
+  BanyanRaw *self = BANYAN_NODE_SELF (BanyanRaw, node);
+  guint64 length = banyan_child_get_length (child);
+
+  if (self->size_bytes == SIZE_TO_THE_END)
+    banyan_node_publish_length (node, length - MIN (length, self->offset));
+}
+
 static gboolean
 banyan_raw_open (BanyanElement *element, GError **error)
 {
@@ -266,6 +277,7 @@ banyan_raw_class_init (BanyanRawClass *klass)
   element_class->commit = banyan_raw_commit;
   node_class->get_capabilities = banyan_raw_get_capabilities;
   node_class->get_limits = banyan_raw_get_limits;
+  node_class->child_length_changed = banyan_raw_child_length_changed;
   banyan_node_class_set_ops (node_class, &banyan_raw_ops);
   banyan_node_class_add_child_role (node_class, "file", BANYAN_CHILD_DATA | BANYAN_CHILD_PRIMARY,
                                     "Node that the window lies in",
