@@ -398,6 +398,39 @@ commit (BanyanTransaction *transaction)
   g_assert_no_error (error);
 }
 
+static int idle_fd;
+
+static void
+be_idle (Stage *stage)
+{
+  guint64 size;
+  guint flags;
+
+  idle_fd = raw_export (stage, "scratch", &size, &flags);
+}
+
+static void
+hear_the_end (Stage *stage)
+{
+  raw_assert_hung_up (idle_fd);
+}
+
+static void
+test_gone (void)
+{
+  g_autoptr (Stage) stage = stage_new_threaded (SCRATCH FIXED);
+  BanyanObject *server
+      = banyan_object_resolve (BANYAN_OBJECT (stage->graph), "/frontends/nbd0", NULL);
+  g_autoptr (BanyanTransaction) go = banyan_transaction_new (stage->graph);
+
+  g_test_summary ("An export that goes hangs up on its clients");
+
+  run_raw_on (stage, be_idle);
+  banyan_transaction_remove (go, banyan_object_get_child (server, "scratch"));
+  commit (go);
+  run_raw_on (stage, hear_the_end);
+}
+
 static void
 test_come_and_go (void)
 {
@@ -406,7 +439,7 @@ test_come_and_go (void)
       = banyan_object_resolve (BANYAN_OBJECT (stage->graph), "/frontends/nbd0", NULL);
   GThread *callers[CALLERS];
 
-  g_test_summary ("An export that goes while clients ask for it waits for those it was given to");
+  g_test_summary ("Exports come and go while clients on two iothreads ask for them");
 
   g_atomic_int_set (&callers_stop, FALSE);
   g_atomic_int_set (&n_served, 0);
@@ -450,6 +483,7 @@ main (int argc, char **argv)
   g_test_add_func ("/nbd-server/handshake/no-downgrade", test_downgrade);
   g_test_add_func ("/nbd-server/requests/resize", test_resize);
   g_test_add_func ("/nbd-server/exports/resizable-alone", test_resize_is_permitted);
+  g_test_add_func ("/nbd-server/exports/gone", test_gone);
   g_test_add_func ("/nbd-server/exports/come-and-go", test_come_and_go);
   return g_test_run ();
 }
