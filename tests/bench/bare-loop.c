@@ -6,7 +6,7 @@
  * file, sent from where it lies. It trusts its client, and one that does not read holds up all
  * others.
  *
- * Prints "ready" when it listens. */
+ * Listens at a path, or, for "-", on descriptor 3. Prints "ready" when it does. */
 
 #include <endian.h>
 #include <errno.h>
@@ -383,7 +383,7 @@ main (int argc, char **argv)
   if (zeroes == MAP_FAILED)
     fail ("zeroes");
 
-  int listener = listen_at (argv[1]);
+  int listener = strcmp (argv[1], "-") == 0 ? 3 : listen_at (argv[1]);
   puts ("ready");
   fflush (stdout);
   run (listener);

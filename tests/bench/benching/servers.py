@@ -34,25 +34,40 @@ class Server:
             raise Unavailable(f"{self.command[0]} is not installed")
         self.errors = tempfile.TemporaryFile("w+")
         began = time.monotonic()
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=self.errors, env=self.env)
-        while not self.answers():
-            if self.process.poll() is not None:
-                raise Unavailable(f"ended with status {self.process.returncode}: {self.complaint()}")
-            if time.monotonic() > began + START_SECONDS:
-                self.stop()
-                raise Unavailable(f"does not serve after {START_SECONDS} s: {self.complaint()}")
-            # None of the peers can tell when it is ready, so there is no event to wait for.
-            time.sleep(0.001)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self.path)
+            listener.listen(64)
+            self.process = self.launch(listener.fileno())
+        self.await_greeting()
         self.ready_ms = (time.monotonic() - began) * 1000
 
-    def answers(self):
+    def launch(self, fd):
+        """With the listening socket as descriptor 3, as systemd hands it over. Only the server's own
+        shell knows the process id that has to be named."""
+        script = f'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&{fd}'
+        return subprocess.Popen(["/bin/sh", "-c", script, "sh", *self.command], pass_fds=[fd],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=self.errors, env=self.env)
+
+    def await_greeting(self):
+        """The socket listens already: a client is greeted once the server serves, and hung up on
+        when it ends before."""
         with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(START_SECONDS)
             try:
                 s.connect(self.path)
-                return len(s.recv(1)) == 1
+                if len(s.recv(1)) == 1:
+                    return
+            except TimeoutError:
+                self.stop_and_raise(f"does not serve after {START_SECONDS} s")
             except OSError:
-                return False
+                pass
+        self.stop_and_raise("ended before it served")
+
+    def stop_and_raise(self, what):
+        complaint = self.complaint()
+        self.stop()
+        raise Unavailable(f"{what}: {complaint}")
 
     def has_ended(self):
         return self.process.poll() is not None
@@ -123,7 +138,7 @@ class Cupboard:
 
 def qemu_nbd(backend, cupboard):
     path = cupboard.socket("qemu-nbd")
-    command = ["qemu-nbd", "-t", "-k", path, "--shared=16", "-x", EXPORT]
+    command = ["qemu-nbd", "-t", "--shared=16", "-x", EXPORT]
     if backend == "null":
         opts = f"driver=null-co,size={NULL_BYTES},read-zeroes=on"
         return Server("qemu-nbd", command + ["--image-opts", opts], path)
@@ -143,7 +158,7 @@ def qemu_storage_daemon(backend, cupboard):
     # With iothread= version 7.2 aborts when a client leaves (nbd_blockdev_client_closed).
     export = f"nbd,id=export,node-name=disk,name={EXPORT},writable=on"
     return Server("qsd", ["qemu-storage-daemon", "--blockdev", json.dumps(node),
-                          "--nbd-server", f"addr.type=unix,addr.path={path},max-connections=16",
+                          "--nbd-server", "addr.type=fd,addr.str=3,max-connections=16",
                           "--export", export], path)
 
 
@@ -152,14 +167,14 @@ def nbdkit(backend, cupboard):
     plugin = {"null": lambda: ["null", str(NULL_BYTES)],
               "memory": lambda: ["memory", str(DISK_BYTES)],
               "raw": lambda: ["file", cupboard.disk("nbdkit", backend)]}[backend]()
-    return Server("nbdkit", ["nbdkit", "-f", "-U", path] + plugin, path)
+    return Server("nbdkit", ["nbdkit", "-f"] + plugin, path)
 
 
 def bare_loop(backend, cupboard, build):
     path = cupboard.socket("bare")
     what = cupboard.disk("bare", backend) if backend == "raw" else backend
     size = NULL_BYTES if backend == "null" else DISK_BYTES
-    return Server("bare", [os.path.join(build, "tests/bench/bare-loop"), path, what, str(size)],
+    return Server("bare", [os.path.join(build, "tests/bench/bare-loop"), "-", what, str(size)],
                   path)
 
 
@@ -168,7 +183,7 @@ def banyan_document(backend, cupboard):
             "memory": lambda: {"driver": "memory", "size": DISK_BYTES},
             "raw": lambda: {"driver": "raw", "file": {
                 "driver": "file", "filename": cupboard.disk("banyan", backend)}}}[backend]()
-    listen = {"type": "unix", "path": cupboard.socket("banyan")}
+    listen = {"type": "fd", "str": "3"}
     # JSON is YAML too.
     return json.dumps({"version": 1, "nodes": {"disk": node}, "frontends": {"server": {
         "type": "nbd-server", "listen": listen,
