@@ -57,14 +57,21 @@ submit_and_wait (BanyanLoop *loop, const BanyanFileOp *op)
 }
 
 static gssize BANYAN_COROUTINE
-file_op (const BanyanFileOp *op)
+file_op (const BanyanFileOp *op, guint flags)
 {
   BanyanLoop *loop = banyan_thread.loop;
 
   /* The main thread does no block I/O. */
   g_assert (banyan_thread.current != NULL && loop->ops->poll != NULL);
 
-  if (loop->ops->file != NULL)
+  if ((flags & BANYAN_IO_INLINE) != 0)
+    {
+      gssize result = run_file_op ((gpointer) op);
+
+      banyan_co_charge (loop);
+      return result;
+    }
+  if (loop->ops->file != NULL && (flags & BANYAN_IO_OFFLOAD) == 0)
     return submit_and_wait (loop, op);
 
   return banyan_co_offload (run_file_op, (gpointer) op);
@@ -91,7 +98,7 @@ transfer (const BanyanFileOp *op, guint flags)
       return result;
     }
 
-  return file_op (op);
+  return file_op (op, flags);
 }
 
 /**
@@ -101,7 +108,8 @@ transfer (const BanyanFileOp *op, guint flags)
  * @n_iov: number of pieces; no more than the system takes (1024) are filled
  * @offset: where to begin
  * @rwf_flags: as for preadv2(2)
- * @flags: %BANYAN_IO_TRY_INLINE or 0
+ * @flags: one of %BANYAN_IO_TRY_INLINE, %BANYAN_IO_INLINE and %BANYAN_IO_OFFLOAD, or 0; with
+ *   %BANYAN_IO_TRY_INLINE, %BANYAN_IO_OFFLOAD says what follows where it would have waited
  *
  * Reads from a file. It may read less than asked for, like the system call; 0 is the end of the
  * file and nothing else. Interruptions are handled.
@@ -131,7 +139,8 @@ banyan_co_preadv (int fd, const struct iovec *iov, guint n_iov, guint64 offset, 
  * @n_iov: number of pieces; no more than the system takes (1024) are written
  * @offset: where to begin
  * @rwf_flags: as for pwritev2(2)
- * @flags: %BANYAN_IO_TRY_INLINE or 0
+ * @flags: one of %BANYAN_IO_TRY_INLINE, %BANYAN_IO_INLINE and %BANYAN_IO_OFFLOAD, or 0; with
+ *   %BANYAN_IO_TRY_INLINE, %BANYAN_IO_OFFLOAD says what follows where it would have waited
  *
  * Writes to a file. It may write less than asked for, like the system call.
  *
@@ -157,15 +166,16 @@ banyan_co_pwritev (int fd, const struct iovec *iov, guint n_iov, guint64 offset,
  * banyan_co_fsync: (skip)
  * @fd: a file
  * @data_only: whether metadata that reading does not need may stay behind
+ * @flags: %BANYAN_IO_OFFLOAD or 0
  *
  * Returns: 0 or a negative errno
  */
 int
-banyan_co_fsync (int fd, gboolean data_only)
+banyan_co_fsync (int fd, gboolean data_only, guint flags)
 {
   BanyanFileOp op = { .kind = BANYAN_FILE_SYNC, .fd = fd, .data_only = data_only };
 
-  return (int) file_op (&op);
+  return (int) file_op (&op, flags);
 }
 
 /**
@@ -174,15 +184,16 @@ banyan_co_fsync (int fd, gboolean data_only)
  * @mode: as for fallocate(2)
  * @offset: where to begin
  * @length: how many bytes
+ * @flags: %BANYAN_IO_OFFLOAD or 0
  *
  * Returns: 0 or a negative errno
  */
 int
-banyan_co_fallocate (int fd, int mode, guint64 offset, guint64 length)
+banyan_co_fallocate (int fd, int mode, guint64 offset, guint64 length, guint flags)
 {
   BanyanFileOp op = {
     .kind = BANYAN_FILE_ALLOCATE, .fd = fd, .mode = mode, .offset = offset, .length = length
   };
 
-  return (int) file_op (&op);
+  return (int) file_op (&op, flags);
 }

@@ -64,9 +64,14 @@ gboolean BANYAN_COROUTINE banyan_co_sleep_ms (guint64 ms, GError **error);
 BANYAN_API
 gboolean BANYAN_COROUTINE banyan_co_sleep_ns (guint64 ns, GError **error);
 
-/* File I/O. @rwf_flags as for preadv2(2) (RWF_DSYNC...). With BANYAN_IO_TRY_INLINE the call is first tried on
- * the spot with RWF_NOWAIT, which for a buffered file in the page cache is the cheaper way. */
+/* File I/O. @rwf_flags as for preadv2(2) (RWF_DSYNC...). With BANYAN_IO_TRY_INLINE the call is
+ * first tried on the spot with RWF_NOWAIT, which for a buffered file in the page cache is the
+ * cheaper way. */
 #define BANYAN_IO_TRY_INLINE (1u << 0)
+/* On the spot, even if it has to wait there: who asks for this knows why it will not. */
+#define BANYAN_IO_INLINE (1u << 1)
+/* On a thread of the pool, even if the loop has a better way. */
+#define BANYAN_IO_OFFLOAD (1u << 2)
 
 BANYAN_API
 gssize BANYAN_COROUTINE banyan_co_preadv (int fd, const struct iovec *iov, guint n_iov,
@@ -75,9 +80,10 @@ BANYAN_API
 gssize BANYAN_COROUTINE banyan_co_pwritev (int fd, const struct iovec *iov, guint n_iov,
                                            guint64 offset, int rwf_flags, guint flags);
 BANYAN_API
-int BANYAN_COROUTINE banyan_co_fsync (int fd, gboolean data_only);
+int BANYAN_COROUTINE banyan_co_fsync (int fd, gboolean data_only, guint flags);
 BANYAN_API
-int BANYAN_COROUTINE banyan_co_fallocate (int fd, int mode, guint64 offset, guint64 length);
+int BANYAN_COROUTINE banyan_co_fallocate (int fd, int mode, guint64 offset, guint64 length,
+                                          guint flags);
 
 /* Sockets, non-blocking ones: tried on the spot first, then waited for. Cancellable: -ECANCELED. */
 BANYAN_API
@@ -89,8 +95,8 @@ int BANYAN_COROUTINE banyan_co_accept (int fd);
 BANYAN_API
 int BANYAN_COROUTINE banyan_co_connect (int fd, const struct sockaddr *address, socklen_t length);
 
-/* Waits for poll(2) @events on @fd, at most @timeout_ns (G_MAXUINT64: no limit). Returns the events, 0 on time-out,
- * -ECANCELED. */
+/* Waits for poll(2) @events on @fd, at most @timeout_ns (G_MAXUINT64: no limit). Returns the
+ * events, 0 on time-out, -ECANCELED. */
 BANYAN_API
 int BANYAN_COROUTINE banyan_co_poll (int fd, short events, guint64 timeout_ns);
 

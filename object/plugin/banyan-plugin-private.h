@@ -41,4 +41,6 @@ BanyanPlugin *banyan_plugin_new (const char *path);
 gboolean banyan_plugin_load (BanyanPlugin *self, GError **error);
 gboolean banyan_plugin_is_final (BanyanPlugin *self);
 
+gboolean banyan_write_all (int fd, gconstpointer buffer, gsize length);
+
 G_END_DECLS

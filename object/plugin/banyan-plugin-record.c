@@ -6,6 +6,29 @@
 
 #include "banyan-registry-private.h"
 
+#include <errno.h>
+#include <unistd.h>
+
+/* FALSE if it could not all be written: no room, or no one listens any more. */
+gboolean
+banyan_write_all (int fd, gconstpointer buffer, gsize length)
+{
+  gsize done = 0;
+
+  while (done < length)
+    {
+      gssize n = write (fd, (const guint8 *) buffer + done, length - done);
+
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n <= 0)
+        return FALSE;
+      done += (gsize) n;
+    }
+
+  return TRUE;
+}
+
 static GVariant *
 type_to_record (BanyanTypeInfo *self)
 {

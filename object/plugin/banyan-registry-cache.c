@@ -159,25 +159,6 @@ banyan_registry_cache_load (const char *path)
   return records;
 }
 
-static gboolean
-write_all (int fd, gconstpointer buffer, gsize length)
-{
-  gsize done = 0;
-
-  while (done < length)
-    {
-      gssize n = write (fd, (const guint8 *) buffer + done, length - done);
-
-      if (n < 0 && errno == EINTR)
-        continue;
-      if (n <= 0)
-        return FALSE;
-      done += (gsize) n;
-    }
-
-  return TRUE;
-}
-
 static GVariant *
 make_payload (GPtrArray *plugins)
 {
@@ -218,7 +199,7 @@ banyan_registry_cache_save (const char *path, GPtrArray *plugins)
       return;
     }
 
-  written = write_all (fd, &header, sizeof header) && write_all (fd, bytes, length);
+  written = banyan_write_all (fd, &header, sizeof header) && banyan_write_all (fd, bytes, length);
   if (close (fd) != 0 || !written || g_rename (temporary, path) != 0)
     {
       g_debug ("no registry cache: %s: %s", path, g_strerror (errno));

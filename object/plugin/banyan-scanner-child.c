@@ -49,33 +49,14 @@ become_disposable (void)
   g_log_set_writer_func (note_critical, NULL, NULL);
 }
 
-/* FALSE if no one listens any more. */
-static gboolean
-send_bytes (gconstpointer bytes, gsize length)
-{
-  gsize done = 0;
-
-  while (done < length)
-    {
-      gssize n = write (BANYAN_SCANNER_FD, (const guint8 *) bytes + done, length - done);
-
-      if (n < 0 && errno == EINTR)
-        continue;
-      if (n <= 0)
-        return FALSE;
-      done += (gsize) n;
-    }
-
-  return TRUE;
-}
-
 static gboolean
 report (BanyanScanEvent event, guint index, GVariant *record)
 {
   BanyanScanReport head = { event, index, record != NULL ? g_variant_get_size (record) : 0 };
 
-  return send_bytes (&head, sizeof head)
-         && (record == NULL || send_bytes (g_variant_get_data (record), head.length));
+  return banyan_write_all (BANYAN_SCANNER_FD, &head, sizeof head)
+         && (record == NULL
+             || banyan_write_all (BANYAN_SCANNER_FD, g_variant_get_data (record), head.length));
 }
 
 static BanyanPluginInfo *

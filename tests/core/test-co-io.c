@@ -44,12 +44,12 @@ use_file (gpointer data)
     }
 
   g_assert_cmpint (banyan_co_pwritev (fd, write_iov, 1, 0, RWF_DSYNC, 0), ==, 4);
-  g_assert_cmpint (banyan_co_fsync (fd, TRUE), ==, 0);
-  g_assert_cmpint (banyan_co_fsync (fd, FALSE), ==, 0);
-  g_assert_cmpint (banyan_co_fsync (-1, FALSE), ==, -EBADF);
-  g_assert_cmpint (banyan_co_fallocate (fd, 0, 0, 8192), ==, 0);
+  g_assert_cmpint (banyan_co_fsync (fd, TRUE, 0), ==, 0);
+  g_assert_cmpint (banyan_co_fsync (fd, FALSE, BANYAN_IO_OFFLOAD), ==, 0);
+  g_assert_cmpint (banyan_co_fsync (-1, FALSE, 0), ==, -EBADF);
+  g_assert_cmpint (banyan_co_fallocate (fd, 0, 0, 8192, 0), ==, 0);
   g_assert_cmpint (lseek (fd, 0, SEEK_END), ==, 8192);
-  g_assert_cmpint (banyan_co_fallocate (fd, 0, 0, 0), ==, -EINVAL);
+  g_assert_cmpint (banyan_co_fallocate (fd, 0, 0, 0, BANYAN_IO_OFFLOAD), ==, -EINVAL);
   close (fd);
 }
 

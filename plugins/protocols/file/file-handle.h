@@ -51,7 +51,7 @@ typedef struct
   /* A failed fsync may have dropped dirty pages: no later one may call them safe. */
   gboolean lost_data;
   /* Until when buffered writes go through the loop, since the last one on the spot blocked. */
-  gint64 slow_until_ns;
+  gint64 slow_until_us;
 } FileHandle;
 
 /* Waits for storage: called on the pool's threads. Takes no lock. */

@@ -18,8 +18,8 @@
 
 #define MAX_VECTORS 64
 #define INLINE_WRITE_MAX (128 * 1024)
-#define BLOCKED_NS (1000 * 1000)
-#define SLOW_FOR_NS (50 * 1000 * 1000)
+#define BLOCKED_US 1000
+#define SLOW_FOR_US (50 * 1000)
 
 static gboolean
 throw_range (GError **error, int number, const char *id, const char *what, guint64 offset,
@@ -32,71 +32,36 @@ throw_range (GError **error, int number, const char *id, const char *what, guint
 
 /* -- Reading and writing. -- */
 
-typedef struct
+/* What has to wait does so in the ring, or in threads where that was asked for. */
+static guint
+waiting (const FileHandle *handle)
 {
-  int fd;
-  const struct iovec *iov;
-  guint n_iov;
-  guint64 offset;
-  int flags;
-  gboolean is_write;
-} Vectored;
-
-static gssize
-run_vectored (gpointer data)
-{
-  const Vectored *io = data;
-  gssize result;
-
-  if (io->is_write)
-    result = TEMP_FAILURE_RETRY (pwritev2 (io->fd, io->iov, io->n_iov, io->offset, io->flags));
-  else
-    result = TEMP_FAILURE_RETRY (preadv2 (io->fd, io->iov, io->n_iov, io->offset, io->flags));
-  return result < 0 ? -errno : result;
-}
-
-static gint64
-now_ns (void)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return now.tv_sec * G_GINT64_CONSTANT (1000000000) + now.tv_nsec;
+  return handle->use_threads ? BANYAN_IO_OFFLOAD : 0;
 }
 
 static gboolean
-may_write_inline (FileHandle *handle, const Vectored *io, guint64 length, gint64 now)
+may_write_inline (FileHandle *handle, guint64 length, int rwf_flags, gint64 now_us)
 {
-  return !handle->direct && !handle->is_device && io->flags == 0 && length <= INLINE_WRITE_MAX
-         && now >= BANYAN_LIVE (handle->slow_until_ns);
+  return !handle->direct && !handle->is_device && rwf_flags == 0 && length <= INLINE_WRITE_MAX
+         && now_us >= BANYAN_LIVE (handle->slow_until_us);
 }
 
 static gssize BANYAN_COROUTINE
-write_some (FileHandle *handle, Vectored *io, guint64 length)
+write_some (FileHandle *handle, const struct iovec *iov, guint n_iov, guint64 offset,
+            guint64 length, int rwf_flags)
 {
-  gint64 start = now_ns ();
+  gint64 begun_us = g_get_monotonic_time ();
+  gint64 ended_us;
+  gssize result;
 
-  if (may_write_inline (handle, io, length, start))
-    {
-      gssize result = run_vectored (io);
-      gint64 end = now_ns ();
+  if (!may_write_inline (handle, length, rwf_flags, begun_us))
+    return banyan_co_pwritev (handle->fd, iov, n_iov, offset, rwf_flags, waiting (handle));
 
-      if (end - start > BLOCKED_NS)
-        BANYAN_LIVE_SET (handle->slow_until_ns, end + SLOW_FOR_NS);
-      return result;
-    }
-  if (handle->use_threads)
-    return banyan_co_offload (run_vectored, io);
-  return banyan_co_pwritev (io->fd, io->iov, io->n_iov, io->offset, io->flags, 0);
-}
-
-static gssize BANYAN_COROUTINE
-read_some (FileHandle *handle, Vectored *io)
-{
-  if (handle->use_threads)
-    return banyan_co_offload (run_vectored, io);
-  return banyan_co_preadv (io->fd, io->iov, io->n_iov, io->offset, io->flags,
-                           handle->direct ? 0 : BANYAN_IO_TRY_INLINE);
+  result = banyan_co_pwritev (handle->fd, iov, n_iov, offset, rwf_flags, BANYAN_IO_INLINE);
+  ended_us = g_get_monotonic_time ();
+  if (ended_us - begun_us > BLOCKED_US)
+    BANYAN_LIVE_SET (handle->slow_until_us, ended_us + SLOW_FOR_US);
+  return result;
 }
 
 /* Beyond the end of the file a read finds nothing: what is still asked for then is zero. That
@@ -105,6 +70,7 @@ read_some (FileHandle *handle, Vectored *io)
 gboolean BANYAN_COROUTINE
 file_io_read (FileHandle *handle, const char *id, const BanyanRequest *request, GError **error)
 {
+  guint how = waiting (handle) | (handle->direct ? 0 : BANYAN_IO_TRY_INLINE);
   guint64 done = 0;
 
   while (done < request->length)
@@ -112,12 +78,10 @@ file_io_read (FileHandle *handle, const char *id, const BanyanRequest *request, 
       BanyanRequest rest
           = banyan_request_slice (request, done, request->length - done, request->offset + done);
       struct iovec iov[MAX_VECTORS];
-      Vectored io = { .fd = handle->fd, .iov = iov, .offset = rest.offset };
       guint64 covered;
-      gssize result;
+      guint n_iov = banyan_request_flatten (&rest, iov, MAX_VECTORS, &covered);
+      gssize result = banyan_co_preadv (handle->fd, iov, n_iov, rest.offset, 0, how);
 
-      io.n_iov = banyan_request_flatten (&rest, iov, MAX_VECTORS, &covered);
-      result = read_some (handle, &io);
       if (result < 0)
         return throw_range (error, result, id, "reading", request->offset, request->length);
       if (result == 0)
@@ -134,6 +98,7 @@ file_io_read (FileHandle *handle, const char *id, const BanyanRequest *request, 
 gboolean BANYAN_COROUTINE
 file_io_write (FileHandle *handle, const char *id, const BanyanRequest *request, GError **error)
 {
+  int rwf_flags = request->flags & BANYAN_REQUEST_FUA ? RWF_DSYNC : 0;
   guint64 done = 0;
 
   while (done < request->length)
@@ -141,14 +106,10 @@ file_io_write (FileHandle *handle, const char *id, const BanyanRequest *request,
       BanyanRequest rest
           = banyan_request_slice (request, done, request->length - done, request->offset + done);
       struct iovec iov[MAX_VECTORS];
-      Vectored io = { .fd = handle->fd, .iov = iov, .offset = rest.offset, .is_write = TRUE };
       guint64 covered;
-      gssize result;
+      guint n_iov = banyan_request_flatten (&rest, iov, MAX_VECTORS, &covered);
+      gssize result = write_some (handle, iov, n_iov, rest.offset, covered, rwf_flags);
 
-      if (request->flags & BANYAN_REQUEST_FUA)
-        io.flags = RWF_DSYNC;
-      io.n_iov = banyan_request_flatten (&rest, iov, MAX_VECTORS, &covered);
-      result = write_some (handle, &io, covered);
       if (result <= 0)
         return throw_range (error, result < 0 ? result : -ENOSPC, id, "writing", request->offset,
                             request->length);
@@ -156,14 +117,6 @@ file_io_write (FileHandle *handle, const char *id, const BanyanRequest *request,
     }
 
   return TRUE;
-}
-
-static gssize
-run_fdatasync (gpointer data)
-{
-  const FileHandle *handle = data;
-
-  return fdatasync (handle->fd) < 0 ? -errno : 0;
 }
 
 gboolean BANYAN_COROUTINE
@@ -177,8 +130,7 @@ file_io_flush (FileHandle *handle, const char *id, GError **error)
                                "made safe may be lost; reopen the image and check it",
                                id);
 
-  result = handle->use_threads ? banyan_co_offload (run_fdatasync, handle)
-                               : banyan_co_fsync (handle->fd, TRUE);
+  result = banyan_co_fsync (handle->fd, TRUE, waiting (handle));
   if (result == 0)
     return TRUE;
 
@@ -188,32 +140,6 @@ file_io_flush (FileHandle *handle, const char *id, GError **error)
 }
 
 /* -- Space. -- */
-
-typedef struct
-{
-  int fd;
-  int mode;
-  guint64 offset;
-  guint64 length;
-} Fallocate;
-
-static gssize
-run_fallocate (gpointer data)
-{
-  const Fallocate *io = data;
-
-  return TEMP_FAILURE_RETRY (fallocate (io->fd, io->mode, io->offset, io->length)) < 0 ? -errno : 0;
-}
-
-static int BANYAN_COROUTINE
-co_fallocate (FileHandle *handle, int mode, guint64 offset, guint64 length)
-{
-  Fallocate io = { handle->fd, mode, offset, length };
-
-  if (handle->use_threads)
-    return banyan_co_offload (run_fallocate, &io);
-  return banyan_co_fallocate (handle->fd, mode, offset, length);
-}
 
 static gboolean
 is_unsupported (int result)
@@ -230,7 +156,8 @@ try_fallocate (FileHandle *handle, const char *id, int mode, gboolean *not_there
   if (BANYAN_LIVE (*not_there))
     return BANYAN_UNSUPPORTED;
 
-  result = co_fallocate (handle, mode | FALLOC_FL_KEEP_SIZE, request->offset, request->length);
+  result = banyan_co_fallocate (handle->fd, mode | FALLOC_FL_KEEP_SIZE, request->offset,
+                                request->length, waiting (handle));
   if (result == 0)
     return BANYAN_DONE;
   if (is_unsupported (result))
