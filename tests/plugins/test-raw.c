@@ -139,6 +139,32 @@ test_follows_child (void)
   g_assert_cmpuint (get_length (fixed, "win"), ==, 4096);
 }
 
+static void
+test_side_by_side (void)
+{
+  static const char nodes[] = "up: { driver: delay, file: left }\n"
+                              "left: { driver: raw, size: 512KiB, file: disk }\n"
+                              "right: { driver: raw, offset: 512KiB, size: 512KiB, file: disk }\n"
+                              "disk: { driver: memory, size: 1MiB }\n";
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (nodes);
+  const guint used = BANYAN_PERMISSION_CONSISTENT_READ | BANYAN_PERMISSION_WRITE;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (BanyanBackend) writer = banyan_backend_new (banyan_test_get_node (graph, "up"), "user",
+                                                         used, BANYAN_PERMISSIONS_ALL, &error);
+  guint8 data[512];
+
+  g_test_summary ("Two windows of fixed size are written to by two users at once");
+
+  g_assert_no_error (error);
+  banyan_test_fill (data, 0, sizeof data, 5);
+  banyan_test_write (graph, "right", 0, data, sizeof data, &error);
+  g_assert_no_error (error);
+  banyan_test_read (graph, "disk", 512 << 10, data, sizeof data, &error);
+  g_assert_no_error (error);
+  banyan_test_assert_filled (data, 0, sizeof data, 5);
+  banyan_backend_close (writer);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -149,5 +175,6 @@ main (int argc, char **argv)
   g_test_add_func ("/format/raw/window-moves", test_moves);
   g_test_add_func ("/format/raw/resizes-its-child", test_resize);
   g_test_add_func ("/format/raw/follows-its-child", test_follows_child);
+  g_test_add_func ("/format/raw/windows-side-by-side", test_side_by_side);
   return g_test_run ();
 }

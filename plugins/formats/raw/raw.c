@@ -208,6 +208,24 @@ banyan_raw_child_length_changed (BanyanNode *node, BanyanChild *child)
     banyan_node_publish_length (node, length - MIN (length, self->offset));
 }
 
+/* Who writes to a window of a fixed size never moves the child's end, so several may lie side by
+ * side in one disk. One that reaches to the end may. */
+static void
+banyan_raw_child_permissions (BanyanElement *element, const char *role, guint role_flags,
+                              const BanyanProposal *proposal, guint used, guint shared,
+                              guint *child_used, guint *child_shared)
+{
+  const GValue *size = banyan_proposal_get (proposal, "size");
+
+  *child_used = used;
+  if (g_value_get_uint64 (size) != SIZE_TO_THE_END)
+    *child_used &= ~BANYAN_PERMISSION_RESIZE;
+  else if (used & BANYAN_PERMISSION_WRITE)
+    *child_used |= BANYAN_PERMISSION_RESIZE;
+
+  *child_shared = shared & ~BANYAN_PERMISSION_RESIZE;
+}
+
 static gboolean
 banyan_raw_open (BanyanElement *element, GError **error)
 {
@@ -275,6 +293,7 @@ banyan_raw_class_init (BanyanRawClass *klass)
   element_class->open = banyan_raw_open;
   element_class->settle = banyan_raw_settle;
   element_class->commit = banyan_raw_commit;
+  element_class->child_permissions = banyan_raw_child_permissions;
   node_class->get_capabilities = banyan_raw_get_capabilities;
   node_class->get_limits = banyan_raw_get_limits;
   node_class->child_length_changed = banyan_raw_child_length_changed;
