@@ -273,6 +273,7 @@ static void BANYAN_COROUTINE
 command_resize (NbdConnection *self, NbdRequest *request)
 {
   BanyanResize resize = { .size = sizeof resize, .length = request->offset, .exact = TRUE };
+  BanyanAnswer answer;
   GError *error = NULL;
 
   if (!(self->transmission_flags & NBD_FLAG_SEND_RESIZE))
@@ -285,7 +286,8 @@ command_resize (NbdConnection *self, NbdRequest *request)
       nbd_reply_error (self, request, EPERM, "others may use what lies beyond the smaller end");
       return;
     }
-  reply_answer (self, request, banyan_channel_resize (self->channel, &resize, &error), error);
+  answer = banyan_channel_resize (self->channel, &resize, &error);
+  reply_answer (self, request, answer, error);
 }
 
 void BANYAN_COROUTINE
