@@ -258,10 +258,15 @@ banyan_loop_set_virtual_clock (BanyanLoop *loop, gboolean is_virtual)
 gint64
 banyan_loop_next_timer_ns (BanyanLoop *loop)
 {
+  gint64 left_ns;
+
   if (loop->timers.first == NULL)
     return -1;
 
-  return MAX (loop->timers.first->time_ns - banyan_loop_now_ns (loop), 0);
+  /* Not within MAX (), which would look at the clock twice: between, the timer may become due, and
+   * a negative answer would mean that there is none. */
+  left_ns = loop->timers.first->time_ns - banyan_loop_now_ns (loop);
+  return MAX (left_ns, 0);
 }
 
 gboolean

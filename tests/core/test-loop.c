@@ -176,6 +176,22 @@ test_no_starvation (gconstpointer backend)
 }
 
 static void
+sleep_shortly (gpointer data)
+{
+  for (guint i = 0; i < 10000; i++)
+    g_assert_true (banyan_co_sleep_ns (i % 5000, NULL));
+}
+
+static void
+test_short_sleeps (gconstpointer backend)
+{
+  g_test_summary (
+      "A timer that becomes due while the loop looks how long it may sleep is not lost");
+
+  run_alone (backend, sleep_shortly, NULL);
+}
+
+static void
 test_indexes (gconstpointer backend)
 {
   BanyanLoop *loops[3];
@@ -296,6 +312,7 @@ main (int argc, char **argv)
   add_for_each_loop ("loop/run-on-brings-error-home", test_run_on);
   add_for_each_loop ("loop/offload-takes-any-number", test_offload);
   add_for_each_loop ("loop/busy-coroutines-starve-nobody", test_no_starvation);
+  add_for_each_loop ("loop/short-sleeps-all-end", test_short_sleeps);
   add_for_each_loop ("loop/indexes-are-reused", test_indexes);
   add_for_each_loop ("loop/stop-waits-for-coroutines", test_stop_waits);
   add_for_each_loop ("loop/busy-poll-misses-nothing", test_busy_poll);
