@@ -63,6 +63,7 @@ struct _BanyanGraphView
   GPtrArray *objects;       /* (owned) (element-type BanyanViewObject): in the order seen */
   GHashTable *by_object;    /* (owned): BanyanObject to BanyanViewObject (unowned) */
   GHashTable *by_child;     /* (owned): BanyanChild to BanyanViewEdge (unowned) */
+  GHashTable *added_ids;    /* (owned): parent and id of what is added */
   GPtrArray *program_edges; /* (owned) (element-type BanyanViewEdge) */
   GPtrArray *order;       /* (owned) (element-type BanyanViewObject): users before what they use */
   GPtrArray *backends;    /* (owned) (element-type BanyanBackend): to close */

@@ -56,24 +56,17 @@ find_edge (BanyanGraphView *self, BanyanChild *child)
 
 /* -- Adding and removing. -- */
 
+/* And takes it. */
 static gboolean
-is_id_free (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent)
+take_id (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent)
 {
   BanyanObject *taker = banyan_object_get_child (parent, banyan_object_get_id (object));
 
   if (taker != NULL && taker != object)
     return FALSE;
 
-  for (guint i = 0; i < self->objects->len; i++)
-    {
-      BanyanViewObject *other = self->objects->pdata[i];
-
-      if (other->is_added && other->parent == parent
-          && g_str_equal (banyan_object_get_id (other->object), banyan_object_get_id (object)))
-        return FALSE;
-    }
-
-  return TRUE;
+  return g_hash_table_add (
+      self->added_ids, g_strdup_printf ("%p/%s", (gpointer) parent, banyan_object_get_id (object)));
 }
 
 static void add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent);
@@ -116,7 +109,7 @@ add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent)
       refuse (self, BANYAN_CONFIG_ERROR_MISSING, object, "has no id; make it with one");
       return;
     }
-  if (!is_id_free (self, object, parent))
+  if (!take_id (self, object, parent))
     {
       g_autofree char *name = banyan_object_dup_name (parent);
 

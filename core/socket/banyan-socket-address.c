@@ -105,6 +105,36 @@ banyan_socket_address_forget (BanyanSocketAddress *self)
 }
 
 static gboolean
+parse_number (const char *text, guint *number)
+{
+  guint64 value;
+
+  if (text == NULL || !g_ascii_string_to_unsigned (text, 10, 0, G_MAXUINT32, &value, NULL))
+    return FALSE;
+  *number = value;
+  return TRUE;
+}
+
+/* A word that begins like a number is one: getaddrinfo() takes 70000 for 4464. */
+static gboolean
+looks_like_number (const char *text)
+{
+  return g_ascii_isdigit (text[0]) || (text[0] == '-' && g_ascii_isdigit (text[1]));
+}
+
+static void
+check_number (const char *what, const char *text, guint64 maximum, const BanyanOrigin *origin,
+              const char *path, BanyanProblems *problems)
+{
+  guint64 value;
+
+  if (text == NULL || !g_ascii_string_to_unsigned (text, 10, 0, maximum, &value, NULL))
+    banyan_problems_add (problems, BANYAN_CONFIG_ERROR_RANGE, origin, path,
+                         "%s is \"%s\"; it is a number from 0 to %" G_GUINT64_FORMAT, what,
+                         text != NULL ? text : "", maximum);
+}
+
+static gboolean
 listen_at (const struct sockaddr *address, socklen_t length, const char *name, GArray *fds,
            GError **error)
 {
@@ -143,6 +173,10 @@ struct _BanyanUnixAddress
 
   char *path; /* (owned) */
   gboolean is_abstract;
+
+  /* The file that listening made: another may lie there when it is to be removed, with the same
+   * inode's number even, but not of the same moment. */
+  struct stat made;
 };
 
 G_DEFINE_FINAL_TYPE (BanyanUnixAddress, banyan_unix_address, BANYAN_TYPE_SOCKET_ADDRESS)
@@ -205,15 +239,30 @@ banyan_unix_address_listen (BanyanSocketAddress *address, GArray *fds, GError **
 
   if (!unix_sockaddr (self, &where, &length, error))
     return FALSE;
-  if (listen_at ((struct sockaddr *) &where, length, name, fds, &failed))
-    return TRUE;
-
-  if (g_error_matches (failed, BANYAN_ERRNO, EADDRINUSE) && !self->is_abstract
+  if (!listen_at ((struct sockaddr *) &where, length, name, fds, &failed)
+      && g_error_matches (failed, BANYAN_ERRNO, EADDRINUSE) && !self->is_abstract
       && remove_stale (self, &where, length))
-    return listen_at ((struct sockaddr *) &where, length, name, fds, error);
+    {
+      g_clear_error (&failed);
+      listen_at ((struct sockaddr *) &where, length, name, fds, &failed);
+    }
+  if (failed != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&failed));
+      return FALSE;
+    }
 
-  g_propagate_error (error, g_steal_pointer (&failed));
-  return FALSE;
+  if (!self->is_abstract && lstat (self->path, &self->made) < 0)
+    self->made = (struct stat){ 0 };
+  return TRUE;
+}
+
+static gboolean
+is_same (const struct stat *one, const struct stat *other)
+{
+  return one->st_dev == other->st_dev && one->st_ino == other->st_ino
+         && one->st_ctim.tv_sec == other->st_ctim.tv_sec
+         && one->st_ctim.tv_nsec == other->st_ctim.tv_nsec;
 }
 
 static void
@@ -221,8 +270,29 @@ banyan_unix_address_forget (BanyanSocketAddress *address)
 {
   BanyanUnixAddress *self = BANYAN_UNIX_ADDRESS (address);
 
-  if (!self->is_abstract)
+  struct stat status;
+
+  if (!self->is_abstract && lstat (self->path, &status) == 0 && is_same (&status, &self->made))
     unlink (self->path);
+}
+
+/* An abstract name is no file's. */
+static gboolean
+banyan_unix_address_is_file_name (BanyanStruct *self, const char *property)
+{
+  return !BANYAN_UNIX_ADDRESS (self)->is_abstract;
+}
+
+static void
+banyan_unix_address_check (BanyanStruct *self, const BanyanOrigin *origin, const char *path,
+                           BanyanProblems *problems)
+{
+  g_autoptr (GError) error = NULL;
+  struct sockaddr_un where;
+  socklen_t length;
+
+  if (!unix_sockaddr (BANYAN_UNIX_ADDRESS (self), &where, &length, &error))
+    banyan_problems_add (problems, BANYAN_CONFIG_ERROR_RANGE, origin, path, "%s", error->message);
 }
 
 static void
@@ -236,6 +306,8 @@ banyan_unix_address_class_init (BanyanUnixAddressClass *klass)
   address_class->listen = banyan_unix_address_listen;
   address_class->describe = banyan_unix_address_describe;
   address_class->forget = banyan_unix_address_forget;
+  BANYAN_STRUCT_CLASS (klass)->check = banyan_unix_address_check;
+  BANYAN_STRUCT_CLASS (klass)->is_file_name = banyan_unix_address_is_file_name;
   banyan_struct_class_set_name (BANYAN_STRUCT_CLASS (klass), "unix");
 
   g_object_class_install_property (
@@ -327,6 +399,17 @@ banyan_inet_address_listen (BanyanSocketAddress *address, GArray *fds, GError **
   return FALSE;
 }
 
+/* A service's name is looked up when it is listened to. */
+static void
+banyan_inet_address_check (BanyanStruct *self, const BanyanOrigin *origin, const char *path,
+                           BanyanProblems *problems)
+{
+  const char *port = BANYAN_INET_ADDRESS (self)->port;
+
+  if (port == NULL || port[0] == '\0' || looks_like_number (port))
+    check_number ("port", port, G_MAXUINT16, origin, path, problems);
+}
+
 static void
 banyan_inet_address_class_init (BanyanInetAddressClass *klass)
 {
@@ -337,6 +420,7 @@ banyan_inet_address_class_init (BanyanInetAddressClass *klass)
   object_class->get_property = banyan_struct_get_field;
   address_class->listen = banyan_inet_address_listen;
   address_class->describe = banyan_inet_address_describe;
+  BANYAN_STRUCT_CLASS (klass)->check = banyan_inet_address_check;
   banyan_struct_class_set_name (BANYAN_STRUCT_CLASS (klass), "inet");
 
   g_object_class_install_property (
@@ -389,17 +473,6 @@ banyan_vsock_address_describe (BanyanSocketAddress *address)
 }
 
 static gboolean
-parse_number (const char *text, guint *number)
-{
-  guint64 value;
-
-  if (text == NULL || !g_ascii_string_to_unsigned (text, 10, 0, G_MAXUINT32, &value, NULL))
-    return FALSE;
-  *number = value;
-  return TRUE;
-}
-
-static gboolean
 banyan_vsock_address_listen (BanyanSocketAddress *address, GArray *fds, GError **error)
 {
   BanyanVsockAddress *self = BANYAN_VSOCK_ADDRESS (address);
@@ -416,6 +489,16 @@ banyan_vsock_address_listen (BanyanSocketAddress *address, GArray *fds, GError *
 }
 
 static void
+banyan_vsock_address_check (BanyanStruct *self, const BanyanOrigin *origin, const char *path,
+                            BanyanProblems *problems)
+{
+  const BanyanVsockAddress *vsock = BANYAN_VSOCK_ADDRESS (self);
+
+  check_number ("cid", vsock->cid, G_MAXUINT32, origin, path, problems);
+  check_number ("port", vsock->port, G_MAXUINT32, origin, path, problems);
+}
+
+static void
 banyan_vsock_address_class_init (BanyanVsockAddressClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
@@ -425,6 +508,7 @@ banyan_vsock_address_class_init (BanyanVsockAddressClass *klass)
   object_class->get_property = banyan_struct_get_field;
   address_class->listen = banyan_vsock_address_listen;
   address_class->describe = banyan_vsock_address_describe;
+  BANYAN_STRUCT_CLASS (klass)->check = banyan_vsock_address_check;
   banyan_struct_class_set_name (BANYAN_STRUCT_CLASS (klass), "vsock");
 
   g_object_class_install_property (
@@ -526,6 +610,16 @@ banyan_fd_address_listen (BanyanSocketAddress *address, GArray *fds, GError **er
 }
 
 static void
+banyan_fd_address_check (BanyanStruct *self, const BanyanOrigin *origin, const char *path,
+                         BanyanProblems *problems)
+{
+  const char *str = BANYAN_FD_ADDRESS (self)->str;
+
+  if (str == NULL || str[0] == '\0' || looks_like_number (str))
+    check_number ("str", str, G_MAXINT, origin, path, problems);
+}
+
+static void
 banyan_fd_address_class_init (BanyanFdAddressClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
@@ -535,6 +629,7 @@ banyan_fd_address_class_init (BanyanFdAddressClass *klass)
   object_class->get_property = banyan_struct_get_field;
   address_class->listen = banyan_fd_address_listen;
   address_class->describe = banyan_fd_address_describe;
+  BANYAN_STRUCT_CLASS (klass)->check = banyan_fd_address_check;
   banyan_struct_class_set_name (BANYAN_STRUCT_CLASS (klass), "fd");
 
   g_object_class_install_property (

@@ -99,13 +99,26 @@ choose_variant (const Reading *self, GType base, const char *key)
 
 /* -- Its values. -- */
 
+/* What a name is relative to; NULL: it is taken as it is. */
+static const char *
+directory_for (const Reading *self, BanyanStruct *instance, GParamSpec *pspec)
+{
+  BanyanStructClass *klass = BANYAN_STRUCT_GET_CLASS (instance);
+
+  if (banyan_param_is_path (pspec) && klass->is_file_name != NULL
+      && !klass->is_file_name (instance, pspec->name))
+    return NULL;
+  return self->directory;
+}
+
 static gboolean
 set_property (const Reading *self, BanyanStruct *instance, GParamSpec *pspec, BanyanSpec *spec)
 {
   g_autofree char *path = g_strconcat (self->path, ".", pspec->name, NULL);
   g_auto (GValue) value = G_VALUE_INIT;
 
-  if (!banyan_param_convert (pspec, spec, self->directory, path, &value, self->problems))
+  if (!banyan_param_convert (pspec, spec, directory_for (self, instance, pspec), path, &value,
+                             self->problems))
     return FALSE;
 
   g_object_set_property (G_OBJECT (instance), pspec->name, &value);
@@ -121,9 +134,11 @@ fill (const Reading *self, BanyanStruct *instance, const char *discriminator)
   g_autoptr (GPtrArray) pspecs
       = banyan_param_match_keys (klass, label, self->spec, skip, self->path, self->problems);
 
-  for (guint i = 0; i < pspecs->len; i++)
-    if (pspecs->pdata[i])
-      set_property (self, instance, pspecs->pdata[i], banyan_spec_get_item (self->spec, i));
+  /* Paths last: what they are may depend on the others. */
+  for (guint pass = 0; pass < 2; pass++)
+    for (guint i = 0; i < pspecs->len; i++)
+      if (pspecs->pdata[i] && banyan_param_is_path (pspecs->pdata[i]) == (pass == 1))
+        set_property (self, instance, pspecs->pdata[i], banyan_spec_get_item (self->spec, i));
 
   banyan_param_report_missing (klass, label, pspecs, banyan_spec_get_origin (self->spec),
                                self->path, self->problems);

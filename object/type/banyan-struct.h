@@ -18,8 +18,11 @@ struct _BanyanStructClass
   /* Rules across fields. */
   void (*check) (BanyanStruct *self, const BanyanOrigin *origin, const char *path,
                  BanyanProblems *problems);
+  /* Whether @property, declared with banyan_param_path(), is a file's name here, so that a relative
+   * one is the document's folder's. NULL: always. All other fields are set. */
+  gboolean (*is_file_name) (BanyanStruct *self, const char *property);
 
-  BANYAN_RESERVED (4);
+  BANYAN_RESERVED (3);
 };
 
 /* On an abstract class: the key that says which subclass is meant ("type" in a socket address), and
