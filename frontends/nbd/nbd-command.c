@@ -75,7 +75,7 @@ check_request (NbdConnection *self, const NbdRequest *request, const char **mess
                                                                                    : EINVAL;
   *message = "longer than the maximum payload size";
   if (request->type == NBD_CMD_READ && request->length > NBD_MAX_PAYLOAD)
-    return EOVERFLOW;
+    return request->flags & NBD_CMD_FLAG_DF ? EOVERFLOW : EINVAL;
   return 0;
 }
 

@@ -82,7 +82,8 @@ struct _NbdConnection
   gboolean out_closed; /* nothing can be sent any more */
 
   /* Coroutines. */
-  guint in_flight; /* requests being executed, the reader's included */
+  guint in_flight;         /* requests being executed, the reader's included */
+  guint64 bytes_in_flight; /* of payload, the requests' and that of their answers */
   gboolean has_reader;
   BanyanCoroutine *owner;  /* woken for output and for the end */
   BanyanCoroutine *waiter; /* (nullable): a reader that waits for room */

@@ -1,6 +1,7 @@
 /* nbd-export.c - one export of an NBD server
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "nbd-protocol.h"
 #include "nbd-server.h"
 
 struct _NbdExport
@@ -49,6 +50,25 @@ server_of (BanyanElement *element)
   return NBD_SERVER (banyan_object_get_parent (BANYAN_OBJECT (element)));
 }
 
+/* Longer ones no client takes: one would hide all of the server's exports from LIST. */
+static void
+check_length (const BanyanProposal *proposal, const char *property, BanyanProblems *problems)
+{
+  const char *text = g_value_get_string (banyan_proposal_get (proposal, property));
+  gsize length = text != NULL ? strlen (text) : 0;
+
+  if (length > NBD_MAX_STRING)
+    banyan_proposal_problem (proposal, problems, property, "has %zu bytes; the limit is %u", length,
+                             NBD_MAX_STRING);
+}
+
+static void
+nbd_export_check (BanyanObject *object, const BanyanProposal *proposal, BanyanProblems *problems)
+{
+  check_length (proposal, "name", problems);
+  check_length (proposal, "description", problems);
+}
+
 /* What clients may do to the node is what the export takes. */
 static void
 nbd_export_child_permissions (BanyanElement *element, const char *role, guint role_flags,
@@ -61,6 +81,12 @@ nbd_export_child_permissions (BanyanElement *element, const char *role, guint ro
   if ((*child_used & BANYAN_PERMISSION_WRITE)
       && g_value_get_boolean (banyan_proposal_get (proposal, "resizable")))
     *child_used |= BANYAN_PERMISSION_RESIZE;
+}
+
+static gboolean
+nbd_export_open (BanyanElement *element, GError **error)
+{
+  return nbd_server_check_export (server_of (element), NBD_EXPORT (element), error);
 }
 
 static void
@@ -83,6 +109,8 @@ nbd_export_class_init (NbdExportClass *klass)
 
   object_class->set_property = banyan_element_set_field;
   object_class->get_property = banyan_element_get_field;
+  BANYAN_OBJECT_CLASS (klass)->check = nbd_export_check;
+  element_class->open = nbd_export_open;
   element_class->start = nbd_export_start;
   element_class->close = nbd_export_close;
   element_class->child_permissions = nbd_export_child_permissions;

@@ -152,10 +152,13 @@ nbd_output_flush (NbdConnection *self)
   self->is_sending = TRUE;
   success = send_all (self);
   self->is_sending = FALSE;
+  if (!success)
+    self->out_closed = TRUE;
+  if (self->waiter != NULL)
+    banyan_coroutine_wake (self->waiter);
 
   if (!success)
     {
-      self->out_closed = TRUE;
       drop_all (self);
       /* Nobody will get an answer: there is no use in reading more. */
       shutdown (self->fd, SHUT_RDWR);

@@ -71,6 +71,77 @@ nbd_server_add_export (NbdServer *self, NbdExport *export)
   g_ptr_array_add (self->offered, g_object_ref (export));
 }
 
+/* Two of a name: clients reach one of them only. (nullable) */
+static char *
+describe_clash (NbdExport *one, NbdExport *other)
+{
+  const char *id = banyan_object_get_id (BANYAN_OBJECT (other));
+
+  if (strcmp (nbd_export_get_name (one), nbd_export_get_name (other)) == 0)
+    return g_strdup_printf ("clients know %s as \"%s\" already; give one of them another name", id,
+                            nbd_export_get_name (other));
+  if (nbd_export_is_default (one) && nbd_export_is_default (other))
+    return g_strdup_printf ("%s is the default already; there is one only", id);
+  return NULL;
+}
+
+gboolean
+nbd_server_check_export (NbdServer *self, NbdExport *export, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+
+  for (guint i = 0; i < self->offered->len; i++)
+    {
+      g_autofree char *clash = describe_clash (export, self->offered->pdata[i]);
+
+      if (clash == NULL)
+        continue;
+      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_DUPLICATE, "%s: %s",
+                   banyan_object_get_id (BANYAN_OBJECT (export)), clash);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static const char *
+take_name (GHashTable *names, NbdExport *export)
+{
+  NbdExport *other = g_hash_table_lookup (names, nbd_export_get_name (export));
+
+  if (other == NULL)
+    g_hash_table_insert (names, (gpointer) nbd_export_get_name (export), export);
+  return other != NULL ? banyan_object_get_id (BANYAN_OBJECT (other)) : NULL;
+}
+
+/* Among those that are declared together. */
+static void
+nbd_server_check (BanyanObject *object, const BanyanProposal *proposal, BanyanProblems *problems)
+{
+  BanyanMap *exports = g_value_get_boxed (banyan_proposal_get (proposal, "exports"));
+  g_autoptr (GHashTable) names = g_hash_table_new (g_str_hash, g_str_equal);
+  const char *first_default = NULL;
+
+  for (guint i = 0; i < banyan_map_get_length (exports); i++)
+    {
+      NbdExport *export = g_value_get_object (banyan_map_get_value (exports, i));
+      const char *id = banyan_object_get_id (BANYAN_OBJECT (export));
+      const char *other = take_name (names, export);
+
+      if (other != NULL)
+        banyan_proposal_problem (proposal, problems, "exports",
+                                 "clients know both %s and %s as \"%s\"; give one of them another "
+                                 "name",
+                                 other, id, nbd_export_get_name (export));
+      if (!nbd_export_is_default (export))
+        continue;
+      if (first_default != NULL)
+        banyan_proposal_problem (proposal, problems, "exports",
+                                 "both %s and %s are the default; there is one only", first_default,
+                                 id);
+      first_default = id;
+    }
+}
+
 GPtrArray *
 nbd_server_list_exports (NbdServer *self)
 {
@@ -580,6 +651,7 @@ nbd_server_class_init (NbdServerClass *klass)
   object_class->set_property = banyan_element_set_field;
   object_class->get_property = nbd_server_get_property;
   object_class->finalize = nbd_server_finalize;
+  BANYAN_OBJECT_CLASS (klass)->check = nbd_server_check;
   element_class->open = nbd_server_open;
   element_class->start = nbd_server_start;
   element_class->close = nbd_server_close;

@@ -29,6 +29,8 @@ void nbd_server_register (GTypeModule *module);
 /* The table of what is offered; any thread. An export adds itself when it starts and takes itself
  * out before it closes, which ends the connections to it. */
 void nbd_server_add_export (NbdServer *self, NbdExport *export);
+/* Whether @export can be offered beside those that are. */
+gboolean nbd_server_check_export (NbdServer *self, NbdExport *export, GError **error);
 void BANYAN_COROUTINE nbd_server_remove_export (NbdServer *self, NbdExport *export);
 
 /* By name; the empty one means the only export, or the one marked default. What is found may be

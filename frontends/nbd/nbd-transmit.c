@@ -6,6 +6,8 @@
 /* Beyond these the reader waits for the client to take its answers. */
 #define MAX_IN_FLIGHT 256
 #define MAX_OUTPUT_BYTES (8u << 20)
+/* Two of the largest requests, or very many small ones: what one client can make us hold. */
+#define MAX_BYTES_IN_FLIGHT (64u << 20)
 
 /* With this much to send, the reader sends it before it takes the next request: a second-level
  * cache still holds it, and its buffers are at hand for that request. */
@@ -37,6 +39,37 @@ parse_header (NbdConnection *self, NbdRequest *request)
   return TRUE;
 }
 
+static guint64
+payload_of (const NbdRequest *request)
+{
+  return request->type == NBD_CMD_READ ? MIN (request->length, NBD_MAX_PAYLOAD)
+                                       : request->payload_length;
+}
+
+static gboolean
+has_room (const NbdConnection *self, guint64 bytes)
+{
+  return self->in_flight < MAX_IN_FLIGHT && self->out_bytes < MAX_OUTPUT_BYTES
+         && (self->in_flight == 0 || self->bytes_in_flight + bytes <= MAX_BYTES_IN_FLIGHT);
+}
+
+/* For a request with @bytes of payload, either way. */
+static void BANYAN_COROUTINE
+wait_for_room (NbdConnection *self, guint64 bytes)
+{
+  while (!self->out_closed && !has_room (self, bytes))
+    {
+      if (self->out_first != NULL && !self->is_sending)
+        {
+          nbd_output_flush (self);
+          continue;
+        }
+      self->waiter = banyan_coroutine_self ();
+      banyan_co_suspend ();
+      self->waiter = NULL;
+    }
+}
+
 /* "A server SHOULD initiate hard disconnect" where the payload is larger than it said it takes;
  * else the payload is read before anything is said about the request. */
 static gboolean BANYAN_COROUTINE
@@ -48,6 +81,7 @@ next_request (NbdConnection *self, NbdRequest *request)
       || request->type == NBD_CMD_DISC || request->payload_length > NBD_MAX_PAYLOAD)
     return FALSE;
 
+  wait_for_room (self, payload_of (request));
   return request->payload_length == 0
          || nbd_input_take (self, request->payload_length, &request->payload_buffer,
                             &request->payload);
@@ -64,29 +98,16 @@ pass_role_on (gpointer data, gpointer user_data)
 }
 
 static void BANYAN_COROUTINE
-wait_for_room (NbdConnection *self)
-{
-  while (!self->out_closed
-         && (self->in_flight >= MAX_IN_FLIGHT || self->out_bytes >= MAX_OUTPUT_BYTES))
-    {
-      if (self->out_first != NULL && !self->is_sending)
-        {
-          nbd_output_flush (self);
-          continue;
-        }
-      self->waiter = banyan_coroutine_self ();
-      banyan_co_suspend ();
-      self->waiter = NULL;
-    }
-}
-
-static void BANYAN_COROUTINE
 execute (NbdConnection *self, NbdRequest *request)
 {
+  guint64 bytes = payload_of (request);
+
   self->in_flight++;
+  self->bytes_in_flight += bytes;
   nbd_connection_execute (self, request);
   if (request->payload_buffer != NULL)
     nbd_buffer_pool_give_back (&self->pool, request->payload_buffer);
+  self->bytes_in_flight -= bytes;
   self->in_flight--;
   if (self->waiter != NULL)
     banyan_coroutine_wake (self->waiter);
@@ -102,7 +123,6 @@ run_reader (gpointer data)
 
   for (;;)
     {
-      wait_for_room (self);
       request.payload_buffer = NULL;
       if (self->in_closed || self->out_closed || !next_request (self, &request))
         break;

@@ -27,6 +27,18 @@ document_of (const Stage *stage, const char *exports, gboolean is_threaded)
                           stage->socket_path, is_threaded ? "io0, io1" : "", indented);
 }
 
+guint
+stage_count_problems (const char *exports)
+{
+  const Stage nowhere = { .socket_path = (char *) "/nowhere/nbd.sock" };
+  g_autofree char *document = document_of (&nowhere, exports, FALSE);
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (BanyanGraph) graph = banyan_graph_new ();
+
+  banyan_graph_check (graph, document, -1, "test.yaml", "/nowhere", problems);
+  return banyan_problems_get_length (problems);
+}
+
 static Stage *
 set_stage (const char *exports, gboolean is_threaded)
 {

@@ -34,6 +34,8 @@ typedef struct
 Stage *stage_new (const char *exports);
 /* The same on two iothreads. */
 Stage *stage_new_threaded (const char *exports);
+/* What check says of such a server. */
+guint stage_count_problems (const char *exports);
 void stage_close (Stage *stage);
 void stage_free (Stage *stage);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Stage, stage_free)

@@ -358,6 +358,50 @@ test_resize_is_permitted (void)
   g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_CONFLICT);
 }
 
+static void
+test_clashing_exports (void)
+{
+  g_autofree char *longest = g_strnfill (4096, 'n');
+  g_autofree char *too_long = g_strnfill (4097, 'n');
+  g_autofree char *long_name = g_strdup_printf ("  a: { node: disk0, name: %s }\n", too_long);
+  g_autofree char *long_text
+      = g_strdup_printf ("  a: { node: disk0, description: %s }\n", too_long);
+  g_autofree char *good = g_strdup_printf (
+      "  a: { node: disk0, name: %s, default: true }\n  b: { node: disk1 }\n", longest);
+  const char *const bad[] = {
+    "  a: { node: disk0, name: b }\n  b: { node: disk1 }\n",
+    "  a: { node: disk0, name: n }\n  b: { node: disk1, name: n }\n",
+    "  a: { node: disk0, default: true }\n  b: { node: disk1, default: true }\n",
+    long_name,
+    long_text,
+  };
+
+  g_test_summary ("Exports that clients could not tell apart, or not list, are refused by check");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
+    g_assert_cmpuint (stage_count_problems (bad[i]), ==, 1);
+  g_assert_cmpuint (stage_count_problems (good), ==, 0);
+}
+
+static void
+test_late_clash (void)
+{
+  g_autoptr (Stage) stage = stage_new (SCRATCH FIXED);
+  BanyanObject *server
+      = banyan_object_resolve (BANYAN_OBJECT (stage->graph), "/frontends/nbd0", NULL);
+  g_autoptr (BanyanObject) late
+      = g_object_new (g_type_from_name ("NbdExport"), "id", "late", "name", "fixed", NULL);
+  g_autoptr (BanyanTransaction) come = banyan_transaction_new (stage->graph);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("An export that joins later under a name that is taken is refused");
+
+  g_object_set (late, "node", banyan_graph_get_node (stage->graph, "disk0"), NULL);
+  banyan_transaction_add (come, late, server);
+  g_assert_false (banyan_transaction_commit (come, &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_DUPLICATE);
+}
+
 /* -- Exports that come and go. -- */
 
 #define ROUNDS 60
@@ -483,6 +527,8 @@ main (int argc, char **argv)
   g_test_add_func ("/nbd-server/handshake/no-downgrade", test_downgrade);
   g_test_add_func ("/nbd-server/requests/resize", test_resize);
   g_test_add_func ("/nbd-server/exports/resizable-alone", test_resize_is_permitted);
+  g_test_add_func ("/nbd-server/exports/refuses-clashes", test_clashing_exports);
+  g_test_add_func ("/nbd-server/exports/refuses-late-clash", test_late_clash);
   g_test_add_func ("/nbd-server/exports/gone", test_gone);
   g_test_add_func ("/nbd-server/exports/come-and-go", test_come_and_go);
   return g_test_run ();

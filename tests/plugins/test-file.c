@@ -274,6 +274,113 @@ test_kept_out (void)
   g_object_unref (writer);
 }
 
+/* -- Past the page cache. -- */
+
+#define LONGEST 5000
+
+static gboolean
+has_direct_io (const char *path)
+{
+  int fd = g_open (path, O_RDONLY | O_DIRECT | O_CLOEXEC, 0);
+
+  if (fd >= 0)
+    close (fd);
+  return fd >= 0;
+}
+
+static void
+assert_on_disk (const Image *image, gsize length, guint seed)
+{
+  g_autofree char *contents = NULL;
+  gsize found = 0;
+
+  g_assert_true (g_file_get_contents (image->path, &contents, &found, NULL));
+  g_assert_cmpuint (found, ==, length);
+  banyan_test_assert_filled (contents, 0, length, seed);
+}
+
+/* All of it, its last byte, and across the last boundary. */
+static void
+use_odd_image (Image *image, gsize length)
+{
+  guint8 data[LONGEST];
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (truncate (image->path, length), ==, 0);
+  image_open (image, ", cache: { direct: true }");
+
+  banyan_test_fill (data, 0, length, 1);
+  banyan_test_write (image->graph, "disk", 0, data, length, &error);
+  g_assert_no_error (error);
+  banyan_test_fill (data, length - 1, 1, 1);
+  banyan_test_write_flags (image->graph, "disk", length - 1, data, 1, BANYAN_REQUEST_FUA, &error);
+  g_assert_no_error (error);
+
+  memset (data, 0xee, sizeof data);
+  banyan_test_read (image->graph, "disk", 0, data, length, &error);
+  g_assert_no_error (error);
+  banyan_test_assert_filled (data, 0, length, 1);
+  banyan_test_read (image->graph, "disk", length / 2, data, length - length / 2, &error);
+  g_assert_no_error (error);
+  banyan_test_assert_filled (data, length / 2, length - length / 2, 1);
+
+  g_clear_pointer (&image->graph, banyan_test_graph_free);
+  assert_on_disk (image, length, 1);
+}
+
+static void
+test_odd_direct (void)
+{
+  static const gsize lengths[] = { 1, 511, 512, 513, 1023, 4095, 4096, 4097, LONGEST };
+  g_autoptr (Image) image = image_new ();
+
+  g_test_summary ("With cache.direct a file of any length is read and written to its last byte");
+
+  if (!has_direct_io (image->path))
+    {
+      g_test_skip ("the file system of the temporary folder has no O_DIRECT");
+      return;
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (lengths); i++)
+    use_odd_image (image, lengths[i]);
+}
+
+static void
+test_one_writer (void)
+{
+  g_autoptr (Image) image = image_new ();
+  g_autofree char *linked = g_strconcat (image->path, ".link", NULL);
+  g_autofree char *nodes = NULL;
+  g_autoptr (BanyanTestGraph) graph = NULL;
+  g_autoptr (BanyanBackend) first = NULL;
+  g_autoptr (BanyanBackend) second = NULL;
+  g_autoptr (GError) error = NULL;
+  const guint writes = BANYAN_PERMISSION_CONSISTENT_READ | BANYAN_PERMISSION_WRITE;
+
+  g_test_summary ("Two nodes on one image, by whatever name, do not both write to it");
+
+  g_assert_cmpint (link (image->path, linked), ==, 0);
+  nodes = g_strdup_printf ("a: { driver: file, filename: %s }\n"
+                           "b: { driver: file, filename: %s }\n",
+                           image->path, linked);
+  graph = banyan_test_graph_must_load (nodes);
+  first = banyan_backend_new (banyan_test_get_node (graph, "a"), "first", writes,
+                              BANYAN_PERMISSIONS_ALL, &error);
+  g_assert_no_error (error);
+  second = banyan_backend_new (banyan_test_get_node (graph, "b"), "second", writes,
+                               BANYAN_PERMISSIONS_ALL, &error);
+  g_assert_null (second);
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_BUSY);
+
+  banyan_backend_close (first);
+  g_clear_error (&error);
+  second = banyan_backend_new (banyan_test_get_node (graph, "b"), "second", writes,
+                               BANYAN_PERMISSIONS_ALL, &error);
+  g_assert_no_error (error);
+  banyan_backend_close (second);
+  g_unlink (linked);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -284,5 +391,7 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/file/refuses-what-is-no-image", test_refuses_what_is_no_image);
   g_test_add_func ("/protocol/file/keeps-qemu-out", test_keeps_qemu_out);
   g_test_add_func ("/protocol/file/is-kept-out", test_kept_out);
+  g_test_add_func ("/protocol/file/odd-length-past-the-cache", test_odd_direct);
+  g_test_add_func ("/protocol/file/one-writer", test_one_writer);
   return g_test_run ();
 }

@@ -18,6 +18,8 @@ file_handle_free (FileHandle *self)
   g_clear_pointer (&self->lock, file_lock_free);
   if (self->fd >= 0)
     close (self->fd);
+  if (self->tail_fd >= 0)
+    close (self->tail_fd);
   g_free (self);
 }
 
@@ -29,7 +31,8 @@ open_descriptor (const FileOpen *how, gboolean *read_only)
   int fd = open (how->path, flags | (how->read_only ? O_RDONLY : O_RDWR));
 
   *read_only = how->read_only;
-  if (fd < 0 && !how->read_only && how->auto_read_only && (errno == EACCES || errno == EROFS))
+  if (fd < 0 && !how->read_only && how->auto_read_only
+      && (errno == EACCES || errno == EROFS || errno == EPERM))
     {
       fd = open (how->path, flags | O_RDONLY);
       *read_only = TRUE;
@@ -84,7 +87,8 @@ direct_read_works (int fd, guint8 *buffer, gsize memory, gsize length)
 }
 
 /* Nothing tells the alignment of direct I/O on every kernel, but trying does. On an empty file all
- * reads succeed, which proves nothing: then a page is safe. */
+ * reads succeed, which proves nothing: then a page is safe. The end of a file is none in its way.
+ */
 static void
 probe_alignment (FileHandle *self)
 {
@@ -99,7 +103,7 @@ probe_alignment (FileHandle *self)
   if (buffer == NULL)
     return;
 
-  if (self->length >= MAX_ALIGNMENT)
+  if (self->length > 0)
     {
       for (guint alignment = 512; alignment < MAX_ALIGNMENT; alignment *= 2)
         if (direct_read_works (self->fd, buffer, 0, alignment))
@@ -115,6 +119,23 @@ probe_alignment (FileHandle *self)
           }
     }
   free (buffer);
+}
+
+/* The last piece of a file whose length is no multiple of the alignment cannot be read or written
+ * past the page cache. The kernel keeps the two ways of the same bytes apart. A description of its
+ * own, as O_DIRECT belongs to the description. */
+static gboolean
+open_tail (FileHandle *self, const FileOpen *how, GError **error)
+{
+  g_autofree char *same = g_strdup_printf ("/proc/self/fd/%d", self->fd);
+
+  if (!self->direct || self->is_device)
+    return TRUE;
+
+  self->tail_fd = open (same, O_CLOEXEC | (self->read_only ? O_RDONLY : O_RDWR));
+  if (self->tail_fd < 0)
+    return throw_open_error (how, errno, error);
+  return TRUE;
 }
 
 gboolean
@@ -153,6 +174,7 @@ file_handle_open (const FileOpen *how, GError **error)
   g_autoptr (FileHandle) self = g_new0 (FileHandle, 1);
 
   self->direct = how->direct;
+  self->tail_fd = -1;
   self->use_threads = how->aio == FILE_AIO_THREADS;
   self->fd = open_descriptor (how, &self->read_only);
   if (self->fd < 0)
@@ -161,7 +183,7 @@ file_handle_open (const FileOpen *how, GError **error)
       return NULL;
     }
 
-  if (!learn_kind_and_length (self, how, error))
+  if (!learn_kind_and_length (self, how, error) || !open_tail (self, how, error))
     return NULL;
   probe_alignment (self);
   return g_steal_pointer (&self);

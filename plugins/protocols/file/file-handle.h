@@ -34,6 +34,7 @@ typedef struct
 typedef struct
 {
   int fd;         /* (owned) */
+  int tail_fd;    /* (owned): the same file through the page cache, -1 where it is not direct */
   FileLock *lock; /* (owned) (nullable) */
   gboolean read_only;
   gboolean direct;

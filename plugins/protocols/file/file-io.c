@@ -47,7 +47,7 @@ may_write_inline (FileHandle *handle, guint64 length, int rwf_flags, gint64 now_
 }
 
 static gssize BANYAN_COROUTINE
-write_some (FileHandle *handle, const struct iovec *iov, guint n_iov, guint64 offset,
+write_some (FileHandle *handle, int fd, const struct iovec *iov, guint n_iov, guint64 offset,
             guint64 length, int rwf_flags)
 {
   gint64 begun_us = g_get_monotonic_time ();
@@ -55,22 +55,26 @@ write_some (FileHandle *handle, const struct iovec *iov, guint n_iov, guint64 of
   gssize result;
 
   if (!may_write_inline (handle, length, rwf_flags, begun_us))
-    return banyan_co_pwritev (handle->fd, iov, n_iov, offset, rwf_flags, waiting (handle));
+    return banyan_co_pwritev (fd, iov, n_iov, offset, rwf_flags, waiting (handle));
 
-  result = banyan_co_pwritev (handle->fd, iov, n_iov, offset, rwf_flags, BANYAN_IO_INLINE);
+  result = banyan_co_pwritev (fd, iov, n_iov, offset, rwf_flags, BANYAN_IO_INLINE);
   ended_us = g_get_monotonic_time ();
   if (ended_us - begun_us > BLOCKED_US)
     BANYAN_LIVE_SET (handle->slow_until_us, ended_us + SLOW_FOR_US);
   return result;
 }
 
-/* Beyond the end of the file a read finds nothing: what is still asked for then is zero. That
- * happens in the last block of a direct file whose length is not a multiple of it, and in a file
- * that somebody cut. */
-gboolean BANYAN_COROUTINE
-file_io_read (FileHandle *handle, const char *id, const BanyanRequest *request, GError **error)
+/* What of @request can go to the direct descriptor. Requests begin on a multiple of its alignment,
+ * and end on one unless the file does not. */
+static guint64
+direct_part (const FileHandle *handle, const BanyanRequest *request)
 {
-  guint how = waiting (handle) | (handle->direct ? 0 : BANYAN_IO_TRY_INLINE);
+  return request->length - request->length % handle->request_alignment;
+}
+
+static gboolean BANYAN_COROUTINE
+read_part (int fd, const char *id, const BanyanRequest *request, guint how, GError **error)
+{
   guint64 done = 0;
 
   while (done < request->length)
@@ -80,10 +84,11 @@ file_io_read (FileHandle *handle, const char *id, const BanyanRequest *request, 
       struct iovec iov[MAX_VECTORS];
       guint64 covered;
       guint n_iov = banyan_request_flatten (&rest, iov, MAX_VECTORS, &covered);
-      gssize result = banyan_co_preadv (handle->fd, iov, n_iov, rest.offset, 0, how);
+      gssize result = banyan_co_preadv (fd, iov, n_iov, rest.offset, 0, how);
 
       if (result < 0)
         return throw_range (error, result, id, "reading", request->offset, request->length);
+      /* Somebody has cut the file: what is still asked for is zero. */
       if (result == 0)
         {
           banyan_request_fill (request, done, 0, request->length - done);
@@ -96,7 +101,29 @@ file_io_read (FileHandle *handle, const char *id, const BanyanRequest *request, 
 }
 
 gboolean BANYAN_COROUTINE
-file_io_write (FileHandle *handle, const char *id, const BanyanRequest *request, GError **error)
+file_io_read (FileHandle *handle, const char *id, const BanyanRequest *request, GError **error)
+{
+  guint how = waiting (handle);
+  guint64 direct;
+  BanyanRequest part;
+
+  if (!handle->direct)
+    return read_part (handle->fd, id, request, how | BANYAN_IO_TRY_INLINE, error);
+
+  direct = direct_part (handle, request);
+  if (direct == request->length)
+    return read_part (handle->fd, id, request, how, error);
+
+  part = banyan_request_slice (request, 0, direct, request->offset);
+  if (!read_part (handle->fd, id, &part, how, error))
+    return FALSE;
+  part = banyan_request_slice (request, direct, request->length - direct, request->offset + direct);
+  return read_part (handle->tail_fd, id, &part, how, error);
+}
+
+static gboolean BANYAN_COROUTINE
+write_part (FileHandle *handle, int fd, const char *id, const BanyanRequest *request,
+            GError **error)
 {
   int rwf_flags = request->flags & BANYAN_REQUEST_FUA ? RWF_DSYNC : 0;
   guint64 done = 0;
@@ -108,7 +135,7 @@ file_io_write (FileHandle *handle, const char *id, const BanyanRequest *request,
       struct iovec iov[MAX_VECTORS];
       guint64 covered;
       guint n_iov = banyan_request_flatten (&rest, iov, MAX_VECTORS, &covered);
-      gssize result = write_some (handle, iov, n_iov, rest.offset, covered, rwf_flags);
+      gssize result = write_some (handle, fd, iov, n_iov, rest.offset, covered, rwf_flags);
 
       if (result <= 0)
         return throw_range (error, result < 0 ? result : -ENOSPC, id, "writing", request->offset,
@@ -117,6 +144,22 @@ file_io_write (FileHandle *handle, const char *id, const BanyanRequest *request,
     }
 
   return TRUE;
+}
+
+gboolean BANYAN_COROUTINE
+file_io_write (FileHandle *handle, const char *id, const BanyanRequest *request, GError **error)
+{
+  guint64 direct = handle->direct ? direct_part (handle, request) : request->length;
+  BanyanRequest part;
+
+  if (direct == request->length)
+    return write_part (handle, handle->fd, id, request, error);
+
+  part = banyan_request_slice (request, 0, direct, request->offset);
+  if (!write_part (handle, handle->fd, id, &part, error))
+    return FALSE;
+  part = banyan_request_slice (request, direct, request->length - direct, request->offset + direct);
+  return write_part (handle, handle->tail_fd, id, &part, error);
 }
 
 gboolean BANYAN_COROUTINE

@@ -209,14 +209,22 @@ uses_direct (const GValue *cache)
   return direct;
 }
 
-/* Two nodes may read one image that somebody writes to, if they say that they do not mind. */
+/* Who writes to an image is alone in that, whatever the users of this node let each other do: two
+ * nodes, here or in two processes, know nothing of each other's requests. Somebody may say that he
+ * does not mind. */
 static void
 fill_permissions (FileOpen *how, gboolean force_share, guint used, guint shared)
 {
   how->used = used;
-  how->shared = force_share ? BANYAN_PERMISSIONS_ALL : shared;
+  how->shared = shared;
+  if (used & BANYAN_PERMISSION_WRITE)
+    how->shared &= ~BANYAN_PERMISSION_WRITE;
+
   if (force_share)
-    how->used &= ~BANYAN_PERMISSION_CONSISTENT_READ;
+    {
+      how->used &= ~BANYAN_PERMISSION_CONSISTENT_READ;
+      how->shared = BANYAN_PERMISSIONS_ALL;
+    }
 }
 
 static FileOpen
