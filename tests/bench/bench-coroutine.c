@@ -23,9 +23,11 @@ report (const char *what, guint n, Measured measured)
   for (guint i = 0; i < ROUNDS; i++)
     {
       gint64 begun_ns = banyan_loop_now_ns (banyan_loop_current ());
+      gint64 took_ns;
 
       measured (n);
-      best_ns = MIN (best_ns, banyan_loop_now_ns (banyan_loop_current ()) - begun_ns);
+      took_ns = banyan_loop_now_ns (banyan_loop_current ()) - begun_ns;
+      best_ns = MIN (best_ns, took_ns);
     }
 
   printf ("%-44s %8.1f ns\n", what, (double) best_ns / n);

@@ -243,8 +243,11 @@ measure (Run *run, BanyanChannel *channel, void (*func) (Run *run))
       guint64 allocated = n_allocations;
       gint64 begun_ns = banyan_loop_now_ns (loop);
 
+      double took_ns;
+
       func (run);
-      run->best_ns = MIN (run->best_ns, (double) (banyan_loop_now_ns (loop) - begun_ns) / run->n);
+      took_ns = banyan_loop_now_ns (loop) - begun_ns;
+      run->best_ns = MIN (run->best_ns, took_ns / run->n);
       run->allocations += n_allocations - allocated;
     }
 }
@@ -369,7 +372,11 @@ print_scaling (void)
 
   for (guint round = 0; round < 5; round++)
     for (guint i = 0; i < 2; i++)
-      rates[i] = MAX (rates[i], scale (backend, threads, i + 1));
+      {
+        double rate = scale (backend, threads, i + 1);
+
+        rates[i] = MAX (rates[i], rate);
+      }
 
   printf ("\n%-10s %14s\n", "iothreads", "requests/s");
   printf ("%-10u %14.0f\n%-10u %14.0f\n", 1, rates[0], 2, rates[1]);
