@@ -18,7 +18,7 @@ tell_node (BanyanNode *above, BanyanChild *edge)
     klass->child_length_changed (above, edge);
 }
 
-/* A filter that shows its own idea of the length follows when it showed the same as its child. */
+/* A filter without a length of its own has its child's: who uses it learns of the change, too. */
 static void
 pass_length_up (BanyanNode *self)
 {
@@ -35,22 +35,14 @@ pass_length_up (BanyanNode *self)
   for (guint i = 0; i < private->parents->len; i++)
     {
       BanyanChild *edge = private->parents->pdata[i];
-      BanyanNodePrivate *above;
 
       if (edge->backend != NULL)
         banyan_backend_note_length (edge->backend, length);
       if (edge->parent == NULL || !BANYAN_IS_NODE (edge->parent))
         continue;
       tell_node (BANYAN_NODE (edge->parent), edge);
-      if (!BANYAN_IS_FILTER (edge->parent))
-        continue;
-
-      above = banyan_node_private (BANYAN_NODE (edge->parent));
-      if (above->filtered != edge)
-        continue;
-      if (above->publishes_length && above->length == before)
-        __atomic_store_n (&above->length, length, __ATOMIC_RELEASE);
-      pass_length_up (BANYAN_NODE (edge->parent));
+      if (banyan_node_get_filtered (BANYAN_NODE (edge->parent)) == edge)
+        pass_length_up (BANYAN_NODE (edge->parent));
     }
 }
 

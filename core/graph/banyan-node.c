@@ -147,9 +147,9 @@ banyan_node_get_length (BanyanNode *self)
  * @self: a node
  * @length: in bytes
  *
- * What a driver calls in open, in resize, and when storage turned out to have grown. Requests see
- * the new length at once; users of @self are told by the main thread, soon, and filters above that
- * had the same length get it then. May be called on any thread.
+ * What a driver calls in open, in resize, and when storage turned out to have grown. A filter that
+ * shows all of its child never does. Requests see the new length at once, through filters, too;
+ * users of @self are told by the main thread, soon. May be called on any thread.
  */
 void
 banyan_node_publish_length (BanyanNode *self, guint64 length)

@@ -354,8 +354,12 @@ banyan_transaction_switch_edge (BanyanTransaction *self, BanyanViewEdge *edge)
 {
   BanyanChild *child = edge->child;
 
-  child->used = edge->used;
-  child->shared = edge->shared;
+  /* Requests look at what was taken: an edge that keeps it is not drained, and not written to. */
+  if (child->used != edge->used || child->shared != edge->shared)
+    {
+      child->used = edge->used;
+      child->shared = edge->shared;
+    }
   if (edge->node == child->node)
     return;
 

@@ -39,7 +39,7 @@ struct _NbdServer
   GPtrArray *offered;   /* (owned) (element-type NbdExport) */
   GPtrArray *acceptors; /* (owned) (element-type Acceptor): those at work */
   NbdConnection *first;
-  guint n_connections;
+  guint n_connections; /* also read without the mutex, atomically */
   guint next_loop;
   gboolean is_closing;
   BanyanCoroutine *closer; /* (nullable): waits for connections or acceptors to end */
@@ -215,7 +215,7 @@ enlist (NbdServer *self, NbdConnection *connection)
   if (self->first != NULL)
     self->first->previous = connection;
   self->first = connection;
-  self->n_connections++;
+  BANYAN_LIVE_SET (self->n_connections, self->n_connections + 1);
 }
 
 /* Who waits, for room or for the end, looks again. Under the mutex. */
@@ -243,7 +243,7 @@ delist (NbdServer *self, NbdConnection *connection)
     connection->next->previous = connection->previous;
 
   close (connection->fd);
-  self->n_connections--;
+  BANYAN_LIVE_SET (self->n_connections, self->n_connections - 1);
   wake_waiters (self);
 }
 

@@ -117,15 +117,11 @@ static BanyanAnswer BANYAN_COROUTINE
 banyan_blkdebug_resize (BanyanNode *node, const BanyanResize *resize, GError **error)
 {
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, node);
-  BanyanAnswer answer;
 
   if (!run_rules (node, BLKDEBUG_RESIZE, 0, G_MAXINT64, error))
     return BANYAN_FAILED;
 
-  answer = banyan_child_resize (self->image, resize, error);
-  if (answer == BANYAN_DONE)
-    banyan_node_publish_length (node, banyan_child_get_length (self->image));
-  return answer;
+  return banyan_child_resize (self->image, resize, error);
 }
 
 static const BanyanNodeOps banyan_blkdebug_ops = {
@@ -198,7 +194,6 @@ banyan_blkdebug_open (BanyanElement *element, GError **error)
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, element);
 
   self->program = blkdebug_program_new (self->rules, self->seed);
-  banyan_node_publish_length (BANYAN_NODE (self), banyan_child_get_length (self->image));
   return TRUE;
 }
 
