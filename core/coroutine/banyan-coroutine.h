@@ -7,8 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* A coroutine belongs to the loop it was started on, for life. Whoever wakes it from elsewhere posts
- * it home. */
+/* A coroutine belongs to the loop it was started on, for life. Whoever wakes it from elsewhere
+ * posts it home. */
 typedef struct _BanyanCoroutine BanyanCoroutine;
 typedef struct _BanyanLoop BanyanLoop;
 
@@ -63,8 +63,8 @@ BANYAN_API
 gpointer banyan_co_swap_pass (gpointer pass);
 
 /* Structured concurrency: wait returns when every branch has ended, with the first branch's error
- * by order of failure. Branches run on the caller's loop, start at once and inherit its pass. The struct is the
- * caller's, on its stack. */
+ * by order of failure. Branches run on the caller's loop, start at once and inherit its pass. The
+ * struct is the caller's, on its stack. */
 typedef struct _BanyanGather BanyanGather;
 typedef gboolean (*BanyanGatherFunc) (gpointer data, GError **error);
 
@@ -75,7 +75,10 @@ struct _BanyanGather
   guint running;
 };
 
-#define BANYAN_GATHER_INIT { NULL, NULL, 0 }
+#define BANYAN_GATHER_INIT \
+  { \
+    NULL, NULL, 0 \
+  }
 
 BANYAN_API
 void banyan_gather_start (BanyanGather *gather, BanyanGatherFunc func, gpointer data);

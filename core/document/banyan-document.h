@@ -7,9 +7,9 @@
 
 G_BEGIN_DECLS
 
-/* Parses, maps and checks @text (version, plugins, objects, nodes, frontends, jobs) as additions to @graph; opens
- * them in one transaction. All problems in one go; nothing stays unless all is right. @name is for messages;
- * @directory is what relative paths are relative to. */
+/* Parses, maps and checks @text (version, plugins, objects, nodes, frontends, jobs) as additions to
+ * @graph; opens them in one transaction. All problems in one go; nothing stays unless all is right.
+ * @name is for messages; @directory is what relative paths are relative to. */
 BANYAN_API
 void banyan_graph_load_async (BanyanGraph *self, const char *text, gssize length, const char *name,
                               const char *directory, GCancellable *cancellable,
@@ -25,7 +25,8 @@ gboolean banyan_graph_load_file (BanyanGraph *self, const char *path, GError **e
 BANYAN_API
 gboolean banyan_graph_check (BanyanGraph *self, const char *text, gssize length, const char *name,
                              const char *directory, BanyanProblems *problems);
-/* Parses and maps without opening: what `banyan graph FILE` draws. (transfer full) (element-type BanyanObject) */
+/* Parses and maps without opening: what `banyan graph FILE` draws. (transfer full)
+ * (element-type BanyanObject) */
 BANYAN_API
 GPtrArray *banyan_graph_map (BanyanGraph *self, const char *text, gssize length, const char *name,
                              const char *directory, BanyanProblems *problems);

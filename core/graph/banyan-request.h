@@ -39,11 +39,11 @@ typedef struct
   guint32 reserved;
 } BanyanRequest;
 
-#define BANYAN_REQUEST(offset_, length_, iov_, n_iov_)                                             \
-  ((BanyanRequest){ .size = sizeof (BanyanRequest),                                                \
-                    .offset = (offset_),                                                           \
-                    .length = (length_),                                                           \
-                    .iov = (iov_),                                                                 \
+#define BANYAN_REQUEST(offset_, length_, iov_, n_iov_) \
+  ((BanyanRequest){ .size = sizeof (BanyanRequest), \
+                    .offset = (offset_), \
+                    .length = (length_), \
+                    .iov = (iov_), \
                     .n_iov = (n_iov_) })
 
 /* The part of @request from @start on, @length bytes long, at another @offset. */
@@ -138,8 +138,8 @@ typedef struct
 {
   guint32 size;
   BanyanPreallocation preallocation;
-  guint64 length;      /* bytes wanted */
-  gboolean exact;      /* FALSE: a larger node will do */
+  guint64 length; /* bytes wanted */
+  gboolean exact; /* FALSE: a larger node will do */
 } BanyanResize;
 
 G_END_DECLS

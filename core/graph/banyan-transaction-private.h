@@ -36,7 +36,7 @@ struct _BanyanTransaction
   /* Under way. */
   GTask *task;            /* (owned) (nullable): from the commit to its end */
   GSource *cancel_source; /* (owned) (nullable) */
-  gboolean is_in_force; /* what follows can fail no more, nor be cancelled */
+  gboolean is_in_force;   /* what follows can fail no more, nor be cancelled */
   BanyanTransactionPhase phase;
   gint64 queued_us;         /* monotonic */
   BanyanGraphView *view;    /* (owned) (nullable) */

@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  const char *backend;   /* (nullable): "uring", "epoll" or NULL for the best there is */
+  const char *backend; /* (nullable): "uring", "epoll" or NULL for the best there is */
   guint64 poll_max_ns; /* busy-poll window before sleeping */
   guint budget;        /* runnable coroutines served before the ring is looked at again */
 } BanyanLoopConfig;
@@ -25,7 +25,8 @@ void banyan_loop_stop (BanyanLoop *loop);
 void banyan_loop_set_poll_max_ns (BanyanLoop *loop, guint64 poll_max_ns);
 
 /* Sleeps that begin while @cut says so, given the sleeper's pass, do not last: what
- * banyan_loop_cut_sleeps() did to those who slept before. One for the process; called on the sleeper's thread. */
+ * banyan_loop_cut_sleeps() did to those who slept before. One for the process; called on the
+ * sleeper's thread. */
 void banyan_loop_set_sleep_cutter (gboolean (*cut) (gpointer pass));
 
 G_END_DECLS

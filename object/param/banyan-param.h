@@ -37,9 +37,9 @@ typedef enum
   BANYAN_MUTABLE_LIVE,        /* at any time */
 } BanyanMutability;
 
-/* -- Declaring. Each returns a floating GParamSpec whose field lies at @offset in the instance;
+/* Declaring. Each returns a floating GParamSpec whose field lies at @offset in the instance;
  * banyan_object_set_field() and banyan_object_get_field() serve it. Numbers and booleans are live
- * and strings, structs, lists and links fixed after opening, unless a modifier says otherwise. -- */
+ * and strings, structs, lists and links fixed after opening, unless a modifier says otherwise. */
 
 #define BANYAN_NO_FIELD G_MAXUINT /* the class has accessors of its own */
 
@@ -79,22 +79,24 @@ GParamSpec *banyan_param_string (const char *name, const char *nick, const char 
 BANYAN_API
 GParamSpec *banyan_param_struct (const char *name, const char *nick, const char *blurb,
                                  GType struct_type, guint offset);
-/* The field is an (owned) BanyanList or BanyanMap; @element is a pspec that describes one member; its name is not used. */
+/* The field is an (owned) BanyanList or BanyanMap; @element is a pspec that describes one member;
+ * its name is not used. */
 BANYAN_API
 GParamSpec *banyan_param_list (const char *name, const char *nick, const char *blurb,
                                GParamSpec *element, guint offset);
 BANYAN_API
 GParamSpec *banyan_param_map (const char *name, const char *nick, const char *blurb,
                               GParamSpec *element, guint offset);
-/* A link to an object of type @target_type, by GType name, since another plugin may register it. The
- * field is an (owned) pointer. In a list or map of links, @element is such a pspec. */
+/* A link to an object of type @target_type, by GType name, since another plugin may register it.
+ * The field is an (owned) pointer. In a list or map of links, @element is such a pspec. */
 BANYAN_API
 GParamSpec *banyan_param_link (const char *name, const char *nick, const char *blurb,
                                const char *target_type, guint offset);
 
-/* A map of objects that belong to this one: their ids are the map's keys, their parent is this object
- * ("/frontends/nbd0/disk0"), and they are declared inline only. @member_type by GType name: a
- * concrete class, or an abstract one with a "type" key. The field is an (owned) BanyanMap of objects. */
+/* A map of objects that belong to this one: their ids are the map's keys, their parent is this
+ * object ("/frontends/nbd0/disk0"), and they are declared inline only. @member_type by GType name:
+ * a concrete class, or an abstract one with a "type" key. The field is an (owned) BanyanMap of
+ * objects. */
 BANYAN_API
 GParamSpec *banyan_param_members (const char *name, const char *nick, const char *blurb,
                                   const char *member_type, guint offset);
@@ -159,7 +161,8 @@ BANYAN_API
 GParamSpec *banyan_param_get_element (GParamSpec *pspec);
 BANYAN_API
 guint banyan_param_get_offset (GParamSpec *pspec);
-/* "boolean", "integer", "size", "duration", "string", "enum", "link to node", "list of string", ... */
+/* "boolean", "integer", "size", "duration", "string", "enum", "link to node", "list of string"
+ * and so on. */
 BANYAN_API
 char *banyan_param_describe_type (GParamSpec *pspec);
 /* "0 to 600000 ms"; NULL where there is none. */
@@ -170,9 +173,9 @@ char *banyan_param_describe_default (GParamSpec *pspec);
 
 /* -- Converting. -- */
 
-/* Fills @value (unset on entry) from @spec by @pspec's type: TEXT is converted, JSON kinds are strict.
- * Problems are reported with @path. Links are not resolved here: a link's value is left to the
- * mapper. */
+/* Fills @value (unset on entry) from @spec by @pspec's type: TEXT is converted, JSON kinds are
+ * strict. Problems are reported with @path. Links are not resolved here: a link's value is left to
+ * the mapper. */
 BANYAN_API
 gboolean banyan_param_value_from_spec (GParamSpec *pspec, BanyanSpec *spec, const char *path,
                                        GValue *value, BanyanProblems *problems);

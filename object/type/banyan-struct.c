@@ -19,11 +19,12 @@ G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (BanyanStruct, banyan_struct, G_TYPE_OBJECT)
 
 /* What a class says of itself hangs on its type: class structs have no room that would not be
  * inherited with the rest. */
-static G_DEFINE_QUARK (banyan_struct_discriminator, discriminator)
-static G_DEFINE_QUARK (banyan_struct_name, name)
-static G_DEFINE_QUARK (banyan_struct_short_form, short_form)
+static G_DEFINE_QUARK (banyan_struct_discriminator, discriminator);
+static G_DEFINE_QUARK (banyan_struct_name, name);
+static G_DEFINE_QUARK (banyan_struct_short_form, short_form);
 
-static void banyan_struct_constructed (GObject *object)
+static void
+banyan_struct_constructed (GObject *object)
 {
   banyan_param_init_fields (object);
 
