@@ -40,7 +40,6 @@ void
 banyan_graph_view_free (BanyanGraphView *self)
 {
   g_hash_table_unref (self->by_object);
-  g_hash_table_unref (self->added_ids);
   g_hash_table_unref (self->by_child);
   g_ptr_array_unref (self->order);
   g_ptr_array_unref (self->backends);
@@ -132,6 +131,7 @@ build (BanyanGraphView *self)
   if (!banyan_graph_view_is_right (self))
     return;
 
+  banyan_graph_view_check_ids (self);
   banyan_graph_view_check (self);
   if (!banyan_graph_view_sort (self))
     return;
@@ -151,7 +151,6 @@ banyan_graph_view_new (BanyanGraph *graph, GPtrArray *steps, BanyanProblems *pro
   self->n_problems_before = banyan_problems_get_length (problems);
   self->objects = g_ptr_array_new_with_free_func (free_object);
   self->by_object = g_hash_table_new (NULL, NULL);
-  self->added_ids = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->by_child = g_hash_table_new (NULL, NULL);
   self->program_edges = g_ptr_array_new_with_free_func (free_edge);
   self->order = g_ptr_array_new ();

@@ -63,7 +63,6 @@ struct _BanyanGraphView
   GPtrArray *objects;       /* (owned) (element-type BanyanViewObject): in the order seen */
   GHashTable *by_object;    /* (owned): BanyanObject to BanyanViewObject (unowned) */
   GHashTable *by_child;     /* (owned): BanyanChild to BanyanViewEdge (unowned) */
-  GHashTable *added_ids;    /* (owned): parent and id of what is added */
   GPtrArray *program_edges; /* (owned) (element-type BanyanViewEdge) */
   GPtrArray *order;       /* (owned) (element-type BanyanViewObject): users before what they use */
   GPtrArray *backends;    /* (owned) (element-type BanyanBackend): to close */
@@ -119,6 +118,7 @@ void banyan_graph_view_load (BanyanGraphView *self);
 void banyan_graph_view_apply (BanyanGraphView *self, BanyanStep *step);
 void banyan_graph_view_drop_orphans (BanyanGraphView *self);
 void banyan_graph_view_connect (BanyanGraphView *self);
+void banyan_graph_view_check_ids (BanyanGraphView *self);
 void banyan_graph_view_check (BanyanGraphView *self);
 gboolean banyan_graph_view_sort (BanyanGraphView *self);
 void banyan_graph_view_permit (BanyanGraphView *self);

@@ -25,6 +25,14 @@ find_members (BanyanObject *owner, BanyanObject *member)
   return NULL;
 }
 
+/* One that comes takes the place of the one with its id, which is about to close. */
+static gboolean
+stays (BanyanMap *map, guint i, BanyanObject *member, gboolean is_there)
+{
+  return g_value_get_object (banyan_map_get_value (map, i)) != (gpointer) member
+         && !(is_there && g_str_equal (banyan_map_get_key (map, i), banyan_object_get_id (member)));
+}
+
 /* Maps are values, so a new one takes the place of the old. */
 static BanyanMap *
 map_with (BanyanMap *old, BanyanObject *member, gboolean is_there)
@@ -37,7 +45,7 @@ map_with (BanyanMap *old, BanyanObject *member, gboolean is_there)
 
   for (guint i = 0; i < n; i++)
     {
-      if (g_value_get_object (banyan_map_get_value (old, i)) == (gpointer) member)
+      if (!stays (old, i, member, is_there))
         continue;
       keys[n_kept] = banyan_map_get_key (old, i);
       g_value_init (&values[n_kept], BANYAN_TYPE_OBJECT);

@@ -98,7 +98,7 @@ enter_tree (BanyanPart *self, GError **error)
   BanyanViewObject *object = self->object;
 
   if (!self->was_in_tree && banyan_object_get_parent (object->object) == NULL
-      && !banyan_object_add_child (object->parent, object->object, error))
+      && !banyan_object_add_successor (object->parent, object->object, error))
     return FALSE;
 
   for (guint i = 0; i < object->settings->len; i++)
@@ -438,12 +438,13 @@ moves_edges (BanyanViewObject *object)
   return FALSE;
 }
 
-/* Whoever owns a part knows it, however it came to be one. */
+/* From now on it is what its id means. Whoever owns a part knows it, however it came to be one. */
 static void
-note_member (BanyanTransaction *self, BanyanViewObject *object)
+take_place (BanyanTransaction *self, BanyanViewObject *object)
 {
   BanyanViewObject *owner = banyan_graph_view_find (self->view, object->parent);
 
+  banyan_object_take_id (object->object);
   if (owner != NULL)
     banyan_object_note_member (owner->object, object->object, TRUE);
 }
@@ -457,7 +458,7 @@ banyan_part_switch (BanyanTransaction *self, BanyanPart *part)
 
   if (object->is_added)
     {
-      note_member (self, object);
+      take_place (self, object);
       return;
     }
 

@@ -3,6 +3,45 @@
 
 #include "banyan-graph-view.h"
 
+/* -- Ids: what is removed leaves its own to what is added. -- */
+
+static void
+refuse_id (BanyanGraphView *self, BanyanViewObject *object)
+{
+  g_autofree char *path = banyan_view_object_dup_path (object);
+
+  banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_DUPLICATE, NULL, NULL,
+                       "%s exists already; choose another id, or remove it in the same transaction",
+                       path);
+}
+
+static gboolean
+has_free_id (BanyanGraphView *self, BanyanViewObject *object)
+{
+  BanyanObject *holder
+      = banyan_object_get_child (object->parent, banyan_object_get_id (object->object));
+  BanyanViewObject *known = holder != NULL ? banyan_graph_view_find (self, holder) : NULL;
+
+  return holder == NULL || holder == object->object || (known != NULL && known->is_removed);
+}
+
+void
+banyan_graph_view_check_ids (BanyanGraphView *self)
+{
+  g_autoptr (GHashTable) taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  for (guint i = 0; i < self->objects->len; i++)
+    {
+      BanyanViewObject *object = self->objects->pdata[i];
+
+      if (object->is_added && !object->is_removed
+          && (!g_hash_table_add (taken, g_strdup_printf ("%p/%s", (gpointer) object->parent,
+                                                         banyan_object_get_id (object->object)))
+              || !has_free_id (self, object)))
+        refuse_id (self, object);
+    }
+}
+
 /* -- Rules of classes, and roles that have to be filled. -- */
 
 static gboolean

@@ -154,6 +154,26 @@ set_value (BanyanViewObject *object, GParamSpec *pspec, const GValue *value, Ban
                        banyan_spec_get_origin (spec));
 }
 
+/* A name that is handed on in the same transaction means who gets it. */
+static void
+follow_name (BanyanGraphView *self, GValue *value)
+{
+  BanyanObject *target = G_VALUE_HOLDS_OBJECT (value) ? g_value_get_object (value) : NULL;
+  BanyanViewObject *old = target != NULL ? banyan_graph_view_find (self, target) : NULL;
+
+  if (old == NULL || !old->is_removed)
+    return;
+
+  for (guint i = 0; i < self->objects->len; i++)
+    {
+      BanyanViewObject *other = self->objects->pdata[i];
+
+      if (other->is_added && other->parent == old->parent
+          && g_str_equal (banyan_object_get_id (other->object), banyan_object_get_id (target)))
+        g_value_set_object (value, other->object);
+    }
+}
+
 void
 banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
 {
@@ -181,6 +201,7 @@ banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
       || !may_set (self, object, pspec, step->value))
     return;
 
+  follow_name (self, &value);
   spec = whole != NULL ? g_steal_pointer (&whole)
                        : banyan_object_declare_nested (object->object, step->key, step->value);
 

@@ -56,19 +56,6 @@ find_edge (BanyanGraphView *self, BanyanChild *child)
 
 /* -- Adding and removing. -- */
 
-/* And takes it. */
-static gboolean
-take_id (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent)
-{
-  BanyanObject *taker = banyan_object_get_child (parent, banyan_object_get_id (object));
-
-  if (taker != NULL && taker != object)
-    return FALSE;
-
-  return g_hash_table_add (
-      self->added_ids, g_strdup_printf ("%p/%s", (gpointer) parent, banyan_object_get_id (object)));
-}
-
 static void add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent);
 
 static void
@@ -107,15 +94,6 @@ add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent)
   if (banyan_object_get_id (object) == NULL)
     {
       refuse (self, BANYAN_CONFIG_ERROR_MISSING, object, "has no id; make it with one");
-      return;
-    }
-  if (!take_id (self, object, parent))
-    {
-      g_autofree char *name = banyan_object_dup_name (parent);
-
-      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_DUPLICATE, NULL, NULL,
-                           "%s/%s exists already; choose another id, or remove it first",
-                           g_str_equal (name, "/") ? "" : name, banyan_object_get_id (object));
       return;
     }
 

@@ -124,6 +124,9 @@ collect (BanyanObject *self, BanyanObject *top, char **segments, GPtrArray *matc
 
   for (guint i = 0; i < children->len; i++)
     {
+      /* What another takes the place of is not meant. */
+      if (!banyan_object_has_id (children->pdata[i]))
+        continue;
       if (ends_with (children->pdata[i], top, segments, g_strv_length (segments)))
         g_ptr_array_add (matches, children->pdata[i]);
       collect (children->pdata[i], top, segments, matches);

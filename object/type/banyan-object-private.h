@@ -12,6 +12,13 @@ char *banyan_object_dup_name (BanyanObject *self);
 /* "nodes.disk0": how the problems of a declaration call it. */
 char *banyan_object_dup_subject (BanyanObject *self);
 
+/* As banyan_object_add_child(), where another child may have the id until @child takes it. Until
+ * then the other one is found by it, and from then on @child; both have the same path. */
+gboolean banyan_object_add_successor (BanyanObject *self, BanyanObject *child, GError **error);
+void banyan_object_take_id (BanyanObject *self);
+/* Whether its parent finds @self by its id. */
+gboolean banyan_object_has_id (BanyanObject *self);
+
 void banyan_object_class_init_life (BanyanObjectClass *klass);
 /* Depth of banyan_object_put(): setters ask nobody while it is above 0. */
 guint *banyan_object_get_putting (BanyanObject *self);

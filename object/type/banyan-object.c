@@ -356,6 +356,21 @@ is_below (BanyanObject *self, BanyanObject *ancestor)
 }
 
 static gboolean
+has_free_id (BanyanObject *self, BanyanObject *child, GError **error)
+{
+  const char *id = private_of (child)->id;
+  g_autofree char *name = NULL;
+
+  if (id == NULL || !g_hash_table_contains (private_of (self)->child_index, id))
+    return TRUE;
+
+  name = banyan_object_dup_name (self);
+  g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_DUPLICATE, "%s has a \"%s\" already",
+               name, id);
+  return FALSE;
+}
+
+static gboolean
 may_be_child (BanyanObject *self, BanyanObject *child, GError **error)
 {
   const char *id = private_of (child)->id;
@@ -365,14 +380,6 @@ may_be_child (BanyanObject *self, BanyanObject *child, GError **error)
       g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_SYNTAX,
                    "\"%s\" is not an id: a letter, then letters, digits, '-', '.' and '_'",
                    id ? id : "");
-      return FALSE;
-    }
-  if (g_hash_table_contains (private_of (self)->child_index, id))
-    {
-      g_autofree char *name = banyan_object_dup_name (self);
-
-      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_DUPLICATE,
-                   "%s has a \"%s\" already", name, id);
       return FALSE;
     }
 
@@ -394,22 +401,42 @@ may_be_child (BanyanObject *self, BanyanObject *child, GError **error)
 gboolean
 banyan_object_add_child (BanyanObject *self, BanyanObject *child, GError **error)
 {
-  BanyanObjectPrivate *private;
-
   g_return_val_if_fail (BANYAN_IS_OBJECT (self), FALSE);
   g_return_val_if_fail (BANYAN_IS_OBJECT (child), FALSE);
   g_return_val_if_fail (!private_of (child)->parent, FALSE);
   g_return_val_if_fail (!is_below (self, child), FALSE);
 
+  return has_free_id (self, child, error) && banyan_object_add_successor (self, child, error);
+}
+
+gboolean
+banyan_object_add_successor (BanyanObject *self, BanyanObject *child, GError **error)
+{
+  BanyanObjectPrivate *private = private_of (self);
+
   if (!may_be_child (self, child, error))
     return FALSE;
 
-  private = private_of (self);
   g_ptr_array_add (private->children, g_object_ref (child));
-  g_hash_table_insert (private->child_index, private_of (child)->id, child);
   private_of (child)->parent = self;
+  if (!g_hash_table_contains (private->child_index, private_of (child)->id))
+    banyan_object_take_id (child);
   g_signal_emit (self, signals[CHILD_ADDED], 0, child);
   return TRUE;
+}
+
+/* The key is the string of who has the id, so it goes with the old one. */
+void
+banyan_object_take_id (BanyanObject *self)
+{
+  g_hash_table_replace (private_of (private_of (self)->parent)->child_index, private_of (self)->id,
+                        self);
+}
+
+gboolean
+banyan_object_has_id (BanyanObject *self)
+{
+  return banyan_object_get_child (private_of (self)->parent, private_of (self)->id) == self;
 }
 
 /**
@@ -431,7 +458,8 @@ banyan_object_remove_child (BanyanObject *self, BanyanObject *child)
 
   kept = g_object_ref (child);
   private = private_of (self);
-  g_hash_table_remove (private->child_index, private_of (child)->id);
+  if (banyan_object_has_id (child))
+    g_hash_table_remove (private->child_index, private_of (child)->id);
   g_ptr_array_remove (private->children, child);
   g_signal_emit (self, signals[CHILD_REMOVED], 0, child);
 }

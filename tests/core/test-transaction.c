@@ -29,6 +29,15 @@ make (const char *type, const char *id)
 }
 
 static void
+set (BanyanTransaction *transaction, gpointer object, const char *key, const char *text)
+{
+  BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+  g_autoptr (BanyanSpec) value = banyan_spec_new_scalar (BANYAN_SPEC_TEXT, text, &origin);
+
+  banyan_transaction_set (transaction, object, key, value);
+}
+
+static void
 assert_leads (BanyanTestGraph *graph, const char *edge, const char *node)
 {
   BanyanNode *found = banyan_child_get_node (banyan_test_get_edge (graph, edge));
@@ -198,6 +207,69 @@ test_replace (void)
   assert_leads (graph, "top:file", "other");
   g_assert_null (banyan_graph_get_node (banyan_test_graph_get (graph), "top.file"));
   assert_data_passes (graph, "top", "other");
+}
+
+static void
+test_same_id (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (STACK);
+  BanyanObject *root = BANYAN_OBJECT (banyan_test_graph_get (graph));
+  BanyanObject *nodes = banyan_object_get_child (root, "nodes");
+  g_autoptr (BanyanObject) old
+      = g_object_ref (BANYAN_OBJECT (banyan_test_get_node (graph, "disk")));
+  g_autoptr (BanyanObject) disk = make ("test-memory", "disk");
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary (
+      "An id goes from what is removed to what is added; who fails to take it leaves it");
+
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (BanyanTransaction) transaction
+          = banyan_transaction_new (banyan_test_graph_get (graph));
+
+      banyan_transaction_add (transaction, disk, NULL);
+      banyan_transaction_remove (transaction, old);
+      set (transaction, banyan_test_get_node (graph, "top"), "file", "disk");
+      if (i == 0)
+        banyan_transaction_fail_at (transaction, BANYAN_PHASE_SWITCH, 0);
+      g_assert_cmpint (banyan_transaction_commit (transaction, &error), ==, i == 1);
+      g_clear_error (&error);
+
+      g_assert_true (banyan_object_get_child (nodes, "disk") == (i == 0 ? old : disk));
+      g_assert_true (banyan_object_resolve (root, "disk", NULL) == (i == 0 ? old : disk));
+      g_assert_cmpuint (banyan_object_get_n_children (nodes), ==, 2);
+      g_assert_cmpint (banyan_object_get_state (old), ==,
+                       i == 0 ? BANYAN_OBJECT_OPEN : BANYAN_OBJECT_CLOSED);
+    }
+  assert_data_passes (graph, "top", "disk");
+  g_clear_object (&old);
+  g_clear_object (&disk);
+}
+
+static void
+test_id_is_taken (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (STACK);
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (BanyanObject) one = make ("test-memory", "one");
+  g_autoptr (BanyanObject) again = make ("test-memory", "one");
+  g_autoptr (BanyanObject) disk = make ("test-memory", "disk");
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("An id that somebody has or gets is refused");
+
+  banyan_transaction_add (transaction, one, NULL);
+  banyan_transaction_add (transaction, again, NULL);
+  banyan_transaction_add (transaction, disk, NULL);
+  g_assert_false (banyan_transaction_commit (transaction, &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_DUPLICATE);
+  g_assert_cmpstr (error->message, ==,
+                   "/nodes/one exists already; choose another id, or remove it in the same "
+                   "transaction\n"
+                   "/nodes/disk exists already; choose another id, or remove it in the same "
+                   "transaction");
 }
 
 static void
@@ -394,8 +466,9 @@ test_edge_candidates (void)
   g_assert_cmpstr (alike->message, ==, "/nodes/top has no edge \"fiel\"; did you mean \"file\"?");
 }
 
+/* The server has one export "a", then one of the id @id in its place. */
 static void
-test_exports (void)
+replace_export (const char *id)
 {
   g_autoptr (BanyanTestGraph) graph
       = banyan_test_graph_must_load ("version: 1\n"
@@ -408,26 +481,34 @@ test_exports (void)
   g_autoptr (GError) error = NULL;
   g_autoptr (BanyanMap) exports = NULL;
   BanyanObject *server;
-  BanyanObject *b;
-
-  g_test_summary ("An export comes to a server that is open, another leaves, and the server knows");
+  BanyanObject *export;
 
   server = banyan_object_resolve (BANYAN_OBJECT (banyan_test_graph_get (graph)), "/frontends/s0",
                                   &error);
   g_assert_no_error (error);
-  b = g_object_new (g_type_from_name ("TestExport"), "id", "b", "node",
-                    banyan_test_get_node (graph, "disk"), NULL);
-  banyan_transaction_add (transaction, b, server);
+  export = g_object_new (g_type_from_name ("TestExport"), "id", id, "node",
+                         banyan_test_get_node (graph, "disk"), NULL);
+  banyan_transaction_add (transaction, export, server);
   banyan_transaction_remove (transaction, banyan_object_get_child (server, "a"));
   must_commit (transaction);
 
   g_object_get (server, "exports", &exports, NULL);
   g_assert_cmpuint (banyan_map_get_length (exports), ==, 1);
-  g_assert_cmpstr (banyan_map_get_key (exports, 0), ==, "b");
-  g_assert_cmpint (banyan_object_get_state (b), ==, BANYAN_OBJECT_OPEN);
-  assert_leads (graph, "/frontends/s0/b:node", "disk");
-  g_object_unref (b);
+  g_assert_cmpstr (banyan_map_get_key (exports, 0), ==, id);
+  g_assert_true (g_value_get_object (banyan_map_get_value (exports, 0)) == (gpointer) export);
+  g_assert_true (banyan_object_get_child (server, id) == export);
+  g_assert_cmpint (banyan_object_get_state (export), ==, BANYAN_OBJECT_OPEN);
+  g_object_unref (export);
   g_clear_object (&transaction);
+}
+
+static void
+test_exports (void)
+{
+  g_test_summary ("An export comes to a server that is open, another leaves, and the server knows");
+
+  replace_export ("b");
+  replace_export ("a");
 }
 
 static void
@@ -499,6 +580,8 @@ main (int argc, char **argv)
   g_test_add_func ("/transaction/refuses-cycles", test_cycle);
   g_test_add_func ("/transaction/checks-the-final-graph", test_final_graph);
   g_test_add_func ("/transaction/names-who-is-in-the-way", test_in_use);
+  g_test_add_func ("/transaction/an-id-is-handed-on", test_same_id);
+  g_test_add_func ("/transaction/an-id-is-taken", test_id_is_taken);
   g_test_add_func ("/transaction/resizes", test_resize);
   g_test_add_func ("/transaction/edges-have-candidates", test_edge_candidates);
   g_test_add_func ("/transaction/exports-come-and-go", test_exports);
