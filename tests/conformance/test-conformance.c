@@ -1,215 +1,391 @@
-/* test-conformance.c - every driver of nodes is opened, driven, resized and closed
+/* test-conformance.c - every driver is opened, driven, resized, changed under I/O and closed
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "banyan-test.h"
+#include "walker.h"
 
-#include <glib/gstdio.h>
+#include <errno.h>
 #include <string.h>
 
-#define DISK_SIZE (256 * 1024)
-#define MAX_LENGTH 20000
-#define N_STEPS 300
+#define N_STEPS 200
+#define N_WALKERS 6
+#define N_ROUNDS 4
 
-/* What a driver needs to stand on; %s is a file of DISK_SIZE zeroes. */
-typedef struct
+#define USED (BANYAN_PERMISSION_CONSISTENT_READ | BANYAN_PERMISSION_WRITE)
+
+static BanyanBackend *
+new_backend (BanyanTestGraph *graph, const char *node)
 {
-  const char *driver;
-  const char *nodes;
-  gboolean forgets; /* reads as zeroes, whatever was written */
-} Recipe;
+  g_autoptr (GError) error = NULL;
+  BanyanBackend *backend = banyan_backend_new (banyan_test_get_node (graph, node), "walker", USED,
+                                               BANYAN_PERMISSIONS_ALL, &error);
 
-#define OVER_MEMORY(what) \
-  "top: { " what ": disk }\n" \
-  "disk: { driver: memory, size: 256KiB }\n"
+  g_assert_no_error (error);
+  return backend;
+}
 
-static const Recipe recipes[] = {
-  { "blkdebug", OVER_MEMORY ("driver: blkdebug, image"), FALSE },
-  { "delay", OVER_MEMORY ("driver: delay, read-delay: 1, file"), FALSE },
-  { "file", "top: { driver: file, filename: %s }\n", FALSE },
-  { "memory", "top: { driver: memory, size: 256KiB }\n", FALSE },
-  { "null", "top: { driver: null, size: 256KiB }\n", TRUE },
-  { "raw", OVER_MEMORY ("driver: raw, file"), FALSE },
-};
-
-typedef struct
+static void
+drop_backend (BanyanBackend *backend)
 {
-  const Recipe *recipe;
+  banyan_backend_close (backend);
+  g_assert_finalize_object (backend);
+}
+
+static void
+must_commit (BanyanTransaction *transaction)
+{
+  g_autoptr (GError) error = NULL;
+
+  banyan_transaction_commit (transaction, &error);
+  g_assert_no_error (error);
+}
+
+/* Runs @func on the driver's graph. All objects are gone afterwards, and all descriptors closed;
+ * those that are kept for the next graph are there from the first. */
+static void
+with_graph (const Case *the_case, const char *more,
+            void (*func) (Stage *stage, BanyanTestGraph *graph))
+{
+  Stage stage;
+  g_autofree char *document = NULL;
   BanyanTestGraph *graph;
-  guint8 *model;
-  guint8 *bytes;
-  gsize length;
-} Drive;
+  guint n_descriptors;
+
+  stage_init (&stage, the_case);
+  document = stage_dup_document (&stage, more);
+  banyan_test_graph_free (stage_load (&stage, document));
+  n_descriptors = count_descriptors ();
+
+  graph = stage_load (&stage, document);
+  func (&stage, graph);
+  banyan_test_graph_free (graph);
+  g_assert_cmpuint (count_descriptors (), ==, n_descriptors);
+  stage_clear (&stage);
+}
+
+/* -- Alone: against an array of bytes. -- */
 
 static void
-check_read (Drive *drive, gsize offset, gsize length)
+walk_alone (Stage *stage, BanyanTestGraph *graph)
+{
+  BanyanBackend *backend = new_backend (graph, "top");
+  guint64 length = banyan_node_get_length (banyan_test_get_node (graph, "top"));
+  g_autoptr (GError) error = NULL;
+  guint8 byte;
+  Walker walker;
+
+  g_assert_cmpuint (length, ==, DISK_SIZE);
+  walker_init (&walker, backend, 0, length, stage->the_case->recipe->forgets);
+  walker_walk (&walker, N_STEPS);
+  walker_clear (&walker);
+  drop_backend (backend);
+
+  g_assert_false (banyan_test_read (graph, "top", length, &byte, 1, &error));
+  g_assert_error (error, BANYAN_ERRNO, EINVAL);
+}
+
+/* -- Longer and shorter. -- */
+
+static void
+grow (BanyanTestGraph *graph, guint64 length)
 {
   g_autoptr (GError) error = NULL;
 
-  memset (drive->bytes, 0xee, length);
-  banyan_test_read (drive->graph, "top", offset, drive->bytes, length, &error);
+  g_assert_cmpint (banyan_test_resize (graph, "top", length, &error), ==, BANYAN_DONE);
   g_assert_no_error (error);
-  g_assert_cmpmem (drive->bytes, length, drive->model + offset, length);
 }
 
 static void
-do_write (Drive *drive, gsize offset, gsize length, guint seed)
+shrink (BanyanTestGraph *graph, guint64 length)
 {
-  g_autoptr (GError) error = NULL;
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
 
-  banyan_test_fill (drive->bytes, offset, length, seed);
-  banyan_test_write (drive->graph, "top", offset, drive->bytes, length, &error);
-  g_assert_no_error (error);
-  if (!drive->recipe->forgets)
-    memcpy (drive->model + offset, drive->bytes, length);
+  banyan_transaction_resize (transaction, banyan_test_get_node (graph, "top"), length);
+  must_commit (transaction);
 }
 
+/* What comes with growth is zero, even where data was before. */
 static void
-do_zeroes (Drive *drive, gsize offset, gsize length)
+walk_after_resize (Stage *stage, BanyanTestGraph *graph, guint64 kept, guint64 length)
 {
-  g_autoptr (GError) error = NULL;
+  BanyanBackend *backend = new_backend (graph, "top");
+  Walker walker;
 
-  g_assert_cmpint (banyan_test_zeroes (drive->graph, "top", offset, length, 0, &error), ==,
-                   BANYAN_DONE);
-  g_assert_no_error (error);
-  memset (drive->model + offset, 0, length);
-}
-
-static void
-do_step (Drive *drive, guint step)
-{
-  gsize offset = g_test_rand_int_range (0, drive->length);
-  gsize longest = MIN (drive->length - offset, MAX_LENGTH);
-  gsize length = g_test_rand_int_range (1, longest + 1);
-
-  switch (g_test_rand_int_range (0, 5))
+  g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "top")), ==, length);
+  if (length > kept)
     {
-    case 0:
-    case 1:
-      check_read (drive, offset, length);
-      break;
-    case 2:
-      do_zeroes (drive, offset, length);
-      break;
-    default:
-      do_write (drive, offset, length, step);
+      walker_init (&walker, backend, kept, length - kept, stage->the_case->recipe->forgets);
+      walker_compare (&walker);
+      walker_clear (&walker);
+    }
+  walker_init (&walker, backend, 0, length, stage->the_case->recipe->forgets);
+  memset (walker.known, 0, length);
+  walker_walk (&walker, N_STEPS / 8);
+  walker_clear (&walker);
+  drop_backend (backend);
+}
+
+static void
+resize_both_ways (Stage *stage, BanyanTestGraph *graph)
+{
+  static const guint64 lengths[] = { DISK_SIZE / 3, DISK_SIZE + 70000, 4096, 4097, 3, DISK_SIZE };
+  guint64 before = DISK_SIZE;
+
+  if (!(banyan_node_get_capabilities (banyan_test_get_node (graph, "top")) & BANYAN_CAN_RESIZE))
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_cmpint (banyan_test_resize (graph, "top", DISK_SIZE + 4096, &error), !=,
+                       BANYAN_DONE);
+      return;
+    }
+
+  for (gsize i = 0; i < G_N_ELEMENTS (lengths); before = lengths[i++])
+    {
+      (lengths[i] > before ? grow : shrink) (graph, lengths[i]);
+      walk_after_resize (stage, graph, MIN (before, lengths[i]), lengths[i]);
+    }
+}
+
+/* -- From two iothreads. -- */
+
+static BanyanLoop *
+get_iothread (BanyanTestGraph *graph, guint index)
+{
+  BanyanObject *objects
+      = banyan_object_get_child (BANYAN_OBJECT (banyan_test_graph_get (graph)), "objects");
+  BanyanObject *thread = banyan_object_get_child (objects, index % 2 == 0 ? "io0" : "io1");
+
+  return banyan_iothread_get_loop (BANYAN_IOTHREAD (thread));
+}
+
+/* Neighbours share blocks. */
+static void
+start_walkers (Stage *stage, BanyanTestGraph *graph, Walker *walkers, BanyanBackend *backend)
+{
+  const guint64 part = DISK_SIZE / N_WALKERS;
+
+  for (guint i = 0; i < N_WALKERS; i++)
+    {
+      walker_init (&walkers[i], backend, i * part, i + 1 < N_WALKERS ? part : DISK_SIZE - i * part,
+                   stage->the_case->recipe->forgets);
+      walkers[i].loop = get_iothread (graph, i);
+      walker_start (&walkers[i]);
     }
 }
 
 static void
-do_resize (Drive *drive, gsize length)
+stop_walkers (Walker *walkers)
 {
-  BanyanNode *node = banyan_test_get_node (drive->graph, "top");
-  g_autoptr (GError) error = NULL;
-
-  g_assert_cmpint (banyan_test_resize (drive->graph, "top", length, &error), ==, BANYAN_DONE);
-  g_assert_no_error (error);
-  g_assert_cmpuint (banyan_node_get_length (node), ==, length);
-  if (length < drive->length)
-    memset (drive->model + length, 0, drive->length - length);
-  drive->length = length;
-}
-
-static void
-drive_it (Drive *drive)
-{
-  BanyanNode *node = banyan_test_get_node (drive->graph, "top");
-  g_autoptr (GError) error = NULL;
-
-  g_assert_cmpuint (banyan_node_get_length (node), ==, DISK_SIZE);
-  for (guint i = 0; i < N_STEPS; i++)
-    do_step (drive, i);
-  if (banyan_node_get_capabilities (node) & BANYAN_CAN_RESIZE)
+  for (guint i = 0; i < N_WALKERS; i++)
+    g_atomic_int_set (&walkers[i].stop, TRUE);
+  for (guint i = 0; i < N_WALKERS; i++)
     {
-      do_resize (drive, DISK_SIZE / 2);
-      do_resize (drive, DISK_SIZE);
+      walker_stop (&walkers[i]);
+      walker_clear (&walkers[i]);
     }
-  banyan_test_flush (drive->graph, "top", &error);
-  g_assert_no_error (error);
-  check_read (drive, 0, DISK_SIZE);
-  g_assert_false (banyan_test_read (drive->graph, "top", DISK_SIZE, drive->bytes, 512, &error));
-  g_assert_nonnull (error);
 }
 
-static char *
-make_image (void)
-{
-  g_autofree guint8 *zeroes = g_malloc0 (DISK_SIZE);
-  g_autoptr (GError) error = NULL;
-  g_autofree char *folder = g_dir_make_tmp ("banyan-conformance-XXXXXX", &error);
-  char *path;
+/* -- All over the same blocks: whoever was last, a byte is what one of them wrote there. -- */
 
-  g_assert_no_error (error);
-  path = g_build_filename (folder, "image", NULL);
-  g_file_set_contents (path, (char *) zeroes, DISK_SIZE, &error);
-  g_assert_no_error (error);
-  return path;
+#define CONTESTED 10000
+#define N_WRITES 40
+
+typedef struct
+{
+  BanyanBackend *backend;
+  guint seed;
+  gboolean forgets;
+  gint is_done; /* atomic */
+} Rival;
+
+static gboolean
+may_be (const guint8 *found, gsize at, gboolean forgets)
+{
+  static guint8 candidates[N_WALKERS][CONTESTED];
+  static gsize is_filled;
+
+  if (g_once_init_enter (&is_filled))
+    {
+      for (guint i = 0; i < N_WALKERS; i++)
+        banyan_test_fill (candidates[i], 0, CONTESTED, i);
+      g_once_init_leave (&is_filled, 1);
+    }
+  for (guint i = 0; i < N_WALKERS && !forgets; i++)
+    if (*found == candidates[i][at])
+      return TRUE;
+  return *found == 0;
 }
 
 static void
-test_driver (gconstpointer data)
+write_and_read (Rival *rival, BanyanChannel *channel, guint64 offset, gsize length)
 {
-  g_autofree guint8 *model = g_malloc0 (DISK_SIZE);
-  g_autofree guint8 *bytes = g_malloc (DISK_SIZE);
-  Drive drive = { .recipe = data, .model = model, .bytes = bytes, .length = DISK_SIZE };
-  g_auto (GStrv) parts = g_strsplit (drive.recipe->nodes, "%s", 2);
-  g_autofree char *image = make_image ();
-  g_autofree char *folder = g_path_get_dirname (image);
-  g_autofree char *nodes = g_strjoinv (image, parts);
+  g_autofree guint8 *bytes = g_malloc (length);
+  struct iovec iov = { bytes, length };
+  BanyanRequest request = BANYAN_REQUEST (offset, length, &iov, 1);
+  g_autoptr (GError) error = NULL;
 
+  banyan_test_fill (bytes, offset, length, rival->seed);
+  banyan_channel_write (channel, &request, &error);
+  g_assert_no_error (error);
+  banyan_channel_read (channel, &request, &error);
+  g_assert_no_error (error);
+  for (gsize i = 0; i < length; i++)
+    g_assert_true (may_be (&bytes[i], offset + i, rival->forgets));
+}
+
+static void
+compete (gpointer data)
+{
+  Rival *rival = data;
+  BanyanChannel *channel = banyan_backend_open_channel (rival->backend);
+
+  for (guint i = 0; i < N_WRITES; i++)
+    {
+      write_and_read (rival, channel, i * 37 % 5000, 100 + i * 113 % 4900);
+      banyan_co_yield ();
+    }
+  banyan_channel_close (channel);
+  g_atomic_int_set (&rival->is_done, TRUE);
+  g_main_context_wakeup (NULL);
+}
+
+static void
+walk_overlapping (Stage *stage, BanyanTestGraph *graph)
+{
+  BanyanBackend *backend = new_backend (graph, "top");
+  Rival rivals[N_WALKERS];
+
+  for (guint i = 0; i < N_WALKERS; i++)
+    {
+      rivals[i]
+          = (Rival){ .backend = backend, .seed = i, .forgets = stage->the_case->recipe->forgets };
+      banyan_coroutine_start_on (get_iothread (graph, i), compete, &rivals[i]);
+    }
+  for (guint i = 0; i < N_WALKERS; i++)
+    while (!g_atomic_int_get (&rivals[i].is_done))
+      g_main_context_iteration (NULL, TRUE);
+  drop_backend (backend);
+}
+
+/* -- Changes under I/O. -- */
+
+static void
+insert (BanyanTestGraph *graph, const char *type, const char *id, BanyanChild *edge)
+{
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (GError) error = NULL;
+  g_autoptr (BanyanObject) filter = banyan_object_new (type, id, &error);
+
+  g_assert_no_error (error);
+  banyan_transaction_add (transaction, filter, NULL);
+  banyan_transaction_insert_on_edge (transaction, BANYAN_NODE (filter), edge);
+  must_commit (transaction);
+}
+
+static void
+take_out (BanyanTestGraph *graph, const char *id)
+{
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+
+  banyan_transaction_remove_filter (transaction, banyan_test_get_node (graph, id));
+  must_commit (transaction);
+}
+
+static void
+set_discard (BanyanTestGraph *graph, const char *value)
+{
+  g_autoptr (GError) error = NULL;
+
+  banyan_object_set (BANYAN_OBJECT (banyan_test_get_node (graph, "top")), "discard", value, &error);
+  g_assert_no_error (error);
+}
+
+/* A filter above the driver and one below each of its children come and go, one of its own kind
+ * where it is a filter itself; and it is reopened. */
+static void
+change_round (Stage *stage, BanyanTestGraph *graph)
+{
+  const Case *the_case = stage->the_case;
+  const char *own = the_case->kind == BANYAN_PLUGIN_FILTER ? the_case->type : "delay";
+  g_autoptr (GPtrArray) edges
+      = banyan_element_list_children (BANYAN_ELEMENT (banyan_test_get_node (graph, "top")));
+
+  insert (graph, own, "above", banyan_test_get_edge (graph, "up:file"));
+  for (guint i = 0; i < edges->len; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("below%u", i);
+
+      insert (graph, own, id, edges->pdata[i]);
+    }
+  set_discard (graph, "ignore");
+  take_out (graph, "above");
+  set_discard (graph, "unmap");
+  for (guint i = 0; i < edges->len; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("below%u", i);
+
+      take_out (graph, id);
+    }
+}
+
+static void
+change_under_io (Stage *stage, BanyanTestGraph *graph)
+{
+  BanyanBackend *backend = new_backend (graph, "up");
+  Walker walkers[N_WALKERS];
+
+  start_walkers (stage, graph, walkers, backend);
+  for (guint i = 0; i < N_ROUNDS; i++)
+    change_round (stage, graph);
+  stop_walkers (walkers);
+  drop_backend (backend);
+}
+
+/* -- The walk over the registry. -- */
+
+static void
+test_alone (const Case *the_case)
+{
   g_test_summary ("The driver holds what an array of bytes holds, at any offset and length");
 
-  drive.graph = banyan_test_graph_must_load (nodes);
-  drive_it (&drive);
-  banyan_test_graph_free (drive.graph);
-  g_unlink (image);
-  g_rmdir (folder);
-}
-
-/* A driver without a recipe fails here: who adds one adds the other. */
-static void
-test_no_recipe (gconstpointer driver)
-{
-  g_test_summary ("Every driver has a recipe in this file");
-
-  g_test_message ("%s has no recipe", (const char *) driver);
-  g_test_fail ();
+  with_graph (the_case, "", walk_alone);
 }
 
 static void
-add_driver (const char *driver)
+test_resize (const Case *the_case)
 {
-  g_autofree char *path = g_strdup_printf ("/conformance/%s/holds-what-an-array-holds", driver);
+  g_test_summary ("Growth reads as zeroes, shrinking forgets; who cannot resize says so");
 
-  for (gsize i = 0; i < G_N_ELEMENTS (recipes); i++)
-    if (strcmp (recipes[i].driver, driver) == 0)
-      {
-        g_test_add_data_func (path, &recipes[i], test_driver);
-        return;
-      }
+  with_graph (the_case, "", resize_both_ways);
+}
 
-  g_test_add_data_func_full (path, g_strdup (driver), test_no_recipe, g_free);
+static void
+test_overlapping (const Case *the_case)
+{
+  g_test_summary ("Where two iothreads write the same blocks, each byte is what one of them wrote");
+
+  with_graph (the_case, "", walk_overlapping);
+}
+
+static void
+test_changes (const Case *the_case)
+{
+  g_test_summary ("Two iothreads find their data while filters come and go around the driver and "
+                  "it is reopened");
+
+  with_graph (the_case, "  up: { driver: delay, file: top }\n", change_under_io);
 }
 
 int
 main (int argc, char **argv)
 {
-  const guint kinds
-      = 1u << BANYAN_PLUGIN_PROTOCOL | 1u << BANYAN_PLUGIN_FORMAT | 1u << BANYAN_PLUGIN_FILTER;
-  BanyanTypeInfo **types;
-  guint n_found = 0;
-
   banyan_test_init (&argc, &argv);
-  types = banyan_registry_list_types (banyan_registry_get_default ());
-  for (guint i = 0; types[i] != NULL; i++)
-    {
-      if (kinds & 1u << banyan_type_info_get_kind (types[i]))
-        {
-          add_driver (banyan_type_info_get_name (types[i]));
-          n_found++;
-        }
-      banyan_type_info_unref (types[i]);
-    }
-  g_free (types);
-  g_assert_cmpuint (n_found, >=, G_N_ELEMENTS (recipes));
+  conformance_add (DRIVER_KINDS, "holds-what-an-array-holds", test_alone);
+  conformance_add (DRIVER_KINDS, "resizes-both-ways", test_resize);
+  conformance_add (DRIVER_KINDS, "mixes-only-what-was-written", test_overlapping);
+  conformance_add (DRIVER_KINDS, "keeps-data-through-changes", test_changes);
   return g_test_run ();
 }

@@ -1,0 +1,229 @@
+/* recipes.c - what the walks need to know about a type, and all that they can guess
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "conformance.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+/* A type that needs nothing that cannot be guessed needs no line here. */
+static const Recipe recipes[] = {
+  { "delay", NULL, ", read-delay: 1", FALSE },
+  { "file", NULL, ", filename: %s", FALSE },
+  { "file", "direct", ", filename: %s, cache: { direct: true }", FALSE },
+  { "file", "threads", ", filename: %s, aio: threads", FALSE },
+  { "null", NULL, NULL, TRUE },
+  { "raw", NULL, NULL, FALSE },
+  { "raw", "window",
+    ", offset: 123, size: 262267"
+    ", file: { driver: blkdebug, align: 4096, image: { driver: memory, size: 1MiB } }",
+    FALSE },
+  { "blkdebug", NULL, NULL, FALSE },
+  { "blkdebug", "limits", ", align: 512, max-transfer: 4096, opt-write-zero: 4096", FALSE },
+  { "nbd-server", NULL,
+    ", listen: { type: unix, path: %s }"
+    ", exports: { one: { node: disk, writable: true }, two: { node: disk } }",
+    FALSE },
+};
+
+/* -- The folder. -- */
+
+static void
+make_image (Stage *stage)
+{
+  g_autofree char *zeroes = g_malloc0 (DISK_SIZE);
+  g_autoptr (GError) error = NULL;
+
+  g_file_set_contents (stage->path, zeroes, DISK_SIZE, &error);
+  g_assert_no_error (error);
+}
+
+void
+stage_init (Stage *stage, const Case *the_case)
+{
+  g_autoptr (GError) error = NULL;
+
+  *stage = (Stage){ .the_case = the_case };
+  stage->folder = g_dir_make_tmp ("banyan-conformance-XXXXXX", &error);
+  g_assert_no_error (error);
+  stage->path = g_build_filename (stage->folder, "it", NULL);
+  if (the_case->kind != BANYAN_PLUGIN_FRONTEND)
+    make_image (stage);
+}
+
+void
+stage_clear (Stage *stage)
+{
+  if (stage->the_case->kind != BANYAN_PLUGIN_FRONTEND)
+    g_unlink (stage->path);
+  if (g_rmdir (stage->folder) < 0)
+    g_error ("%s left something in %s", stage->the_case->type, stage->folder);
+
+  g_free (stage->path);
+  g_free (stage->folder);
+}
+
+/* -- Declarations. -- */
+
+static gboolean
+is_given (Stage *stage, const char *name)
+{
+  g_autofree char *key = g_strdup_printf (", %s:", name);
+
+  return strstr (stage->the_case->recipe->options != NULL ? stage->the_case->recipe->options : "",
+                 key)
+         != NULL;
+}
+
+static void
+guess_value (Stage *stage, GParamSpec *pspec, GString *text)
+{
+  if (is_given (stage, pspec->name))
+    return;
+
+  if (strcmp (pspec->name, "size") == 0)
+    g_string_append_printf (text, ", size: %d", DISK_SIZE);
+  else if (banyan_param_is_required (pspec)
+           && g_strcmp0 (banyan_param_get_link_target (pspec), "BanyanNode") == 0)
+    g_string_append_printf (text, ", %s: { driver: memory, size: %d }", pspec->name, DISK_SIZE);
+}
+
+static void
+guess_values (Stage *stage, GString *text)
+{
+  g_autoptr (GError) error = NULL;
+  GType type = banyan_registry_get_type_by_name (
+      banyan_registry_get_default (), 1u << stage->the_case->kind, stage->the_case->type, &error);
+  GObjectClass *klass;
+  g_autofree GParamSpec **properties = NULL;
+  guint n_properties;
+
+  g_assert_no_error (error);
+  klass = g_type_class_ref (type);
+  properties = g_object_class_list_properties (klass, &n_properties);
+  for (guint i = 0; i < n_properties; i++)
+    guess_value (stage, properties[i], text);
+  g_type_class_unref (klass);
+}
+
+char *
+stage_dup_declaration (Stage *stage)
+{
+  GString *text = g_string_new (NULL);
+
+  g_string_printf (text, "%s: %s",
+                   stage->the_case->kind == BANYAN_PLUGIN_FRONTEND ? "type" : "driver",
+                   stage->the_case->type);
+  guess_values (stage, text);
+  if (stage->the_case->recipe->options != NULL)
+    {
+      g_string_append (text, stage->the_case->recipe->options);
+      g_string_replace (text, "%s", stage->path, 0);
+    }
+  return g_string_free (text, FALSE);
+}
+
+char *
+stage_dup_document (Stage *stage, const char *more)
+{
+  g_autofree char *declaration = stage_dup_declaration (stage);
+
+  return g_strdup_printf ("version: 1\n"
+                          "objects:\n"
+                          "  io0: { type: iothread }\n"
+                          "  io1: { type: iothread }\n"
+                          "nodes:\n"
+                          "  top: { %s, discard: unmap }\n"
+                          "%s",
+                          declaration, more);
+}
+
+BanyanTestGraph *
+stage_load (Stage *stage, const char *document)
+{
+  g_autoptr (GError) error = NULL;
+  BanyanTestGraph *graph = banyan_test_graph_new (document, &error);
+
+  if (graph == NULL)
+    g_error ("%s cannot be opened by what can be guessed about it; give it a recipe in "
+             "tests/conformance/recipes.c. It said: %s\nto:\n%s",
+             stage->the_case->type, error->message, document);
+  return graph;
+}
+
+/* -- The registry, and descriptors. -- */
+
+typedef struct
+{
+  Case the_case;
+  void (*func) (const Case *the_case);
+} Test;
+
+static void
+run_test (gconstpointer data)
+{
+  const Test *test = data;
+
+  test->func (&test->the_case);
+}
+
+static void
+add_test (const char *type, BanyanPluginKind kind, const Recipe *recipe, const char *claim,
+          void (*func) (const Case *the_case))
+{
+  g_autofree char *path
+      = g_strdup_printf ("/conformance/%s%s%s/%s", type, recipe->variant != NULL ? "-" : "",
+                         recipe->variant != NULL ? recipe->variant : "", claim);
+  Test *test = g_new (Test, 1);
+
+  *test = (Test){ { type, kind, recipe }, func };
+  g_test_add_data_func_full (path, test, run_test, g_free);
+}
+
+static void
+add_tests (BanyanTypeInfo *info, const char *claim, void (*func) (const Case *the_case))
+{
+  static const Recipe none = { NULL };
+  const char *type = g_intern_string (banyan_type_info_get_name (info));
+  BanyanPluginKind kind = banyan_type_info_get_kind (info);
+  guint n_found = 0;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (recipes); i++)
+    if (strcmp (recipes[i].type, type) == 0)
+      {
+        add_test (type, kind, &recipes[i], claim, func);
+        n_found++;
+      }
+  if (n_found == 0)
+    add_test (type, kind, &none, claim, func);
+}
+
+void
+conformance_add (guint kinds, const char *claim, void (*func) (const Case *the_case))
+{
+  BanyanTypeInfo **types = banyan_registry_list_types (banyan_registry_get_default ());
+  guint n_found = 0;
+
+  for (guint i = 0; types[i] != NULL; i++)
+    {
+      if (kinds & 1u << banyan_type_info_get_kind (types[i]))
+        {
+          add_tests (types[i], claim, func);
+          n_found++;
+        }
+      banyan_type_info_unref (types[i]);
+    }
+  g_free (types);
+  g_assert_cmpuint (n_found, >, 0);
+}
+
+guint
+count_descriptors (void)
+{
+  g_autoptr (GDir) folder = g_dir_open ("/proc/self/fd", 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name (folder) != NULL)
+    n++;
+  return n;
+}

@@ -1,0 +1,178 @@
+/* test-conformance-properties.c - every type refuses what its declarations exclude, and says what
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "conformance.h"
+
+#include <string.h>
+
+#define ALL_KINDS (DRIVER_KINDS | 1u << BANYAN_PLUGIN_FRONTEND | 1u << BANYAN_PLUGIN_OBJECT)
+
+static char *
+document_with (const Case *the_case, const char *key, const char *value)
+{
+  const char *section = the_case->kind == BANYAN_PLUGIN_FRONTEND ? "frontends"
+                        : the_case->kind == BANYAN_PLUGIN_OBJECT ? "objects"
+                                                                 : "nodes";
+  const char *kind_key = strcmp (section, "nodes") == 0 ? "driver" : "type";
+
+  return g_strdup_printf ("version: 1\n%s:\n  top:\n    %s: %s\n    %s: %s\n", section, kind_key,
+                          the_case->type, key, value);
+}
+
+/* Whether a problem in the line of the value names the property, and what was wrong with it. */
+static gboolean
+is_named (BanyanProblems *problems, const char *key, const char *says)
+{
+  for (guint i = 0; i < banyan_problems_get_length (problems); i++)
+    {
+      g_autofree char *message = banyan_problems_get_message (problems, i);
+
+      if (g_str_has_prefix (message, "test.yaml:5:") && strstr (message, key) != NULL
+          && strstr (message, says) != NULL)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static void
+must_refuse (const Case *the_case, const char *key, const char *value, const char *says)
+{
+  g_autofree char *document = document_with (the_case, key, value);
+  g_autoptr (BanyanGraph) graph = banyan_graph_new ();
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (GError) error = NULL;
+
+  banyan_graph_check (graph, document, -1, "test.yaml", g_get_tmp_dir (), problems);
+  if (!is_named (problems, key, says))
+    {
+      banyan_problems_check (problems, &error);
+      g_error ("%s took %s: %s without a word of %s and %s. It said: %s", the_case->type, key,
+               value, key, says, error != NULL ? error->message : "nothing");
+    }
+  banyan_graph_close (graph, &error);
+}
+
+/* -- Values that a declaration excludes. -- */
+
+/* Odd, so that no message writes what comes out as so many MiB. */
+#define BEYOND 12345
+
+static void
+try_outside (const Case *the_case, GParamSpec *pspec)
+{
+  const char *name = pspec->name;
+  g_autofree char *below = NULL;
+  g_autofree char *above = NULL;
+
+  if (G_IS_PARAM_SPEC_UINT (pspec))
+    {
+      below
+          = g_strdup_printf ("%" G_GINT64_FORMAT, (gint64) G_PARAM_SPEC_UINT (pspec)->minimum - 1);
+      above = g_strdup_printf ("%" G_GINT64_FORMAT,
+                               (gint64) G_PARAM_SPEC_UINT (pspec)->maximum + BEYOND);
+    }
+  else if (G_IS_PARAM_SPEC_INT (pspec))
+    {
+      below = g_strdup_printf ("%" G_GINT64_FORMAT, (gint64) G_PARAM_SPEC_INT (pspec)->minimum - 1);
+      above = g_strdup_printf ("%" G_GINT64_FORMAT,
+                               (gint64) G_PARAM_SPEC_INT (pspec)->maximum + BEYOND);
+    }
+  else if (G_IS_PARAM_SPEC_UINT64 (pspec))
+    {
+      guint64 minimum = G_PARAM_SPEC_UINT64 (pspec)->minimum;
+      guint64 maximum = G_PARAM_SPEC_UINT64 (pspec)->maximum;
+
+      below = minimum == 0 ? g_strdup ("-1") : g_strdup_printf ("%" G_GUINT64_FORMAT, minimum - 1);
+      above = maximum > G_MAXUINT64 - BEYOND
+                  ? g_strdup ("18446744073709551616")
+                  : g_strdup_printf ("%" G_GUINT64_FORMAT, maximum + BEYOND);
+    }
+  if (below == NULL)
+    return;
+
+  must_refuse (the_case, name, below, below);
+  must_refuse (the_case, name, above, above);
+}
+
+/* Which keys there are may depend on one of them. */
+static void
+try_other_struct (const Case *the_case, const char *name, GType type)
+{
+  BanyanStructClass *klass = g_type_class_ref (type);
+  const char *discriminator = banyan_struct_class_get_discriminator (klass);
+  g_autofree char *value
+      = g_strdup_printf ("{ %s: no-such-one }", discriminator != NULL ? discriminator : "no-key");
+
+  must_refuse (the_case, name, value, discriminator != NULL ? "no-such-one" : "no-key");
+  g_type_class_unref (klass);
+}
+
+static void
+try_other_types (const Case *the_case, GParamSpec *pspec)
+{
+  const char *name = pspec->name;
+  GType type = G_PARAM_SPEC_VALUE_TYPE (pspec);
+
+  if (banyan_param_get_link_target (pspec) != NULL)
+    must_refuse (the_case, name, "no-such-one", "no-such-one");
+  else if (type == G_TYPE_BOOLEAN)
+    must_refuse (the_case, name, "perhaps", "perhaps");
+  else if (G_TYPE_IS_ENUM (type) || G_TYPE_IS_FLAGS (type))
+    must_refuse (the_case, name, "no-such-word", "no-such-word");
+  else if (type == G_TYPE_STRING)
+    must_refuse (the_case, name, "{ a: 1 }", "map");
+  else if (g_type_is_a (type, BANYAN_TYPE_STRUCT))
+    try_other_struct (the_case, name, type);
+  else if (banyan_param_get_element (pspec) != NULL || banyan_param_has_members (pspec))
+    must_refuse (the_case, name, "no-list", "no-list");
+  else
+    must_refuse (the_case, name, "fast", "fast");
+}
+
+static gboolean
+can_be_declared (GParamSpec *pspec)
+{
+  return (pspec->flags & G_PARAM_WRITABLE)
+         && banyan_param_get_kind (pspec) == BANYAN_PARAM_CONFIGURATION
+         && strcmp (pspec->name, "id") != 0;
+}
+
+static void
+test_wrong_values (const Case *the_case)
+{
+  g_autoptr (GError) error = NULL;
+  GType type = banyan_registry_get_type_by_name (banyan_registry_get_default (),
+                                                 1u << the_case->kind, the_case->type, &error);
+  GObjectClass *klass = g_type_class_ref (type);
+  guint n_properties;
+  g_autofree GParamSpec **properties = g_object_class_list_properties (klass, &n_properties);
+
+  g_test_summary ("A value outside of a property's range or of another type, a reference to "
+                  "nothing and an unknown word are refused, with the property and the value");
+
+  for (guint i = 0; i < n_properties; i++)
+    if (can_be_declared (properties[i]))
+      {
+        try_outside (the_case, properties[i]);
+        try_other_types (the_case, properties[i]);
+      }
+  g_type_class_unref (klass);
+}
+
+static void
+test_unknown_keys (const Case *the_case)
+{
+  g_test_summary ("A key that no property has is refused by name, and state cannot be declared");
+
+  must_refuse (the_case, "no-such-property", "1", the_case->type);
+  must_refuse (the_case, "state", "open", "state");
+}
+
+int
+main (int argc, char **argv)
+{
+  banyan_test_init (&argc, &argv);
+  conformance_add (ALL_KINDS, "refuses-wrong-values", test_wrong_values);
+  conformance_add (ALL_KINDS, "refuses-unknown-keys", test_unknown_keys);
+  return g_test_run ();
+}
