@@ -24,4 +24,39 @@ G_BEGIN_DECLS
  * against its first version. */
 #define BANYAN_RESERVED(n) gpointer _reserved[n]
 
+/* As G_DECLARE_DERIVABLE_TYPE, for the classes that plugins derive from: an instance holds its
+ * parent and one reserved pointer, and never anything else, since subclasses were built with its
+ * size. What the class needs is private data. */
+#define BANYAN_DECLARE_BASE_TYPE(Name, name, MODULE, NAME, Parent) \
+  GType name##_get_type (void); \
+  typedef struct _##Name Name; \
+  typedef struct _##Name##Class Name##Class; \
+  struct _##Name \
+  { \
+    Parent parent_instance; \
+    gpointer _reserved; \
+  }; \
+  G_DEFINE_AUTOPTR_CLEANUP_FUNC (Name, g_object_unref) \
+  G_DEFINE_AUTOPTR_CLEANUP_FUNC (Name##Class, g_type_class_unref) \
+  G_GNUC_UNUSED static inline Name *MODULE##_##NAME (gpointer object) \
+  { \
+    return G_TYPE_CHECK_INSTANCE_CAST (object, name##_get_type (), Name); \
+  } \
+  G_GNUC_UNUSED static inline Name##Class *MODULE##_##NAME##_CLASS (gpointer klass) \
+  { \
+    return G_TYPE_CHECK_CLASS_CAST (klass, name##_get_type (), Name##Class); \
+  } \
+  G_GNUC_UNUSED static inline gboolean MODULE##_IS_##NAME (gpointer object) \
+  { \
+    return G_TYPE_CHECK_INSTANCE_TYPE (object, name##_get_type ()); \
+  } \
+  G_GNUC_UNUSED static inline gboolean MODULE##_IS_##NAME##_CLASS (gpointer klass) \
+  { \
+    return G_TYPE_CHECK_CLASS_TYPE (klass, name##_get_type ()); \
+  } \
+  G_GNUC_UNUSED static inline Name##Class *MODULE##_##NAME##_GET_CLASS (gpointer object) \
+  { \
+    return G_TYPE_INSTANCE_GET_CLASS (object, name##_get_type (), Name##Class); \
+  }
+
 G_END_DECLS

@@ -13,7 +13,7 @@ G_BEGIN_DECLS
  * every frontend: iothread (optional). */
 #define BANYAN_TYPE_FRONTEND (banyan_frontend_get_type ())
 BANYAN_API
-G_DECLARE_DERIVABLE_TYPE (BanyanFrontend, banyan_frontend, BANYAN, FRONTEND, BanyanElement)
+BANYAN_DECLARE_BASE_TYPE (BanyanFrontend, banyan_frontend, BANYAN, FRONTEND, BanyanElement)
 struct _BanyanFrontendClass
 {
   BanyanElementClass parent_class;
@@ -27,7 +27,7 @@ BanyanLoop *banyan_frontend_get_loop (BanyanFrontend *self);
 /* One thing that a server offers: a child of the frontend, with a backend. */
 #define BANYAN_TYPE_EXPORT (banyan_export_get_type ())
 BANYAN_API
-G_DECLARE_DERIVABLE_TYPE (BanyanExport, banyan_export, BANYAN, EXPORT, BanyanElement)
+BANYAN_DECLARE_BASE_TYPE (BanyanExport, banyan_export, BANYAN, EXPORT, BanyanElement)
 struct _BanyanExportClass
 {
   BanyanElementClass parent_class;

@@ -55,7 +55,7 @@ typedef struct _BanyanBackend BanyanBackend;
 
 #define BANYAN_TYPE_ELEMENT (banyan_element_get_type ())
 BANYAN_API
-G_DECLARE_DERIVABLE_TYPE (BanyanElement, banyan_element, BANYAN, ELEMENT, BanyanObject)
+BANYAN_DECLARE_BASE_TYPE (BanyanElement, banyan_element, BANYAN, ELEMENT, BanyanObject)
 
 /* All of these but check run in a coroutine on the graph's own iothread, except commit and abort,
  * which run on the main thread with the gates closed and may not wait, allocate or fail. */

@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 
 #define BANYAN_TYPE_NODE (banyan_node_get_type ())
 BANYAN_API
-G_DECLARE_DERIVABLE_TYPE (BanyanNode, banyan_node, BANYAN, NODE, BanyanElement)
+BANYAN_DECLARE_BASE_TYPE (BanyanNode, banyan_node, BANYAN, NODE, BanyanElement)
 
 /* The operations of a driver. A request reaches them inside the node's length and aligned as its
  * limits ask, in a coroutine, from several iothreads at once; the length of one that ends where the
@@ -105,7 +105,7 @@ struct _BanyanNodeClass
  * its limits included. */
 #define BANYAN_TYPE_PROTOCOL (banyan_protocol_get_type ())
 BANYAN_API
-G_DECLARE_DERIVABLE_TYPE (BanyanProtocol, banyan_protocol, BANYAN, PROTOCOL, BanyanNode)
+BANYAN_DECLARE_BASE_TYPE (BanyanProtocol, banyan_protocol, BANYAN, PROTOCOL, BanyanNode)
 struct _BanyanProtocolClass
 {
   BanyanNodeClass parent_class;
@@ -114,7 +114,7 @@ struct _BanyanProtocolClass
 
 #define BANYAN_TYPE_FORMAT (banyan_format_get_type ())
 BANYAN_API
-G_DECLARE_DERIVABLE_TYPE (BanyanFormat, banyan_format, BANYAN, FORMAT, BanyanNode)
+BANYAN_DECLARE_BASE_TYPE (BanyanFormat, banyan_format, BANYAN, FORMAT, BanyanNode)
 struct _BanyanFormatClass
 {
   BanyanNodeClass parent_class;
@@ -123,7 +123,7 @@ struct _BanyanFormatClass
 
 #define BANYAN_TYPE_FILTER (banyan_filter_get_type ())
 BANYAN_API
-G_DECLARE_DERIVABLE_TYPE (BanyanFilter, banyan_filter, BANYAN, FILTER, BanyanNode)
+BANYAN_DECLARE_BASE_TYPE (BanyanFilter, banyan_filter, BANYAN, FILTER, BanyanNode)
 struct _BanyanFilterClass
 {
   BanyanNodeClass parent_class;

@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 
 #define BANYAN_TYPE_JOB (banyan_job_get_type ())
 BANYAN_API
-G_DECLARE_DERIVABLE_TYPE (BanyanJob, banyan_job, BANYAN, JOB, BanyanElement)
+BANYAN_DECLARE_BASE_TYPE (BanyanJob, banyan_job, BANYAN, JOB, BanyanElement)
 struct _BanyanJobClass
 {
   BanyanElementClass parent_class;

@@ -11,7 +11,7 @@ G_BEGIN_DECLS
  * as in QEMU's SocketAddress. */
 #define BANYAN_TYPE_SOCKET_ADDRESS (banyan_socket_address_get_type ())
 BANYAN_API
-G_DECLARE_DERIVABLE_TYPE (BanyanSocketAddress, banyan_socket_address, BANYAN, SOCKET_ADDRESS,
+BANYAN_DECLARE_BASE_TYPE (BanyanSocketAddress, banyan_socket_address, BANYAN, SOCKET_ADDRESS,
                           BanyanStruct)
 
 struct _BanyanSocketAddressClass

@@ -94,6 +94,25 @@ check_words (GParamSpec *pspec, GError **error)
 
 /* -- What documents write. -- */
 
+/* What a base class gains after 1.0 begins like this, so that no plugin has it already. */
+#define OWN_PREFIX "banyan-"
+
+/* A class of a plugin has a GTypePlugin, and one of the library or a program none. */
+static gboolean
+is_of_plugin (GParamSpec *pspec)
+{
+  return g_type_get_plugin (pspec->owner_type) != NULL;
+}
+
+static gboolean
+check_prefix (GParamSpec *pspec, const char *key, GError **error)
+{
+  if (is_of_plugin (pspec) && g_str_has_prefix (key, OWN_PREFIX))
+    return refuse (pspec, error, "has a key that begins with " OWN_PREFIX ": \"%s\"", key);
+
+  return TRUE;
+}
+
 static gboolean
 check_key (GParamSpec *pspec, const char *key, GError **error)
 {
@@ -116,7 +135,7 @@ check_aliases (GParamSpec *pspec, GError **error)
     {
       GParamSpec *other = banyan_object_class_find_key (klass, aliases[i]);
 
-      if (!check_key (pspec, aliases[i], error))
+      if (!check_prefix (pspec, aliases[i], error) || !check_key (pspec, aliases[i], error))
         return FALSE;
       if (other && other != pspec)
         return refuse (pspec, error, "has the alias \"%s\", which is %s's", aliases[i],
@@ -190,7 +209,8 @@ check_own (GParamSpec *pspec, GObjectClass *klass, GType base, GHashTable *seen,
   if (discriminator && g_str_equal (pspec->name, discriminator))
     return refuse (pspec, error, "takes the key that tells which struct is meant");
 
-  return check_words (pspec, error) && (pspec->owner_type == base || check_shadow (pspec, error))
+  return check_prefix (pspec, pspec->name, error) && check_words (pspec, error)
+         && (pspec->owner_type == base || check_shadow (pspec, error))
          && (BANYAN_IS_STRUCT_CLASS (klass) || check_aliases (pspec, error))
          && check_type (pspec, seen, error);
 }
@@ -224,6 +244,7 @@ check_class (GType type, GType base, GHashTable *seen, GError **error)
  *
  * Checks what a class declares: every property has a nick and a blurb that says more than its name,
  * takes no reserved key and no inherited property's name, and has a default that its range allows.
+ * Names that begin with "banyan-" are for the base classes: plugins may not use them.
  * The structs that it takes are checked as well. Registration refuses what does not pass.
  *
  * Returns: whether the class passes; if not, @error names the property

@@ -22,7 +22,7 @@ GType banyan_object_state_get_type (void);
 
 #define BANYAN_TYPE_OBJECT (banyan_object_get_type ())
 BANYAN_API
-G_DECLARE_DERIVABLE_TYPE (BanyanObject, banyan_object, BANYAN, OBJECT, GObject)
+BANYAN_DECLARE_BASE_TYPE (BanyanObject, banyan_object, BANYAN, OBJECT, GObject)
 
 /* The complete proposed values of one object: what is declared or in force, with the changes. */
 typedef struct _BanyanProposal BanyanProposal;

@@ -21,7 +21,7 @@ guint banyan_collection_get_kinds (BanyanCollection *self);
 
 #define BANYAN_TYPE_ROOT (banyan_root_get_type ())
 BANYAN_API
-G_DECLARE_DERIVABLE_TYPE (BanyanRoot, banyan_root, BANYAN, ROOT, BanyanObject)
+BANYAN_DECLARE_BASE_TYPE (BanyanRoot, banyan_root, BANYAN, ROOT, BanyanObject)
 struct _BanyanRootClass
 {
   BanyanObjectClass parent_class;

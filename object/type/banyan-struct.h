@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 
 #define BANYAN_TYPE_STRUCT (banyan_struct_get_type ())
 BANYAN_API
-G_DECLARE_DERIVABLE_TYPE (BanyanStruct, banyan_struct, BANYAN, STRUCT, GObject)
+BANYAN_DECLARE_BASE_TYPE (BanyanStruct, banyan_struct, BANYAN, STRUCT, GObject)
 
 struct _BanyanStructClass
 {

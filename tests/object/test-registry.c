@@ -306,16 +306,18 @@ test_innocent (void)
 static void
 test_broken_class (void)
 {
-  g_autoptr (Folder) folder = test_make_folder ("shadowing undocumented");
+  g_autoptr (Folder) folder = test_make_folder ("presumptuous shadowing undocumented");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
+  g_autofree char *presumptuous = dup_broken (registry, folder, "presumptuous");
   g_autofree char *undocumented = dup_broken (registry, folder, "undocumented");
   g_autofree char *shadowing = dup_broken (registry, folder, "shadowing");
 
   g_test_summary (
       "A class with a property that it does not explain, or that its parent has, is refused");
 
-  assert_has (undocumented, "ripeness");
-  assert_has (shadowing, "property \"state\"");
+  assert_has (undocumented, "property \"ripeness\" is not documented: it has no blurb");
+  assert_has (shadowing, "property \"state\" shadows the one that it inherits from BanyanObject");
+  assert_has (presumptuous, "has a key that begins with banyan-: \"banyan-age\"");
 }
 
 static void
