@@ -38,6 +38,7 @@ void banyan_child_set_target (BanyanChild *edge, BanyanNode *node);
 void banyan_element_bind_fields (BanyanElement *self);
 
 void banyan_element_set_in_force (BanyanElement *self, guint used, guint shared);
+void banyan_element_set_leaving (BanyanElement *self, gboolean is_leaving);
 void banyan_element_set_manager (BanyanElement *self, const BanyanOrigin *manager);
 const BanyanOrigin *banyan_element_get_manager (BanyanElement *self);
 

@@ -16,6 +16,7 @@ typedef struct
   BanyanOrigin manager;
   guint used;
   guint shared;
+  gboolean is_leaving; /* atomic */
 } BanyanElementPrivate;
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (BanyanElement, banyan_element, BANYAN_TYPE_OBJECT)
@@ -504,6 +505,28 @@ banyan_element_get_shared (BanyanElement *self)
   g_return_val_if_fail (BANYAN_IS_ELEMENT (self), 0);
 
   return private_of (self)->shared;
+}
+
+/* The main thread sets it between the phases, whose hooks read it elsewhere. */
+void
+banyan_element_set_leaving (BanyanElement *self, gboolean is_leaving)
+{
+  BANYAN_LIVE_SET (private_of (self)->is_leaving, is_leaving);
+}
+
+/**
+ * banyan_element_is_leaving: (skip)
+ * @self: an element
+ *
+ * What replaces @self in one and the same transaction is opened first, and may ask this to see
+ * whether what @self still holds is about to be free. Within a phase of the transaction.
+ *
+ * Returns: whether the transaction under way will close it, unless it fails
+ */
+gboolean
+banyan_element_is_leaving (BanyanElement *self)
+{
+  return BANYAN_LIVE (private_of (self)->is_leaving);
 }
 
 void

@@ -136,6 +136,9 @@ BANYAN_API
 guint banyan_element_get_used (BanyanElement *self);
 BANYAN_API
 guint banyan_element_get_shared (BanyanElement *self);
+/* Whether the transaction under way closes it. */
+BANYAN_API
+gboolean banyan_element_is_leaving (BanyanElement *self);
 
 /* -- Edges. -- */
 BANYAN_API

@@ -209,6 +209,19 @@ finish (BanyanTransaction *self)
 
 /* -- One round: from a view to the graph that it shows. -- */
 
+/* So that what takes a place knows who is about to give it up. */
+static void
+tell_leaving (BanyanTransaction *self, gboolean is_leaving)
+{
+  for (guint i = 0; i < self->view->objects->len; i++)
+    {
+      BanyanViewObject *object = self->view->objects->pdata[i];
+
+      if (object->is_removed && BANYAN_IS_ELEMENT (object->object))
+        banyan_element_set_leaving (BANYAN_ELEMENT (object->object), is_leaving);
+    }
+}
+
 static gboolean
 put_in_force (BanyanTransaction *self, GError **error)
 {
@@ -243,7 +256,9 @@ do_round (BanyanTransaction *self, GPtrArray *steps, GError **error)
   self->phase = BANYAN_PHASE_PREPARE;
   self->view = banyan_graph_view_new (self->graph, steps, problems);
   self->parts = banyan_parts_new (self->view);
+  tell_leaving (self, TRUE);
   done = banyan_problems_check (problems, error) && put_in_force (self, error);
+  tell_leaving (self, FALSE);
   g_clear_pointer (&self->parts, g_ptr_array_unref);
   return done;
 }

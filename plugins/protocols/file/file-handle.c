@@ -44,14 +44,12 @@ static gboolean
 throw_open_error (const FileOpen *how, int number, GError **error)
 {
   if (number == EINVAL && how->direct)
-    return banyan_throw_errno (error, number,
-                               "%s: opening %s with cache.direct, which its file system refuses",
-                               how->owner, how->path);
+    return banyan_throw_errno (
+        error, number, "opening %s with cache.direct, which its file system refuses", how->path);
   if ((number == EACCES || number == EROFS) && !how->read_only)
-    return banyan_throw_errno (error, number,
-                               "%s: opening %s for writing (read-only: true would do without)",
-                               how->owner, how->path);
-  return banyan_throw_errno (error, number, "%s: opening %s", how->owner, how->path);
+    return banyan_throw_errno (
+        error, number, "opening %s for writing (read-only: true would do without)", how->path);
+  return banyan_throw_errno (error, number, "opening %s", how->path);
 }
 
 static gboolean
@@ -60,19 +58,18 @@ learn_kind_and_length (FileHandle *self, const FileOpen *how, GError **error)
   struct stat status;
 
   if (fstat (self->fd, &status) < 0)
-    return banyan_throw_errno (error, errno, "%s: looking at %s", how->owner, how->path);
+    return banyan_throw_errno (error, errno, "looking at %s", how->path);
 
   if (S_ISBLK (status.st_mode))
     {
       self->is_device = TRUE;
       if (ioctl (self->fd, BLKGETSIZE64, &self->length) == 0)
         return TRUE;
-      return banyan_throw_errno (error, errno, "%s: asking %s for its size", how->owner, how->path);
+      return banyan_throw_errno (error, errno, "asking %s for its size", how->path);
     }
   if (!S_ISREG (status.st_mode))
     return banyan_throw_errno (error, S_ISDIR (status.st_mode) ? EISDIR : EINVAL,
-                               "%s: %s is neither a file nor a block device", how->owner,
-                               how->path);
+                               "%s is neither a file nor a block device", how->path);
 
   self->length = status.st_size;
   return TRUE;
@@ -146,16 +143,15 @@ file_handle_take_lock (FileHandle *self, const FileOpen *how, GError **error)
   if (!how->lock)
     return TRUE;
 
-  self->lock = file_lock_new (self->fd, how->path, how->owner, how->used, how->shared, &refused);
+  self->lock = file_lock_new (self->fd, how->path, how->node, how->used, how->shared, &refused);
   if (refused != NULL)
     {
       g_propagate_error (error, g_steal_pointer (&refused));
       return FALSE;
     }
   if (self->lock == NULL && how->must_lock)
-    return banyan_throw_errno (error, ENOLCK,
-                               "%s: locking is on, but the file system of %s has no OFD locks",
-                               how->owner, how->path);
+    return banyan_throw_errno (
+        error, ENOLCK, "locking is on, but the file system of %s has no OFD locks", how->path);
   return TRUE;
 }
 

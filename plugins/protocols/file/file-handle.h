@@ -4,21 +4,14 @@
 #pragma once
 
 #include "file-lock.h"
+#include "file-options.h"
 
 G_BEGIN_DECLS
-
-typedef enum
-{
-  FILE_AIO_AUTO,
-  FILE_AIO_THREADS,
-  FILE_AIO_NATIVE,
-  FILE_AIO_IO_URING,
-} FileAio;
 
 /* How to open. */
 typedef struct
 {
-  const char *owner; /* the node, for messages */
+  BanyanNode *node;
   const char *path;
   gboolean read_only;
   gboolean auto_read_only; /* settle for read-only where writing is refused */
@@ -60,7 +53,8 @@ FileHandle *file_handle_open (const FileOpen *how, GError **error);
 void file_handle_free (FileHandle *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FileHandle, file_handle_free)
 
-/* As @how says; nothing, with success, where locking is auto and the file system has none. */
+/* As @how says; nothing, with success, where locking is auto and the file system has none. What
+ * other nodes of this process have is not looked at yet: see file_lock_check (). */
 gboolean file_handle_take_lock (FileHandle *self, const FileOpen *how, GError **error);
 gboolean file_handle_is_same_file (const FileHandle *self, const FileHandle *other);
 

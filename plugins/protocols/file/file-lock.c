@@ -9,15 +9,18 @@
  *
  * OFD locks belong to an open file description, so two descriptions in one process would be in
  * each other's way. Here one identity (device and inode) has one description that holds the union
- * of what its nodes need; the nodes' conflicts among themselves are found in the table. */
+ * of what its nodes need; the nodes' conflicts among themselves are found in the table.
+ *
+ * In a transaction one node may take over what another gives up, in any order. So the union is that
+ * of what each node has and what it will have, and never smaller in between; other processes are
+ * asked about what is new at once, and other nodes when all of them have said what they will be. */
 
+#include "file-holder.h"
 #include "file-lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define USED_BASE 100
@@ -40,12 +43,14 @@ typedef struct
 struct _FileLock
 {
   Identity *identity;
-  char *path;  /* (owned) */
-  char *owner; /* (owned) */
-  guint used;  /* by what is in force */
+  BanyanNode *node;  /* (unowned): it outlives its locks */
+  const void *graph; /* (unowned): only compared */
+  char *node_path;   /* (owned) */
+  char *path;        /* (owned) */
+  guint used;        /* by what is in force */
   guint unshared;
-  guint grown_used; /* by that, and by a change that may still fail */
-  guint grown_unshared;
+  guint next_used; /* by what will be, if the change that is under way succeeds */
+  guint next_unshared;
 };
 
 static GMutex identities_mutex;
@@ -68,79 +73,6 @@ is_held_elsewhere (int fd, guint byte)
   return fcntl (fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-/* -- Who holds it: the kernel does not say for OFD locks, but each process's fdinfo does. -- */
-
-static gboolean
-fdinfo_has_lock (const char *text, const char *device_inode, guint byte)
-{
-  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
-
-  for (guint i = 0; lines[i] != NULL; i++)
-    {
-      g_auto (GStrv) words = NULL;
-      guint n;
-
-      if (!g_str_has_prefix (lines[i], "lock:") || strstr (lines[i], device_inode) == NULL)
-        continue;
-      words = g_strsplit_set (g_strchomp (lines[i]), " ", -1);
-      n = g_strv_length (words);
-      if (n >= 2 && g_ascii_strtoull (words[n - 2], NULL, 10) <= byte
-          && (strcmp (words[n - 1], "EOF") == 0
-              || g_ascii_strtoull (words[n - 1], NULL, 10) >= byte))
-        return TRUE;
-    }
-
-  return FALSE;
-}
-
-static gboolean
-process_holds (const char *pid, const char *device_inode, guint byte)
-{
-  g_autofree char *folder = g_build_filename ("/proc", pid, "fdinfo", NULL);
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const char *name;
-
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *file = g_build_filename (folder, name, NULL);
-      g_autofree char *text = NULL;
-
-      if (g_file_get_contents (file, &text, NULL, NULL)
-          && fdinfo_has_lock (text, device_inode, byte))
-        return TRUE;
-    }
-
-  return FALSE;
-}
-
-/* "qemu-img (pid 4711)", or words for somebody whom /proc does not show. */
-static char *
-describe_holder (const Identity *identity, guint byte)
-{
-  g_autofree char *device_inode
-      = g_strdup_printf (" %02x:%02x:%" G_GUINT64_FORMAT " ", major (identity->device),
-                         minor (identity->device), (guint64) identity->inode);
-  g_autoptr (GDir) proc = g_dir_open ("/proc", 0, NULL);
-  g_autofree char *self = g_strdup_printf ("%d", getpid ());
-  const char *pid;
-
-  while (proc != NULL && (pid = g_dir_read_name (proc)) != NULL)
-    {
-      g_autofree char *file = NULL;
-      g_autofree char *command = NULL;
-
-      if (!g_ascii_isdigit (pid[0]) || strcmp (pid, self) == 0
-          || !process_holds (pid, device_inode, byte))
-        continue;
-      file = g_build_filename ("/proc", pid, "comm", NULL);
-      if (!g_file_get_contents (file, &command, NULL, NULL))
-        command = g_strdup ("a process");
-      return g_strdup_printf ("%s (pid %s)", g_strchomp (command), pid);
-    }
-
-  return g_strdup ("a process that /proc does not show");
-}
-
 /* -- Conflicts. -- */
 
 static gboolean
@@ -148,33 +80,45 @@ throw_conflict (const FileLock *self, const char *holder, guint n, gboolean we_u
 {
   if (we_use)
     g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_BUSY,
-                 "%s: %s has %s open and does not share \"%s\", which is needed here; stop it, or "
+                 "%s has %s open and does not share \"%s\", which is needed here; stop it, or "
                  "open the image read-only in one of the two",
-                 self->owner, holder, self->path, permission_names[n]);
+                 holder, self->path, permission_names[n]);
   else
     g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_BUSY,
-                 "%s: %s has %s open with \"%s\", which is not shared from here; stop it, or open "
+                 "%s has %s open with \"%s\", which is not shared from here; stop it, or open "
                  "the image read-only in one of the two (force-share: true reads it as it is)",
-                 self->owner, holder, self->path, permission_names[n]);
+                 holder, self->path, permission_names[n]);
   return FALSE;
 }
 
-static gboolean
-check_own_process (const FileLock *self, guint used, guint unshared, GError **error)
+/* What @other will be, for one in the same change; for a stranger all that it may be. */
+static void
+foresee (const FileLock *self, const FileLock *other, guint *used, guint *unshared)
 {
-  for (guint i = 0; i < self->identity->nodes->len; i++)
-    {
-      const FileLock *other = g_ptr_array_index (self->identity->nodes, i);
+  *used = other->next_used;
+  *unshared = other->next_unshared;
 
-      if (other == self)
-        continue;
-      for (guint n = 0; n < N_PERMISSIONS; n++)
-        {
-          if (used & other->grown_unshared & (1u << n))
-            return throw_conflict (self, other->owner, n, TRUE, error);
-          if (unshared & other->grown_used & (1u << n))
-            return throw_conflict (self, other->owner, n, FALSE, error);
-        }
+  if (other->graph != self->graph)
+    {
+      *used |= other->used;
+      *unshared |= other->unshared;
+    }
+  else if (banyan_element_is_leaving (BANYAN_NODE_SELF (BanyanElement, other->node)))
+    *used = *unshared = 0;
+}
+
+static gboolean
+check_against (const FileLock *self, const FileLock *other, GError **error)
+{
+  guint used, unshared;
+
+  foresee (self, other, &used, &unshared);
+  for (guint n = 0; n < N_PERMISSIONS; n++)
+    {
+      if (self->next_used & unshared & (1u << n))
+        return throw_conflict (self, other->node_path, n, TRUE, error);
+      if (self->next_unshared & used & (1u << n))
+        return throw_conflict (self, other->node_path, n, FALSE, error);
     }
 
   return TRUE;
@@ -183,17 +127,17 @@ check_own_process (const FileLock *self, guint used, guint unshared, GError **er
 static gboolean
 check_other_processes (const FileLock *self, guint used, guint unshared, GError **error)
 {
-  const Identity *identity = self->identity;
+  int fd = self->identity->fd;
 
   for (guint n = 0; n < N_PERMISSIONS; n++)
     {
-      gboolean we_use = (used & (1u << n)) && is_held_elsewhere (identity->fd, UNSHARED_BASE + n);
-      gboolean they_use = (unshared & (1u << n)) && is_held_elsewhere (identity->fd, USED_BASE + n);
+      gboolean we_use = (used & (1u << n)) && is_held_elsewhere (fd, UNSHARED_BASE + n);
+      gboolean they_use = (unshared & (1u << n)) && is_held_elsewhere (fd, USED_BASE + n);
       g_autofree char *holder = NULL;
 
       if (!we_use && !they_use)
         continue;
-      holder = describe_holder (identity, (we_use ? UNSHARED_BASE : USED_BASE) + n);
+      holder = file_holder_describe (fd, (we_use ? UNSHARED_BASE : USED_BASE) + n);
       return throw_conflict (self, holder, n, we_use, error);
     }
 
@@ -210,8 +154,8 @@ union_of_nodes (const Identity *identity, guint *used, guint *unshared)
     {
       const FileLock *node = g_ptr_array_index (identity->nodes, i);
 
-      *used |= node->grown_used;
-      *unshared |= node->grown_unshared;
+      *used |= node->used | node->next_used;
+      *unshared |= node->unshared | node->next_unshared;
     }
 }
 
@@ -262,24 +206,40 @@ grow_to (Identity *identity, guint used, guint unshared)
   return result;
 }
 
+/* A program that locks the whole file for itself, or the like. */
+static void
+throw_refused_lock (const FileLock *self, int number, GError **error)
+{
+  g_autofree char *holder = NULL;
+
+  if (number != -EAGAIN && number != -EACCES)
+    {
+      banyan_throw_errno (error, number, "locking %s", self->path);
+      return;
+    }
+
+  holder = file_holder_describe (self->identity->fd, USED_BASE);
+  g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_BUSY,
+               "%s has locked %s for itself; stop it (locking: off does without)", holder,
+               self->path);
+}
+
+/* Takes what is planned, beside what is held. */
 static gboolean
 grow_locked (FileLock *self, guint used, guint unshared, gboolean *unsupported, GError **error)
 {
-  int result;
+  guint new_used = used & ~self->used;
+  guint new_unshared = unshared & ~self->unshared;
+  int result = grow_to (self->identity, used, unshared);
 
-  if (!check_own_process (self, used, unshared, error))
-    return FALSE;
-
-  result = grow_to (self->identity, used, unshared);
   if (result == -ENOLCK || result == -EOPNOTSUPP || result == -EINVAL)
     *unsupported = TRUE;
   else if (result < 0)
-    banyan_throw_errno (error, result, "%s: locking %s", self->owner, self->path);
-  else if (check_other_processes (self, used & ~self->grown_used, unshared & ~self->grown_unshared,
-                                  error))
+    throw_refused_lock (self, result, error);
+  else if (check_other_processes (self, new_used, new_unshared, error))
     {
-      self->grown_used |= used;
-      self->grown_unshared |= unshared;
+      self->next_used = used;
+      self->next_unshared = unshared;
       return TRUE;
     }
 
@@ -336,14 +296,37 @@ file_lock_free_locked (FileLock *self)
   g_ptr_array_remove_fast (self->identity->nodes, self);
   shrink_to_union (self->identity);
   identity_put (self->identity);
+  g_free (self->node_path);
   g_free (self->path);
-  g_free (self->owner);
   g_free (self);
 }
 
+static const void *
+graph_of (BanyanNode *node)
+{
+  BanyanObject *object = BANYAN_OBJECT (node);
+
+  while (banyan_object_get_parent (object) != NULL)
+    object = banyan_object_get_parent (object);
+  return object;
+}
+
+static FileLock *
+file_lock_alloc (Identity *identity, const char *path, BanyanNode *node)
+{
+  FileLock *self = g_new0 (FileLock, 1);
+
+  self->identity = identity;
+  self->node = node;
+  self->graph = graph_of (node);
+  self->node_path = banyan_object_dup_path (BANYAN_OBJECT (node));
+  self->path = g_strdup (path);
+  g_ptr_array_add (identity->nodes, self);
+  return self;
+}
+
 FileLock *
-file_lock_new (int fd, const char *path, const char *owner, guint used, guint shared,
-               GError **error)
+file_lock_new (int fd, const char *path, BanyanNode *node, guint used, guint shared, GError **error)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&identities_mutex);
   Identity *identity = identity_get (fd);
@@ -352,26 +335,21 @@ file_lock_new (int fd, const char *path, const char *owner, guint used, guint sh
 
   if (identity == NULL || identity->fd < 0)
     {
-      banyan_throw_errno (error, errno, "%s: locking %s", owner, path);
+      banyan_throw_errno (error, errno, "locking %s", path);
       if (identity != NULL)
         identity_put (identity);
       return NULL;
     }
 
-  self = g_new0 (FileLock, 1);
-  self->identity = identity;
-  self->path = g_strdup (path);
-  self->owner = g_strdup (owner);
-  g_ptr_array_add (identity->nodes, self);
-
+  self = file_lock_alloc (identity, path, node);
   if (!grow_locked (self, used, ~shared & BANYAN_PERMISSIONS_ALL, &unsupported, error))
     {
       file_lock_free_locked (self);
       return NULL;
     }
 
-  self->used = self->grown_used;
-  self->unshared = self->grown_unshared;
+  self->used = self->next_used;
+  self->unshared = self->next_unshared;
   return self;
 }
 
@@ -394,12 +372,32 @@ file_lock_grow (FileLock *self, guint used, guint shared, GError **error)
 }
 
 void
-file_lock_shrink (FileLock *self, guint used, guint shared)
+file_lock_plan_to_leave (FileLock *self)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&identities_mutex);
 
-  self->used = self->grown_used = used;
-  self->unshared = self->grown_unshared = ~shared & BANYAN_PERMISSIONS_ALL;
+  self->next_used = self->next_unshared = 0;
+}
+
+gboolean
+file_lock_check (FileLock *self, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&identities_mutex);
+  GPtrArray *nodes = self->identity->nodes;
+
+  for (guint i = 0; i < nodes->len; i++)
+    if (nodes->pdata[i] != self && !check_against (self, nodes->pdata[i], error))
+      return FALSE;
+  return TRUE;
+}
+
+void
+file_lock_shrink (FileLock *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&identities_mutex);
+
+  self->used = self->next_used;
+  self->unshared = self->next_unshared;
   shrink_to_union (self->identity);
 }
 
@@ -408,7 +406,7 @@ file_lock_restore (FileLock *self)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&identities_mutex);
 
-  self->grown_used = self->used;
-  self->grown_unshared = self->unshared;
+  self->next_used = self->used;
+  self->next_unshared = self->unshared;
   shrink_to_union (self->identity);
 }

@@ -10,18 +10,22 @@ G_BEGIN_DECLS
 /* What one node takes of one file, and lets others have. */
 typedef struct _FileLock FileLock;
 
-/* @path: of the image and @owner: of the node, for messages. Refusals name the holder. NULL,
- * without an @error where the file system has no locks. */
-FileLock *file_lock_new (int fd, const char *path, const char *owner, guint used, guint shared,
+/* Takes what @node needs of the file behind @fd from other processes; @path is for messages.
+ * Refusals name the holder. NULL, without an @error where the file system has no locks. */
+FileLock *file_lock_new (int fd, const char *path, BanyanNode *node, guint used, guint shared,
                          GError **error);
 void file_lock_free (FileLock *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FileLock, file_lock_free)
 
-/* A change in two steps: grow takes what is new beside what is held; then shrink lets go of all but
- * what is named, which cannot fail. */
+/* A change in steps. First the lock is told what it will be (nothing: it will be let go); what is
+ * new of that is taken beside what is held. */
 gboolean file_lock_grow (FileLock *self, guint used, guint shared, GError **error);
-void file_lock_shrink (FileLock *self, guint used, guint shared);
-/* Or goes back to what was held before it grew. */
+void file_lock_plan_to_leave (FileLock *self);
+/* Then, when all locks of the change know that, come the conflicts between nodes of this process.
+ * As it is, too, where nothing was planned. */
+gboolean file_lock_check (FileLock *self, GError **error);
+/* And then it becomes what was planned, which cannot fail, or stays what it was. */
+void file_lock_shrink (FileLock *self);
 void file_lock_restore (FileLock *self);
 
 G_END_DECLS

@@ -9,19 +9,12 @@
 
 G_DECLARE_FINAL_TYPE (BanyanFile, banyan_file, BANYAN, FILE, BanyanProtocol)
 
-typedef enum
-{
-  LOCKING_AUTO,
-  LOCKING_ON,
-  LOCKING_OFF,
-} Locking;
-
 struct _BanyanFile
 {
   BanyanProtocol parent_instance;
 
   char *filename; /* (owned) */
-  Locking locking;
+  FileLocking locking;
   FileAio aio;
 
   FileHandle *handle; /* (owned): while open; changed in a switch only */
@@ -39,39 +32,6 @@ enum
 static GParamSpec *properties[N_PROPS];
 
 BANYAN_DEFINE_DRIVER (BanyanFile, banyan_file, BANYAN_TYPE_PROTOCOL)
-
-static GType
-locking_get_type (void)
-{
-  static const GEnumValue values[] = {
-    { LOCKING_AUTO, "BANYAN_FILE_LOCKING_AUTO", "auto" },
-    { LOCKING_ON, "BANYAN_FILE_LOCKING_ON", "on" },
-    { LOCKING_OFF, "BANYAN_FILE_LOCKING_OFF", "off" },
-    { 0 },
-  };
-  static GType type;
-
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("BanyanFileLocking", values));
-  return type;
-}
-
-static GType
-aio_get_type (void)
-{
-  static const GEnumValue values[] = {
-    { FILE_AIO_AUTO, "BANYAN_FILE_AIO_AUTO", "auto" },
-    { FILE_AIO_THREADS, "BANYAN_FILE_AIO_THREADS", "threads" },
-    { FILE_AIO_NATIVE, "BANYAN_FILE_AIO_NATIVE", "native" },
-    { FILE_AIO_IO_URING, "BANYAN_FILE_AIO_IO_URING", "io_uring" },
-    { 0 },
-  };
-  static GType type;
-
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("BanyanFileAio", values));
-  return type;
-}
 
 /* -- Operations. -- */
 
@@ -198,6 +158,13 @@ banyan_file_get_limits (BanyanNode *node, BanyanLimits *limits)
 
 /* -- Opening and changing. -- */
 
+static void
+banyan_file_check (BanyanObject *object, const BanyanProposal *proposal, BanyanProblems *problems)
+{
+  BANYAN_OBJECT_CLASS (banyan_file_parent_class)->check (object, proposal, problems);
+  file_options_check (proposal, problems);
+}
+
 static gboolean
 uses_direct (const GValue *cache)
 {
@@ -230,15 +197,15 @@ fill_permissions (FileOpen *how, gboolean force_share, guint used, guint shared)
 static FileOpen
 how_to_open (BanyanFile *self, const BanyanProposal *proposal, guint used, guint shared)
 {
-  Locking locking = g_value_get_enum (banyan_proposal_get (proposal, "locking"));
+  FileLocking locking = g_value_get_enum (banyan_proposal_get (proposal, "locking"));
   FileOpen how = {
-    .owner = banyan_object_get_id (BANYAN_OBJECT (self)),
+    .node = BANYAN_NODE (self),
     .path = g_value_get_string (banyan_proposal_get (proposal, "filename")),
     .read_only = g_value_get_boolean (banyan_proposal_get (proposal, "read-only")),
     .auto_read_only = g_value_get_boolean (banyan_proposal_get (proposal, "auto-read-only")),
     .direct = uses_direct (banyan_proposal_get (proposal, "cache")),
-    .lock = locking != LOCKING_OFF,
-    .must_lock = locking == LOCKING_ON,
+    .lock = locking != FILE_LOCKING_OFF,
+    .must_lock = locking == FILE_LOCKING_ON,
     .aio = g_value_get_enum (banyan_proposal_get (proposal, "aio")),
   };
 
@@ -306,9 +273,8 @@ banyan_file_close (BanyanElement *element)
 typedef struct
 {
   FileHandle *handle; /* (owned) (nullable): the new one; after the switch the old one */
-  gboolean hands_over_lock;
-  guint used;
-  guint shared;
+  FileLock *old_lock; /* (unowned) (nullable) */
+  FileLock *new_lock; /* (unowned) (nullable): the same, where it is handed over */
 } FileChange;
 
 static void
@@ -338,10 +304,16 @@ prepare_handle (BanyanFile *self, FileChange *file_change, const FileOpen *how, 
   file_change->handle = co_open (how, error);
   if (file_change->handle == NULL)
     return FALSE;
+  if (how->lock && file_change->old_lock != NULL
+      && file_handle_is_same_file (self->handle, file_change->handle))
+    return TRUE;
 
-  file_change->hands_over_lock = how->lock && self->handle->lock != NULL
-                                 && file_handle_is_same_file (self->handle, file_change->handle);
-  return file_change->hands_over_lock || file_handle_take_lock (file_change->handle, how, error);
+  if (!file_handle_take_lock (file_change->handle, how, error))
+    return FALSE;
+  file_change->new_lock = file_change->handle->lock;
+  if (file_change->old_lock != NULL)
+    file_lock_plan_to_leave (file_change->old_lock);
+  return TRUE;
 }
 
 static gboolean BANYAN_COROUTINE
@@ -352,17 +324,26 @@ banyan_file_prepare (BanyanElement *element, BanyanChange *change, GError **erro
                               banyan_change_get_used (change), banyan_change_get_shared (change));
   FileChange *file_change = g_new0 (FileChange, 1);
 
-  file_change->used = how.used;
-  file_change->shared = how.shared;
+  file_change->old_lock = file_change->new_lock = self->handle->lock;
   banyan_change_set_data (change, file_change, file_change_free);
 
-  if (!needs_another_handle (change))
-    file_change->hands_over_lock = self->handle->lock != NULL;
-  else if (!prepare_handle (self, file_change, &how, error))
+  if (needs_another_handle (change) && !prepare_handle (self, file_change, &how, error))
     return FALSE;
 
-  return !file_change->hands_over_lock
-         || file_lock_grow (self->handle->lock, how.used, how.shared, error);
+  return file_change->new_lock == NULL || file_change->new_lock != file_change->old_lock
+         || file_lock_grow (file_change->old_lock, how.used, how.shared, error);
+}
+
+/* By now every node that changes has said what it will need. What has just been opened has no
+ * change. */
+static gboolean
+banyan_file_settle (BanyanElement *element, BanyanChange *change, GError **error)
+{
+  FileChange *file_change = banyan_change_get_data (change);
+  FileLock *lock = file_change != NULL ? file_change->new_lock
+                                       : BANYAN_NODE_SELF (BanyanFile, element)->handle->lock;
+
+  return lock == NULL || file_lock_check (lock, error);
 }
 
 static void
@@ -377,7 +358,7 @@ banyan_file_commit (BanyanElement *element, BanyanChange *change)
 
   self->handle = file_change->handle;
   file_change->handle = old;
-  if (file_change->hands_over_lock)
+  if (file_change->new_lock == file_change->old_lock)
     self->handle->lock = g_steal_pointer (&old->lock);
   if (self->handle->length != old->length)
     banyan_node_publish_length (BANYAN_NODE (self), self->handle->length);
@@ -386,21 +367,19 @@ banyan_file_commit (BanyanElement *element, BanyanChange *change)
 static void
 banyan_file_finish (BanyanElement *element, BanyanChange *change)
 {
-  BanyanFile *self = BANYAN_NODE_SELF (BanyanFile, element);
   FileChange *file_change = banyan_change_get_data (change);
 
-  if (file_change != NULL && file_change->hands_over_lock)
-    file_lock_shrink (self->handle->lock, file_change->used, file_change->shared);
+  if (file_change != NULL && file_change->new_lock != NULL)
+    file_lock_shrink (file_change->new_lock);
 }
 
 static void
 banyan_file_abort (BanyanElement *element, BanyanChange *change)
 {
-  BanyanFile *self = BANYAN_NODE_SELF (BanyanFile, element);
   FileChange *file_change = banyan_change_get_data (change);
 
-  if (file_change != NULL && file_change->hands_over_lock)
-    file_lock_restore (self->handle->lock);
+  if (file_change != NULL && file_change->old_lock != NULL)
+    file_lock_restore (file_change->old_lock);
 }
 
 static void
@@ -413,9 +392,11 @@ banyan_file_class_init (BanyanFileClass *klass)
   object_class->set_property = banyan_node_set_field;
   object_class->get_property = banyan_node_get_field;
 
+  BANYAN_OBJECT_CLASS (klass)->check = banyan_file_check;
   element_class->open = banyan_file_open;
   element_class->close = banyan_file_close;
   element_class->prepare = banyan_file_prepare;
+  element_class->settle = banyan_file_settle;
   element_class->commit = banyan_file_commit;
   element_class->finish = banyan_file_finish;
   element_class->abort = banyan_file_abort;
@@ -432,13 +413,14 @@ banyan_file_class_init (BanyanFileClass *klass)
       banyan_param_enum ("locking", "Locking",
                          "Whether to take the image locks that keep QEMU and others from writing "
                          "to it; auto: where the file system has them",
-                         locking_get_type (), LOCKING_AUTO, G_STRUCT_OFFSET (BanyanFile, locking)),
+                         file_locking_get_type (), FILE_LOCKING_AUTO,
+                         G_STRUCT_OFFSET (BanyanFile, locking)),
       BANYAN_MUTABLE_REOPEN);
   properties[PROP_AIO] = banyan_param_mutable (
       banyan_param_enum ("aio", "Asynchronous I/O",
                          "How requests that must wait are handed to the kernel; native is kept for "
                          "QEMU's sake and means io_uring",
-                         aio_get_type (), FILE_AIO_AUTO, G_STRUCT_OFFSET (BanyanFile, aio)),
+                         file_aio_get_type (), FILE_AIO_AUTO, G_STRUCT_OFFSET (BanyanFile, aio)),
       BANYAN_MUTABLE_REOPEN);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
