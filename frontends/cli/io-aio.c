@@ -3,8 +3,6 @@
 
 #include "io.h"
 
-#include <stdio.h>
-
 typedef struct
 {
   IoSession *session; /* (unowned) */
@@ -24,46 +22,44 @@ pending_new (IoSession *session, const IoOptions *options, guint64 offset, guint
   self->options.started_us = g_get_monotonic_time ();
   self->offset = offset;
   self->length = length;
+  session->result.is_put_off = TRUE;
   session->n_pending++;
   return self;
 }
 
+/* Requests end while another command runs, whose result has to wait. */
 static void
-pending_end (Pending *self, gboolean is_done)
+pending_end (Pending *self, const GError *error, GBytes *bytes)
 {
-  if (is_done)
-    io_report (&self->options, self->is_write ? "wrote" : "read", self->offset, self->length);
-  else
-    self->session->has_failed = TRUE;
+  IoSession *session = self->session;
+  const char *name = self->is_write ? "aio_write" : "aio_read";
+  IoResult interrupted = session->result;
+  gsize length = 0;
+  const guint8 *data = bytes != NULL ? g_bytes_get_data (bytes, &length) : NULL;
+  gboolean is_done;
 
-  self->session->n_pending--;
+  io_result_begin (session, name);
+  is_done = error == NULL ? io_verify (session, &self->options, data, self->offset, length)
+                          : io_report_failure (session, name, error);
+  if (error == NULL && self->options.is_dump)
+    io_dump (session, data, length, self->offset);
+  if (error == NULL)
+    io_report (session, &self->options, self->is_write ? "wrote" : "read", self->offset,
+               self->length);
+  io_result_end (session, is_done);
+
+  session->result = interrupted;
+  session->n_pending--;
   g_free (self);
-}
-
-static gboolean
-look_at (Pending *self, GBytes *bytes)
-{
-  gsize length;
-  const guint8 *data = g_bytes_get_data (bytes, &length);
-
-  if (!io_verify (&self->options, data, self->offset, length))
-    return FALSE;
-  if (self->options.is_dump)
-    io_dump (data, length, self->offset);
-
-  return TRUE;
 }
 
 static void
 read_done (GObject *object, GAsyncResult *result, gpointer data)
 {
-  Pending *self = data;
   g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) bytes = banyan_backend_read_finish (BANYAN_BACKEND (object), result, &error);
 
-  if (bytes == NULL)
-    io_report_failure ("aio_read", error);
-  pending_end (self, bytes != NULL && look_at (self, bytes));
+  pending_end (data, error, bytes);
 }
 
 static void
@@ -71,11 +67,10 @@ write_done (GObject *object, GAsyncResult *result, gpointer data)
 {
   Pending *self = data;
   g_autoptr (GError) error = NULL;
-  gboolean is_done = banyan_backend_write_finish (BANYAN_BACKEND (object), result, &error);
 
-  if (!is_done)
-    io_report_failure ("aio_write", error);
-  pending_end (self, is_done);
+  banyan_backend_write_finish (BANYAN_BACKEND (object), result, &error);
+  self->options.has_pattern = FALSE; /* it is what was written: nothing was read */
+  pending_end (self, error, NULL);
 }
 
 gboolean
@@ -85,9 +80,9 @@ io_aio_read (IoSession *self, int argc, char **argv)
   guint64 offset, length;
   int first;
 
-  if (!io_parse_options (argc, argv, "CqvP:", &options, &first)
-      || !io_parse_size (argv[first], "offset", &offset)
-      || !io_parse_length (argv[first + 1], &length))
+  if (!io_parse_options (self, argc, argv, "apCqvP:", &options, &first)
+      || !io_parse_size (self, argv[first], "offset", &offset)
+      || !io_parse_length (self, argv[first + 1], &length))
     return FALSE;
 
   banyan_backend_read_async (self->backend, offset, length, NULL, read_done,
@@ -104,9 +99,14 @@ io_aio_write (IoSession *self, int argc, char **argv)
   Pending *pending;
   int first;
 
-  if (!io_may_write (self, "aio_write") || !io_parse_options (argc, argv, "CqfP:", &options, &first)
-      || !io_parse_size (argv[first], "offset", &offset)
-      || !io_parse_length (argv[first + 1], &length))
+  if (!io_may_write (self, "aio_write")
+      || !io_parse_options (self, argc, argv, "CqfnuzP:", &options, &first))
+    return FALSE;
+  /* Zeroes take no memory that others could wait for meanwhile. */
+  if (options.is_zero)
+    return io_write (self, argc, argv);
+  if (!io_parse_size (self, argv[first], "offset", &offset)
+      || !io_parse_length (self, argv[first + 1], &length))
     return FALSE;
 
   bytes = g_bytes_new_take (
@@ -114,8 +114,9 @@ io_aio_write (IoSession *self, int argc, char **argv)
       length);
   pending = pending_new (self, &options, offset, length);
   pending->is_write = TRUE;
-  banyan_backend_write_async (self->backend, offset, bytes, options.is_fua ? BANYAN_REQUEST_FUA : 0,
-                              NULL, write_done, pending);
+  banyan_backend_write_async (self->backend, offset, bytes,
+                              options.is_fua || self->writes_through ? BANYAN_REQUEST_FUA : 0, NULL,
+                              write_done, pending);
   return TRUE;
 }
 

@@ -3,8 +3,6 @@
 
 #include "io.h"
 
-#include <stdio.h>
-
 /* -- What one visit of the iothread does. -- */
 
 typedef struct
@@ -59,9 +57,9 @@ visit_node (IoSession *self, const char *name, BanyanChannelFunc func, Visit *vi
 
   visit->answer = BANYAN_DONE;
   if (!banyan_backend_run (self->backend, func, visit, &error))
-    return io_report_failure (name, error);
+    return io_report_failure (self, name, error);
   if (visit->answer == BANYAN_UNSUPPORTED)
-    return io_report_failure (name, NULL);
+    return io_report_failure (self, name, NULL);
 
   return TRUE;
 }
@@ -71,10 +69,8 @@ visit_node (IoSession *self, const char *name, BanyanChannelFunc func, Visit *vi
 gboolean
 io_may_write (IoSession *self, const char *what)
 {
-  if (!self->may_write)
-    printf ("%s failed: the node was opened to be read only\n", what);
-
-  return self->may_write;
+  return self->may_write
+         || io_complain (self, "%s failed: the node was opened to be read only", what);
 }
 
 static gboolean
@@ -90,16 +86,17 @@ io_discard (IoSession *self, int argc, char **argv)
   Visit visit = { 0 };
   int first;
 
-  if (!io_may_write (self, "discard") || !io_parse_options (argc, argv, "Cq", &options, &first)
-      || !io_parse_size (argv[first], "offset", &visit.offset)
-      || !io_parse_size (argv[first + 1], "length", &visit.length))
+  if (!io_may_write (self, "discard")
+      || !io_parse_options (self, argc, argv, "Cq", &options, &first)
+      || !io_parse_size (self, argv[first], "offset", &visit.offset)
+      || !io_parse_size (self, argv[first + 1], "length", &visit.length))
     return FALSE;
 
   options.started_us = g_get_monotonic_time ();
   if (!visit_node (self, "discard", visit_discard, &visit))
     return FALSE;
 
-  io_report (&options, "discard", visit.offset, visit.length);
+  io_report (self, &options, "discard", visit.offset, visit.length);
   return TRUE;
 }
 
@@ -111,58 +108,83 @@ io_truncate (IoSession *self, int argc, char **argv)
   g_autoptr (GError) error = NULL;
   Visit visit = { 0 };
 
-  if (!io_may_write (self, "truncate") || !io_parse_size (argv[1], "length", &visit.length))
+  if (!io_may_write (self, "truncate") || !io_parse_size (self, argv[1], "length", &visit.length))
     return FALSE;
   if (visit.length >= banyan_node_get_length (self->node))
     return visit_node (self, "truncate", visit_resize, &visit);
 
   transaction = banyan_transaction_new (self->graph);
   banyan_transaction_resize (transaction, self->node, visit.length);
-  return banyan_transaction_commit (transaction, &error) || io_report_failure ("truncate", error);
+  return banyan_transaction_commit (transaction, &error)
+         || io_report_failure (self, "truncate", error);
 }
 
 static gboolean
 io_length (IoSession *self, int argc, char **argv)
 {
-  g_autofree char *size = io_format_size (banyan_node_get_length (self->node));
+  guint64 length = banyan_node_get_length (self->node);
+  g_autofree char *size = io_format_size (length);
 
-  printf ("%s\n", size);
+  cli_add_integer (self->result.facts, "length", length);
+  io_say (self, "%s\n", size);
   return TRUE;
 }
 
-static const char *
-describe_status (guint flags)
+static gboolean
+is_allocated (const Visit *visit)
 {
-  if (!(flags & BANYAN_BLOCK_ALLOCATED) && !(flags & BANYAN_BLOCK_DATA))
-    return "not allocated";
+  return (visit->status.flags & (BANYAN_BLOCK_ALLOCATED | BANYAN_BLOCK_DATA)) != 0;
+}
 
-  return flags & BANYAN_BLOCK_ZERO ? "    allocated, zero" : "    allocated";
+static void
+add_extent (IoSession *self, BanyanSpecBuilder *extents, const Visit *visit)
+{
+  gboolean is_zero = (visit->status.flags & BANYAN_BLOCK_ZERO) != 0;
+  g_autofree char *size = io_format_size (visit->status.length);
+  g_autofree char *offset = io_format_size (visit->offset);
+  BanyanSpecBuilder *extent = cli_map_new ();
+
+  cli_add_integer (extent, "offset", visit->offset);
+  cli_add_integer (extent, "length", visit->status.length);
+  cli_add_flag (extent, "allocated", is_allocated (visit));
+  cli_add_flag (extent, "zero", is_zero);
+  cli_add_built (extents, NULL, extent);
+
+  io_say (self,
+          "%s (0x%" G_GINT64_MODIFIER "x) bytes %s%s at offset %s (0x%" G_GINT64_MODIFIER "x)\n",
+          size, visit->status.length, is_allocated (visit) ? "    allocated" : "not allocated",
+          is_allocated (visit) && is_zero ? ", zero" : "", offset, visit->offset);
 }
 
 static gboolean
-io_map (IoSession *self, int argc, char **argv)
+visit_extents (IoSession *self, BanyanSpecBuilder *extents)
 {
   guint64 length = banyan_node_get_length (self->node);
   Visit visit = { 0 };
 
   while (visit.offset < length)
     {
-      g_autofree char *size = NULL, *offset = io_format_size (visit.offset);
-
       visit.length = length - visit.offset;
       if (!visit_node (self, "map", visit_status, &visit))
         return FALSE;
       if (visit.status.length == 0)
         break;
 
-      size = io_format_size (visit.status.length);
-      printf ("%s (0x%" G_GINT64_MODIFIER "x) bytes %s at offset %s (0x%" G_GINT64_MODIFIER "x)\n",
-              size, visit.status.length, describe_status (visit.status.flags), offset,
-              visit.offset);
+      add_extent (self, extents, &visit);
       visit.offset += visit.status.length;
     }
 
   return TRUE;
+}
+
+static gboolean
+io_map (IoSession *self, int argc, char **argv)
+{
+  BanyanSpecBuilder *extents = cli_list_new ();
+  gboolean is_done = visit_extents (self, extents);
+
+  cli_add_built (self->result.facts, "extents", extents);
+  return is_done;
 }
 
 static gboolean
@@ -172,8 +194,8 @@ io_alloc (IoSession *self, int argc, char **argv)
   g_autofree char *offset = NULL;
   Visit visit = { 0 };
 
-  if (!io_parse_size (argv[1], "offset", &start)
-      || (argc > 2 && !io_parse_size (argv[2], "length", &length)))
+  if (!io_parse_size (self, argv[1], "offset", &start)
+      || (argc > 2 && !io_parse_size (self, argv[2], "length", &length)))
     return FALSE;
 
   end = start + MIN (length, G_MAXUINT64 - start);
@@ -183,13 +205,16 @@ io_alloc (IoSession *self, int argc, char **argv)
       if (!visit_node (self, "alloc", visit_status, &visit) || visit.status.length == 0)
         return FALSE;
       visit.status.length = MIN (visit.status.length, visit.length);
-      if (visit.status.flags & (BANYAN_BLOCK_ALLOCATED | BANYAN_BLOCK_DATA))
+      if (is_allocated (&visit))
         allocated += visit.status.length;
     }
 
+  cli_add_integer (self->result.facts, "offset", start);
+  cli_add_integer (self->result.facts, "length", length);
+  cli_add_integer (self->result.facts, "allocated", allocated);
   offset = io_format_size (start);
-  printf ("%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT " bytes allocated at offset %s\n", allocated,
-          length, offset);
+  io_say (self, "%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT " bytes allocated at offset %s\n",
+          allocated, length, offset);
   return TRUE;
 }
 
@@ -197,14 +222,25 @@ static gboolean
 io_info (IoSession *self, int argc, char **argv)
 {
   const BanyanLimits *limits = banyan_node_get_limits (self->node);
+  const char *id = banyan_object_get_id (BANYAN_OBJECT (self->node));
   const char *type = banyan_registry_get_name_of_type (banyan_registry_get_default (),
                                                        G_OBJECT_TYPE (self->node));
+  gboolean is_read_only = banyan_node_is_read_only (self->node);
+  BanyanSpecBuilder *facts = self->result.facts;
 
-  printf ("node: %s\n", banyan_object_get_id (BANYAN_OBJECT (self->node)));
-  printf ("driver: %s\n", type != NULL ? type : G_OBJECT_TYPE_NAME (self->node));
-  printf ("length: %" G_GUINT64_FORMAT "\n", banyan_node_get_length (self->node));
-  printf ("read-only: %s\n", banyan_node_is_read_only (self->node) ? "true" : "false");
-  printf ("request alignment: %u\n", limits->request_alignment);
+  if (type == NULL)
+    type = G_OBJECT_TYPE_NAME (self->node);
+  cli_add_text (facts, "node", id);
+  cli_add_text (facts, "driver", type);
+  cli_add_integer (facts, "length", banyan_node_get_length (self->node));
+  cli_add_flag (facts, "read-only", is_read_only);
+  cli_add_integer (facts, "request-alignment", limits->request_alignment);
+
+  io_say (self, "node: %s\n", id);
+  io_say (self, "driver: %s\n", type);
+  io_say (self, "length: %" G_GUINT64_FORMAT "\n", banyan_node_get_length (self->node));
+  io_say (self, "read-only: %s\n", is_read_only ? "true" : "false");
+  io_say (self, "request alignment: %u\n", limits->request_alignment);
   return TRUE;
 }
 
@@ -223,10 +259,7 @@ io_sleep (IoSession *self, int argc, char **argv)
   g_autoptr (GError) error = NULL;
 
   if (!banyan_scalar_parse_duration (argv[1], 1000 * 1000, &duration_ms, &error))
-    {
-      printf ("%s\n", error->message);
-      return FALSE;
-    }
+    return io_complain (self, "%s", error->message);
 
   g_timeout_add (MIN (duration_ms, G_MAXUINT), stop_sleeping, &is_over);
   while (!is_over)
@@ -251,8 +284,8 @@ find_command (const char *name)
   return NULL;
 }
 
-static void
-complain (const char *name)
+static gboolean
+complain (IoSession *self, const char *name)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new ();
   const char *nearest;
@@ -263,66 +296,82 @@ complain (const char *name)
 
   nearest = banyan_did_you_mean (name, (const char *const *) names->pdata);
   if (nearest != NULL)
-    printf ("there is no command \"%s\"; did you mean \"%s\"?\n", name, nearest);
-  else
-    printf ("there is no command \"%s\"; help lists them\n", name);
+    return io_complain (self, "there is no command \"%s\"; did you mean \"%s\"?", name, nearest);
+
+  return io_complain (self, "there is no command \"%s\"; help lists them", name);
 }
 
 static gboolean
 io_help (IoSession *self, int argc, char **argv)
 {
   const IoCommand *one = argc > 1 ? find_command (argv[1]) : NULL;
+  BanyanSpecBuilder *commands;
 
   if (argc > 1 && one == NULL)
-    {
-      complain (argv[1]);
-      return FALSE;
-    }
+    return complain (self, argv[1]);
 
+  commands = cli_list_new ();
   for (const IoCommand *command = io_commands; command->name != NULL; command++)
     if (one == NULL || one == command)
-      printf ("%s %s -- %s\n", command->name, command->arguments, command->summary);
+      {
+        BanyanSpecBuilder *entry = cli_map_new ();
+
+        cli_add_text (entry, "name", command->name);
+        cli_add_text (entry, "alias", command->short_name);
+        cli_add_text (entry, "arguments", command->arguments);
+        cli_add_text (entry, "summary", command->summary);
+        cli_add_built (commands, NULL, entry);
+        io_say (self, "%s%s%s -- %s\n", command->name, *command->arguments != '\0' ? " " : "",
+                command->arguments, command->summary);
+      }
+
+  cli_add_built (self->result.facts, "commands", commands);
   return TRUE;
 }
 
 const IoCommand io_commands[] = {
   { "read", "r", "[-qvC] [-P PATTERN [-s START] [-l LENGTH]] OFFSET LENGTH", "read, and verify", 2,
-    2, io_read },
+    2, io_read, "Psl" },
   { "readv", NULL, "[-qvC] [-P PATTERN] OFFSET LENGTH...", "read into several buffers", 2, -1,
-    io_readv },
+    io_readv, "P" },
   { "write", "w", "[-qfC] [-P PATTERN | -s FILE | -z [-u] [-n]] OFFSET LENGTH", "write", 2, 2,
-    io_write },
+    io_write, "Ps" },
   { "writev", NULL, "[-qfC] [-P PATTERN] OFFSET LENGTH...", "write from several buffers", 2, -1,
-    io_writev },
+    io_writev, "P" },
   { "aio_read", "aread", "[-qvC] [-P PATTERN] OFFSET LENGTH", "read, and go on meanwhile", 2, 2,
-    io_aio_read },
-  { "aio_write", "awrite", "[-qfC] [-P PATTERN] OFFSET LENGTH", "write, and go on meanwhile", 2, 2,
-    io_aio_write },
+    io_aio_read, "P" },
+  { "aio_write", "awrite", "[-qfC] [-P PATTERN | -z [-u] [-n]] OFFSET LENGTH",
+    "write, and go on meanwhile", 2, 2, io_aio_write, "P" },
   { "aio_flush", NULL, "", "wait for aio_read and aio_write", 0, 0, io_aio_flush },
   { "flush", "f", "", "make what was written last", 0, 0, io_flush },
-  { "discard", "d", "[-qC] OFFSET LENGTH", "give space back", 2, 2, io_discard },
+  { "discard", "d", "[-qC] OFFSET LENGTH", "give space back", 2, 2, io_discard, "" },
   { "truncate", "t", "LENGTH", "change the length", 1, 1, io_truncate },
   { "length", "l", "", "tell the length", 0, 0, io_length },
   { "map", NULL, "", "tell what is allocated", 0, 0, io_map },
   { "alloc", NULL, "OFFSET [LENGTH]", "count what is allocated", 1, 2, io_alloc },
   { "info", "i", "", "tell about the node", 0, 0, io_info },
-  { "sleep", NULL, "MILLISECONDS", "wait", 1, 1, io_sleep },
-  { "help", "?", "[COMMAND]", "list the commands", 0, 1, io_help },
-  { "quit", "q", "", "end", 0, 0, io_quit },
+  { "open", "o", "[-rnU] [-t CACHE] [-f DRIVER] [-o DOTTED] [FILE [NODE]]",
+    "open a document's node, or an image", 0, 2, io_run_open, "fot", TRUE },
+  { "close", "c", "", "close what is open", 0, 0, io_run_close },
+  { "reopen", NULL, "[-r | -w] [-c CACHE] [-o DOTTED]", "change options of the open node", 0, 0,
+    io_run_reopen, "co" },
+  { "sleep", NULL, "MILLISECONDS", "wait", 1, 1, io_sleep, NULL, TRUE },
+  { "help", "?", "[COMMAND]", "list the commands", 0, 1, io_help, NULL, TRUE },
+  { "quit", "q", "", "end", 0, 0, io_quit, NULL, TRUE },
   { NULL },
 };
 
 /* -- Lines. -- */
 
 static int
-count_options (int argc, char **argv)
+count_options (const IoCommand *command, int argc, char **argv)
 {
   int n = 0;
 
   /* An option's value stands alone or behind the letter. */
   for (int i = 1; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++)
     {
-      gboolean takes_next = strchr ("Psl", argv[i][strlen (argv[i]) - 1]) != NULL;
+      gboolean takes_next = strchr (command->valued, argv[i][strlen (argv[i]) - 1]) != NULL;
 
       n += 1 + takes_next;
       i += takes_next;
@@ -332,25 +381,27 @@ count_options (int argc, char **argv)
 }
 
 static gboolean
+run_command (IoSession *self, const IoCommand *command, int argc, char **argv)
+{
+  int n;
+
+  n = argc - 1 - (command->valued != NULL ? count_options (command, argc, argv) : 0);
+  if (n < command->min_arguments || (command->max_arguments >= 0 && n > command->max_arguments))
+    return io_complain (self, "usage: %s %s", command->name, command->arguments);
+  if (self->node == NULL && !command->needs_nothing)
+    return io_complain (self, "nothing is open; see help open");
+
+  return command->run (self, argc, argv);
+}
+
+static void
 run_words (IoSession *self, int argc, char **argv)
 {
   const IoCommand *command = find_command (argv[0]);
-  int n;
 
-  if (command == NULL)
-    {
-      complain (argv[0]);
-      return FALSE;
-    }
-
-  n = argc - 1 - count_options (argc, argv);
-  if (n < command->min_arguments || (command->max_arguments >= 0 && n > command->max_arguments))
-    {
-      printf ("usage: %s %s\n", command->name, command->arguments);
-      return FALSE;
-    }
-
-  return command->run (self, argc, argv);
+  io_result_begin (self, command != NULL ? command->name : argv[0]);
+  io_result_end (self, command != NULL ? run_command (self, command, argc, argv)
+                                       : complain (self, argv[0]));
 }
 
 void
@@ -360,16 +411,11 @@ io_run_line (IoSession *self, const char *line)
   g_autoptr (GError) error = NULL;
   int argc;
 
-  if (!g_shell_parse_argv (line, &argc, &argv, &error))
+  if (g_shell_parse_argv (line, &argc, &argv, &error))
+    run_words (self, argc, argv);
+  else if (!g_error_matches (error, G_SHELL_ERROR, G_SHELL_ERROR_EMPTY_STRING))
     {
-      if (g_error_matches (error, G_SHELL_ERROR, G_SHELL_ERROR_EMPTY_STRING))
-        return;
-      printf ("%s\n", error->message);
-      self->has_failed = TRUE;
-      return;
+      io_result_begin (self, line);
+      io_result_end (self, io_complain (self, "%s", error->message));
     }
-
-  if (!run_words (self, argc, argv))
-    self->has_failed = TRUE;
-  fflush (stdout);
 }

@@ -5,25 +5,19 @@
 
 #include "io.h"
 
-#include <stdio.h>
 #include <unistd.h>
 
 /* One buffer; who wants to move more does it in steps. */
 #define MAX_LENGTH (G_GUINT64_CONSTANT (1) << 30)
 
 static gboolean
-take_pattern (IoOptions *options, const char *text)
+take_pattern (IoSession *self, IoOptions *options, const char *text)
 {
-  guint64 pattern;
+  char *end;
+  gulong pattern = strtoul (text, &end, 0);
 
-  if (!g_ascii_string_to_unsigned (text, g_str_has_prefix (text, "0x") ? 16 : 10, 0, 255, &pattern,
-                                   NULL)
-      && !(g_str_has_prefix (text, "0x")
-           && g_ascii_string_to_unsigned (text + 2, 16, 0, 255, &pattern, NULL)))
-    {
-      printf ("%s is not a valid pattern byte\n", text);
-      return FALSE;
-    }
+  if (!g_ascii_isdigit (text[0]) || *end != '\0' || pattern > 255)
+    return io_complain (self, "%s is not a valid pattern byte", text);
 
   options->has_pattern = TRUE;
   options->pattern = pattern;
@@ -31,7 +25,7 @@ take_pattern (IoOptions *options, const char *text)
 }
 
 static gboolean
-take_option (IoOptions *options, int letter, const char *command)
+take_option (IoSession *self, IoOptions *options, int letter, const char *command)
 {
   switch (letter)
     {
@@ -50,22 +44,27 @@ take_option (IoOptions *options, int letter, const char *command)
     case 'f':
       return options->is_fua = TRUE;
     case 'P':
-      return take_pattern (options, optarg);
+      return take_pattern (self, options, optarg);
+    case 'a':
+    case 'p': /* qemu-io takes and ignores them */
+      return TRUE;
     case 'l':
-      return io_parse_size (optarg, "pattern length", &options->pattern_length);
+      options->has_part = TRUE;
+      return io_parse_size (self, optarg, "pattern length", &options->pattern_length);
     case 's':
-      if (command[0] == 'r')
-        return io_parse_size (optarg, "pattern offset", &options->pattern_start);
+      options->has_part = command[0] == 'r';
+      if (options->has_part)
+        return io_parse_size (self, optarg, "pattern offset", &options->pattern_start);
       options->file = optarg;
       return TRUE;
     default:
-      printf ("%s: bad option; see help %s\n", command, command);
-      return FALSE;
+      return io_complain (self, "%s: bad option; see help %s", command, command);
     }
 }
 
 gboolean
-io_parse_options (int argc, char **argv, const char *letters, IoOptions *options, int *first)
+io_parse_options (IoSession *self, int argc, char **argv, const char *letters, IoOptions *options,
+                  int *first)
 {
   g_autofree char *stop_at_first = g_strconcat ("+", letters, NULL);
   int letter;
@@ -75,35 +74,35 @@ io_parse_options (int argc, char **argv, const char *letters, IoOptions *options
   optind = 0;
   opterr = 0;
   while ((letter = getopt (argc, argv, stop_at_first)) >= 0)
-    if (!take_option (options, letter, argv[0]))
+    if (!take_option (self, options, letter, argv[0]))
       return FALSE;
 
   *first = optind;
+  if (options->has_part && !options->has_pattern)
+    return io_complain (self, "-s and -l need -P");
   return TRUE;
 }
 
 gboolean
-io_parse_size (const char *text, const char *what, guint64 *size)
+io_parse_size (IoSession *self, const char *text, const char *what, guint64 *size)
 {
   g_autoptr (GError) error = NULL;
 
   if (banyan_scalar_parse_size (text, size, &error))
     return TRUE;
 
-  printf ("%s: %s\n", what, error->message);
-  return FALSE;
+  return io_complain (self, "%s: %s", what, error->message);
 }
 
 gboolean
-io_parse_length (const char *text, guint64 *length)
+io_parse_length (IoSession *self, const char *text, guint64 *length)
 {
-  if (!io_parse_size (text, "length", length))
+  if (!io_parse_size (self, text, "length", length))
     return FALSE;
   if (*length <= MAX_LENGTH)
     return TRUE;
 
-  printf ("length: %s is too much for one request; the limit is 1 GiB\n", text);
-  return FALSE;
+  return io_complain (self, "length: %s is too much for one request; the limit is 1 GiB", text);
 }
 
 char *
@@ -124,52 +123,64 @@ io_format_size (guint64 bytes)
 }
 
 void
-io_report (const IoOptions *options, const char *verb, guint64 offset, guint64 length)
+io_report (IoSession *self, const IoOptions *options, const char *verb, guint64 offset,
+           guint64 length)
 {
   double seconds = (g_get_monotonic_time () - options->started_us) / 1e6;
   double rate = seconds > 0 ? length / seconds : 0, operations = seconds > 0 ? 1 / seconds : 0;
   g_autofree char *size = io_format_size (length);
   g_autofree char *rate_text = io_format_size (rate);
+  g_autofree char *seconds_text = g_strdup_printf ("%.6f", seconds);
 
+  cli_add_integer (self->result.facts, "offset", offset);
+  cli_add_integer (self->result.facts, "length", length);
+  cli_add_number (self->result.facts, "seconds", seconds_text);
   if (options->is_quiet)
     return;
   if (options->is_terse)
     {
-      printf ("%" G_GUINT64_FORMAT ",1,%.6f,%.3f,%.3f\n", length, seconds, rate, operations);
+      io_say (self, "%" G_GUINT64_FORMAT ",1,%.6f,%.3f,%.3f\n", length, seconds, rate, operations);
       return;
     }
 
-  printf ("%s %" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT " bytes at offset %" G_GUINT64_FORMAT "\n",
+  io_say (self,
+          "%s %" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT " bytes at offset %" G_GUINT64_FORMAT "\n",
           verb, length, length, offset);
-  printf ("%s, 1 ops; %.4f sec (%s/sec and %.4f ops/sec)\n", size, seconds, rate_text, operations);
+  io_say (self, "%s, 1 ops; %.4f sec (%s/sec and %.4f ops/sec)\n", size, seconds, rate_text,
+          operations);
 }
 
-gboolean
-io_report_failure (const char *what, const GError *error)
+static void
+say_bytes (IoSession *self, const guint8 *data, gsize n)
 {
-  printf ("%s failed: %s\n", what, error != NULL ? error->message : "Operation not supported");
-  return FALSE;
+  for (gsize i = 0; i < n; i++)
+    io_say (self, "%02x ", data[i]);
+  io_say (self, " ");
+  for (gsize i = 0; i < n; i++)
+    io_say (self, "%c", g_ascii_isalnum (data[i]) ? data[i] : '.');
+  io_say (self, "\n");
 }
 
 void
-io_dump (const guint8 *data, gsize length, guint64 offset)
+io_dump (IoSession *self, const guint8 *data, gsize length, guint64 offset)
 {
+  GString *hexadecimal = g_string_new (NULL);
+
+  for (gsize i = 0; i < length; i++)
+    g_string_append_printf (hexadecimal, "%02x", data[i]);
+  cli_add_text (self->result.facts, "data", hexadecimal->str);
+  g_string_free (hexadecimal, TRUE);
+
   for (gsize i = 0; i < length; i += 16)
     {
-      gsize n = MIN (16, length - i);
-
-      printf ("%08" G_GINT64_MODIFIER "x:  ", offset + i);
-      for (gsize j = 0; j < n; j++)
-        printf ("%02x ", data[i + j]);
-      printf (" ");
-      for (gsize j = 0; j < n; j++)
-        putchar (g_ascii_isalnum (data[i + j]) ? data[i + j] : '.');
-      printf ("\n");
+      io_say (self, "%08" G_GINT64_MODIFIER "x:  ", offset + i);
+      say_bytes (self, data + i, MIN (16, length - i));
     }
 }
 
 gboolean
-io_verify (const IoOptions *options, const guint8 *data, guint64 offset, gsize length)
+io_verify (IoSession *self, const IoOptions *options, const guint8 *data, guint64 offset,
+           gsize length)
 {
   guint64 start = options->pattern_start;
   guint64 n = options->pattern_length != 0 ? options->pattern_length : length - MIN (start, length);
@@ -177,19 +188,14 @@ io_verify (const IoOptions *options, const guint8 *data, guint64 offset, gsize l
   if (!options->has_pattern)
     return TRUE;
   if (start > length || n > length - start)
-    {
-      printf ("the pattern's range ends beyond what is read\n");
-      return FALSE;
-    }
+    return io_complain (self, "the pattern's range ends beyond what is read");
 
   for (guint64 i = 0; i < n; i++)
     if (data[start + i] != options->pattern)
-      {
-        printf ("Pattern verification failed at offset %" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT
-                " bytes\n",
-                offset + start, n);
-        return FALSE;
-      }
+      return io_complain (self,
+                          "Pattern verification failed at offset %" G_GUINT64_FORMAT
+                          ", %" G_GUINT64_FORMAT " bytes",
+                          offset + start, n);
 
   return TRUE;
 }

@@ -3,8 +3,6 @@
 
 #include "io.h"
 
-#include <stdio.h>
-
 #define DEFAULT_PATTERN 0xcd
 /* Bytes: what any disk wants that bypasses the page cache. */
 #define ALIGNMENT 4096
@@ -38,31 +36,28 @@ run (IoSession *self, Transfer *what, const char *name)
   g_autoptr (GError) error = NULL;
 
   if (!banyan_backend_run (self->backend, transfer, what, &error))
-    return io_report_failure (name, error);
+    return io_report_failure (self, name, error);
   if (what->is_zero && what->answer == BANYAN_UNSUPPORTED)
-    return io_report_failure (name, NULL);
+    return io_report_failure (self, name, NULL);
 
   return TRUE;
 }
 
 /* Lengths to pieces of one buffer. */
 static gboolean
-parse_pieces (char **words, int n, struct iovec *pieces, guint64 *length)
+parse_pieces (IoSession *self, char **words, int n, struct iovec *pieces, guint64 *length)
 {
   *length = 0;
   for (int i = 0; i < n; i++)
     {
       guint64 piece;
 
-      if (!io_parse_length (words[i], &piece))
+      if (!io_parse_length (self, words[i], &piece))
         return FALSE;
       pieces[i].iov_len = piece;
       *length += piece;
       if (*length > G_MAXINT32)
-        {
-          printf ("length: the pieces together are too much for one request\n");
-          return FALSE;
-        }
+        return io_complain (self, "length: the pieces together are too much for one request");
     }
 
   return TRUE;
@@ -90,14 +85,15 @@ read_pieces (IoSession *self, IoOptions *options, guint64 offset, struct iovec *
 {
   guint8 *buffer = allocate (pieces, n, length, 0xab);
   Transfer what = { .request = BANYAN_REQUEST (offset, length, pieces, n) };
-  gboolean is_right;
+  gboolean is_read, is_right;
 
   options->started_us = g_get_monotonic_time ();
-  is_right = run (self, &what, "read") && io_verify (options, buffer, offset, length);
-  if (is_right && options->is_dump)
-    io_dump (buffer, length, offset);
-  if (is_right)
-    io_report (options, "read", offset, length);
+  is_read = run (self, &what, "read");
+  is_right = is_read && io_verify (self, options, buffer, offset, length);
+  if (is_read && options->is_dump)
+    io_dump (self, buffer, length, offset);
+  if (is_read)
+    io_report (self, options, "read", offset, length);
 
   g_aligned_free (buffer);
   return is_right;
@@ -110,8 +106,8 @@ read_words (IoSession *self, IoOptions *options, char **words, int n)
   g_autofree struct iovec *pieces = g_new0 (struct iovec, n);
   guint64 offset, length;
 
-  return io_parse_size (words[0], "offset", &offset)
-         && parse_pieces (words + 1, n - 1, pieces, &length)
+  return io_parse_size (self, words[0], "offset", &offset)
+         && parse_pieces (self, words + 1, n - 1, pieces, &length)
          && read_pieces (self, options, offset, pieces, n - 1, length);
 }
 
@@ -121,7 +117,7 @@ io_read (IoSession *self, int argc, char **argv)
   IoOptions options;
   int first;
 
-  if (!io_parse_options (argc, argv, "CqvP:s:l:", &options, &first))
+  if (!io_parse_options (self, argc, argv, "apCqvP:s:l:", &options, &first))
     return FALSE;
 
   return read_words (self, &options, argv + first, argc - first);
@@ -133,7 +129,7 @@ io_readv (IoSession *self, int argc, char **argv)
   IoOptions options;
   int first;
 
-  if (!io_parse_options (argc, argv, "CqvP:", &options, &first))
+  if (!io_parse_options (self, argc, argv, "CqvP:", &options, &first))
     return FALSE;
 
   return read_words (self, &options, argv + first, argc - first);
@@ -143,22 +139,16 @@ io_readv (IoSession *self, int argc, char **argv)
 
 /* The file's bytes, over and over. */
 static gboolean
-fill_from_file (guint8 *buffer, gsize length, const char *file)
+fill_from_file (IoSession *self, guint8 *buffer, gsize length, const char *file)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *text = NULL;
   gsize n;
 
   if (!g_file_get_contents (file, &text, &n, &error))
-    {
-      printf ("%s\n", error->message);
-      return FALSE;
-    }
+    return io_complain (self, "%s", error->message);
   if (n == 0)
-    {
-      printf ("%s: the file is empty\n", file);
-      return FALSE;
-    }
+    return io_complain (self, "%s: the file is empty", file);
 
   for (gsize i = 0; i < length; i += n)
     memcpy (buffer + i, text, MIN (n, length - i));
@@ -166,9 +156,9 @@ fill_from_file (guint8 *buffer, gsize length, const char *file)
 }
 
 static guint
-request_flags (const IoOptions *options)
+request_flags (IoSession *self, const IoOptions *options)
 {
-  return (options->is_fua ? BANYAN_REQUEST_FUA : 0)
+  return (options->is_fua || self->writes_through ? BANYAN_REQUEST_FUA : 0)
          | (options->may_unmap ? BANYAN_REQUEST_MAY_UNMAP : 0)
          | (options->no_fallback ? BANYAN_REQUEST_NO_FALLBACK : 0);
 }
@@ -182,12 +172,12 @@ write_pieces (IoSession *self, IoOptions *options, guint64 offset, struct iovec 
   Transfer what = { .request = BANYAN_REQUEST (offset, length, pieces, n), .is_write = TRUE };
   gboolean is_done;
 
-  what.request.flags = request_flags (options);
-  is_done = options->file == NULL || fill_from_file (buffer, length, options->file);
+  what.request.flags = request_flags (self, options);
+  is_done = options->file == NULL || fill_from_file (self, buffer, length, options->file);
   options->started_us = g_get_monotonic_time ();
   is_done = is_done && run (self, &what, "write");
   if (is_done)
-    io_report (options, "wrote", offset, length);
+    io_report (self, options, "wrote", offset, length);
 
   g_aligned_free (buffer);
   return is_done;
@@ -198,28 +188,26 @@ write_zeroes (IoSession *self, IoOptions *options, guint64 offset, guint64 lengt
 {
   Transfer what = { .request = BANYAN_REQUEST (offset, length, NULL, 0), .is_zero = TRUE };
 
-  what.request.flags = request_flags (options);
+  what.request.flags = request_flags (self, options);
   options->started_us = g_get_monotonic_time ();
   if (!run (self, &what, "write"))
     return FALSE;
 
-  io_report (options, "wrote", offset, length);
+  io_report (self, options, "wrote", offset, length);
   return TRUE;
 }
 
 static gboolean
-check_write_options (const IoOptions *options)
+check_write_options (IoSession *self, const IoOptions *options)
 {
   if (options->is_zero && (options->has_pattern || options->file != NULL))
-    printf ("-z excludes -P and -s\n");
-  else if (options->has_pattern && options->file != NULL)
-    printf ("-P and -s exclude each other\n");
-  else if ((options->may_unmap || options->no_fallback) && !options->is_zero)
-    printf ("-u and -n need -z\n");
-  else
-    return TRUE;
+    return io_complain (self, "-z excludes -P and -s");
+  if (options->has_pattern && options->file != NULL)
+    return io_complain (self, "-P and -s exclude each other");
+  if ((options->may_unmap || options->no_fallback) && !options->is_zero)
+    return io_complain (self, "-u and -n need -z");
 
-  return FALSE;
+  return TRUE;
 }
 
 static gboolean
@@ -228,14 +216,14 @@ write_words (IoSession *self, IoOptions *options, char **words, int n)
   g_autofree struct iovec *pieces = g_new0 (struct iovec, n);
   guint64 offset, length;
 
-  if (!io_may_write (self, "write") || !check_write_options (options)
-      || !io_parse_size (words[0], "offset", &offset))
+  if (!io_may_write (self, "write") || !check_write_options (self, options)
+      || !io_parse_size (self, words[0], "offset", &offset))
     return FALSE;
   if (options->is_zero)
-    return io_parse_size (words[1], "length", &length)
+    return io_parse_size (self, words[1], "length", &length)
            && write_zeroes (self, options, offset, length);
 
-  return parse_pieces (words + 1, n - 1, pieces, &length)
+  return parse_pieces (self, words + 1, n - 1, pieces, &length)
          && write_pieces (self, options, offset, pieces, n - 1, length);
 }
 
@@ -245,7 +233,7 @@ io_write (IoSession *self, int argc, char **argv)
   IoOptions options;
   int first;
 
-  if (!io_parse_options (argc, argv, "CqfnuzP:s:", &options, &first))
+  if (!io_parse_options (self, argc, argv, "pCqfnuzP:s:", &options, &first))
     return FALSE;
 
   return write_words (self, &options, argv + first, argc - first);
@@ -257,7 +245,7 @@ io_writev (IoSession *self, int argc, char **argv)
   IoOptions options;
   int first;
 
-  if (!io_parse_options (argc, argv, "CqfP:", &options, &first))
+  if (!io_parse_options (self, argc, argv, "CqfP:", &options, &first))
     return FALSE;
 
   return write_words (self, &options, argv + first, argc - first);

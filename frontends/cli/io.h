@@ -7,13 +7,38 @@
 
 G_BEGIN_DECLS
 
+/* What is opened, as the command line or `open` says it. */
 typedef struct
 {
-  BanyanGraph *graph;     /* (owned) */
-  BanyanNode *node;       /* (unowned) */
-  BanyanBackend *backend; /* (owned) */
-  guint n_pending;        /* requests of aio_read and aio_write */
+  const char *argument; /* (nullable): a document, an image, or "-" */
+  const char *node;     /* (nullable): of a document */
+  const char *driver;   /* (nullable): @argument is an image */
+  const char *dotted;   /* (nullable): an image's options in dotted keys */
+  const char *cache;    /* (nullable): QEMU's word for several options */
+  const char *discard;  /* (nullable) */
+  gboolean read_only;
+  gboolean force_share;
+} IoSource;
+
+/* What one command found: words for people, or with --json one object. */
+typedef struct
+{
+  const char *command;      /* (unowned) */
+  BanyanSpecBuilder *facts; /* (owned) */
+  GString *trouble;         /* (owned) */
+  gboolean is_put_off;      /* whoever ends the request tells */
+} IoResult;
+
+typedef struct
+{
+  BanyanGraph *graph;     /* (owned) (nullable): nothing is open */
+  BanyanNode *node;       /* (unowned) (nullable) */
+  BanyanBackend *backend; /* (owned) (nullable) */
+  IoResult result;
+  guint n_pending; /* requests of aio_read and aio_write */
   gboolean may_write;
+  gboolean writes_through; /* every write is lasting when it ends */
+  gboolean as_json;
   gboolean has_failed;
   gboolean wants_quit;
 } IoSession;
@@ -28,6 +53,8 @@ typedef struct
   int max_arguments; /* -1: any number */
   /* FALSE: it failed, and has said so. @argv[0] is the name; options are still in it. */
   gboolean (*run) (IoSession *self, int argc, char **argv);
+  const char *valued;     /* the options that take a value; NULL: it has no options */
+  gboolean needs_nothing; /* works while no node is open */
 } IoCommand;
 
 extern const IoCommand io_commands[]; /* ends with a NULL name */
@@ -39,6 +66,16 @@ void io_wait_for_pending (IoSession *self);
 
 /* Says so where it may not. */
 gboolean io_may_write (IoSession *self, const char *what);
+
+/* -- io-open.c -- */
+
+CliStatus io_open (IoSession *self, const IoSource *source);
+CliStatus io_close (IoSession *self);
+/* What is wrong with @source, or NULL. */
+const char *io_source_find_fault (const IoSource *source);
+gboolean io_run_open (IoSession *self, int argc, char **argv);
+gboolean io_run_close (IoSession *self, int argc, char **argv);
+gboolean io_run_reopen (IoSession *self, int argc, char **argv);
 
 /* -- io-transfer.c: commands that move data. -- */
 
@@ -62,6 +99,7 @@ typedef struct
   gboolean is_terse;      /* -C */
   gboolean is_dump;       /* -v */
   gboolean has_pattern;   /* -P */
+  gboolean has_part;      /* read -s, -l */
   gboolean is_zero;       /* -z */
   gboolean may_unmap;     /* -u */
   gboolean no_fallback;   /* -n */
@@ -74,18 +112,31 @@ typedef struct
 } IoOptions;
 
 /* Reads the options in @letters out of @argv; @first is where the arguments begin. */
-gboolean io_parse_options (int argc, char **argv, const char *letters, IoOptions *options,
-                           int *first);
-gboolean io_parse_size (const char *text, const char *what, guint64 *size);
+gboolean io_parse_options (IoSession *self, int argc, char **argv, const char *letters,
+                           IoOptions *options, int *first);
+gboolean io_parse_size (IoSession *self, const char *text, const char *what, guint64 *size);
 /* Not more than what one buffer may hold. */
-gboolean io_parse_length (const char *text, guint64 *length);
+gboolean io_parse_length (IoSession *self, const char *text, guint64 *length);
 
-void io_report (const IoOptions *options, const char *verb, guint64 offset, guint64 length);
-gboolean io_report_failure (const char *what, const GError *error);
+void io_report (IoSession *self, const IoOptions *options, const char *verb, guint64 offset,
+                guint64 length);
 /* "64 KiB" */
 char *io_format_size (guint64 bytes);
-void io_dump (const guint8 *data, gsize length, guint64 offset);
+void io_dump (IoSession *self, const guint8 *data, gsize length, guint64 offset);
 /* Whether the part of @data that the options name has the pattern; says where it has not. */
-gboolean io_verify (const IoOptions *options, const guint8 *data, guint64 offset, gsize length);
+gboolean io_verify (IoSession *self, const IoOptions *options, const guint8 *data, guint64 offset,
+                    gsize length);
+
+/* -- io-result.c -- */
+
+void io_result_begin (IoSession *self, const char *command);
+/* Prints what --json prints of it. */
+void io_result_end (IoSession *self, gboolean is_done);
+/* What people read, and nobody with --json. */
+void io_say (IoSession *self, const char *format, ...) G_GNUC_PRINTF (2, 3);
+/* Why the command failed. Always FALSE. */
+gboolean io_complain (IoSession *self, const char *format, ...) G_GNUC_PRINTF (2, 3);
+/* The same in qemu-io's words: "read failed: Input/output error"; @error NULL: not supported. */
+gboolean io_report_failure (IoSession *self, const char *what, const GError *error);
 
 G_END_DECLS

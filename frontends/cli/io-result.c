@@ -1,0 +1,91 @@
+/* io-result.c - banyan io: what a command found, in words or as JSON
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "io.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+void
+io_result_begin (IoSession *self, const char *command)
+{
+  self->result = (IoResult){ .command = command,
+                             .facts = cli_map_new (),
+                             .trouble = g_string_new (NULL) };
+  cli_add_text (self->result.facts, "command", command);
+}
+
+void
+io_result_end (IoSession *self, gboolean is_done)
+{
+  IoResult *result = &self->result;
+  g_autoptr (BanyanSpec) spec = NULL;
+
+  if (!is_done)
+    self->has_failed = TRUE;
+  if (!result->is_put_off)
+    cli_add_flag (result->facts, "done", is_done);
+  if (result->trouble->len > 0)
+    cli_add_text (result->facts, "error", result->trouble->str);
+
+  spec = banyan_spec_builder_end (result->facts);
+  if (self->as_json && (!result->is_put_off || !is_done))
+    {
+      g_autofree char *json = banyan_spec_to_json (spec, FALSE);
+
+      printf ("%s\n", json);
+    }
+
+  fflush (stdout);
+  g_string_free (result->trouble, TRUE);
+  *result = (IoResult){ 0 };
+}
+
+void
+io_say (IoSession *self, const char *format, ...)
+{
+  va_list arguments;
+
+  if (self->as_json)
+    return;
+
+  va_start (arguments, format);
+  vprintf (format, arguments);
+  va_end (arguments);
+}
+
+gboolean
+io_complain (IoSession *self, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list arguments;
+
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+
+  g_string_append_printf (self->result.trouble, "%s%s", self->result.trouble->len > 0 ? "; " : "",
+                          text);
+  io_say (self, "%s\n", text);
+  return FALSE;
+}
+
+/* qemu-io prints the errno alone, which is what scripts look for; who it was and why goes to
+ * standard error. */
+gboolean
+io_report_failure (IoSession *self, const char *what, const GError *error)
+{
+  int number = error == NULL                     ? ENOTSUP
+               : error->domain == BANYAN_ERRNO ? banyan_error_get_errno (error)
+                                                 : 0;
+
+  if (number == 0 || self->as_json)
+    return io_complain (self, "%s failed: %s", what,
+                        error != NULL ? error->message : g_strerror (number));
+
+  io_complain (self, "%s failed: %s", what, g_strerror (number));
+  fflush (stdout);
+  if (error != NULL && !g_str_equal (error->message, g_strerror (number)))
+    cli_message ("%s", error->message);
+  return FALSE;
+}
