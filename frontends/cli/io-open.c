@@ -285,8 +285,7 @@ io_open (IoSession *self, const IoSource *source)
   CliStatus status;
 
   self->graph = banyan_graph_new ();
-  self->writes_through
-      = source->cache != NULL && caches[find_cache (source->cache)].writes_through;
+  self->writes_through = source->cache != NULL && caches[find_cache (source->cache)].writes_through;
   status = open_graph (self->graph, source);
   if (status == CLI_DONE)
     self->node = find_node (self->graph, is_image (source) ? "image" : source->node, &status);

@@ -9,9 +9,8 @@
 void
 io_result_begin (IoSession *self, const char *command)
 {
-  self->result = (IoResult){ .command = command,
-                             .facts = cli_map_new (),
-                             .trouble = g_string_new (NULL) };
+  self->result
+      = (IoResult){ .command = command, .facts = cli_map_new (), .trouble = g_string_new (NULL) };
   cli_add_text (self->result.facts, "command", command);
 }
 
@@ -75,9 +74,9 @@ io_complain (IoSession *self, const char *format, ...)
 gboolean
 io_report_failure (IoSession *self, const char *what, const GError *error)
 {
-  int number = error == NULL                     ? ENOTSUP
+  int number = error == NULL                   ? ENOTSUP
                : error->domain == BANYAN_ERRNO ? banyan_error_get_errno (error)
-                                                 : 0;
+                                               : 0;
 
   if (number == 0 || self->as_json)
     return io_complain (self, "%s failed: %s", what,
