@@ -5,6 +5,7 @@
 
 #include <banyan/banyan-backend.h>
 #include <banyan/banyan-co-sync.h>
+#include <banyan/banyan-command.h>
 #include <banyan/banyan-coroutine.h>
 #include <banyan/banyan-document.h>
 #include <banyan/banyan-element.h>
@@ -16,6 +17,7 @@
 #include <banyan/banyan-list.h>
 #include <banyan/banyan-loop.h>
 #include <banyan/banyan-macros.h>
+#include <banyan/banyan-monitor.h>
 #include <banyan/banyan-node-options.h>
 #include <banyan/banyan-node.h>
 #include <banyan/banyan-object.h>

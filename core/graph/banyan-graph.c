@@ -17,6 +17,15 @@ struct _BanyanGraph
   gboolean is_closed;
 };
 
+enum
+{
+  SIGNAL_EVENT,
+  SIGNAL_QUIT,
+  N_SIGNALS
+};
+
+static guint signals[N_SIGNALS];
+
 G_DEFINE_FINAL_TYPE (BanyanGraph, banyan_graph, BANYAN_TYPE_ROOT)
 
 #define NODE_KINDS \
@@ -66,6 +75,27 @@ banyan_graph_class_init (BanyanGraphClass *klass)
   object_class->constructed = banyan_graph_constructed;
   object_class->dispose = banyan_graph_dispose;
   object_class->finalize = banyan_graph_finalize;
+
+  /**
+   * BanyanGraph::event:
+   * @self: the graph
+   * @name: what happened, as monitors tell it: "BLOCK_EXPORT_DELETED"
+   * @data: (nullable): a map of what is to be said about it
+   *
+   * Something happened that those who watch the graph from outside may want to know. Emitted on the
+   * main thread.
+   */
+  signals[SIGNAL_EVENT]
+      = g_signal_new ("event", BANYAN_TYPE_GRAPH, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                      G_TYPE_NONE, 2, G_TYPE_STRING, BANYAN_TYPE_SPEC);
+  /**
+   * BanyanGraph::quit:
+   * @self: the graph
+   *
+   * A client wants the program to end. Who runs the program closes the graph.
+   */
+  signals[SIGNAL_QUIT] = g_signal_new ("quit", BANYAN_TYPE_GRAPH, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                       NULL, G_TYPE_NONE, 0);
 }
 
 static void
@@ -85,6 +115,38 @@ BanyanGraph *
 banyan_graph_new (void)
 {
   return g_object_new (BANYAN_TYPE_GRAPH, NULL);
+}
+
+/* -- What those outside are told. -- */
+
+/**
+ * banyan_graph_emit_event:
+ * @self: a graph
+ * @name: what happened
+ * @data: (nullable): a map of what is to be said about it
+ *
+ * Emits #BanyanGraph::event. Main thread.
+ */
+void
+banyan_graph_emit_event (BanyanGraph *self, const char *name, BanyanSpec *data)
+{
+  g_return_if_fail (BANYAN_IS_GRAPH (self));
+
+  g_signal_emit (self, signals[SIGNAL_EVENT], 0, name, data);
+}
+
+/**
+ * banyan_graph_ask_to_quit:
+ * @self: a graph
+ *
+ * Emits #BanyanGraph::quit: whoever runs the program is to close the graph and end.
+ */
+void
+banyan_graph_ask_to_quit (BanyanGraph *self)
+{
+  g_return_if_fail (BANYAN_IS_GRAPH (self));
+
+  g_signal_emit (self, signals[SIGNAL_QUIT], 0);
 }
 
 /* -- Its iothread. -- */

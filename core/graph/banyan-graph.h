@@ -28,6 +28,13 @@ gboolean banyan_graph_close_finish (BanyanGraph *self, GAsyncResult *result, GEr
 BANYAN_API
 gboolean banyan_graph_close (BanyanGraph *self, GError **error);
 
+/* What those who watch the graph from outside are told, and what they may ask of the program: the
+ * signals "event" and "quit". */
+BANYAN_API
+void banyan_graph_emit_event (BanyanGraph *self, const char *name, BanyanSpec *data);
+BANYAN_API
+void banyan_graph_ask_to_quit (BanyanGraph *self);
+
 /* Objects and edges by path: "/nodes/disk0", "disk0", "/nodes/disk0:file". */
 BANYAN_API
 BanyanNode *banyan_graph_get_node (BanyanGraph *self, const char *id);

@@ -17,6 +17,7 @@ static const Kind kinds[] = {
   [BANYAN_PLUGIN_FRONTEND] = { "frontend", "Frontends", "frontends" },
   [BANYAN_PLUGIN_JOB] = { "job", "Jobs", "jobs" },
   [BANYAN_PLUGIN_OBJECT] = { "object", "Objects", "objects" },
+  [BANYAN_PLUGIN_COMMAND] = { "command", "Commands", NULL },
 };
 
 const char *

@@ -159,7 +159,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliDocument, cli_document_free)
 const char *cli_kind_to_string (BanyanPluginKind kind);
 /* The heading for several types of a kind: "Protocols". */
 const char *cli_kind_to_heading (BanyanPluginKind kind);
-/* The document's section that objects of @kind are declared in: "nodes". */
+/* The document's section that objects of @kind are declared in: "nodes"; NULL: in none. */
 const char *cli_kind_to_section (BanyanPluginKind kind);
 /* NULL-terminated, all types, by kind and name. (transfer full) */
 typedef BanyanTypeInfo *CliTypes;

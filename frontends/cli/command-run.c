@@ -102,6 +102,16 @@ on_sigint (gpointer data)
   return stop (data, SIGINT);
 }
 
+/* A client asked; it may do so twice. */
+static void
+on_quit (BanyanGraph *graph, gpointer data)
+{
+  Server *self = data;
+
+  if (!self->is_stopping)
+    stop (self, 0);
+}
+
 /* -- Telling who waits for it that it serves. -- */
 
 static gboolean
@@ -191,6 +201,7 @@ serve (Server *self)
   self->graph = banyan_graph_new ();
   self->loop = g_main_loop_new (NULL, FALSE);
   self->opening = g_cancellable_new ();
+  g_signal_connect (self->graph, "quit", G_CALLBACK (on_quit), self);
   sources[0] = g_unix_signal_add (SIGTERM, on_sigterm, self);
   sources[1] = g_unix_signal_add (SIGINT, on_sigint, self);
 

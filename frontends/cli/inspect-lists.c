@@ -90,7 +90,7 @@ inspect_print_types (gboolean as_json)
       return cli_print_json (spec);
     }
 
-  for (guint kind = BANYAN_PLUGIN_PROTOCOL; kind <= BANYAN_PLUGIN_OBJECT; kind++)
+  for (guint kind = BANYAN_PLUGIN_PROTOCOL; kind < BANYAN_N_PLUGIN_KINDS; kind++)
     append_kind (text, types, kind, measure_names (types));
 
   n_broken = count_broken ();

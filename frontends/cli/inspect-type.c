@@ -48,8 +48,11 @@ append_facts (GString *text, BanyanTypeInfo *type, BanyanSpec *description)
   g_autofree char *interfaces = cli_spec_join (cli_spec_get (description, "interfaces"), ", ");
   g_autofree char *operations = inspect_describe_operations (description);
   BanyanPluginKind kind = banyan_type_info_get_kind (type);
-  g_autofree char *kind_text = g_strdup_printf ("%s, declared under %s", cli_kind_to_string (kind),
-                                                cli_kind_to_section (kind));
+  const char *section = cli_kind_to_section (kind);
+  g_autofree char *kind_text
+      = section != NULL
+            ? g_strdup_printf ("%s, declared under %s", cli_kind_to_string (kind), section)
+            : g_strdup (cli_kind_to_string (kind));
 
   cli_table_set_style (table, 0, CLI_DIM);
   cli_table_add (table, "kind", kind_text);

@@ -191,6 +191,21 @@ banyan_param_get_link_target (GParamSpec *pspec)
 }
 
 /**
+ * banyan_param_get_declared_type:
+ * @pspec: a property
+ *
+ * Returns: (nullable): name of the GType of what a property declares that takes a spec; %NULL if it
+ *   takes values, or any spec
+ */
+const char *
+banyan_param_get_declared_type (GParamSpec *pspec)
+{
+  const BanyanParamMetadata *self = metadata_peek (pspec);
+
+  return self ? self->declared_type : NULL;
+}
+
+/**
  * banyan_param_has_members:
  * @pspec: a property
  *

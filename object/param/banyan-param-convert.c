@@ -468,11 +468,25 @@ convert_container (const Conversion *self, GValue *value)
   return TRUE;
 }
 
+/* What is in it is checked by the class that it declares an object of. */
+static gboolean
+convert_declaration (const Conversion *self, GValue *value)
+{
+  if (banyan_param_get_declared_type (self->pspec)
+      && banyan_spec_get_kind (self->spec) != BANYAN_SPEC_MAP)
+    return complain_of_kind (self, "a map");
+
+  g_value_set_boxed (value, self->spec);
+  return TRUE;
+}
+
 static gboolean
 convert (const Conversion *self, GValue *value)
 {
   GParamSpec *pspec = self->pspec;
 
+  if (pspec->value_type == BANYAN_TYPE_SPEC)
+    return convert_declaration (self, value);
   if (banyan_param_is_struct (pspec))
     return convert_struct (self, value);
   if (banyan_param_is_list (pspec) || banyan_param_is_map (pspec))

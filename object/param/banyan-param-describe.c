@@ -85,6 +85,8 @@ banyan_param_describe_type (GParamSpec *pspec)
     return describe_container ("map", pspec);
   if (banyan_param_is_path (pspec))
     return g_strdup ("path");
+  if (banyan_param_get_declared_type (pspec))
+    return describe_with_name ("declaration of", banyan_param_get_declared_type (pspec));
 
   switch (G_TYPE_FUNDAMENTAL (pspec->value_type))
     {

@@ -26,6 +26,7 @@ typedef struct
   GPtrArray *value_aliases; /* (owned): pairs, the old nick first */
   char *link_target;        /* (owned) (nullable) */
   gboolean has_members;
+  char *declared_type; /* (owned) (nullable) */
   GParamSpec *element; /* (owned) (nullable) */
   char *fault;         /* (owned) (nullable) */
 } BanyanParamMetadata;

@@ -18,6 +18,7 @@ metadata_free (gpointer data)
   g_ptr_array_unref (self->aliases);
   g_ptr_array_unref (self->value_aliases);
   g_free (self->link_target);
+  g_free (self->declared_type);
   g_clear_pointer (&self->element, g_param_spec_unref);
   g_free (self->fault);
   g_free (self);
@@ -499,6 +500,31 @@ banyan_param_members (const char *name, const char *nick, const char *blurb,
   metadata_ensure (pspec)->has_members = TRUE;
   if (banyan_param_get_fault (member))
     note_fault (pspec, g_strdup (banyan_param_get_fault (member)));
+  return pspec;
+}
+
+/**
+ * banyan_param_declaration:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @base_type: (nullable): name of the GType of what is declared: "BanyanNode"; %NULL: any spec
+ * @offset: of the (owned) #BanyanSpec in the instance, or %BANYAN_NO_FIELD
+ *
+ * Declares a property that takes a spec as it is: the declaration of an object that is yet to be
+ * made, whose own class says what it may have.
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_declaration (const char *name, const char *nick, const char *blurb,
+                          const char *base_type, guint offset)
+{
+  GParamSpec *pspec = declare (g_param_spec_boxed (name, nick, blurb, BANYAN_TYPE_SPEC, FLAGS),
+                               BANYAN_UNIT_NONE, BANYAN_MUTABLE_BEFORE_OPEN, offset);
+
+  if (pspec)
+    metadata_ensure (pspec)->declared_type = g_strdup (base_type);
   return pspec;
 }
 

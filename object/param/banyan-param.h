@@ -101,6 +101,12 @@ BANYAN_API
 GParamSpec *banyan_param_members (const char *name, const char *nick, const char *blurb,
                                   const char *member_type, guint offset);
 
+/* Something that is not a value but declares one: a spec of an object that is yet to be made, of
+ * @base_type, by GType name (NULL: any spec). The field is an (owned) BanyanSpec. */
+BANYAN_API
+GParamSpec *banyan_param_declaration (const char *name, const char *nick, const char *blurb,
+                                      const char *base_type, guint offset);
+
 /* -- Modifiers: change @pspec and return it, so that they nest around a declaration. -- */
 
 BANYAN_API
@@ -157,6 +163,8 @@ BANYAN_API
 const char *banyan_param_get_link_target (GParamSpec *pspec);
 BANYAN_API
 gboolean banyan_param_has_members (GParamSpec *pspec);
+BANYAN_API
+const char *banyan_param_get_declared_type (GParamSpec *pspec);
 BANYAN_API
 GParamSpec *banyan_param_get_element (GParamSpec *pspec);
 BANYAN_API

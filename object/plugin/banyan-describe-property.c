@@ -48,6 +48,8 @@ name_type (GParamSpec *pspec)
     return "link";
   if (g_type_is_a (type, BANYAN_TYPE_STRUCT))
     return "struct";
+  if (type == BANYAN_TYPE_SPEC)
+    return "declaration";
 
   switch (G_TYPE_FUNDAMENTAL (type))
     {
@@ -277,6 +279,7 @@ describe_value (BanyanSpecBuilder *map, GParamSpec *pspec, GSList *outer)
   describe_nicks (map, pspec);
   banyan_describe_true (map, "path", banyan_param_is_path (pspec));
   banyan_describe_text (map, "target", banyan_param_get_link_target (pspec));
+  banyan_describe_text (map, "declares", banyan_param_get_declared_type (pspec));
   if (g_type_is_a (type, BANYAN_TYPE_STRUCT))
     describe_struct (map, type, outer);
   if (banyan_param_get_element (pspec) != NULL)

@@ -48,7 +48,7 @@ type_from_record (GVariant *record, const char *plugin_path)
 
   g_variant_get (record, "(&su&s^a&s&s&s)", &name, &kind, &summary, &aliases, &class_name, NULL);
 
-  self = banyan_type_info_new (name, MIN (kind, BANYAN_PLUGIN_OBJECT), summary, aliases,
+  self = banyan_type_info_new (name, MIN (kind, BANYAN_N_PLUGIN_KINDS - 1), summary, aliases,
                                plugin_path, class_name);
   /* Much longer than all the rest, and seldom asked for: left where it is. */
   self->stored = g_variant_get_child_value (record, 5);

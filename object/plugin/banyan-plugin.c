@@ -3,6 +3,8 @@
 
 #include "banyan-plugin-private.h"
 
+#include <banyan/banyan-struct.h>
+
 #include <dlfcn.h>
 #include <string.h>
 
@@ -96,7 +98,7 @@ add_entry (BanyanPlugin *self, const BanyanPluginType *type)
                  "\"%s\" cannot be the name of a type: a name is a lower-case letter, then "
                  "such letters, digits, '-' and '.'",
                  type->name != NULL ? type->name : "");
-  if (type->kind > BANYAN_PLUGIN_OBJECT)
+  if (type->kind >= BANYAN_N_PLUGIN_KINDS)
     return fail (self, "type \"%s\" is of kind %d, which this library does not know", entry.name,
                  type->kind);
   if (type->register_type == NULL)
@@ -127,6 +129,12 @@ list_types (const BanyanPluginDescriptor *descriptor, BanyanPluginType single[2]
   return single;
 }
 
+static GType
+base_of_kind (BanyanPluginKind kind)
+{
+  return kind == BANYAN_PLUGIN_COMMAND ? BANYAN_TYPE_STRUCT : BANYAN_TYPE_OBJECT;
+}
+
 static gboolean
 register_entry (BanyanPlugin *self, const BanyanPluginType *type)
 {
@@ -141,10 +149,11 @@ register_entry (BanyanPlugin *self, const BanyanPluginType *type)
                  "its function for type \"%s\" registered nothing: define the class with "
                  "BANYAN_DEFINE_DRIVER, or call banyan_plugin_add_type ()",
                  entry->name);
-  if (!g_type_is_a (entry->type, BANYAN_TYPE_OBJECT) || G_TYPE_IS_ABSTRACT (entry->type))
-    return fail (self, "type \"%s\" is class %s, which is %s", entry->name,
+  if (!g_type_is_a (entry->type, base_of_kind (type->kind)) || G_TYPE_IS_ABSTRACT (entry->type))
+    return fail (self, "type \"%s\" is class %s, which is %s%s", entry->name,
                  g_type_name (entry->type),
-                 G_TYPE_IS_ABSTRACT (entry->type) ? "abstract" : "not derived from BanyanObject");
+                 G_TYPE_IS_ABSTRACT (entry->type) ? "abstract" : "not derived from ",
+                 G_TYPE_IS_ABSTRACT (entry->type) ? "" : g_type_name (base_of_kind (type->kind)));
   if (!banyan_object_class_check (entry->type, &error))
     return fail (self, "type \"%s\": %s", entry->name, error->message);
 

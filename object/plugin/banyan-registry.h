@@ -16,8 +16,11 @@ typedef enum
   BANYAN_PLUGIN_FILTER,
   BANYAN_PLUGIN_FRONTEND,
   BANYAN_PLUGIN_JOB,
-  BANYAN_PLUGIN_OBJECT, /* whatever goes under objects: */
+  BANYAN_PLUGIN_OBJECT,  /* whatever goes under objects: */
+  BANYAN_PLUGIN_COMMAND, /* a struct of arguments that can be run */
 } BanyanPluginKind;
+
+#define BANYAN_N_PLUGIN_KINDS (BANYAN_PLUGIN_COMMAND + 1)
 
 /* One type of a plugin that has several. */
 typedef struct

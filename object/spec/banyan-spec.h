@@ -144,6 +144,33 @@ const BanyanOrigin *banyan_spec_get_key_origin (BanyanSpec *self, guint index);
 BANYAN_API
 BanyanSpec *banyan_spec_lookup (BanyanSpec *self, const char *key); /* (transfer none) (nullable) */
 
+/* -- What a program builds and reads: answers, descriptions, events. Keys are NULL in lists. -- */
+
+BANYAN_API
+BanyanSpecBuilder *banyan_spec_map_new (void);
+BANYAN_API
+BanyanSpecBuilder *banyan_spec_list_new (void);
+BANYAN_API
+void banyan_spec_builder_take (BanyanSpecBuilder *self, const char *key, BanyanSpec *value);
+BANYAN_API
+void banyan_spec_builder_take_built (BanyanSpecBuilder *self, const char *key,
+                                     BanyanSpecBuilder *inner);
+BANYAN_API
+void banyan_spec_builder_add_string (BanyanSpecBuilder *self, const char *key, const char *text);
+BANYAN_API
+void banyan_spec_builder_add_boolean (BanyanSpecBuilder *self, const char *key, gboolean value);
+BANYAN_API
+void banyan_spec_builder_add_uint (BanyanSpecBuilder *self, const char *key, guint64 number);
+BANYAN_API
+void banyan_spec_builder_add_int (BanyanSpecBuilder *self, const char *key, gint64 number);
+BANYAN_API
+void banyan_spec_builder_add_double (BanyanSpecBuilder *self, const char *key, double number);
+BANYAN_API
+void banyan_spec_builder_add_strings (BanyanSpecBuilder *self, const char *key,
+                                      const char *const *strings);
+BANYAN_API
+const char *banyan_spec_lookup_text (BanyanSpec *self, const char *key);
+
 /* A new map that is @self with @key set to @value, or without it where @value is NULL. */
 BANYAN_API
 BanyanSpec *banyan_spec_with (BanyanSpec *self, const char *key, BanyanSpec *value);

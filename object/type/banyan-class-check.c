@@ -239,7 +239,7 @@ check_class (GType type, GType base, GHashTable *seen, GError **error)
 
 /**
  * banyan_object_class_check:
- * @type: a class derived from #BanyanObject
+ * @type: a class derived from #BanyanObject, or from #BanyanStruct
  * @error: where to put the error, or %NULL
  *
  * Checks what a class declares: every property has a nick and a blurb that says more than its name,
@@ -254,6 +254,8 @@ banyan_object_class_check (GType type, GError **error)
 {
   g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
 
+  if (g_type_is_a (type, BANYAN_TYPE_STRUCT))
+    return check_class (type, BANYAN_TYPE_STRUCT, seen, error);
   if (!g_type_is_a (type, BANYAN_TYPE_OBJECT))
     {
       g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_PLUGIN, "%s is no BanyanObject",

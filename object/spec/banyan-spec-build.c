@@ -1,0 +1,190 @@
+/* banyan-spec-build.c - trees that a program builds: answers, descriptions, events
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <banyan/banyan-spec.h>
+
+static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+
+/**
+ * banyan_spec_map_new:
+ *
+ * Returns: (transfer full): a builder of a map that the program itself makes up
+ */
+BanyanSpecBuilder *
+banyan_spec_map_new (void)
+{
+  return banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+}
+
+/**
+ * banyan_spec_list_new:
+ *
+ * Returns: (transfer full): a builder of a list that the program itself makes up
+ */
+BanyanSpecBuilder *
+banyan_spec_list_new (void)
+{
+  return banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+}
+
+/**
+ * banyan_spec_builder_take:
+ * @self: a builder
+ * @key: (nullable): the key; %NULL in lists
+ * @value: (transfer full) (nullable): what to add; %NULL adds nothing
+ *
+ * As banyan_spec_builder_add(), for a value that was made for this.
+ */
+void
+banyan_spec_builder_take (BanyanSpecBuilder *self, const char *key, BanyanSpec *value)
+{
+  g_return_if_fail (self != NULL);
+
+  if (value == NULL)
+    return;
+
+  banyan_spec_builder_add (self, key, &origin, value);
+  banyan_spec_unref (value);
+}
+
+/**
+ * banyan_spec_builder_take_built:
+ * @self: a builder
+ * @key: (nullable): the key; %NULL in lists
+ * @inner: (transfer full): a builder, which ends here
+ *
+ * Adds what @inner has built.
+ */
+void
+banyan_spec_builder_take_built (BanyanSpecBuilder *self, const char *key, BanyanSpecBuilder *inner)
+{
+  g_return_if_fail (self != NULL && inner != NULL);
+
+  banyan_spec_builder_take (self, key, banyan_spec_builder_end (inner));
+}
+
+/**
+ * banyan_spec_builder_add_string:
+ * @self: a builder
+ * @key: (nullable): the key; %NULL in lists
+ * @text: (nullable): what to add; %NULL adds nothing
+ */
+void
+banyan_spec_builder_add_string (BanyanSpecBuilder *self, const char *key, const char *text)
+{
+  g_return_if_fail (self != NULL);
+
+  if (text != NULL)
+    banyan_spec_builder_take (self, key,
+                              banyan_spec_new_scalar (BANYAN_SPEC_STRING, text, &origin));
+}
+
+/**
+ * banyan_spec_builder_add_boolean:
+ * @self: a builder
+ * @key: (nullable): the key; %NULL in lists
+ * @value: what to add
+ */
+void
+banyan_spec_builder_add_boolean (BanyanSpecBuilder *self, const char *key, gboolean value)
+{
+  g_return_if_fail (self != NULL);
+
+  banyan_spec_builder_take (
+      self, key,
+      banyan_spec_new_scalar (BANYAN_SPEC_BOOLEAN, value ? "true" : "false", &origin));
+}
+
+/**
+ * banyan_spec_builder_add_uint:
+ * @self: a builder
+ * @key: (nullable): the key; %NULL in lists
+ * @number: what to add
+ */
+void
+banyan_spec_builder_add_uint (BanyanSpecBuilder *self, const char *key, guint64 number)
+{
+  char text[24];
+
+  g_return_if_fail (self != NULL);
+
+  g_snprintf (text, sizeof text, "%" G_GUINT64_FORMAT, number);
+  banyan_spec_builder_take (self, key, banyan_spec_new_scalar (BANYAN_SPEC_NUMBER, text, &origin));
+}
+
+/**
+ * banyan_spec_builder_add_int:
+ * @self: a builder
+ * @key: (nullable): the key; %NULL in lists
+ * @number: what to add
+ */
+void
+banyan_spec_builder_add_int (BanyanSpecBuilder *self, const char *key, gint64 number)
+{
+  char text[24];
+
+  g_return_if_fail (self != NULL);
+
+  g_snprintf (text, sizeof text, "%" G_GINT64_FORMAT, number);
+  banyan_spec_builder_take (self, key, banyan_spec_new_scalar (BANYAN_SPEC_NUMBER, text, &origin));
+}
+
+/**
+ * banyan_spec_builder_add_double:
+ * @self: a builder
+ * @key: (nullable): the key; %NULL in lists
+ * @number: what to add: finite
+ */
+void
+banyan_spec_builder_add_double (BanyanSpecBuilder *self, const char *key, double number)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+  g_return_if_fail (self != NULL);
+
+  g_ascii_dtostr (text, sizeof text, number);
+  banyan_spec_builder_take (self, key, banyan_spec_new_scalar (BANYAN_SPEC_NUMBER, text, &origin));
+}
+
+/**
+ * banyan_spec_builder_add_strings:
+ * @self: a builder
+ * @key: (nullable): the key; %NULL in lists
+ * @strings: (nullable) (array zero-terminated=1): a list to add; %NULL is an empty one
+ */
+void
+banyan_spec_builder_add_strings (BanyanSpecBuilder *self, const char *key,
+                                 const char *const *strings)
+{
+  BanyanSpecBuilder *list = banyan_spec_list_new ();
+
+  g_return_if_fail (self != NULL);
+
+  for (guint i = 0; strings != NULL && strings[i] != NULL; i++)
+    banyan_spec_builder_add_string (list, NULL, strings[i]);
+  banyan_spec_builder_take_built (self, key, list);
+}
+
+/**
+ * banyan_spec_lookup_text:
+ * @self: (nullable): a tree
+ * @key: a key
+ *
+ * Returns: (nullable): the text of the scalar that @self, a map, has at @key; %NULL for null and
+ *   whatever else is there
+ */
+const char *
+banyan_spec_lookup_text (BanyanSpec *self, const char *key)
+{
+  BanyanSpec *value;
+
+  if (self == NULL || banyan_spec_get_kind (self) != BANYAN_SPEC_MAP)
+    return NULL;
+
+  value = banyan_spec_lookup (self, key);
+  if (value == NULL || banyan_spec_get_kind (value) == BANYAN_SPEC_NULL
+      || banyan_spec_get_kind (value) >= BANYAN_SPEC_LIST)
+    return NULL;
+
+  return banyan_spec_get_text (value);
+}
