@@ -9,7 +9,7 @@
 #include <string.h>
 
 G_DEFINE_ABSTRACT_TYPE (BanyanCommand, banyan_command, BANYAN_TYPE_STRUCT)
-G_DEFINE_QUARK (banyan-command-error-quark, banyan_command_error)
+G_DEFINE_QUARK (banyan - command - error - quark, banyan_command_error)
 
 /* Each class's own, not inherited: class structs have no room that would not be. */
 typedef struct
@@ -23,7 +23,7 @@ typedef struct
 
 static G_DEFINE_QUARK (banyan_command_description, description)
 
-static Description *description_of (BanyanCommandClass *klass)
+                           static Description *description_of (BanyanCommandClass *klass)
 {
   GType type = G_TYPE_FROM_CLASS (klass);
   Description *self = g_type_get_qdata (type, description_quark ());

@@ -35,11 +35,9 @@ banyan_monitor_set_property (GObject *object, guint id, const GValue *value, GPa
   BanyanMonitorPrivate *private = private_of (BANYAN_MONITOR (object));
 
   if (id == PROP_GRAPH)
-    private->graph = g_value_dup_object (value);
-  else if (id == PROP_NAME)
-    private->origin.name = g_intern_string (g_value_get_string (value));
-  else
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  private->graph = g_value_dup_object (value);
+  else if (id == PROP_NAME) private->origin.name = g_intern_string (g_value_get_string (value));
+  else G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
@@ -73,8 +71,7 @@ static void
 banyan_monitor_class_init (BanyanMonitorClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
-  const GParamFlags flags
-      = G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS;
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS;
 
   object_class->set_property = banyan_monitor_set_property;
   object_class->get_property = banyan_monitor_get_property;

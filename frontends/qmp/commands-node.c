@@ -27,11 +27,12 @@ blockdev_add_command_class_init (BanyanCommandClass *klass)
 {
   klass->add_steps = blockdev_add_steps;
   banyan_command_class_describe (klass, "blockdev-add", 0, "{}");
-  banyan_command_class_add_argument (
-      klass, banyan_param_required (banyan_param_declaration (
-                 "options", "Options", "Driver, node-name and properties of the node, and its "
-                 "children inline or by name",
-                 "BanyanNode", G_STRUCT_OFFSET (QmpBlockdevAdd, options))));
+  banyan_command_class_add_argument (klass,
+                                     banyan_param_required (banyan_param_declaration (
+                                         "options", "Options",
+                                         "Driver, node-name and properties of the node, and its "
+                                         "children inline or by name",
+                                         "BanyanNode", G_STRUCT_OFFSET (QmpBlockdevAdd, options))));
   banyan_command_class_set_flat (klass, "options");
 }
 

@@ -42,12 +42,12 @@ qmp_capabilities_command_class_init (BanyanCommandClass *klass)
   banyan_command_class_describe (klass, "qmp_capabilities", BANYAN_COMMAND_BEFORE_CAPABILITIES,
                                  "{}");
   banyan_command_class_add_argument (
-      klass,
-      banyan_param_list ("enable", "Enable", "Abilities that the client wants, of those that the "
-                         "greeting offers",
-                         banyan_param_string ("ability", "Ability", "One of the list", NULL,
-                                              BANYAN_NO_FIELD),
-                         G_STRUCT_OFFSET (QmpCapabilities, enable)));
+      klass, banyan_param_list ("enable", "Enable",
+                                "Abilities that the client wants, of those that the "
+                                "greeting offers",
+                                banyan_param_string ("ability", "Ability", "One of the list", NULL,
+                                                     BANYAN_NO_FIELD),
+                                G_STRUCT_OFFSET (QmpCapabilities, enable)));
 }
 
 /* -- query-version. -- */
@@ -69,9 +69,8 @@ static void
 query_version_command_class_init (BanyanCommandClass *klass)
 {
   klass->run = query_version_run;
-  banyan_command_class_describe (
-      klass, "query-version", 0,
-      "{ qemu: { major: int, minor: int, micro: int }, package: str }");
+  banyan_command_class_describe (klass, "query-version", 0,
+                                 "{ qemu: { major: int, minor: int, micro: int }, package: str }");
 }
 
 /* -- query-commands. -- */

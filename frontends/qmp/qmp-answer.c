@@ -27,12 +27,18 @@ class_of (const GError *error)
 }
 
 static const char *const config_codes[] = {
-  [BANYAN_CONFIG_ERROR_SYNTAX] = "syntax",         [BANYAN_CONFIG_ERROR_UNKNOWN_KEY] = "unknown-key",
-  [BANYAN_CONFIG_ERROR_UNKNOWN_TYPE] = "unknown-type", [BANYAN_CONFIG_ERROR_TYPE] = "type",
-  [BANYAN_CONFIG_ERROR_RANGE] = "range",           [BANYAN_CONFIG_ERROR_MISSING] = "missing",
-  [BANYAN_CONFIG_ERROR_DUPLICATE] = "duplicate",   [BANYAN_CONFIG_ERROR_REFERENCE] = "reference",
-  [BANYAN_CONFIG_ERROR_CONFLICT] = "conflict",     [BANYAN_CONFIG_ERROR_STATE] = "state",
-  [BANYAN_CONFIG_ERROR_PLUGIN] = "plugin",         [BANYAN_CONFIG_ERROR_BUSY] = "busy",
+  [BANYAN_CONFIG_ERROR_SYNTAX] = "syntax",
+  [BANYAN_CONFIG_ERROR_UNKNOWN_KEY] = "unknown-key",
+  [BANYAN_CONFIG_ERROR_UNKNOWN_TYPE] = "unknown-type",
+  [BANYAN_CONFIG_ERROR_TYPE] = "type",
+  [BANYAN_CONFIG_ERROR_RANGE] = "range",
+  [BANYAN_CONFIG_ERROR_MISSING] = "missing",
+  [BANYAN_CONFIG_ERROR_DUPLICATE] = "duplicate",
+  [BANYAN_CONFIG_ERROR_REFERENCE] = "reference",
+  [BANYAN_CONFIG_ERROR_CONFLICT] = "conflict",
+  [BANYAN_CONFIG_ERROR_STATE] = "state",
+  [BANYAN_CONFIG_ERROR_PLUGIN] = "plugin",
+  [BANYAN_CONFIG_ERROR_BUSY] = "busy",
   [BANYAN_CONFIG_ERROR_TIMEOUT] = "timeout",
 };
 

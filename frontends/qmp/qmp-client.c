@@ -24,9 +24,9 @@ struct _QmpClient
 {
   BanyanMonitor parent_instance;
 
-  GSocket *socket;     /* (owned) (nullable): until it is closed */
-  GSource *readable;   /* (owned) (nullable): while we read */
-  GSource *writable;   /* (owned) (nullable): while something is unsent */
+  GSocket *socket;   /* (owned) (nullable): until it is closed */
+  GSource *readable; /* (owned) (nullable): while we read */
+  GSource *writable; /* (owned) (nullable): while something is unsent */
   QmpReader reader;
   GString *unsent;     /* (owned) */
   GQueue waiting;      /* (owned) (element-type BanyanSpec): messages */
@@ -97,7 +97,7 @@ send_answer (QmpClient *self, BanyanSpec *result, const GError *error, BanyanSpe
 }
 
 static void G_GNUC_PRINTF (4, 5)
-refuse (QmpClient *self, BanyanSpec *id, BanyanCommandError code, const char *format, ...)
+    refuse (QmpClient *self, BanyanSpec *id, BanyanCommandError code, const char *format, ...)
 {
   g_autoptr (GError) error = NULL;
   va_list arguments;
@@ -301,8 +301,7 @@ take_message (QmpClient *self, BanyanSpec *message)
   else if (banyan_spec_lookup (message, "execute") == NULL)
     refuse (self, id, BANYAN_COMMAND_ERROR_ARGUMENT, "QMP input lacks member 'execute'");
   else if (banyan_spec_lookup (message, "exec-oob") != NULL)
-    refuse (self, id, BANYAN_COMMAND_ERROR_ARGUMENT,
-            "QMP input has both 'execute' and 'exec-oob'");
+    refuse (self, id, BANYAN_COMMAND_ERROR_ARGUMENT, "QMP input has both 'execute' and 'exec-oob'");
   else
     {
       g_queue_push_tail (&self->waiting, banyan_spec_ref (message));

@@ -17,7 +17,8 @@ G_BEGIN_DECLS
   BANYAN_DEFINE_COMMAND (TypeName, name##_command) \
   void name##_register_type (GTypeModule *module) { name##_command_register_type (module); }
 
-/* -- commands-find.c: objects by the names that clients give. NULL with @error. (transfer none) -- */
+/* -- commands-find.c: objects by the names that clients give. NULL with @error. (transfer none) --
+ */
 
 BanyanNode *qmp_find_node (BanyanMonitor *monitor, const char *name, GError **error);
 

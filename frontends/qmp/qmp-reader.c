@@ -78,8 +78,9 @@ QmpReaderResult
 qmp_reader_feed (QmpReader *self, const char **data, gsize *length)
 {
   /* What the last call gave has been seen. */
-  if (self->depth == 0 && !self->is_in_string && (!self->is_garbage || self->text->len == 0
-      || self->text->str[self->text->len - 1] == '\n'))
+  if (self->depth == 0 && !self->is_in_string
+      && (!self->is_garbage || self->text->len == 0
+          || self->text->str[self->text->len - 1] == '\n'))
     begin (self);
 
   while (*length > 0)

@@ -60,8 +60,8 @@ static void
 take_client (QmpServer *self, int fd)
 {
   BanyanObject *root = banyan_object_get_root (BANYAN_OBJECT (self));
-  g_autofree char *name = g_strdup_printf ("%s.%u", banyan_object_get_id (BANYAN_OBJECT (self)),
-                                           self->n_served++);
+  g_autofree char *name
+      = g_strdup_printf ("%s.%u", banyan_object_get_id (BANYAN_OBJECT (self)), self->n_served++);
   QmpClient *client = qmp_client_new (BANYAN_GRAPH (root), name, fd, client_ended, self);
 
   if (client == NULL)
@@ -233,7 +233,8 @@ qmp_server_init (QmpServer *self)
 static const BanyanPluginType types[] = {
   { "qmp", BANYAN_PLUGIN_FRONTEND, qmp_server_register_type,
     "Let programs control the graph in QEMU's monitor protocol", NULL },
-#define QMP_COMMAND(name, function, summary) { name, BANYAN_PLUGIN_COMMAND, function, summary, NULL },
+#define QMP_COMMAND(name, function, summary) \
+  { name, BANYAN_PLUGIN_COMMAND, function, summary, NULL },
 #include "qmp-command-list.h"
 #undef QMP_COMMAND
   { NULL },

@@ -91,8 +91,7 @@ banyan_spec_builder_add_boolean (BanyanSpecBuilder *self, const char *key, gbool
   g_return_if_fail (self != NULL);
 
   banyan_spec_builder_take (
-      self, key,
-      banyan_spec_new_scalar (BANYAN_SPEC_BOOLEAN, value ? "true" : "false", &origin));
+      self, key, banyan_spec_new_scalar (BANYAN_SPEC_BOOLEAN, value ? "true" : "false", &origin));
 }
 
 /**

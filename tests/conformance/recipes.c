@@ -24,6 +24,7 @@ static const Recipe recipes[] = {
     ", listen: { type: unix, path: %s }"
     ", exports: { one: { node: disk, writable: true }, two: { node: disk } }",
     FALSE },
+  { "qmp", NULL, ", listen: { type: unix, path: %s }", FALSE },
 };
 
 /* -- The folder. -- */
