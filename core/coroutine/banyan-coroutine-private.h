@@ -11,6 +11,10 @@
 
 #include <banyan/banyan-loop.h>
 
+/* Below each stack, a multiple of every page size: no frame of a library's steps over it. It costs
+ * address space only. */
+#define BANYAN_STACK_GUARD_BYTES (64 * 1024)
+
 /* tools/banyan-gdb.py knows these names. */
 typedef enum
 {

@@ -8,7 +8,7 @@
 
 /* A stack is a mapping of its own:
  *
- *   guard page | stack, growing down | BanyanCoroutine | colour
+ *   guard | stack, growing down | BanyanCoroutine | colour
  *
  * Each thread keeps its own pool, without a lock; what it has too many of goes to the spare list
  * that all threads share, with its pages given back. Mappings are never undone: see
@@ -77,19 +77,19 @@ enlist (BanyanCoroutine *coroutine)
 static BanyanCoroutine *
 map_stack (guint colour)
 {
-  gsize page = (gsize) sysconf (_SC_PAGESIZE);
+  const gsize guard = BANYAN_STACK_GUARD_BYTES;
   BanyanCoroutine *coroutine;
   char *mapping;
   gsize top;
 
-  mapping = mmap (NULL, page + STACK_SIZE_BYTES, PROT_READ | PROT_WRITE,
+  mapping = mmap (NULL, guard + STACK_SIZE_BYTES, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-  if (mapping == MAP_FAILED || mprotect (mapping, page, PROT_NONE) < 0)
+  if (mapping == MAP_FAILED || mprotect (mapping, guard, PROT_NONE) < 0)
     g_error ("no memory for the stack of a coroutine, the %uth: %s", n_mapped, g_strerror (errno));
 
   top = STACK_SIZE_BYTES - colour * COLOUR_BYTES - sizeof (BanyanCoroutine);
-  coroutine = (BanyanCoroutine *) (mapping + page + (top & ~(gsize) 63));
-  coroutine->stack = mapping + page;
+  coroutine = (BanyanCoroutine *) (mapping + guard + (top & ~(gsize) 63));
+  coroutine->stack = mapping + guard;
   banyan_fiber_init (&coroutine->fiber, coroutine->stack,
                      (gsize) ((char *) coroutine - (char *) coroutine->stack));
   enlist (coroutine);

@@ -7,6 +7,8 @@
 #include "banyan-loop-private.h"
 #include "banyan-timer.h"
 
+#include <signal.h>
+
 /* An operation that the backend carries out for a coroutine, on the coroutine's stack. */
 typedef struct _BanyanWait BanyanWait;
 struct _BanyanWait
@@ -157,6 +159,9 @@ void banyan_loop_awake (BanyanLoop *loop);
 /* The kick of loops that wait for their kick_fd. */
 gboolean banyan_loop_open_kick_fd (BanyanLoop *loop, GError **error);
 void banyan_loop_write_kick_fd (BanyanLoop *loop);
+
+/* For threads about to be made, which inherit it. */
+void banyan_loop_block_signals (sigset_t *before);
 
 /* Time until the first timer, 0 if it is due, -1 if there is none. */
 gint64 banyan_loop_next_timer_ns (BanyanLoop *loop);

@@ -5,7 +5,6 @@
 
 #include <dlfcn.h>
 #include <semaphore.h>
-#include <signal.h>
 
 /* A loop that is told to stop, and whose coroutines neither run nor wait for a timer, is given this
  * long before that counts as a mistake: another loop may be about to hand a lock over. */
@@ -172,16 +171,27 @@ thread_main (void *data)
   return NULL;
 }
 
-/* Signals are for the program's own threads. */
+/* Signals are for the program's own threads, but for those that a thread gets for what it did
+ * itself: a handler, a sanitizer's for instance, is told of them where they are not blocked. */
+void
+banyan_loop_block_signals (sigset_t *before)
+{
+  static const int own[] = { SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP };
+  sigset_t others;
+
+  sigfillset (&others);
+  for (gsize i = 0; i < G_N_ELEMENTS (own); i++)
+    sigdelset (&others, own[i]);
+  pthread_sigmask (SIG_SETMASK, &others, before);
+}
+
 static int
 create_thread (pthread_t *thread, void *data)
 {
-  sigset_t all;
   sigset_t before;
   int result;
 
-  sigfillset (&all);
-  pthread_sigmask (SIG_SETMASK, &all, &before);
+  banyan_loop_block_signals (&before);
   result = pthread_create (thread, NULL, thread_main, data);
   pthread_sigmask (SIG_SETMASK, &before, NULL);
   return result;

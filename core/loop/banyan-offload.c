@@ -3,7 +3,6 @@
 
 #include "banyan-loop-core.h"
 
-#include <signal.h>
 #include <time.h>
 
 /* One pool for all loops. It is not GLib's: that one allocates for each call, and its locks are
@@ -92,17 +91,15 @@ pool_main (void *data)
   return NULL;
 }
 
-/* Under the lock, with all signals left to the program's own threads. */
+/* Under the lock. */
 static void
 add_thread (void)
 {
   pthread_attr_t attributes;
   pthread_t thread;
-  sigset_t all;
   sigset_t before;
 
-  sigfillset (&all);
-  pthread_sigmask (SIG_SETMASK, &all, &before);
+  banyan_loop_block_signals (&before);
   pthread_attr_init (&attributes);
   pthread_attr_setdetachstate (&attributes, PTHREAD_CREATE_DETACHED);
 

@@ -3,6 +3,9 @@
 
 #include "engine-fixture.h"
 
+#include <signal.h>
+#include <unistd.h>
+
 /* Letters say who ran when. */
 static void
 note (gpointer log, char what)
@@ -336,10 +339,28 @@ overflow_by (volatile guint *above)
 }
 
 static void
+tell_where (int number, siginfo_t *info, void *context)
+{
+  static const char guard[] = "the guard of the running coroutine";
+  const char *stack = banyan_thread.current->stack;
+  const char *address = info->si_addr;
+
+  if (address < stack && address >= stack - BANYAN_STACK_GUARD_BYTES)
+    g_assert_cmpint (write (STDOUT_FILENO, guard, sizeof guard - 1), >, 0);
+  signal (number, SIG_DFL);
+}
+
+/* There is no room for a handler on the stack that has overflown. */
+static void
 overflow (gpointer data)
 {
+  static char other_stack[65536];
+  stack_t stack = { .ss_sp = other_stack, .ss_size = sizeof other_stack };
+  struct sigaction action = { .sa_sigaction = tell_where, .sa_flags = SA_SIGINFO | SA_ONSTACK };
   guint nothing = 0;
 
+  sigaltstack (&stack, NULL);
+  sigaction (SIGSEGV, &action, NULL);
   overflow_by (&nothing);
 }
 
@@ -356,6 +377,7 @@ test_stack_guard (void)
 
   g_test_trap_subprocess (NULL, 0, 0);
   g_test_trap_assert_failed ();
+  g_test_trap_assert_stdout ("*the guard of the running coroutine*");
 }
 
 int
