@@ -248,10 +248,22 @@ start_with (const char *name, const BanyanLoopOps *ops, const BanyanLoopConfig *
   return NULL;
 }
 
+/* Who runs this may wonder about the speed. */
+static void
+tell_once (const GError *refusal)
+{
+  static gint is_told; /* atomic */
+
+  if (!__atomic_exchange_n (&is_told, 1, __ATOMIC_RELAXED))
+    g_message ("there is no io_uring, loops run on epoll and a pool of threads: %s",
+               refusal->message);
+}
+
 BanyanLoop *
 banyan_loop_start (const char *name, const BanyanLoopConfig *config, GError **error)
 {
   const char *backend = g_getenv ("BANYAN_LOOP");
+  g_autoptr (GError) refusal = NULL;
   BanyanLoop *loop;
 
   if (backend == NULL && config != NULL)
@@ -268,8 +280,14 @@ banyan_loop_start (const char *name, const BanyanLoopConfig *config, GError **er
       return NULL;
     }
 
-  loop = start_with (name, &banyan_loop_uring_ops, config, NULL);
-  return loop != NULL ? loop : start_with (name, &banyan_loop_epoll_ops, config, error);
+  loop = start_with (name, &banyan_loop_uring_ops, config, &refusal);
+  if (loop != NULL)
+    return loop;
+
+  loop = start_with (name, &banyan_loop_epoll_ops, config, error);
+  if (loop != NULL)
+    tell_once (refusal);
+  return loop;
 }
 
 static void

@@ -28,6 +28,21 @@ typedef struct
 
 static void reap (BanyanLoop *loop);
 
+/* A sandbox may allow rings to be made and not to be entered. */
+static int
+try_ring (struct io_uring *ring)
+{
+  struct io_uring_sqe *sqe = io_uring_get_sqe (ring);
+  int result;
+
+  io_uring_prep_nop (sqe);
+  sqe->user_data = NOBODY;
+  result = io_uring_submit (ring);
+  if (result < 0)
+    io_uring_queue_exit (ring);
+  return MIN (result, 0);
+}
+
 static int
 open_ring (struct io_uring *ring)
 {
@@ -52,7 +67,7 @@ open_ring (struct io_uring *ring)
 
       /* Waiting with a time-out, and never losing a completion, came with these. */
       if ((params.features & IORING_FEAT_EXT_ARG) && (params.features & IORING_FEAT_NODROP))
-        return 0;
+        return try_ring (ring);
       io_uring_queue_exit (ring);
       return -ENOSYS;
     }

@@ -3,7 +3,12 @@
 
 #include "engine-fixture.h"
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 typedef struct
 {
@@ -272,6 +277,87 @@ test_unknown_backend (void)
   g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_RANGE);
 }
 
+/* -- Kernels and sandboxes that refuse io_uring. -- */
+
+typedef struct
+{
+  guint32 call;
+  int number;
+} Refusal;
+
+static void
+refuse (const Refusal *refusal)
+{
+  struct sock_filter filter[] = {
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, G_STRUCT_OFFSET (struct seccomp_data, nr)),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, refusal->call, 0, 1),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (guint32) refusal->number),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = { G_N_ELEMENTS (filter), filter };
+
+  g_assert_cmpint (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), ==, 0);
+  g_assert_cmpint (prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), ==, 0);
+}
+
+static void
+sleep_and_offload (gpointer data)
+{
+  g_assert_true (banyan_co_sleep_ns (1000, NULL));
+  g_assert_cmpint (banyan_co_offload (add_one, data), ==, 22);
+}
+
+static void
+test_refused_uring (gconstpointer data)
+{
+  const Refusal *refusal = data;
+  g_autofree char *said = NULL;
+
+  g_test_summary ("Where the kernel refuses io_uring, the other loop is taken, and said why once");
+
+  if (g_test_subprocess ())
+    {
+      BanyanLoop *loops[2];
+
+      refuse (refusal);
+      for (guint i = 0; i < 2; i++)
+        {
+          loops[i] = banyan_loop_start ("test", NULL, NULL);
+          g_assert_cmpstr (banyan_loop_get_backend (loops[i]), ==, "epoll");
+          run_on (loops[i], sleep_and_offload, GINT_TO_POINTER (21));
+        }
+      banyan_loop_stop (loops[0]);
+      banyan_loop_stop (loops[1]);
+      return;
+    }
+
+  said = g_strdup_printf ("*there is no io_uring*epoll*%s*", g_strerror (refusal->number));
+  g_test_trap_subprocess (NULL, 0, 0);
+  g_test_trap_assert_passed ();
+  g_test_trap_assert_stderr (said);
+  g_test_trap_assert_stderr_unmatched ("*no io_uring*no io_uring*");
+}
+
+static void
+add_refusals (void)
+{
+  static const Refusal refusals[] = {
+    { SYS_io_uring_setup, EPERM },
+    { SYS_io_uring_setup, ENOSYS },
+    { SYS_io_uring_setup, ENOMEM },
+    { SYS_io_uring_enter, EPERM },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (refusals); i++)
+    {
+      g_autofree char *path = g_strdup_printf (
+          "/engine/loop/does-without-io-uring/%s-%d",
+          refusals[i].call == SYS_io_uring_setup ? "setup" : "enter", refusals[i].number);
+
+      g_test_add_data_func (path, &refusals[i], test_refused_uring);
+    }
+}
+
 static void
 test_forced_backend (void)
 {
@@ -294,12 +380,14 @@ check_signals (gpointer data)
 
   pthread_sigmask (SIG_SETMASK, NULL, &mask);
   g_assert_cmpint (sigismember (&mask, SIGTERM), ==, 1);
+  g_assert_cmpint (sigismember (&mask, SIGSEGV), ==, 0);
+  g_assert_cmpint (sigismember (&mask, SIGBUS), ==, 0);
 }
 
 static void
 test_signals_blocked (gconstpointer backend)
 {
-  g_test_summary ("Loops leave signals to the program's own threads");
+  g_test_summary ("Loops leave signals to the program's own threads, but for their own faults");
 
   run_alone (backend, check_signals, NULL);
 }
@@ -319,5 +407,6 @@ main (int argc, char **argv)
   add_for_each_loop ("loop/signals-are-blocked", test_signals_blocked);
   g_test_add_func ("/engine/loop/unknown-kind-is-refused", test_unknown_backend);
   g_test_add_func ("/engine/loop/environment-decides", test_forced_backend);
+  add_refusals ();
   return g_test_run ();
 }
