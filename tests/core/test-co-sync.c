@@ -391,6 +391,132 @@ test_range_model (gconstpointer backend)
     g_assert_null (crowd.range_lock.held);
 }
 
+/* -- Cancelled while waiting. -- */
+
+static void
+take_mutex (Crowd *crowd, BanyanRangeGuard *guard)
+{
+  banyan_co_mutex_lock (&crowd->mutex);
+}
+
+static void
+give_mutex (Crowd *crowd, BanyanRangeGuard *guard)
+{
+  banyan_co_mutex_unlock (&crowd->mutex);
+}
+
+static void
+take_cond (Crowd *crowd, BanyanRangeGuard *guard)
+{
+  banyan_co_mutex_lock (&crowd->mutex);
+  if (crowd->counter > 0)
+    banyan_co_cond_wait (&crowd->cond, &crowd->mutex);
+  crowd->counter++;
+  banyan_co_mutex_unlock (&crowd->mutex);
+}
+
+static void
+give_cond (Crowd *crowd, BanyanRangeGuard *guard)
+{
+  crowd->counter--;
+  banyan_co_cond_signal (&crowd->cond);
+}
+
+static void
+take_semaphore (Crowd *crowd, BanyanRangeGuard *guard)
+{
+  banyan_co_semaphore_acquire (&crowd->semaphore);
+}
+
+static void
+give_semaphore (Crowd *crowd, BanyanRangeGuard *guard)
+{
+  banyan_co_semaphore_release (&crowd->semaphore);
+}
+
+static void
+take_rwlock (Crowd *crowd, BanyanRangeGuard *guard)
+{
+  banyan_co_rwlock_write_lock (&crowd->rwlock);
+}
+
+static void
+give_rwlock (Crowd *crowd, BanyanRangeGuard *guard)
+{
+  banyan_co_rwlock_unlock (&crowd->rwlock);
+}
+
+static void
+take_range (Crowd *crowd, BanyanRangeGuard *guard)
+{
+  banyan_range_lock_acquire (&crowd->range_lock, guard, 0, 1, TRUE);
+}
+
+static void
+give_range (Crowd *crowd, BanyanRangeGuard *guard)
+{
+  banyan_range_lock_release (&crowd->range_lock, guard);
+}
+
+static const struct
+{
+  void (*take) (Crowd *crowd, BanyanRangeGuard *guard);
+  void (*give) (Crowd *crowd, BanyanRangeGuard *guard);
+} locks[] = {
+  { take_mutex, give_mutex },   { take_cond, give_cond },   { take_semaphore, give_semaphore },
+  { take_rwlock, give_rwlock }, { take_range, give_range },
+};
+
+typedef struct
+{
+  Crowd crowd;
+  gsize lock;
+  BanyanCoroutine *candidate;
+  gboolean is_in;
+} Line;
+
+static void
+stand_in_line (gpointer data)
+{
+  Line *line = data;
+  BanyanRangeGuard guard;
+
+  line->candidate = banyan_coroutine_self ();
+  locks[line->lock].take (&line->crowd, &guard);
+  g_assert_true (banyan_co_is_cancelled ());
+  line->is_in = TRUE;
+  locks[line->lock].give (&line->crowd, &guard);
+}
+
+static void
+cancel_who_stands_in_line (gpointer data)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (locks); i++)
+    {
+      Line line = { .lock = i, .crowd.semaphore.available = 1 };
+      BanyanRangeGuard guard;
+
+      locks[i].take (&line.crowd, &guard);
+      banyan_coroutine_start (stand_in_line, &line);
+      banyan_coroutine_cancel (line.candidate);
+      for (guint j = 0; j < 4; j++)
+        banyan_co_yield ();
+      g_assert_false (line.is_in);
+
+      locks[i].give (&line.crowd, &guard);
+      while (!line.is_in)
+        banyan_co_yield ();
+    }
+}
+
+static void
+test_cancelled_waiters (gconstpointer backend)
+{
+  g_test_summary ("Who is cancelled while waiting for a lock waits on, gets it, and then knows");
+
+  run_alone (backend, cancel_who_stands_in_line, NULL);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -403,5 +529,6 @@ main (int argc, char **argv)
   add_for_each_loop ("rwlock/keeps-readers-from-writers", test_rwlock);
   add_for_each_loop ("range-lock/waits-for-earlier-conflicts-only", test_range_order);
   add_for_each_loop ("range-lock/agrees-with-model", test_range_model);
+  add_for_each_loop ("sync/cancelled-waiters-stay-in-line", test_cancelled_waiters);
   return g_test_run ();
 }
