@@ -15,8 +15,9 @@ BANYAN_DECLARE_BASE_TYPE (BanyanNode, banyan_node, BANYAN, NODE, BanyanElement)
 
 /* The operations of a driver. A request reaches them inside the node's length and aligned as its
  * limits ask, in a coroutine, from several iothreads at once; the length of one that ends where the
- * node ends may be no multiple. A missing entry means: in a filter, the filtered child's;
- * elsewhere, unsupported (flush: that of all children but COW ones; block_status: data). */
+ * node ends, or ended when the request began and the node has grown meanwhile, may be no multiple.
+ * A missing entry means: in a filter, the filtered child's; elsewhere, unsupported (flush: that of
+ * all children but COW ones; block_status: data). */
 typedef struct
 {
   gsize size;

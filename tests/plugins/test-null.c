@@ -3,6 +3,7 @@
 
 #include "banyan-test.h"
 
+#include <errno.h>
 #include <string.h>
 
 static void
@@ -63,6 +64,49 @@ test_status (void)
   g_assert_cmpuint (status.length, ==, 1 << 20);
 }
 
+static void
+check_end (BanyanTestGraph *graph, guint64 length)
+{
+  BanyanBlockStatus status;
+  g_autoptr (GError) error = NULL;
+  guint8 bytes[5000] = { 0xa5 };
+
+  banyan_test_write (graph, "top", length - sizeof bytes, bytes, sizeof bytes, &error);
+  g_assert_no_error (error);
+  banyan_test_read (graph, "top", length - 1, bytes, 1, &error);
+  g_assert_no_error (error);
+  g_assert_cmphex (bytes[0], ==, 0);
+  g_assert_cmpint (banyan_test_zeroes (graph, "top", 1, length - 1, 0, &error), ==, BANYAN_DONE);
+  g_assert_cmpint (banyan_test_discard (graph, "top", 1, length - 1, &error), ==, BANYAN_DONE);
+  g_assert_cmpint (banyan_test_block_status (graph, "top", 1, length - 1, &status, &error), ==,
+                   BANYAN_DONE);
+  g_assert_no_error (error);
+  g_assert_cmpuint (status.length, ==, length - 1);
+
+  g_assert_false (banyan_test_read (graph, "top", length - 1, bytes, 2, &error));
+  g_assert_error (error, BANYAN_ERRNO, EINVAL);
+}
+
+static void
+test_largest (void)
+{
+  static const char *const alignments[] = { "1", "512", "4096", "1MiB" };
+
+  g_test_summary ("The largest disk there can be is used up to its last byte, whatever the "
+                  "alignment");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (alignments); i++)
+    {
+      g_autofree char *nodes
+          = g_strdup_printf ("top: { driver: blkdebug, align: %s, image: disk }\n"
+                             "disk: { driver: null, size: %" G_GINT64_FORMAT ", discard: unmap }\n",
+                             alignments[i], G_MAXINT64);
+      g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (nodes);
+
+      check_end (graph, G_MAXINT64);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -70,5 +114,6 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/null/forgets", test_forgets);
   g_test_add_func ("/protocol/null/takes-its-latency", test_latency);
   g_test_add_func ("/protocol/null/status-as-asked", test_status);
+  g_test_add_func ("/protocol/null/largest-disk", test_largest);
   return g_test_run ();
 }
