@@ -105,32 +105,42 @@ add_thread (void)
 
   if (pthread_create (&thread, &attributes, pool_main, NULL) == 0)
     pool.n_threads++;
-  else if (pool.n_threads == 0)
-    g_error ("no thread can be started for blocking calls");
 
   pthread_attr_destroy (&attributes);
   pthread_sigmask (SIG_SETMASK, &before, NULL);
 }
 
+/* Under the lock. */
 static void
-push (Offload *offload)
+append (Offload *offload)
 {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-  pthread_once (&once, initialize_pool);
-
-  pthread_mutex_lock (&pool.lock);
   offload->next = NULL;
   if (pool.first == NULL)
     pool.first = offload;
   else
     pool.last->next = offload;
   pool.last = offload;
+  pool.n_queued++;
+}
 
-  if (++pool.n_queued > pool.n_idle && pool.n_threads < MAX_THREADS)
+/* FALSE when there is no thread, and none can be had. */
+static gboolean
+push (Offload *offload)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  gboolean has_threads;
+
+  pthread_once (&once, initialize_pool);
+
+  pthread_mutex_lock (&pool.lock);
+  if (pool.n_queued >= pool.n_idle && pool.n_threads < MAX_THREADS)
     add_thread ();
+  has_threads = pool.n_threads > 0;
+  if (has_threads)
+    append (offload);
   pthread_cond_signal (&pool.filled);
   pthread_mutex_unlock (&pool.lock);
+  return has_threads;
 }
 
 /**
@@ -138,7 +148,8 @@ push (Offload *offload)
  * @func: what may block
  * @data: its argument
  *
- * Runs @func on a thread of the pool while the coroutine waits.
+ * Runs @func on a thread of the pool while the coroutine waits. Where the system has no thread to
+ * give, @func runs on the spot, and the loop waits with it.
  *
  * Returns: what @func returned
  */
@@ -150,8 +161,10 @@ banyan_co_offload (BanyanOffloadFunc func, gpointer data)
 
   g_assert (offload.coroutine != NULL);
 
+  if (!push (&offload))
+    return func (data);
+
   loop->in_flight++;
-  push (&offload);
   while (!__atomic_load_n (&offload.done, __ATOMIC_ACQUIRE))
     banyan_co_suspend ();
   loop->in_flight--;

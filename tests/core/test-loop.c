@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -338,6 +339,37 @@ test_refused_uring (gconstpointer data)
   g_test_trap_assert_stderr_unmatched ("*no io_uring*no io_uring*");
 }
 
+static gssize
+length_of_name (gpointer data)
+{
+  return strlen (data);
+}
+
+/* A filter is its thread's own: the loop's. */
+static void
+offload_without_threads (gpointer data)
+{
+  static const Refusal refusal = { SYS_clone3, EAGAIN };
+
+  refuse (&refusal);
+  g_assert_cmpint (banyan_co_offload (length_of_name, data), ==, strlen ("bare"));
+}
+
+static void
+test_no_threads (gconstpointer backend)
+{
+  g_test_summary ("A call is made on the spot where the system has no thread for it");
+
+  if (g_test_subprocess ())
+    {
+      run_alone (backend, offload_without_threads, (gpointer) "bare");
+      return;
+    }
+
+  g_test_trap_subprocess (NULL, 0, 0);
+  g_test_trap_assert_passed ();
+}
+
 static void
 add_refusals (void)
 {
@@ -405,6 +437,7 @@ main (int argc, char **argv)
   add_for_each_loop ("loop/stop-waits-for-coroutines", test_stop_waits);
   add_for_each_loop ("loop/busy-poll-misses-nothing", test_busy_poll);
   add_for_each_loop ("loop/signals-are-blocked", test_signals_blocked);
+  add_for_each_loop ("loop/offload-does-without-threads", test_no_threads);
   g_test_add_func ("/engine/loop/unknown-kind-is-refused", test_unknown_backend);
   g_test_add_func ("/engine/loop/environment-decides", test_forced_backend);
   add_refusals ();
