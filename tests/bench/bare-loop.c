@@ -2,9 +2,10 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The reference for the machine that a benchmark runs on. One thread; one recv takes as many
- * requests as have arrived, one sendmsg answers them all. The data is zeroes, memory, or a mapped
- * file, sent from where it lies. It trusts its client, and one that does not read holds up all
- * others.
+ * requests as have arrived, one sendmsg answers them all. The data is zeroes, memory, sent from
+ * where it lies, or a file, read and written with the system calls that tell of errors: a mapped
+ * file, which would save a copy, tells of them with a signal. It trusts its client, and one that
+ * does not read holds up all others.
  *
  * Listens at a path, or, for "-", on descriptor 3. Prints "ready" when it does. */
 
@@ -29,18 +30,24 @@
 #define RECEIVE_BYTES (256u << 10)
 #define LONGEST_REQUEST (32u << 20)
 #define BATCH 256u
+/* With this much read from the file, it is sent and the buffer used again, from the cache. */
+#define SEND_BYTES (256u << 10)
 
 typedef struct
 {
   int fd;
-  uint8_t *write_to; /* where the payload of a write goes, NULL: nowhere */
+  uint64_t write_at; /* where the rest of the payload of a write goes */
   uint32_t write_left;
+  uint32_t write_error;
   uint64_t write_cookie;
   size_t n_partial;
   uint8_t partial[sizeof (NbdRequest)];
 } Client;
 
-static uint8_t *disk; /* NULL: all zeroes, and writes vanish */
+static uint8_t *disk;      /* NULL: a file, or all zeroes, and writes vanish */
+static int disk_fd = -1;   /* a file */
+static uint8_t *from_file; /* what was read of it and is not sent */
+static size_t n_from_file;
 static uint8_t *zeroes;
 static uint64_t disk_bytes;
 static uint64_t flip_every, n_reads;
@@ -147,7 +154,7 @@ flush_replies (Client *client)
           out[sent].iov_len -= n;
         }
     }
-  n_replies = n_out = 0;
+  n_replies = n_out = n_from_file = 0;
   return true;
 }
 
@@ -160,7 +167,42 @@ add_reply (Client *client, uint64_t cookie, uint32_t error, void *data, uint32_t
   out[n_out++] = (struct iovec){ reply, sizeof *reply };
   if (length > 0)
     out[n_out++] = (struct iovec){ data, length };
-  return n_replies < BATCH || flush_replies (client);
+  return (n_replies < BATCH && n_from_file < SEND_BYTES) || flush_replies (client);
+}
+
+/* Returns NULL where there was an error. There is room for the largest read when less than
+ * SEND_BYTES are there already. */
+static void *
+read_disk (uint64_t offset, uint32_t length)
+{
+  uint8_t *to = from_file + n_from_file;
+
+  if (disk_fd < 0)
+    return disk != NULL ? disk + offset : zeroes;
+  if (pread (disk_fd, to, length, offset) != (ssize_t) length)
+    return NULL;
+  n_from_file += length;
+  return to;
+}
+
+static bool
+write_disk (uint64_t offset, const void *data, uint32_t length)
+{
+  if (disk_fd >= 0)
+    return pwrite (disk_fd, data, length, offset) == (ssize_t) length;
+  if (disk != NULL)
+    memcpy (disk + offset, data, length);
+  return true;
+}
+
+static bool
+zero_disk (uint64_t offset, uint32_t length)
+{
+  if (disk_fd >= 0)
+    return fallocate (disk_fd, FALLOC_FL_ZERO_RANGE, offset, length) == 0;
+  if (disk != NULL)
+    memset (disk + offset, 0, length);
+  return true;
 }
 
 /* What the tests of the load generator need: a bit of what is read goes wrong. */
@@ -178,6 +220,7 @@ take_request (Client *client, const NbdRequest *request)
   uint64_t offset = be64toh (request->offset);
   uint32_t length = be32toh (request->length);
   unsigned type = be16toh (request->type);
+  void *data;
 
   if (be32toh (request->magic) != NBD_REQUEST_MAGIC || type == NBD_CMD_DISC)
     return false;
@@ -190,19 +233,20 @@ take_request (Client *client, const NbdRequest *request)
       if (length == 0 || length > LONGEST_REQUEST)
         return add_reply (client, request->cookie, NBD_EINVAL, NULL, 0);
       maybe_flip (offset, length);
-      return add_reply (client, request->cookie, 0, disk != NULL ? disk + offset : zeroes, length);
+      data = read_disk (offset, length);
+      return data != NULL ? add_reply (client, request->cookie, 0, data, length)
+                          : add_reply (client, request->cookie, NBD_EIO, NULL, 0);
 
     case NBD_CMD_WRITE:
-      client->write_to = disk != NULL ? disk + offset : NULL;
+      client->write_at = offset;
       client->write_left = length;
+      client->write_error = 0;
       client->write_cookie = request->cookie;
       return length > 0 || add_reply (client, request->cookie, 0, NULL, 0);
 
     case NBD_CMD_TRIM:
     case NBD_CMD_WRITE_ZEROES:
-      if (disk != NULL)
-        memset (disk + offset, 0, length);
-      return add_reply (client, request->cookie, 0, NULL, 0);
+      return add_reply (client, request->cookie, zero_disk (offset, length) ? 0 : NBD_EIO, NULL, 0);
 
     case NBD_CMD_FLUSH:
       return add_reply (client, request->cookie, 0, NULL, 0);
@@ -213,12 +257,14 @@ take_request (Client *client, const NbdRequest *request)
 }
 
 static bool
-payload_arrived (Client *client, uint32_t n)
+payload_arrived (Client *client, const void *data, uint32_t n)
 {
+  if (!write_disk (client->write_at, data, n))
+    client->write_error = NBD_EIO;
+  client->write_at += n;
   client->write_left -= n;
-  if (client->write_to != NULL)
-    client->write_to += n;
-  return client->write_left > 0 || add_reply (client, client->write_cookie, 0, NULL, 0);
+  return client->write_left > 0
+         || add_reply (client, client->write_cookie, client->write_error, NULL, 0);
 }
 
 static bool
@@ -231,9 +277,7 @@ take_received (Client *client, const uint8_t *data, size_t length)
 
       if (n > 0)
         {
-          if (client->write_to != NULL)
-            memcpy (client->write_to, data, n);
-          if (!payload_arrived (client, n))
+          if (!payload_arrived (client, data, n))
             return false;
         }
       else
@@ -259,13 +303,6 @@ static bool
 serve (Client *client)
 {
   ssize_t n;
-
-  if (client->write_to != NULL && client->write_left >= RECEIVE_BYTES)
-    {
-      n = recv (client->fd, client->write_to, client->write_left, MSG_DONTWAIT);
-      return n > 0 ? payload_arrived (client, n) && flush_replies (client)
-                   : n < 0 && errno == EAGAIN;
-    }
 
   memcpy (receive_buffer, client->partial, client->n_partial);
   n = recv (client->fd, receive_buffer + client->n_partial, RECEIVE_BYTES, MSG_DONTWAIT);
@@ -343,26 +380,36 @@ parse_size (const char *text)
   return size;
 }
 
-static void
-map_disk (const char *what)
+static void *
+map (size_t length, int protection)
 {
-  int fd = -1;
+  void *memory
+      = mmap (NULL, length, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
+  if (memory == MAP_FAILED)
+    fail ("mmap");
+  return memory;
+}
+
+static void
+open_disk (const char *what)
+{
+  struct stat status;
+
+  zeroes = map (LONGEST_REQUEST, PROT_READ);
   if (strcmp (what, "null") == 0)
     return;
-  if (strcmp (what, "memory") != 0)
+  if (strcmp (what, "memory") == 0)
     {
-      struct stat status;
-
-      fd = open (what, O_RDWR | O_CLOEXEC);
-      if (fd < 0 || fstat (fd, &status) < 0)
-        fail (what);
-      disk_bytes = status.st_size;
+      disk = map (disk_bytes, PROT_READ | PROT_WRITE);
+      return;
     }
-  disk = mmap (NULL, disk_bytes, PROT_READ | PROT_WRITE,
-               fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, fd, 0);
-  if (disk == MAP_FAILED)
+
+  disk_fd = open (what, O_RDWR | O_CLOEXEC);
+  if (disk_fd < 0 || fstat (disk_fd, &status) < 0)
     fail (what);
+  disk_bytes = status.st_size;
+  from_file = map (SEND_BYTES + LONGEST_REQUEST, PROT_READ | PROT_WRITE);
 }
 
 int
@@ -370,18 +417,16 @@ main (int argc, char **argv)
 {
   if (argc < 4)
     {
-      fprintf (stderr, "Usage: bare-loop SOCKET null|memory|FILE BYTES [FLIP]\n"
-                       "Serve zeroes, memory or a file (of its own size). Every FLIPth read is "
-                       "of data in which a bit was\nchanged before.\n");
+      fprintf (stderr,
+               "Usage: bare-loop SOCKET null|memory|FILE BYTES [FLIP]\n"
+               "Serve zeroes, memory or a file (of its own size). Every FLIPth read of memory "
+               "is of data in which a\nbit was changed before.\n");
       return 2;
     }
 
   disk_bytes = parse_size (argv[3]);
   flip_every = argc > 4 ? parse_size (argv[4]) : 0;
-  map_disk (argv[2]);
-  zeroes = mmap (NULL, LONGEST_REQUEST, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (zeroes == MAP_FAILED)
-    fail ("zeroes");
+  open_disk (argv[2]);
 
   int listener = strcmp (argv[1], "-") == 0 ? 3 : listen_at (argv[1]);
   puts ("ready");

@@ -70,6 +70,7 @@ enum
 
 #define NBD_CHUNK_IS_ERROR(type) (((type) &0x8000u) != 0)
 
+#define NBD_EIO 5u
 #define NBD_EINVAL 22u
 
 /* All fields are big-endian. */
