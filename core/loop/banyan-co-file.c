@@ -64,13 +64,6 @@ file_op (const BanyanFileOp *op, guint flags)
   /* The main thread does no block I/O. */
   g_assert (banyan_thread.current != NULL && loop->ops->poll != NULL);
 
-  if ((flags & BANYAN_IO_INLINE) != 0)
-    {
-      gssize result = run_file_op ((gpointer) op);
-
-      banyan_co_charge (loop);
-      return result;
-    }
   if (loop->ops->file != NULL && (flags & BANYAN_IO_OFFLOAD) == 0)
     return submit_and_wait (loop, op);
 
@@ -94,7 +87,7 @@ transfer (const BanyanFileOp *op, guint flags)
 
   if ((flags & BANYAN_IO_TRY_INLINE) != 0 && try_inline (op, &result))
     {
-      banyan_co_charge (banyan_thread.loop);
+      banyan_co_charge ();
       return result;
     }
 
@@ -108,8 +101,7 @@ transfer (const BanyanFileOp *op, guint flags)
  * @n_iov: number of pieces; no more than the system takes (1024) are filled
  * @offset: where to begin
  * @rwf_flags: as for preadv2(2)
- * @flags: one of %BANYAN_IO_TRY_INLINE, %BANYAN_IO_INLINE and %BANYAN_IO_OFFLOAD, or 0; with
- *   %BANYAN_IO_TRY_INLINE, %BANYAN_IO_OFFLOAD says what follows where it would have waited
+ * @flags: %BANYAN_IO_TRY_INLINE, %BANYAN_IO_OFFLOAD, both or 0
  *
  * Reads from a file. It may read less than asked for, like the system call; 0 is the end of the
  * file and nothing else. Interruptions are handled.
@@ -139,8 +131,7 @@ banyan_co_preadv (int fd, const struct iovec *iov, guint n_iov, guint64 offset, 
  * @n_iov: number of pieces; no more than the system takes (1024) are written
  * @offset: where to begin
  * @rwf_flags: as for pwritev2(2)
- * @flags: one of %BANYAN_IO_TRY_INLINE, %BANYAN_IO_INLINE and %BANYAN_IO_OFFLOAD, or 0; with
- *   %BANYAN_IO_TRY_INLINE, %BANYAN_IO_OFFLOAD says what follows where it would have waited
+ * @flags: %BANYAN_IO_TRY_INLINE, %BANYAN_IO_OFFLOAD, both or 0
  *
  * Writes to a file. It may write less than asked for, like the system call.
  *

@@ -8,9 +8,17 @@
 /* A unix socket whose backlog is full says so at once, and cannot be polled for room. */
 #define CONNECT_RETRY_NS (1000 * 1000)
 
+/**
+ * banyan_co_charge: (skip)
+ *
+ * Counts one call that was made on the spot. When there were as many as a loop allows in a row,
+ * others have a turn.
+ */
 void
-banyan_co_charge (BanyanLoop *loop)
+banyan_co_charge (void)
 {
+  BanyanLoop *loop = banyan_thread.loop;
+
   if (G_LIKELY (--loop->inline_left > 0))
     return;
 
@@ -145,7 +153,7 @@ banyan_co_recv (int fd, gpointer buffer, gsize length, int flags)
       result = recv (fd, buffer, length, flags | MSG_DONTWAIT);
       if (result >= 0)
         {
-          banyan_co_charge (loop);
+          banyan_co_charge ();
           return result;
         }
       if (errno != EAGAIN && errno != EINTR)
@@ -181,7 +189,7 @@ banyan_co_sendmsg (int fd, const struct msghdr *message, int flags)
 
       if (result >= 0)
         {
-          banyan_co_charge (loop);
+          banyan_co_charge ();
           return result;
         }
       if (errno == EINTR)

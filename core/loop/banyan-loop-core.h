@@ -169,6 +169,3 @@ gint64 banyan_loop_next_timer_ns (BanyanLoop *loop);
 /* On an idle loop with a virtual clock: goes to the first timer. FALSE if there is no such thing.
  */
 gboolean banyan_loop_jump (BanyanLoop *loop);
-
-/* For what was done without waiting: lets others go first once that was often enough. */
-void BANYAN_COROUTINE banyan_co_charge (BanyanLoop *loop);

@@ -68,10 +68,8 @@ gboolean BANYAN_COROUTINE banyan_co_sleep_ns (guint64 ns, GError **error);
  * first tried on the spot with RWF_NOWAIT, which for a buffered file in the page cache is the
  * cheaper way. */
 #define BANYAN_IO_TRY_INLINE (1u << 0)
-/* On the spot, even if it has to wait there: who asks for this knows why it will not. */
-#define BANYAN_IO_INLINE (1u << 1)
 /* On a thread of the pool, even if the loop has a better way. */
-#define BANYAN_IO_OFFLOAD (1u << 2)
+#define BANYAN_IO_OFFLOAD (1u << 1)
 
 BANYAN_API
 gssize BANYAN_COROUTINE banyan_co_preadv (int fd, const struct iovec *iov, guint n_iov,
@@ -84,6 +82,11 @@ int BANYAN_COROUTINE banyan_co_fsync (int fd, gboolean data_only, guint flags);
 BANYAN_API
 int BANYAN_COROUTINE banyan_co_fallocate (int fd, int mode, guint64 offset, guint64 length,
                                           guint flags);
+
+/* For what was done on the spot by a call of the caller's own: lets others go first once that was
+ * often enough. */
+BANYAN_API
+void BANYAN_COROUTINE banyan_co_charge (void);
 
 /* Sockets, non-blocking ones: tried on the spot first, then waited for. Cancellable: -ECANCELED. */
 BANYAN_API

@@ -5,6 +5,7 @@
 
 #include "file-lock.h"
 #include "file-options.h"
+#include "file-pace.h"
 
 G_BEGIN_DECLS
 
@@ -44,8 +45,7 @@ typedef struct
   gboolean no_copy_range;
   /* A failed fsync may have dropped dirty pages: no later one may call them safe. */
   gboolean lost_data;
-  /* Until when buffered writes go through the loop, since the last one on the spot blocked. */
-  gint64 slow_until_us;
+  FilePace pace; /* of buffered writes */
 } FileHandle;
 
 /* Waits for storage: called on the pool's threads. Takes no lock. */

@@ -3,9 +3,9 @@
  *
  * Buffered reads are tried on the spot, which for the page cache is much the cheapest. So are
  * buffered writes up to a size: they copy to the page cache, and block only when the kernel makes
- * writers wait for the disk; once one did, the next ones go through the loop for a while, so that
- * other requests of the thread do not wait with it. Everything else goes through the loop's ring,
- * or through threads where that was asked for. */
+ * writers wait for the disk; once one did (file-pace.h), the next ones go through the loop for a
+ * while, so that other requests of the thread do not wait with them. Everything else goes through
+ * the loop's ring, or through threads where that was asked for. */
 
 #include "file-io.h"
 
@@ -14,12 +14,11 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define MAX_VECTORS 64
 #define INLINE_WRITE_MAX (128 * 1024)
-#define BLOCKED_US 1000
-#define SLOW_FOR_US (50 * 1000)
 
 static gboolean
 throw_range (GError **error, int number, const char *id, const char *what, guint64 offset,
@@ -43,7 +42,35 @@ static gboolean
 may_write_inline (FileHandle *handle, guint64 length, int rwf_flags, gint64 now_us)
 {
   return !handle->direct && !handle->is_device && rwf_flags == 0 && length <= INLINE_WRITE_MAX
-         && now_us >= BANYAN_LIVE (handle->slow_until_us);
+         && !file_pace_is_slow (&handle->pace, now_us);
+}
+
+/* Times that this thread was made to wait for something other than a processor. */
+static glong
+count_sleeps (void)
+{
+  struct rusage usage;
+
+  return getrusage (RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
+static gssize BANYAN_COROUTINE
+write_inline (FileHandle *handle, int fd, const struct iovec *iov, guint n_iov, guint64 offset,
+              gint64 begun_us)
+{
+  gboolean is_watched = file_pace_is_watched (&handle->pace, begun_us);
+  glong sleeps = is_watched ? count_sleeps () : 0;
+  FilePaceRest rest = FILE_PACE_UNKNOWN;
+  gssize result = TEMP_FAILURE_RETRY (pwritev2 (fd, iov, n_iov, offset, 0));
+  int number = errno;
+  gint64 ended_us = g_get_monotonic_time ();
+
+  if (is_watched)
+    rest = count_sleeps () == sleeps ? FILE_PACE_RAN : FILE_PACE_SLEPT;
+  file_pace_note (&handle->pace, ended_us, ended_us - begun_us, rest);
+
+  banyan_co_charge ();
+  return result < 0 ? -number : result;
 }
 
 static gssize BANYAN_COROUTINE
@@ -51,17 +78,10 @@ write_some (FileHandle *handle, int fd, const struct iovec *iov, guint n_iov, gu
             guint64 length, int rwf_flags)
 {
   gint64 begun_us = g_get_monotonic_time ();
-  gint64 ended_us;
-  gssize result;
 
-  if (!may_write_inline (handle, length, rwf_flags, begun_us))
-    return banyan_co_pwritev (fd, iov, n_iov, offset, rwf_flags, waiting (handle));
-
-  result = banyan_co_pwritev (fd, iov, n_iov, offset, rwf_flags, BANYAN_IO_INLINE);
-  ended_us = g_get_monotonic_time ();
-  if (ended_us - begun_us > BLOCKED_US)
-    BANYAN_LIVE_SET (handle->slow_until_us, ended_us + SLOW_FOR_US);
-  return result;
+  if (may_write_inline (handle, length, rwf_flags, begun_us))
+    return write_inline (handle, fd, iov, n_iov, offset, begun_us);
+  return banyan_co_pwritev (fd, iov, n_iov, offset, rwf_flags, waiting (handle));
 }
 
 /* What of @request can go to the direct descriptor. Requests begin on a multiple of its alignment,
