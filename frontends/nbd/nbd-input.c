@@ -12,6 +12,10 @@
 /* With less room than this behind the data, the rest moves to the front. */
 #define MIN_ROOM 4096
 
+/* Payload up to this is waited for in the receive buffer, with whatever follows it; what is larger
+ * is received straight into a buffer of its own. */
+#define SMALL_PAYLOAD (RECEIVE_SIZE / 4)
+
 const guint8 *
 nbd_input_peek (NbdConnection *self)
 {
@@ -128,8 +132,12 @@ nbd_input_drop (NbdConnection *self, guint64 n)
 gboolean BANYAN_COROUTINE
 nbd_input_take (NbdConnection *self, gsize n, NbdBuffer **buffer, const guint8 **data)
 {
-  gsize have = self->in_end - self->in_start;
+  gsize have;
 
+  if (n <= SMALL_PAYLOAD && !nbd_input_need (self, n))
+    return FALSE;
+
+  have = self->in_end - self->in_start;
   if (have >= n)
     {
       *buffer = nbd_buffer_ref (self->in);
