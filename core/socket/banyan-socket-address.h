@@ -38,8 +38,12 @@ char *banyan_socket_address_to_string (BanyanSocketAddress *self);
 BANYAN_API
 void banyan_socket_address_forget (BanyanSocketAddress *self);
 
-/* The sockets that systemd handed to this process (LISTEN_FDS): their number. */
+/* Appends duplicates of the sockets that systemd handed to this process (LISTEN_FDS). */
 BANYAN_API
-guint banyan_socket_activation_get_n_fds (void);
+gboolean banyan_socket_activation_listen (GArray *fds, GError **error);
+
+/* Where a listening socket can be reached: "[::1]:10809", a path, "@name", "vsock:2:10809". */
+BANYAN_API
+char *banyan_socket_get_name (int fd);
 
 G_END_DECLS

@@ -10,6 +10,10 @@
 /* Content chunks of one structured reply. */
 #define MAX_CHUNKS 64
 
+/* Ranges without data may be as long as the disk. Each piece has a pass of its own, and others
+ * their turn before the next: no client's request delays a change of the graph for long. */
+#define RANGE_PIECE (1ull << 30)
+
 static void
 reply_gerror (NbdConnection *self, const NbdRequest *request, GError *error)
 {
@@ -75,7 +79,7 @@ check_request (NbdConnection *self, const NbdRequest *request, const char **mess
                                                                                    : EINVAL;
   *message = "longer than the maximum payload size";
   if (request->type == NBD_CMD_READ && request->length > NBD_MAX_PAYLOAD)
-    return request->flags & NBD_CMD_FLAG_DF ? EOVERFLOW : EINVAL;
+    return self->structured || self->extended ? EOVERFLOW : EINVAL;
   return 0;
 }
 
@@ -209,16 +213,44 @@ command_flush (NbdConnection *self, NbdRequest *request)
     reply_gerror (self, request, error);
 }
 
+typedef BanyanAnswer (*RangeFunc) (BanyanChannel *channel, const BanyanRequest *piece,
+                                   GError **error);
+
+/* For a client that has gone, nothing more is begun: there may be days of it. */
+static BanyanAnswer BANYAN_COROUTINE
+run_in_pieces (NbdConnection *self, const NbdRequest *request, RangeFunc func, guint flags,
+               GError **error)
+{
+  gboolean is_whole = (flags & BANYAN_REQUEST_NO_FALLBACK) != 0;
+  BanyanAnswer answer = BANYAN_DONE;
+
+  for (guint64 done = 0; done < request->length && answer == BANYAN_DONE;)
+    {
+      guint64 left = request->length - done;
+      guint64 length = is_whole ? left : MIN (left, RANGE_PIECE);
+      BanyanRequest piece = BANYAN_REQUEST (request->offset + done, length, NULL, 0);
+
+      if (done > 0)
+        banyan_co_yield ();
+      if (done > 0 && self->has_vanished)
+        {
+          banyan_throw_errno (error, ESHUTDOWN, "the client has gone");
+          return BANYAN_FAILED;
+        }
+      piece.flags = flags;
+      answer = func (self->channel, &piece, error);
+      done += length;
+    }
+  return answer;
+}
+
 /* A trim is a hint: what cannot be done is done. */
 static void BANYAN_COROUTINE
 command_trim (NbdConnection *self, NbdRequest *request)
 {
-  BanyanRequest discard = BANYAN_REQUEST (request->offset, request->length, NULL, 0);
   GError *error = NULL;
-  BanyanAnswer answer = BANYAN_DONE;
+  BanyanAnswer answer = run_in_pieces (self, request, banyan_channel_discard, 0, &error);
 
-  if (request->length > 0)
-    answer = banyan_channel_discard (self->channel, &discard, &error);
   if (answer == BANYAN_UNSUPPORTED)
     answer = BANYAN_DONE;
   if (answer == BANYAN_DONE && (request->flags & NBD_CMD_FLAG_FUA)
@@ -227,52 +259,92 @@ command_trim (NbdConnection *self, NbdRequest *request)
   reply_answer (self, request, answer, error);
 }
 
+/* Many pieces have one flush behind the last. A fast request is one piece: where it cannot be had,
+ * nothing shall have changed. */
 static void BANYAN_COROUTINE
 command_write_zeroes (NbdConnection *self, NbdRequest *request)
 {
-  BanyanRequest zero = BANYAN_REQUEST (request->offset, request->length, NULL, 0);
+  gboolean is_long = request->length > RANGE_PIECE;
+  guint flags = is_long ? 0 : request_flags (request);
   GError *error = NULL;
-  BanyanAnswer answer = BANYAN_DONE;
+  BanyanAnswer answer;
 
-  zero.flags = request_flags (request);
   if (!(request->flags & NBD_CMD_FLAG_NO_HOLE))
-    zero.flags |= BANYAN_REQUEST_MAY_UNMAP;
+    flags |= BANYAN_REQUEST_MAY_UNMAP;
   if (request->flags & NBD_CMD_FLAG_FAST_ZERO)
-    zero.flags |= BANYAN_REQUEST_NO_FALLBACK;
+    flags |= BANYAN_REQUEST_NO_FALLBACK;
 
-  if (request->length > 0)
-    answer = banyan_channel_write_zeroes (self->channel, &zero, &error);
+  answer = run_in_pieces (self, request, banyan_channel_write_zeroes, flags, &error);
+  if (answer == BANYAN_DONE && is_long && (request->flags & NBD_CMD_FLAG_FUA)
+      && !banyan_channel_flush (self->channel, &error))
+    answer = BANYAN_FAILED;
   reply_answer (self, request, answer, error);
 }
 
-/* Fetches it into whatever cache there is below, a piece at a time, and forgets it. */
+static BanyanAnswer BANYAN_COROUTINE
+prefetch (BanyanChannel *channel, const BanyanRequest *piece, GError **error)
+{
+  guint64 done = 0;
+
+  while (done < piece->length)
+    {
+      BanyanRequest read = BANYAN_REQUEST (piece->offset + done,
+                                           MIN (piece->length - done, NBD_MAX_PAYLOAD), NULL, 0);
+
+      read.flags = BANYAN_REQUEST_PREFETCH;
+      if (!banyan_channel_read (channel, &read, error))
+        return BANYAN_FAILED;
+      done += read.length;
+    }
+  return BANYAN_DONE;
+}
+
+static gboolean BANYAN_COROUTINE
+can_prefetch (NbdConnection *self)
+{
+  guint capabilities;
+
+  banyan_channel_enter (self->channel);
+  capabilities = banyan_node_get_capabilities (banyan_channel_get_node (self->channel));
+  banyan_channel_leave (self->channel);
+  return (capabilities & BANYAN_CAN_PREFETCH) != 0;
+}
+
+/* Fetches it into whatever cache there is below, and forgets it. */
 static void BANYAN_COROUTINE
 command_cache (NbdConnection *self, NbdRequest *request)
 {
   GError *error = NULL;
+  BanyanAnswer answer = BANYAN_DONE;
 
-  for (guint64 done = 0; done < request->length;)
-    {
-      guint64 length = MIN (request->length - done, NBD_MAX_PAYLOAD);
-      BanyanRequest read = BANYAN_REQUEST (request->offset + done, length, NULL, 0);
+  if (can_prefetch (self))
+    answer = run_in_pieces (self, request, prefetch, 0, &error);
+  reply_answer (self, request, answer, error);
+}
 
-      read.flags = BANYAN_REQUEST_PREFETCH;
-      if (!banyan_channel_read (self->channel, &read, &error))
-        {
-          reply_gerror (self, request, error);
-          return;
-        }
-      done += length;
-    }
+/* Two who ask at once take turns: else the one for less would cut off what the other was given. */
+static BanyanAnswer BANYAN_COROUTINE
+grow (NbdConnection *self, guint64 length, GError **error)
+{
+  BanyanResize resize = { .size = sizeof resize, .length = length, .exact = TRUE };
+  BanyanCoMutex *mutex = nbd_export_get_resize_mutex (self->export);
+  BanyanAnswer answer = BANYAN_FAILED;
 
-  nbd_reply_done (self, request);
+  banyan_channel_enter (self->channel);
+  banyan_co_mutex_lock (mutex);
+  if (length < banyan_channel_get_length (self->channel))
+    banyan_throw_errno (error, EPERM, "others may use what lies beyond the smaller end");
+  else
+    answer = banyan_channel_resize (self->channel, &resize, error);
+  banyan_co_mutex_unlock (mutex);
+  banyan_channel_leave (self->channel);
+  return answer;
 }
 
 /* Extension RESIZE: the offset is the new size. */
 static void BANYAN_COROUTINE
 command_resize (NbdConnection *self, NbdRequest *request)
 {
-  BanyanResize resize = { .size = sizeof resize, .length = request->offset, .exact = TRUE };
   BanyanAnswer answer;
   GError *error = NULL;
 
@@ -281,12 +353,7 @@ command_resize (NbdConnection *self, NbdRequest *request)
       nbd_reply_error (self, request, EPERM, "the export may not be resized by clients");
       return;
     }
-  if (request->offset < banyan_channel_get_length (self->channel))
-    {
-      nbd_reply_error (self, request, EPERM, "others may use what lies beyond the smaller end");
-      return;
-    }
-  answer = banyan_channel_resize (self->channel, &resize, &error);
+  answer = grow (self, request->offset, &error);
   reply_answer (self, request, answer, error);
 }
 

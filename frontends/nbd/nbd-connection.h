@@ -57,6 +57,7 @@ struct _NbdConnection
 
   /* Settled by the handshake. */
   NbdExport *export;      /* (owned) (nullable): in use; changed under the server's mutex */
+  gboolean stays;         /* likewise: for more than to look at it */
   NbdExport *contexts_of; /* (owned) (nullable): what metadata contexts were chosen for */
   BanyanChannel *channel; /* (owned) (nullable): while transmitting */
   gboolean structured;
@@ -71,7 +72,8 @@ struct _NbdConnection
   NbdBuffer *in; /* (owned) */
   gsize in_start;
   gsize in_end;
-  gboolean in_closed; /* nothing more will be read: the peer has gone, lied, or said goodbye */
+  gboolean in_closed;    /* nothing more will be read: the peer has gone, lied, or said goodbye */
+  gboolean has_vanished; /* without goodbye */
 
   /* Output. */
   NbdChunk *out_first;

@@ -11,6 +11,8 @@ struct _NbdExport
   char *name; /* (owned) (nullable): the id, where it is not set */
   gboolean is_default;
   gboolean is_resizable;
+  guint max_connections; /* live */
+  BanyanCoMutex resize_mutex;
 };
 
 enum
@@ -19,6 +21,7 @@ enum
   PROP_NAME,
   PROP_DEFAULT,
   PROP_RESIZABLE,
+  PROP_MAX_CONNECTIONS,
   N_PROPS
 };
 
@@ -42,6 +45,18 @@ gboolean
 nbd_export_is_resizable (NbdExport *self)
 {
   return BANYAN_LIVE (self->is_resizable);
+}
+
+guint
+nbd_export_get_max_connections (NbdExport *self)
+{
+  return BANYAN_LIVE (self->max_connections);
+}
+
+BanyanCoMutex *
+nbd_export_get_resize_mutex (NbdExport *self)
+{
+  return &self->resize_mutex;
 }
 
 static NbdServer *
@@ -102,6 +117,13 @@ nbd_export_close (BanyanElement *element)
 }
 
 static void
+nbd_export_finalize (GObject *object)
+{
+  banyan_co_mutex_clear (&NBD_EXPORT (object)->resize_mutex);
+  G_OBJECT_CLASS (nbd_export_parent_class)->finalize (object);
+}
+
+static void
 nbd_export_class_init (NbdExportClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
@@ -109,6 +131,7 @@ nbd_export_class_init (NbdExportClass *klass)
 
   object_class->set_property = banyan_element_set_field;
   object_class->get_property = banyan_element_get_field;
+  object_class->finalize = nbd_export_finalize;
   BANYAN_OBJECT_CLASS (klass)->check = nbd_export_check;
   element_class->open = nbd_export_open;
   element_class->start = nbd_export_start;
@@ -127,10 +150,14 @@ nbd_export_class_init (NbdExportClass *klass)
                             "Whether clients may make the node longer (extension RESIZE)", FALSE,
                             G_STRUCT_OFFSET (NbdExport, is_resizable)),
       BANYAN_MUTABLE_REOPEN);
+  properties[PROP_MAX_CONNECTIONS] = banyan_param_uint (
+      "max-connections", "Most connections", "Clients beyond this are refused; 0: any number",
+      BANYAN_UNIT_NONE, 0, G_MAXUINT, 0, G_STRUCT_OFFSET (NbdExport, max_connections));
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
 static void
 nbd_export_init (NbdExport *self)
 {
+  banyan_co_mutex_init (&self->resize_mutex);
 }

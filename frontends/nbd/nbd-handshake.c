@@ -135,7 +135,7 @@ transmission_flags (const NbdConnection *self, guint capabilities)
     flags |= NBD_FLAG_CAN_MULTI_CONN;
   if (self->structured || self->extended)
     flags |= NBD_FLAG_SEND_DF;
-  if (self->extended)
+  if (self->extended && self->allocation_context && self->contexts_of == self->export)
     flags |= NBD_FLAG_BLOCK_STATUS_PAYLOAD;
   if (!banyan_export_is_writable (BANYAN_EXPORT (self->export)))
     return flags | NBD_FLAG_READ_ONLY | NBD_FLAG_CAN_MULTI_CONN;
@@ -164,23 +164,25 @@ look_at_export (NbdConnection *self)
   return facts;
 }
 
-/* FALSE: there is no such export, or it is closing. */
-static gboolean BANYAN_COROUTINE
-take_export (NbdConnection *self, const char *name, Facts *facts)
+/* @stays: for more than a look. */
+static NbdTaken BANYAN_COROUTINE
+take_export (NbdConnection *self, const char *name, gboolean stays, Facts *facts)
 {
-  if (!nbd_server_take_export (self->server, self, name))
-    return FALSE;
+  NbdTaken taken = nbd_server_take_export (self->server, self, name, stays);
+
+  if (taken != NBD_TAKEN)
+    return taken;
 
   self->channel
       = banyan_backend_open_channel (banyan_export_get_backend (BANYAN_EXPORT (self->export)));
   if (self->channel == NULL)
     {
       nbd_server_release_export (self->server, self);
-      return FALSE;
+      return NBD_IS_UNKNOWN;
     }
 
   *facts = look_at_export (self);
-  return TRUE;
+  return NBD_TAKEN;
 }
 
 static void
@@ -248,7 +250,7 @@ option_export_name (NbdConnection *self, Option *option)
   guint8 *to;
 
   /* There is no way to say no, but to hang up. */
-  if (name == NULL || self->extended || !take_export (self, name, &facts))
+  if (name == NULL || self->extended || take_export (self, name, TRUE, &facts) != NBD_TAKEN)
     return OPTION_END;
 
   chunk = nbd_output_new_chunk (self);
@@ -279,12 +281,24 @@ reply_infos (NbdConnection *self, const Option *option, const Facts *facts, guin
   reply_ack (self, option);
 }
 
+static OptionResult
+refuse_export (NbdConnection *self, const Option *option, NbdTaken taken, const char *name)
+{
+  if (taken == NBD_IS_FULL)
+    return reply_error (self, option, NBD_REP_ERR_POLICY,
+                        "the export has as many clients as it may have");
+  return reply_error (self, option, NBD_REP_ERR_UNKNOWN,
+                      name[0] != '\0' ? "no export has this name"
+                                      : "there are several exports and none is the default");
+}
+
 static OptionResult BANYAN_COROUTINE
 option_info_or_go (NbdConnection *self, Option *option)
 {
   g_autofree char *name = take_string (option);
   guint16 n_wanted, wanted;
   guint mask = 0;
+  NbdTaken taken;
   Facts facts;
 
   if (name == NULL || !take16 (option, &n_wanted) || option->left != n_wanted * 2u)
@@ -293,10 +307,9 @@ option_info_or_go (NbdConnection *self, Option *option)
   while (take16 (option, &wanted))
     mask |= wanted < 32 ? 1u << wanted : 0;
 
-  if (!take_export (self, name, &facts))
-    return reply_error (self, option, NBD_REP_ERR_UNKNOWN,
-                        name[0] != '\0' ? "no export has this name"
-                                        : "there are several exports and none is the default");
+  taken = take_export (self, name, option->option == NBD_OPT_GO, &facts);
+  if (taken != NBD_TAKEN)
+    return refuse_export (self, option, taken, name);
 
   reply_infos (self, option, &facts, mask);
   if (option->option == NBD_OPT_GO)
@@ -458,6 +471,23 @@ run_option (NbdConnection *self, Option *option)
     }
 }
 
+/* What is unknown stays so and what ends all still does, however much data comes with it. */
+static gboolean BANYAN_COROUTINE
+pass_over (NbdConnection *self, Option *option, guint32 length, OptionResult *result)
+{
+  if (option->option == NBD_OPT_EXPORT_NAME || length > NBD_MAX_PAYLOAD
+      || !nbd_input_drop (self, length))
+    return FALSE;
+
+  if (option->option == NBD_OPT_ABORT)
+    *result = option_abort (self, option);
+  else if (option->option > NBD_OPT_EXTENDED_HEADERS)
+    *result = reply_error (self, option, NBD_REP_ERR_UNSUP, "unknown option");
+  else
+    *result = reply_error (self, option, NBD_REP_ERR_TOO_BIG, "more than 64 KiB of data");
+  return TRUE;
+}
+
 static gboolean BANYAN_COROUTINE
 next_option (NbdConnection *self, OptionResult *result)
 {
@@ -472,13 +502,7 @@ next_option (NbdConnection *self, OptionResult *result)
   nbd_input_skip (self, 16);
 
   if (length > MAX_OPTION_DATA)
-    {
-      if (option.option == NBD_OPT_EXPORT_NAME || length > NBD_MAX_PAYLOAD
-          || !nbd_input_drop (self, length))
-        return FALSE;
-      *result = reply_error (self, &option, NBD_REP_ERR_TOO_BIG, "more than 64 KiB of data");
-      return TRUE;
-    }
+    return pass_over (self, &option, length, result);
 
   if (!nbd_input_take (self, length, &buffer, &option.data))
     return FALSE;

@@ -85,7 +85,7 @@ receive (NbdConnection *self, guint8 *to, gsize room)
 
   received = banyan_co_recv (self->fd, to, room, 0);
   if (received <= 0)
-    self->in_closed = TRUE;
+    self->in_closed = self->has_vanished = TRUE;
   return received;
 }
 

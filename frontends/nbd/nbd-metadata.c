@@ -7,6 +7,8 @@
 
 /* Far below the 2^20 that the specification allows: a client asks again for the rest. */
 #define MAX_EXTENTS 4096
+/* So often the graph is asked for one reply, however much of what it says is the same. */
+#define MAX_QUESTIONS 4096
 
 /* Lengths that fit into 32 bits and stay a multiple of what disks like. */
 #define COMPACT_MAX (G_MAXUINT32 & ~4095u)
@@ -32,7 +34,7 @@ put_extent (NbdConnection *self, NbdBuffer *buffer, guint n, const Extent *exten
   if (self->extended)
     nbd_put64 (nbd_put64 (to, extent->length), extent->flags);
   else
-    nbd_put32 (nbd_put32 (to, MIN (extent->length, COMPACT_MAX)), extent->flags);
+    nbd_put32 (nbd_put32 (to, extent->length), extent->flags);
 }
 
 /* Neighbours with the same state become one. Returns how many there are; 0 with @error. */
@@ -44,7 +46,7 @@ collect (NbdConnection *self, guint64 offset, guint64 length, guint max, NbdBuff
   Extent last = { 0, 0 };
   guint n = 0;
 
-  while (length > 0)
+  for (guint asked = 0; length > 0 && asked < MAX_QUESTIONS; asked++)
     {
       BanyanBlockStatus status = { .size = sizeof status };
       guint64 piece;
@@ -52,7 +54,7 @@ collect (NbdConnection *self, guint64 offset, guint64 length, guint max, NbdBuff
       if (banyan_channel_block_status (self->channel, offset, length, &status, error)
           == BANYAN_FAILED)
         return 0;
-      piece = MIN (status.length, length);
+      piece = MIN (MIN (status.length, length), limit);
 
       if (last.length > 0 && (last.flags != state_of (&status) || last.length > limit - piece))
         {

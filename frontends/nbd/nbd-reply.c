@@ -58,9 +58,10 @@ nbd_reply_done (NbdConnection *self, const NbdRequest *request)
     put_simple (self, request, chunk, NBD_SUCCESS);
 }
 
-/* Section "Error values": all that a client may be told. */
+/* Section "Error values": all that a client may be told, some of it as the answer to one request
+ * only. */
 static guint32
-wire_error (int number)
+wire_error (const NbdRequest *request, int number)
 {
   switch (number)
     {
@@ -77,9 +78,9 @@ wire_error (int number)
     case EFBIG:
       return NBD_ENOSPC;
     case EOVERFLOW:
-      return NBD_EOVERFLOW;
+      return request->type == NBD_CMD_READ ? NBD_EOVERFLOW : NBD_EINVAL;
     case ENOTSUP:
-      return NBD_ENOTSUP;
+      return request->flags & NBD_CMD_FLAG_FAST_ZERO ? NBD_ENOTSUP : NBD_EINVAL;
     case ESHUTDOWN:
       return NBD_ESHUTDOWN;
     default:
@@ -87,34 +88,45 @@ wire_error (int number)
     }
 }
 
+/* Section "Conventions": at most so many bytes, and all of them UTF-8, which a file's name in the
+ * text need not be. */
+static void
+attach_text (NbdConnection *self, NbdChunk *chunk, const char *message)
+{
+  g_autofree char *text = g_utf8_make_valid (message, -1);
+  gsize length = MIN (strlen (text), NBD_MAX_STRING);
+  const char *end;
+
+  g_utf8_validate (text, length, &end);
+  length = end - text;
+  if (length > 0)
+    chunk->buffer = nbd_buffer_pool_take (&self->pool, length);
+  if (chunk->buffer == NULL)
+    return;
+
+  memcpy (chunk->buffer->data, text, length);
+  chunk->data = chunk->buffer->data;
+  chunk->length = length;
+}
+
 void
 nbd_reply_error (NbdConnection *self, const NbdRequest *request, int number, const char *message)
 {
   NbdChunk *chunk = nbd_output_new_chunk (self);
-  gsize length = message != NULL ? MIN (strlen (message), NBD_MAX_STRING) : 0;
   guint8 *to;
 
   if (!self->extended && !self->structured)
     {
-      put_simple (self, request, chunk, wire_error (number));
+      put_simple (self, request, chunk, wire_error (request, number));
       return;
     }
 
-  if (length > 0)
-    chunk->buffer = nbd_buffer_pool_take (&self->pool, length);
-  if (chunk->buffer == NULL)
-    length = 0;
-  else
-    {
-      memcpy (chunk->buffer->data, message, length);
-      chunk->data = chunk->buffer->data;
-      chunk->length = length;
-    }
-
+  if (message != NULL)
+    attach_text (self, chunk, message);
   to = put_chunk_header (self, request, chunk, NBD_REPLY_TYPE_ERROR, NBD_REPLY_FLAG_DONE,
-                         6 + length);
-  to = nbd_put32 (to, wire_error (number));
-  to = nbd_put16 (to, length);
+                         6 + chunk->length);
+  to = nbd_put32 (to, wire_error (request, number));
+  to = nbd_put16 (to, chunk->length);
   queue (self, chunk, to);
 }
 

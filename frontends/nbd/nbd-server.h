@@ -18,6 +18,9 @@ void nbd_export_register (GTypeModule *module);
 const char *nbd_export_get_name (NbdExport *self);
 gboolean nbd_export_is_default (NbdExport *self);
 gboolean nbd_export_is_resizable (NbdExport *self);
+guint nbd_export_get_max_connections (NbdExport *self); /* 0: any number */
+/* Held while a client makes the node longer. */
+BanyanCoMutex *nbd_export_get_resize_mutex (NbdExport *self);
 
 /* -- The server. -- */
 
@@ -39,12 +42,19 @@ NbdExport *nbd_server_find_export (NbdServer *self, const char *name);
 /* (transfer full) (element-type NbdExport) */
 GPtrArray *nbd_server_list_exports (NbdServer *self);
 
-/* Makes @connection a user of the export that @name means: until it lets go, or is shut down, the
- * export and its backend stay open. FALSE: there is no such export (any more). */
-typedef struct _NbdConnection NbdConnection;
-gboolean nbd_server_take_export (NbdServer *self, NbdConnection *connection, const char *name);
-void nbd_server_release_export (NbdServer *self, NbdConnection *connection);
+typedef enum
+{
+  NBD_TAKEN,
+  NBD_IS_UNKNOWN, /* there is no such export (any more) */
+  NBD_IS_FULL,    /* it has as many clients as it may have */
+} NbdTaken;
 
-guint64 nbd_server_get_handshake_timeout_ms (NbdServer *self);
+/* Makes @connection a user of the export that @name means: until it lets go, or is shut down, the
+ * export and its backend stay open. Who only looks at it (not @stays) does not count as a client.
+ */
+typedef struct _NbdConnection NbdConnection;
+NbdTaken nbd_server_take_export (NbdServer *self, NbdConnection *connection, const char *name,
+                                 gboolean stays);
+void nbd_server_release_export (NbdServer *self, NbdConnection *connection);
 
 G_END_DECLS

@@ -177,6 +177,123 @@ test_replaces_stale (void)
   g_rmdir (folder);
 }
 
+static GArray *
+listen_to (const char *yaml)
+{
+  g_autoptr (BanyanSocketAddress) address = must_read (yaml);
+  GArray *fds = g_array_new (FALSE, FALSE, sizeof (int));
+  g_autoptr (GError) error = NULL;
+
+  banyan_socket_address_listen (address, fds, &error);
+  g_assert_no_error (error);
+  return fds;
+}
+
+static void
+close_all (GArray *fds)
+{
+  for (guint i = 0; i < fds->len; i++)
+    close (g_array_index (fds, int, i));
+  g_array_unref (fds);
+}
+
+static void
+test_tells_port (void)
+{
+  GArray *one = listen_to ("{ type: inet, host: 127.0.0.1, port: 0 }");
+  GArray *all = listen_to ("{ type: inet, host: localhost, port: 0 }");
+  g_autofree char *name = banyan_socket_get_name (g_array_index (one, int, 0));
+  g_autofree char *first = banyan_socket_get_name (g_array_index (all, int, 0));
+
+  g_test_summary ("A port that was found free is told, and all addresses of a name have the same");
+
+  g_assert_true (g_str_has_prefix (name, "127.0.0.1:"));
+  g_assert_cmpstr (name, !=, "127.0.0.1:0");
+  for (guint i = 1; i < all->len; i++)
+    {
+      g_autofree char *other = banyan_socket_get_name (g_array_index (all, int, i));
+
+      g_assert_cmpstr (strrchr (other, ':'), ==, strrchr (first, ':'));
+      g_assert_cmpstr (other, !=, first);
+    }
+  close_all (one);
+  close_all (all);
+}
+
+static void
+test_tells_family (void)
+{
+  GArray *v4 = listen_to ("{ type: inet, host: localhost, port: 0, ipv4: true }");
+  GArray *abstract = listen_to ("{ type: unix, path: banyan-test-name, abstract: true }");
+  g_autofree char *name = banyan_socket_get_name (g_array_index (v4, int, 0));
+  g_autofree char *unix_name = banyan_socket_get_name (g_array_index (abstract, int, 0));
+
+  g_test_summary ("One family alone where that was asked for, and abstract names as such");
+
+  g_assert_cmpuint (v4->len, ==, 1);
+  g_assert_true (g_str_has_prefix (name, "127.0.0.1:"));
+  g_assert_cmpstr (unix_name, ==, "@banyan-test-name");
+  close_all (v4);
+  close_all (abstract);
+}
+
+static void
+assert_refused (int fd, int number)
+{
+  g_autofree char *yaml = g_strdup_printf ("{ type: fd, str: '%d' }", fd);
+  g_autoptr (BanyanSocketAddress) address = must_read (yaml);
+  g_autoptr (GArray) fds = g_array_new (FALSE, FALSE, sizeof (int));
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (banyan_socket_address_listen (address, fds, &error));
+  g_assert_error (error, BANYAN_ERRNO, number);
+  g_assert_cmpuint (fds->len, ==, 0);
+}
+
+static void
+test_inherits (void)
+{
+  GArray *given = listen_to ("{ type: inet, host: 127.0.0.1, port: 0 }");
+  int fd = g_array_index (given, int, 0);
+  g_autofree char *yaml = g_strdup_printf ("{ type: fd, str: '%d' }", fd);
+  GArray *taken = listen_to (yaml);
+  g_autofree char *one = banyan_socket_get_name (fd);
+  g_autofree char *other = banyan_socket_get_name (g_array_index (taken, int, 0));
+  int deaf = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  g_test_summary ("A descriptor's duplicate is listened at, and what does not listen is refused");
+
+  g_assert_cmpint (g_array_index (taken, int, 0), !=, fd);
+  g_assert_cmpstr (one, ==, other);
+  assert_refused (deaf, EINVAL);
+  close (deaf);
+  assert_refused (deaf, EBADF);
+  assert_refused (G_MAXINT, EBADF);
+  close_all (taken);
+  close_all (given);
+}
+
+static void
+test_others_sockets (void)
+{
+  g_autofree char *other = g_strdup_printf ("%d", getppid ());
+  g_autofree char *own = g_strdup_printf ("%d", getpid ());
+  g_autoptr (GArray) fds = g_array_new (FALSE, FALSE, sizeof (int));
+  g_autoptr (GError) error = NULL, too_many = NULL;
+
+  g_test_summary ("Sockets that systemd gave to another process are not ours, and must be there");
+
+  g_setenv ("LISTEN_FDS", "4000000000", TRUE);
+  g_setenv ("LISTEN_PID", other, TRUE);
+  g_assert_false (banyan_socket_activation_listen (fds, &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_MISSING);
+  g_setenv ("LISTEN_PID", own, TRUE);
+  g_assert_false (banyan_socket_activation_listen (fds, &too_many));
+  g_assert_cmpint (too_many->domain, ==, BANYAN_ERRNO);
+  g_assert_cmpuint (fds->len, ==, 0);
+  g_unsetenv ("LISTEN_PID");
+}
+
 /* -- A frontend with an address. -- */
 
 G_DECLARE_FINAL_TYPE (TestServer, test_server, TEST, SERVER, BanyanFrontend)
@@ -219,5 +336,9 @@ main (int argc, char **argv)
   g_test_add_func ("/socket-address/relative-path", test_relative);
   g_test_add_func ("/socket-address/forgets-its-own", test_forgets_its_own);
   g_test_add_func ("/socket-address/replaces-stale", test_replaces_stale);
+  g_test_add_func ("/socket-address/tells-port", test_tells_port);
+  g_test_add_func ("/socket-address/tells-family", test_tells_family);
+  g_test_add_func ("/socket-address/inherits", test_inherits);
+  g_test_add_func ("/socket-address/others-sockets", test_others_sockets);
   return g_test_run ();
 }

@@ -17,6 +17,7 @@ document_of (const Stage *stage, const char *exports, gboolean is_threaded)
                           "nodes:\n"
                           "  disk0: { driver: memory, size: 4M }\n"
                           "  disk1: { driver: memory, size: 4M }\n"
+                          "  huge: { driver: memory, size: 1T }\n"
                           "frontends:\n"
                           "  nbd0:\n"
                           "    type: nbd-server\n"
@@ -269,6 +270,45 @@ receive_simple (int fd)
   error = receive_number (fd, 4);
   g_assert_cmphex (receive_number (fd, 8), ==, 0xc00c1e);
   return error;
+}
+
+/* An option whose data begins with an export's name, as most do. */
+void
+send_option (int fd, guint option, const char *name, const char *rest, gsize length)
+{
+  SEND_OPTION_HEADER (fd, option, 4 + strlen (name) + length);
+  send_numbers (fd, "4", NUMBER (strlen (name)));
+  if (name[0] != '\0')
+    raw_send (fd, name, strlen (name));
+  if (length > 0)
+    raw_send (fd, rest, length);
+}
+
+guint64
+receive_extended (int fd, guint type, guint64 offset)
+{
+  g_assert_cmphex (receive_number (fd, 4), ==, 0x6e8a278c);
+  g_assert_cmpuint (receive_number (fd, 2), ==, 1);
+  g_assert_cmpuint (receive_number (fd, 2), ==, type);
+  g_assert_cmphex (receive_number (fd, 8), ==, 0xc00c1e);
+  g_assert_cmpuint (receive_number (fd, 8), ==, offset);
+  return receive_number (fd, 8);
+}
+
+int
+raw_extended (const Stage *stage)
+{
+  int fd = raw_greet (stage);
+
+  SEND_OPTION_HEADER (fd, 11, 0);
+  g_assert_cmphex (receive_option_reply (fd, 11), ==, 1);
+  send_option (fd, 10, "scratch", ONE_CONTEXT, sizeof ONE_CONTEXT - 1);
+  g_assert_cmphex (receive_option_reply (fd, 10), ==, 4);
+  g_assert_cmphex (receive_option_reply (fd, 10), ==, 1);
+  send_option (fd, 7, "scratch", "\0\0", 2);
+  g_assert_cmphex (receive_option_reply (fd, 7), ==, 3);
+  g_assert_cmphex (receive_option_reply (fd, 7), ==, 1);
+  return fd;
 }
 
 /* The server serves on. */

@@ -165,45 +165,6 @@ test_vanish (void)
 
 /* -- Extended headers. -- */
 
-#define SEND_EXTENDED(fd, flags, type, offset, length) \
-  send_numbers (fd, "422888", 0x21e41c71ull, NUMBER (flags), NUMBER (type), 0xc00c1eull, \
-                NUMBER (offset), NUMBER (length))
-
-/* Of a final chunk for a request at @offset; returns how much payload follows. */
-static guint64
-receive_extended (int fd, guint type, guint64 offset)
-{
-  g_assert_cmphex (receive_number (fd, 4), ==, 0x6e8a278c);
-  g_assert_cmpuint (receive_number (fd, 2), ==, 1);
-  g_assert_cmpuint (receive_number (fd, 2), ==, type);
-  g_assert_cmphex (receive_number (fd, 8), ==, 0xc00c1e);
-  g_assert_cmpuint (receive_number (fd, 8), ==, offset);
-  return receive_number (fd, 8);
-}
-
-static int
-raw_extended (const Stage *stage)
-{
-  int fd = raw_greet (stage);
-
-  SEND_OPTION_HEADER (fd, 11, 0);
-  g_assert_cmphex (receive_option_reply (fd, 11), ==, 1);
-  SEND_OPTION_HEADER (fd, 10, 4 + 7 + 4 + 4 + 15);
-  send_numbers (fd, "4", NUMBER (7));
-  raw_send (fd, "scratch", 7);
-  send_numbers (fd, "44", NUMBER (1), NUMBER (15));
-  raw_send (fd, "base:allocation", 15);
-  g_assert_cmphex (receive_option_reply (fd, 10), ==, 4);
-  g_assert_cmphex (receive_option_reply (fd, 10), ==, 1);
-  SEND_OPTION_HEADER (fd, 7, 4 + 7 + 2);
-  send_numbers (fd, "4", NUMBER (7));
-  raw_send (fd, "scratch", 7);
-  send_numbers (fd, "2", NUMBER (0));
-  g_assert_cmphex (receive_option_reply (fd, 7), ==, 3);
-  g_assert_cmphex (receive_option_reply (fd, 7), ==, 1);
-  return fd;
-}
-
 static void
 extended (Stage *stage)
 {

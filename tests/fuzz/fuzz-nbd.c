@@ -45,7 +45,7 @@ static const char document[]
       "    type: nbd-server\n"
       "    listen: { type: unix, path: %s, abstract: true }\n"
       "    max-connections: 1\n"
-      "    handshake-timeout: 3600000\n"
+      "    handshake-max-seconds: 0\n"
       "    exports:\n"
       "      disk: { node: disk, writable: true, default: true }\n"
       "      fixed: { node: odd, description: cannot be written to }\n"

@@ -1,0 +1,168 @@
+/* banyan-fd-address.c - a descriptor that this process was started with
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-socket-address-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FIRST_ACTIVATED_FD 3
+
+G_DECLARE_FINAL_TYPE (BanyanFdAddress, banyan_fd_address, BANYAN, FD_ADDRESS, BanyanSocketAddress)
+
+struct _BanyanFdAddress
+{
+  BanyanSocketAddress parent_instance;
+
+  char *str; /* (owned) */
+};
+
+G_DEFINE_FINAL_TYPE (BanyanFdAddress, banyan_fd_address, BANYAN_TYPE_SOCKET_ADDRESS)
+
+/* How many sockets systemd handed to this process, from FIRST_ACTIVATED_FD on. What it said to
+ * another, whose environment we have, is not for us. */
+static guint
+count_activated_fds (void)
+{
+  guint pid, n_fds;
+
+  if (!banyan_socket_parse_number (g_getenv ("LISTEN_PID"), &pid) || pid != (guint) getpid ()
+      || !banyan_socket_parse_number (g_getenv ("LISTEN_FDS"), &n_fds))
+    return 0;
+  return n_fds;
+}
+
+static int
+find_activated_fd (const char *name)
+{
+  const char *names = g_getenv ("LISTEN_FDNAMES");
+  g_auto (GStrv) list = g_strsplit (names != NULL ? names : "", ":", -1);
+  guint n_fds = count_activated_fds ();
+
+  for (guint i = 0; list[i] != NULL && i < n_fds; i++)
+    if (strcmp (list[i], name) == 0)
+      return FIRST_ACTIVATED_FD + i;
+  return -1;
+}
+
+static char *
+banyan_fd_address_describe (BanyanSocketAddress *address)
+{
+  return g_strconcat ("descriptor ", BANYAN_FD_ADDRESS (address)->str, NULL);
+}
+
+/* A duplicate, so that closing the server leaves the process what it was given. */
+static gboolean
+listen_at_duplicate (int given, GArray *fds, GError **error)
+{
+  int listens = 0;
+  socklen_t length = sizeof listens;
+  int fd;
+
+  if (getsockopt (given, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0)
+    return banyan_throw_errno (error, errno, "descriptor %d is not a listening socket", given);
+  if (!listens)
+    return banyan_throw_errno (error, EINVAL, "descriptor %d is not a listening socket", given);
+
+  fd = fcntl (given, F_DUPFD_CLOEXEC, FIRST_ACTIVATED_FD);
+  if (fd < 0)
+    return banyan_throw_errno (error, errno, "duplicating descriptor %d", given);
+  if (fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK) < 0)
+    {
+      int number = errno;
+
+      close (fd);
+      return banyan_throw_errno (error, number, "making descriptor %d non-blocking", given);
+    }
+
+  g_array_append_val (fds, fd);
+  return TRUE;
+}
+
+/**
+ * banyan_socket_activation_listen: (skip)
+ * @fds: (element-type int): where to add the sockets
+ * @error: where to put the error, or NULL
+ *
+ * Listens at the sockets that systemd handed to this process.
+ *
+ * Returns: FALSE on error, also when there is none, and then nothing has been added
+ */
+gboolean
+banyan_socket_activation_listen (GArray *fds, GError **error)
+{
+  guint n_fds = count_activated_fds ();
+  guint before = fds->len;
+
+  if (n_fds == 0)
+    {
+      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_MISSING,
+                   "listen is missing, and there is no socket from systemd (LISTEN_FDS)");
+      return FALSE;
+    }
+
+  for (guint i = 0; i < n_fds; i++)
+    if (i > G_MAXINT - FIRST_ACTIVATED_FD
+        || !listen_at_duplicate (FIRST_ACTIVATED_FD + i, fds, error))
+      {
+        banyan_socket_close_from (fds, before);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+static gboolean
+banyan_fd_address_listen (BanyanSocketAddress *address, GArray *fds, GError **error)
+{
+  BanyanFdAddress *self = BANYAN_FD_ADDRESS (address);
+  guint number;
+
+  if (!banyan_socket_parse_number (self->str, &number))
+    number = find_activated_fd (self->str);
+  if (number > G_MAXINT)
+    {
+      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE,
+                   "\"%s\" is neither a descriptor's number nor one of the names in LISTEN_FDNAMES",
+                   self->str);
+      return FALSE;
+    }
+
+  return listen_at_duplicate (number, fds, error);
+}
+
+static void
+banyan_fd_address_check (BanyanStruct *self, const BanyanOrigin *origin, const char *path,
+                         BanyanProblems *problems)
+{
+  const char *str = BANYAN_FD_ADDRESS (self)->str;
+
+  if (str == NULL || str[0] == '\0' || banyan_socket_looks_like_number (str))
+    banyan_socket_check_number ("str", str, G_MAXINT, origin, path, problems);
+}
+
+static void
+banyan_fd_address_class_init (BanyanFdAddressClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  BanyanSocketAddressClass *address_class = BANYAN_SOCKET_ADDRESS_CLASS (klass);
+
+  object_class->set_property = banyan_struct_set_field;
+  object_class->get_property = banyan_struct_get_field;
+  address_class->listen = banyan_fd_address_listen;
+  address_class->describe = banyan_fd_address_describe;
+  BANYAN_STRUCT_CLASS (klass)->check = banyan_fd_address_check;
+  banyan_struct_class_set_name (BANYAN_STRUCT_CLASS (klass), "fd");
+
+  g_object_class_install_property (
+      object_class, 1,
+      banyan_param_required (banyan_param_string (
+          "str", "Descriptor", "Number of an inherited socket, or its name in LISTEN_FDNAMES", NULL,
+          G_STRUCT_OFFSET (BanyanFdAddress, str))));
+}
+
+static void
+banyan_fd_address_init (BanyanFdAddress *self)
+{
+}

@@ -1,0 +1,32 @@
+/* banyan-socket-address-private.h - what the kinds of addresses share
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <banyan/banyan-socket-address.h>
+
+#include <sys/socket.h>
+
+G_BEGIN_DECLS
+
+#define BANYAN_SOCKET_FLAGS (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+
+GType banyan_unix_address_get_type (void);
+GType banyan_inet_address_get_type (void);
+GType banyan_vsock_address_get_type (void);
+GType banyan_fd_address_get_type (void);
+
+/* Appends a socket that listens at @address, which people know as @name. */
+gboolean banyan_socket_listen_at (const struct sockaddr *address, socklen_t length,
+                                  const char *name, GArray *fds, GError **error);
+/* Closes those from @first on, and takes them out. */
+void banyan_socket_close_from (GArray *fds, guint first);
+
+/* FALSE: @text is no number that fits. */
+gboolean banyan_socket_parse_number (const char *text, guint *number);
+gboolean banyan_socket_looks_like_number (const char *text);
+void banyan_socket_check_number (const char *what, const char *text, guint64 maximum,
+                                 const BanyanOrigin *origin, const char *path,
+                                 BanyanProblems *problems);
+
+G_END_DECLS
