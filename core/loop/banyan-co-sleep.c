@@ -45,6 +45,14 @@ delist (BanyanLoop *loop, BanyanSleep *sleep)
     sleep->next->previous = sleep->previous;
 }
 
+/* A wait without a limit was in no heap. */
+static void
+leave_heap (BanyanLoop *loop, BanyanSleep *sleep)
+{
+  if (banyan_timer_is_pending (&sleep->timer))
+    banyan_timer_heap_remove (&loop->timers, &sleep->timer);
+}
+
 static void
 sleep_over (BanyanTimer *timer)
 {
@@ -89,6 +97,42 @@ banyan_co_sleep_ns (guint64 ns, GError **error)
 }
 
 /**
+ * banyan_co_wait_ns: (skip)
+ * @ns: how long at most, on the loop's clock; %G_MAXUINT64: no limit
+ *
+ * Waits until someone calls banyan_coroutine_wake(), the time has passed, or a drain cuts the wait
+ * short. A wake that comes first is not lost. Callers look what has become of their condition, as
+ * wakes may be spurious.
+ *
+ * Returns: what ended it
+ */
+BanyanWaitResult
+banyan_co_wait_ns (guint64 ns)
+{
+  BanyanLoop *loop = banyan_thread.loop;
+  BanyanSleep sleep = { .timer.func = sleep_over, .coroutine = banyan_thread.current };
+  gint64 now_ns = banyan_loop_now_ns (loop);
+
+  if (is_cut_short (sleep.coroutine))
+    return BANYAN_WAIT_OVER;
+
+  if (ns != G_MAXUINT64)
+    banyan_timer_heap_add (&loop->timers, &sleep.timer,
+                           now_ns + (gint64) MIN (ns, (guint64) (G_MAXINT64 - now_ns)));
+  enlist (loop, &sleep);
+  if (!banyan_coroutine_is_cancelled (sleep.coroutine))
+    banyan_co_suspend ();
+  delist (loop, &sleep);
+
+  if (sleep.over)
+    return BANYAN_WAIT_OVER;
+
+  leave_heap (loop, &sleep);
+  return banyan_coroutine_is_cancelled (sleep.coroutine) ? BANYAN_WAIT_CANCELLED
+                                                         : BANYAN_WAIT_WOKEN;
+}
+
+/**
  * banyan_co_sleep_ms: (skip)
  * @ms: how long, on the loop's clock
  * @error: where to put the error
@@ -120,7 +164,7 @@ banyan_loop_cut_sleeps (BanyanLoop *loop, gboolean (*cut) (gpointer pass, gpoint
   for (BanyanSleep *i = loop->sleeps; i != NULL; i = i->next)
     if (!i->over && cut (i->coroutine->pass, data))
       {
-        banyan_timer_heap_remove (&loop->timers, &i->timer);
+        leave_heap (loop, i);
         sleep_over (&i->timer);
       }
 }

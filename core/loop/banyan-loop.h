@@ -64,6 +64,17 @@ gboolean BANYAN_COROUTINE banyan_co_sleep_ms (guint64 ms, GError **error);
 BANYAN_API
 gboolean BANYAN_COROUTINE banyan_co_sleep_ns (guint64 ns, GError **error);
 
+/* A suspend that lasts @ns at most, and that a drain cuts short as it does a sleep: for work that
+ * waits for its turn rather than for storage. */
+typedef enum
+{
+  BANYAN_WAIT_WOKEN, /* as by banyan_coroutine_wake(), or for nothing */
+  BANYAN_WAIT_OVER,  /* the time has passed, or a drain wants the request to end */
+  BANYAN_WAIT_CANCELLED,
+} BanyanWaitResult;
+BANYAN_API
+BanyanWaitResult BANYAN_COROUTINE banyan_co_wait_ns (guint64 ns);
+
 /* File I/O. @rwf_flags as for preadv2(2) (RWF_DSYNC...). With BANYAN_IO_TRY_INLINE the call is
  * first tried on the spot with RWF_NOWAIT, which for a buffered file in the page cache is the
  * cheaper way. */

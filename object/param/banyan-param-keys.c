@@ -5,6 +5,8 @@
 #include "banyan-param-private.h"
 #include "banyan-spec-private.h"
 
+#include <string.h>
+
 static void
 report_unknown (GObjectClass *klass, const char *label, BanyanSpec *map, guint index,
                 const char *path, BanyanProblems *problems)
@@ -47,6 +49,58 @@ report_twice (GParamSpec *pspec, BanyanSpec *map, guint first, guint second, con
                        banyan_spec_get_key_origin (map, second), path,
                        "\"%s\" means \"%s\", which %s gives already",
                        banyan_spec_get_key (map, second), pspec->name, place);
+}
+
+/* -- Aliases with a dot: "limits.iops-total" is what stands in a map of that name. -- */
+
+static gboolean
+has_aliases_in (GObjectClass *klass, const char *key)
+{
+  g_autofree GParamSpec **pspecs = NULL;
+  gsize length = strlen (key);
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (klass, &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    for (const char *const *alias = banyan_param_get_aliases (pspecs[i]); *alias; alias++)
+      if (strncmp (*alias, key, length) == 0 && (*alias)[length] == '.')
+        return TRUE;
+
+  return FALSE;
+}
+
+/* What is there already keeps its place: the map stays as it is then, and is told to be unknown. */
+static void
+add_inner (BanyanSpecBuilder *flat, const char *key, const BanyanOrigin *place, BanyanSpec *inner)
+{
+  for (guint i = 0; i < banyan_spec_get_length (inner); i++)
+    {
+      g_autofree char *name = g_strdup_printf ("%s.%s", key, banyan_spec_get_key (inner, i));
+
+      if (!banyan_spec_builder_add (flat, name, banyan_spec_get_key_origin (inner, i),
+                                    banyan_spec_get_item (inner, i)))
+        banyan_spec_builder_add (flat, key, place, inner);
+    }
+}
+
+BanyanSpec *
+banyan_param_flatten_keys (GObjectClass *klass, BanyanSpec *map)
+{
+  BanyanSpecBuilder *flat = banyan_spec_builder_new (BANYAN_SPEC_MAP, banyan_spec_get_origin (map));
+
+  for (guint i = 0; i < banyan_spec_get_length (map); i++)
+    {
+      const char *key = banyan_spec_get_key (map, i);
+      BanyanSpec *item = banyan_spec_get_item (map, i);
+
+      if (banyan_spec_get_kind (item) == BANYAN_SPEC_MAP
+          && !banyan_object_class_find_key (klass, key) && has_aliases_in (klass, key))
+        add_inner (flat, key, banyan_spec_get_key_origin (map, i), item);
+      else
+        banyan_spec_builder_add (flat, key, banyan_spec_get_key_origin (map, i), item);
+    }
+
+  return banyan_spec_builder_end (flat);
 }
 
 GPtrArray *

@@ -47,6 +47,10 @@ gboolean banyan_param_convert (GParamSpec *pspec, BanyanSpec *spec, const char *
 /* "a list", "a string": what someone wrote, in a message. */
 const char *banyan_param_name_of_kind (BanyanSpecKind kind);
 
+/* @map with the maps that stand for dotted aliases written out: "limits: { iops-total: 5 }" becomes
+ * "limits.iops-total: 5". (transfer full) */
+BanyanSpec *banyan_param_flatten_keys (GObjectClass *klass, BanyanSpec *map);
+
 /* The property that each key of @map means, NULL for those in @skip (nullable) and those that are
  * wrong, which are reported: unknown, given twice, not to be set. @label: what people call the
  * class. (transfer container) */

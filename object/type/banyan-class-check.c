@@ -124,6 +124,19 @@ check_key (GParamSpec *pspec, const char *key, GError **error)
   return TRUE;
 }
 
+/* "limits.iops-total": in a map of a name that means nothing else. */
+static gboolean
+check_alias (GParamSpec *pspec, GObjectClass *klass, const char *alias, GError **error)
+{
+  const char *dot = strchr (alias, '.');
+  g_autofree char *outer = g_strndup (alias, dot ? (gsize) (dot - alias) : 0);
+
+  if (!dot || strchr (dot + 1, '.') || banyan_object_class_find_key (klass, outer))
+    return check_key (pspec, alias, error);
+
+  return check_key (pspec, outer, error) && check_key (pspec, dot + 1, error);
+}
+
 static gboolean
 check_aliases (GParamSpec *pspec, GError **error)
 {
@@ -135,7 +148,8 @@ check_aliases (GParamSpec *pspec, GError **error)
     {
       GParamSpec *other = banyan_object_class_find_key (klass, aliases[i]);
 
-      if (!check_prefix (pspec, aliases[i], error) || !check_key (pspec, aliases[i], error))
+      if (!check_prefix (pspec, aliases[i], error)
+          || !check_alias (pspec, klass, aliases[i], error))
         return FALSE;
       if (other && other != pspec)
         return refuse (pspec, error, "has the alias \"%s\", which is %s's", aliases[i],

@@ -40,9 +40,14 @@ find_first (GObjectClass *klass, const char *key, const char **rest)
 {
   gsize length = strcspn (key, ".");
   g_autofree char *first = g_strndup (key, length);
+  GParamSpec *pspec = banyan_object_class_find_key (klass, first);
 
   *rest = key[length] == '.' ? key + length + 1 : NULL;
-  return banyan_object_class_find_key (klass, first);
+  if (pspec || !*rest)
+    return pspec;
+
+  *rest = NULL;
+  return banyan_object_class_find_key (klass, key);
 }
 
 /**

@@ -377,8 +377,8 @@ declaration_new (BanyanMapper *self, BanyanDeclaration *parent, const char *id, 
   declaration->subject = g_strdup (subject);
   declaration->label = g_strdup (label);
   declaration->place = *place;
-  declaration->spec = banyan_spec_ref (spec);
   declaration->klass = g_type_class_ref (type);
+  declaration->spec = banyan_param_flatten_keys (declaration->klass, spec);
   declaration->settings = g_ptr_array_new_with_free_func (setting_free);
   declaration->links = g_ptr_array_new ();
   g_ptr_array_add (self->declarations, declaration);

@@ -20,6 +20,7 @@ static const Recipe recipes[] = {
     FALSE },
   { "blkdebug", NULL, NULL, FALSE },
   { "blkdebug", "limits", ", align: 512, max-transfer: 4096, opt-write-zero: 4096", FALSE },
+  { "throttle", NULL, ", throttle-group: { type: throttle-group, iops-total: 50000 }", FALSE },
   { "nbd-server", NULL,
     ", listen: { type: unix, path: %s }"
     ", exports: { one: { node: disk, writable: true }, two: { node: disk } }",

@@ -303,13 +303,33 @@ set_discard (BanyanTestGraph *graph, const char *value)
   g_assert_no_error (error);
 }
 
+/* Whether one can be made that knows of nothing but its child. */
+static gboolean
+needs_nothing_else (const char *type)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (BanyanObject) sample = banyan_object_new (type, "sample", &error);
+  g_autofree GParamSpec **pspecs = NULL;
+  guint n_pspecs;
+
+  g_assert_no_error (error);
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (sample), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    if (banyan_param_is_required (pspecs[i])
+        && banyan_element_get_child (BANYAN_ELEMENT (sample), pspecs[i]->name) == NULL)
+      return FALSE;
+
+  return TRUE;
+}
+
 /* A filter above the driver and one below each of its children come and go, one of its own kind
  * where it is a filter itself; and it is reopened. */
 static void
 change_round (Stage *stage, BanyanTestGraph *graph)
 {
   const Case *the_case = stage->the_case;
-  const char *own = the_case->kind == BANYAN_PLUGIN_FILTER ? the_case->type : "delay";
+  gboolean is_own = the_case->kind == BANYAN_PLUGIN_FILTER && needs_nothing_else (the_case->type);
+  const char *own = is_own ? the_case->type : "delay";
   g_autoptr (GPtrArray) edges
       = banyan_element_list_children (BANYAN_ELEMENT (banyan_test_get_node (graph, "top")));
 
