@@ -7,9 +7,7 @@
 
 #include "schema.h"
 
-#define SIZE_PATTERN "^[0-9]+(\\.[0-9]+)?([KMGTPEkmgtpe](iB)?|B)?$"
-#define DURATION_PATTERN "^[0-9]+(\\.[0-9]+)?(ns|us|ms|s|min|h)$"
-#define INTEGER_PATTERN "^-?(0x[0-9A-Fa-f]+|[0-9]+)$"
+#define DECIMAL_PATTERN "^-?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?$"
 
 BanyanSpec *
 schema_reference (const char *name)
@@ -44,33 +42,19 @@ add_boolean (BanyanSpecBuilder *schema)
   cli_add_built (schema, "anyOf", list);
 }
 
-static const char *
-get_pattern (BanyanSpec *facts)
-{
-  const char *unit = cli_spec_text (facts, "unit");
-  static const char *const durations[] = { "ns", "us", "ms", "s", NULL };
-
-  if (unit == NULL)
-    return INTEGER_PATTERN;
-  if (g_str_has_prefix (unit, "bytes"))
-    return SIZE_PATTERN;
-
-  return g_strv_contains (durations, unit) ? DURATION_PATTERN : INTEGER_PATTERN;
-}
-
 static void
 add_number (BanyanSpecBuilder *schema, BanyanSpec *facts, const char *type)
 {
   BanyanSpecBuilder *list = cli_list_new ();
   BanyanSpecBuilder *number = cli_map_new ();
+  g_autofree char *pattern
+      = g_str_equal (type, "integer") ? schema_make_pattern (facts) : g_strdup (DECIMAL_PATTERN);
 
   cli_add_text (number, "type", type);
   cli_add_number (number, "minimum", cli_spec_text (facts, "minimum"));
   cli_add_number (number, "maximum", cli_spec_text (facts, "maximum"));
   cli_add_built (list, NULL, number);
-  add_alternative (list, "string",
-                   g_str_equal (type, "integer") ? get_pattern (facts)
-                                                 : "^-?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?$");
+  add_alternative (list, "string", pattern);
   cli_add_built (schema, "anyOf", list);
 }
 
@@ -335,11 +319,38 @@ add_names (BanyanSpecBuilder *properties, BanyanSpec *facts)
     cli_add (properties, banyan_spec_get_text (banyan_spec_get_item (aliases, i)), value);
 }
 
+/* @name: one of the names of a property. */
+static void
+add_presence (BanyanSpecBuilder *list, const char *name)
+{
+  const char *const names[] = { name, NULL };
+  BanyanSpecBuilder *schema = cli_map_new ();
+
+  cli_add_strings (schema, "required", names);
+  cli_add_built (list, NULL, schema);
+}
+
+/* A required property with other names must be there under one of them. */
+static void
+add_rule_of_names (BanyanSpecBuilder *rules, BanyanSpec *facts, BanyanSpec *aliases)
+{
+  BanyanSpecBuilder *rule = cli_map_new ();
+  BanyanSpecBuilder *names = cli_list_new ();
+
+  add_presence (names, cli_spec_text (facts, "name"));
+  for (guint i = 0; i < cli_spec_count (aliases); i++)
+    add_presence (names, banyan_spec_get_text (banyan_spec_get_item (aliases, i)));
+  cli_add_built (rule, "oneOf", names);
+  cli_add_built (rules, NULL, rule);
+}
+
 void
 schema_add_properties (BanyanSpecBuilder *schema, BanyanSpec *facts, BanyanSpecBuilder *fixed,
                        const char *const *required)
 {
   BanyanSpecBuilder *needed = cli_list_new ();
+  BanyanSpecBuilder *rules = cli_list_new ();
+  gboolean has_rules = FALSE;
 
   for (guint i = 0; required != NULL && required[i] != NULL; i++)
     cli_add_text (needed, NULL, required[i]);
@@ -347,18 +358,27 @@ schema_add_properties (BanyanSpecBuilder *schema, BanyanSpec *facts, BanyanSpecB
   for (guint i = 0; i < cli_spec_count (facts); i++)
     {
       BanyanSpec *property = banyan_spec_get_item (facts, i);
+      BanyanSpec *aliases = cli_spec_get (property, "aliases");
 
       if (!is_declarable (property))
         continue;
       add_names (fixed, property);
-      /* An alias may stand for a required one; the document's own check knows that. */
-      if (cli_spec_flag (property, "required")
-          && cli_spec_count (cli_spec_get (property, "aliases")) == 0)
+      if (!cli_spec_flag (property, "required"))
+        continue;
+      if (cli_spec_count (aliases) == 0)
         cli_add_text (needed, NULL, cli_spec_text (property, "name"));
+      else
+        add_rule_of_names (rules, property, aliases);
+      has_rules |= cli_spec_count (aliases) > 0;
     }
 
   cli_add_text (schema, "type", "object");
   cli_add_built (schema, "properties", fixed);
   cli_add_built (schema, "required", needed);
   cli_add_flag (schema, "additionalProperties", FALSE);
+  /* An empty list is no schema. */
+  if (has_rules)
+    cli_add_built (schema, "allOf", rules);
+  else
+    banyan_spec_builder_free (rules);
 }

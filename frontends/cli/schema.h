@@ -14,6 +14,9 @@ BanyanSpec *schema_of_value (BanyanSpec *facts);
 void schema_add_properties (BanyanSpecBuilder *schema, BanyanSpec *facts, BanyanSpecBuilder *fixed,
                             const char *const *required);
 
+/* What a whole number looks like as a string, with the suffixes of its unit. (transfer full) */
+char *schema_make_pattern (BanyanSpec *facts);
+
 /* { "$ref": "#/$defs/NAME" } */
 BanyanSpec *schema_reference (const char *name);
 

@@ -152,8 +152,10 @@ declare_containers (void)
       FIELD (sizes));
   properties[PROP_CONTENTS] = banyan_param_members ("contents", "Contents", "What is in it",
                                                     "TestPear", FIELD (contents));
-  properties[PROP_BESIDE] = banyan_param_required (banyan_param_link (
-      "beside", "Beside", "The basket that it stands by", "TestBasket", FIELD (beside)));
+  properties[PROP_BESIDE] = banyan_param_alias (
+      banyan_param_required (banyan_param_link ("beside", "Beside", "The basket that it stands by",
+                                                "TestBasket", FIELD (beside))),
+      "next-to");
 }
 
 static void
