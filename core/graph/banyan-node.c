@@ -430,10 +430,6 @@ banyan_node_check (BanyanObject *object, const BanyanProposal *proposal, BanyanP
 {
   const GValue *detect = banyan_proposal_get (proposal, "detect-zeroes");
   const GValue *discard = banyan_proposal_get (proposal, "discard");
-  BanyanObjectClass *parent_class = BANYAN_OBJECT_CLASS (banyan_node_parent_class);
-
-  if (parent_class->check != NULL)
-    parent_class->check (object, proposal, problems);
 
   if (g_value_get_enum (detect) == BANYAN_DETECT_ZEROES_UNMAP
       && g_value_get_enum (discard) == BANYAN_DISCARD_IGNORE

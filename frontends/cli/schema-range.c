@@ -110,7 +110,8 @@ make_pattern_with (BanyanSpec *facts, const Suffix *suffixes, guint64 scale)
       g_string_append_printf (pattern, "(\\.[0-9]+)?%s", suffixes[i].suffix);
     }
 
-  g_string_append (pattern, ")$");
+  /* What a reader of YAML 1.1 does not take for a number: 0o17. */
+  g_string_append (pattern, suffixes == sizes ? "|0x[0-9A-Fa-f]+|0o[0-7]+)$" : ")$");
   return g_string_free (pattern, FALSE);
 }
 

@@ -59,6 +59,17 @@ banyan_param_name_of_kind (BanyanSpecKind kind)
   return names[kind];
 }
 
+/* What stands in quotes in YAML is a string, and a number or a boolean is none. */
+static gboolean
+is_quoted_in_vain (const Conversion *self)
+{
+  GType type = G_TYPE_FUNDAMENTAL (self->pspec->value_type);
+
+  return banyan_spec_get_kind (self->spec) == BANYAN_SPEC_STRING && type >= G_TYPE_BOOLEAN
+         && type <= G_TYPE_DOUBLE
+         && banyan_spec_get_origin (self->spec)->kind == BANYAN_ORIGIN_DOCUMENT;
+}
+
 static gboolean
 complain_of_kind (const Conversion *self, const char *wanted)
 {
@@ -70,8 +81,9 @@ complain_of_kind (const Conversion *self, const char *wanted)
                      banyan_param_name_of_kind (kind), wanted);
 
   quoted = banyan_spec_quote (banyan_spec_get_text (self->spec));
-  return complain (self, BANYAN_CONFIG_ERROR_TYPE, "%s is %s where %s is wanted", quoted,
-                   banyan_param_name_of_kind (kind), wanted);
+  return complain (self, BANYAN_CONFIG_ERROR_TYPE, "%s is %s where %s is wanted%s", quoted,
+                   banyan_param_name_of_kind (kind), wanted,
+                   is_quoted_in_vain (self) ? "; leave out the quotes" : "");
 }
 
 static gboolean

@@ -361,6 +361,8 @@ read_quantity (const char *text, Quantity *quantity, const char **suffix, GError
     return refuse (error, BANYAN_CONFIG_ERROR_RANGE, text, "is negative");
   if (*whole == '\0')
     return refuse (error, BANYAN_CONFIG_ERROR_TYPE, text, "does not begin with a number");
+  if (whole[0] == '0' && whole[1] != '\0')
+    return refuse (error, BANYAN_CONFIG_ERROR_TYPE, text, "begins with 0; leave that out");
   if (!parse_magnitude (text, whole, &quantity->whole, error))
     return FALSE;
 
@@ -435,15 +437,16 @@ why_no_size (const char *suffix)
  * @value: (out): its value in bytes
  * @error: why it has none
  *
- * Reads a number of bytes in decimal or 0x hexadecimal, or a decimal number with a suffix: K, M,
- * G, T, P and E, in either case, are powers of 1024, as are KiB, MiB and so on. A fraction is
- * right where it makes whole bytes.
+ * Reads a number of bytes in decimal, 0x hexadecimal or 0o octal, or a decimal number with a
+ * suffix: K, M, G, T, P and E, in either case, are powers of 1024, as are KiB, MiB and so on. A
+ * fraction is right where it makes whole bytes.
  *
  * Returns: FALSE when @text is none, or one that does not fit
  */
 gboolean
 banyan_scalar_parse_size (const char *text, guint64 *value, GError **error)
 {
+  const char *digits = text;
   Quantity quantity;
   const char *suffix;
   guint64 factor;
@@ -451,7 +454,7 @@ banyan_scalar_parse_size (const char *text, guint64 *value, GError **error)
   g_return_val_if_fail (text != NULL, FALSE);
   g_return_val_if_fail (value != NULL, FALSE);
 
-  if (g_ascii_strncasecmp (text, "0x", 2) == 0)
+  if (take_base (&digits) != 10)
     return parse_magnitude (text, text, value, error);
   if (!read_quantity (text, &quantity, &suffix, error))
     return FALSE;

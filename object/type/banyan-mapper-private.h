@@ -89,6 +89,14 @@ gboolean banyan_mapper_is_broken (BanyanMapper *self, BanyanCollection *collecti
 BanyanDeclaration *banyan_mapper_find (BanyanMapper *self, BanyanCollection *collection,
                                        const char *id);
 
+void banyan_mapper_add_setting (BanyanMapper *self, BanyanDeclaration *declaration,
+                                GParamSpec *pspec, BanyanSpec *spec);
+
+/* -- banyan-mapper-inherit.c -- */
+
+/* Adds to @child, declared inline, what it does not say itself; and to @given its properties. */
+void banyan_mapper_inherit (BanyanMapper *self, BanyanDeclaration *child, GPtrArray *given);
+
 /* -- banyan-mapper-links.c -- */
 
 BanyanLinkValue *banyan_link_value_new (GParamSpec *pspec, BanyanSpec *spec, const char *path);

@@ -278,9 +278,9 @@ find_type (BanyanMapper *self, guint kinds, GType base_type, const char *name,
 
 /* -- Values. -- */
 
-static void
-add_setting (BanyanMapper *self, BanyanDeclaration *declaration, GParamSpec *pspec,
-             BanyanSpec *spec)
+void
+banyan_mapper_add_setting (BanyanMapper *self, BanyanDeclaration *declaration, GParamSpec *pspec,
+                           BanyanSpec *spec)
 {
   BanyanSetting *setting = g_new0 (BanyanSetting, 1);
   g_autofree char *path = g_strconcat (declaration->subject, ".", pspec->name, NULL);
@@ -300,50 +300,6 @@ add_setting (BanyanMapper *self, BanyanDeclaration *declaration, GParamSpec *psp
   g_ptr_array_add (declaration->settings, setting);
 }
 
-static BanyanSpec *
-spec_as_inherited (BanyanSpec *spec)
-{
-  BanyanOrigin origin = *banyan_spec_get_origin (spec);
-  BanyanSpecKind kind = banyan_spec_get_kind (spec);
-  BanyanSpecBuilder *builder;
-
-  origin.kind = BANYAN_ORIGIN_INHERITED;
-  if (kind == BANYAN_SPEC_NULL)
-    return banyan_spec_new_null (&origin);
-  if (kind != BANYAN_SPEC_LIST && kind != BANYAN_SPEC_MAP)
-    return banyan_spec_new_scalar (kind, banyan_spec_get_text (spec), &origin);
-
-  builder = banyan_spec_builder_new (kind, &origin);
-  for (guint i = 0; i < banyan_spec_get_length (spec); i++)
-    {
-      gboolean is_map = kind == BANYAN_SPEC_MAP;
-
-      banyan_spec_builder_add (builder, is_map ? banyan_spec_get_key (spec, i) : NULL,
-                               is_map ? banyan_spec_get_key_origin (spec, i) : NULL,
-                               banyan_spec_get_item (spec, i));
-    }
-  return banyan_spec_builder_end (builder);
-}
-
-static void
-inherit (BanyanMapper *self, BanyanDeclaration *child, GPtrArray *given)
-{
-  for (guint i = 0; i < child->parent->settings->len; i++)
-    {
-      BanyanSetting *theirs = child->parent->settings->pdata[i];
-      GParamSpec *own = g_object_class_find_property (child->klass, theirs->pspec->name);
-      g_autoptr (BanyanSpec) spec = NULL;
-
-      if (theirs->link || !own || !banyan_param_is_inherited (theirs->pspec)
-          || !banyan_param_is_settable (own) || g_ptr_array_find (given, own, NULL))
-        continue;
-
-      spec = spec_as_inherited (theirs->spec);
-      g_ptr_array_add (given, own);
-      add_setting (self, child, own, spec);
-    }
-}
-
 static void
 read_values (BanyanMapper *self, BanyanDeclaration *declaration, const char *type_key)
 {
@@ -356,10 +312,11 @@ read_values (BanyanMapper *self, BanyanDeclaration *declaration, const char *typ
 
   for (guint i = 0; i < n_written; i++)
     if (given->pdata[i])
-      add_setting (self, declaration, given->pdata[i], banyan_spec_get_item (declaration->spec, i));
+      banyan_mapper_add_setting (self, declaration, given->pdata[i],
+                                 banyan_spec_get_item (declaration->spec, i));
 
   if (declaration->parent && !declaration->is_member)
-    inherit (self, declaration, given);
+    banyan_mapper_inherit (self, declaration, given);
   banyan_param_report_missing (declaration->klass, declaration->label, given, &declaration->place,
                                declaration->subject, self->problems);
   if (banyan_problems_get_length (self->problems) > n_problems)

@@ -320,11 +320,14 @@ test_quorum_check (BanyanObject *self, const BanyanProposal *proposal, BanyanPro
 {
   guint threshold = g_value_get_uint (banyan_proposal_get (proposal, "vote-threshold"));
   BanyanList *children = g_value_get_boxed (banyan_proposal_get (proposal, "children"));
+  BanyanList *tags = g_value_get_boxed (banyan_proposal_get (proposal, "tags"));
 
   if (threshold > banyan_list_get_length (children))
     banyan_proposal_problem (proposal, problems, "vote-threshold",
                              "%u votes are wanted of %u children", threshold,
                              banyan_list_get_length (children));
+  if (banyan_list_get_length (tags) > 8)
+    banyan_proposal_problem (proposal, problems, "tags", "more than 8 tags are too many");
 }
 
 static void
@@ -387,6 +390,10 @@ test_quorum_class_init (TestQuorumClass *klass)
                "caches", "Caches", "One page cache policy a child",
                banyan_param_struct ("cache", NULL, NULL, TEST_TYPE_CACHE, BANYAN_NO_FIELD),
                FIELD (TestQuorum, caches)));
+  install (
+      klass, 6,
+      banyan_param_inherited (banyan_param_struct ("cache", "Cache", "What its children do",
+                                                   TEST_TYPE_CACHE, FIELD (TestQuorum, cache))));
 }
 
 static void

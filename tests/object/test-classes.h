@@ -82,6 +82,7 @@ struct _TestQuorum
   BanyanList *tags;
   BanyanMap *limits;
   BanyanList *caches;
+  TestCache *cache;
 };
 
 /* -- Others. -- */

@@ -60,9 +60,30 @@ static const Case cases[] = {
     "nodes: { slow: { driver: delay, file: f, read-delay: \"5\" }, f: { driver: "
     "file, filename: a, read-only: \"yes\" } }\n",
     { "disk.yaml:1:54: nodes.slow.read-delay: \"5\" is a string where an integer is "
-      "wanted",
+      "wanted; leave out the quotes",
       "disk.yaml:1:104: nodes.f.read-only: \"yes\" is a string where true or false is "
-      "wanted" } },
+      "wanted; leave out the quotes" } },
+  { "a quoted size",
+    "nodes: { f: { driver: file, filename: a, offset: \"4K\" } }\n",
+    { "disk.yaml:1:50: nodes.f.offset: \"4K\" is a string where an integer is wanted; leave out "
+      "the quotes" } },
+  { "what other readers of YAML take for values",
+    "nodes:\n"
+    "  a: { driver: file, filename: , offset: .inf }\n"
+    "  b: { driver: delay, file: a, probability: .inf, read-delay: 2001-12-14 }\n"
+    "  c: { driver: file, filename: c, offset: 0o20, read-only: y, locking: ~ }\n"
+    "  d: { driver: file, filename: d, offset: 18446744073709551616 }\n"
+    "  e: { driver: delay, file: a, skew-ns: -9223372036854775809 }\n",
+    { "disk.yaml:2:32: nodes.a.filename: null was given where a path is wanted",
+      "disk.yaml:2:42: nodes.a.offset: \".inf\" does not begin with a number",
+      "disk.yaml:3:45: nodes.b.probability: \".inf\" is not a decimal number",
+      "disk.yaml:3:63: nodes.b.read-delay: \"2001-12-14\" is no duration, which is a number with "
+      "ns, us, ms, s, min or h",
+      "disk.yaml:4:60: nodes.c.read-only: \"y\" is neither true nor false",
+      "disk.yaml:4:72: nodes.c.locking: null was given where one of a few words is wanted",
+      "disk.yaml:5:43: nodes.d.offset: \"18446744073709551616\" does not fit into 64 bits",
+      "disk.yaml:6:41: nodes.e.skew-ns: -9223372036854775809 ns is too little; the minimum is "
+      "-9223372036854775808 ns" } },
   { "a word for a boolean",
     "nodes: { f: { driver: file, filename: a, read-only: maybe } }\n",
     { "disk.yaml:1:53: nodes.f.read-only: \"maybe\" is neither true nor false" } },
@@ -219,6 +240,12 @@ static const Case cases[] = {
     "nodes: { r: { driver: quorum, vote-threshold: 3, children: [f, f] }, f: { "
     "driver: file, filename: a } }\n",
     { "disk.yaml:1:47: nodes.r.vote-threshold: 3 votes are wanted of 2 children" } },
+  { "all rules of a class",
+    "nodes: { r: { driver: quorum, vote-threshold: 3, children: [f, f], tags: [a, b, c, d, e, f, "
+    "g, h, i] }, f: { "
+    "driver: file, filename: a } }\n",
+    { "disk.yaml:1:47: nodes.r.vote-threshold: 3 votes are wanted of 2 children",
+      "disk.yaml:1:74: nodes.r.tags: more than 8 tags are too many" } },
   { "wrong members",
     "frontends: { s: { type: nbd-server, exports: { a: { node: f, writeable: true "
     "}, \"1\": { node: f }, c: f, d: { id: e, node: f } } } }\n"
@@ -254,6 +281,12 @@ check_messages (BanyanProblems *problems, const char *const *expected)
 {
   guint n_expected = g_strv_length ((char **) expected);
 
+  for (guint i = 0; i < banyan_problems_get_length (problems); i++)
+    {
+      g_autofree char *message = banyan_problems_get_message (problems, i);
+
+      g_test_message ("%s", message);
+    }
   for (guint i = 0; i < banyan_problems_get_length (problems); i++)
     {
       g_autofree char *message = banyan_problems_get_message (problems, i);

@@ -131,6 +131,53 @@ test_inherits (void)
 }
 
 static void
+test_inherits_fields (void)
+{
+  g_autoptr (BanyanRoot) root = test_root_new ();
+  g_autoptr (GPtrArray) objects
+      = must_build (root, "nodes:\n"
+                          "  top:\n"
+                          "    driver: quorum\n"
+                          "    cache: { direct: true, hint: more }\n"
+                          "    children:\n"
+                          "      - { driver: file, filename: a, cache: { hint: less } }\n"
+                          "      - { driver: file, filename: b, cache: null }\n"
+                          "      - { driver: file, filename: c }\n");
+  TestFile *some = test_find (objects, "top.children.0");
+  BanyanSpec *declared
+      = banyan_spec_lookup (banyan_object_get_declaration (BANYAN_OBJECT (some)), "cache");
+
+  g_test_summary ("Of a struct the fields that a child does not give are inherited");
+
+  g_assert_true (some->cache->direct);
+  g_assert_cmpstr (some->cache->hint, ==, "less");
+  g_assert_null (TEST_FILE (test_find (objects, "top.children.1"))->cache);
+  g_assert_cmpstr (TEST_FILE (test_find (objects, "top.children.2"))->cache->hint, ==, "more");
+  assert_origin (some, "cache", BANYAN_ORIGIN_DOCUMENT, 6);
+  g_assert_cmpint (banyan_spec_get_origin (banyan_spec_lookup (declared, "direct"))->kind, ==,
+                   BANYAN_ORIGIN_INHERITED);
+  g_assert_cmpint (banyan_spec_get_origin (banyan_spec_lookup (declared, "hint"))->kind, ==,
+                   BANYAN_ORIGIN_DOCUMENT);
+}
+
+static void
+test_links_where_target_lives (void)
+{
+  g_autoptr (BanyanRoot) root = test_root_new ();
+  g_autoptr (GPtrArray) objects
+      = must_build (root, "objects: { gold: { type: throttle-group } }\n"
+                          "nodes:\n"
+                          "  slow: { driver: delay, file: gold, throttle-group: gold }\n"
+                          "  gold: { driver: file, filename: a }\n");
+  TestDelay *slow = test_find (objects, "slow");
+
+  g_test_summary ("An id is looked for only where what is linked to lives");
+
+  g_assert_true (TEST_IS_FILE (slow->file));
+  g_assert_true (TEST_IS_GROUP (slow->group));
+}
+
+static void
 test_declaration (void)
 {
   g_autoptr (BanyanRoot) root = test_root_new ();
@@ -163,17 +210,23 @@ static void
 test_property_decides (void)
 {
   g_autoptr (BanyanRoot) root = test_root_new ();
-  g_autoptr (GPtrArray) objects
-      = must_build (root, "nodes:\n"
-                          "  d: { driver: delay, file: no, skew: -10, skew-ns: -5us,\n"
-                          "       probability: 0.25 }\n"
-                          "  no: { driver: file, filename: no, offset: 64K, readonly: no }\n"
-                          "  x: { driver: file, filename: 0x10, locking: yes, features: [copy] }\n"
-                          "  y: { driver: file, filename: 1e3, locking: maybe, features: [] }\n");
+  g_autoptr (GPtrArray) objects = must_build (
+      root, "nodes:\n"
+            "  d: { driver: delay, file: no, skew: -10, skew-ns: -5us,\n"
+            "       probability: 0.25 }\n"
+            "  no: { driver: file, filename: no, offset: 64K, readonly: no }\n"
+            "  x: { driver: file, filename: 0x10, locking: yes, features: [copy] }\n"
+            "  y: { driver: file, filename: 1e3, locking: maybe, features: [] }\n"
+            "  z: { driver: quorum, children: [x, y],\n"
+            "       tags: [.inf, 2001-12-14, 0o17, \"4K\", =, 1_000, yes, !!str ~] }\n"
+            "  o: { driver: file, filename: o, offset: 0o20 }\n");
   TestDelay *delay = test_find (objects, "d");
   TestFile *no = test_find (objects, "no");
   TestFile *x = test_find (objects, "x");
   TestFile *y = test_find (objects, "y");
+  TestQuorum *z = test_find (objects, "z");
+  static const char *const tags[]
+      = { ".inf", "2001-12-14", "0o17", "4K", "=", "1_000", "yes", "~" };
 
   g_test_summary ("What a plain scalar means is for the property to say");
 
@@ -189,6 +242,9 @@ test_property_decides (void)
   g_assert_cmpuint (x->features, ==, 4);
   g_assert_cmpstr (y->filename, ==, "/images/1e3");
   g_assert_cmpuint (y->features, ==, 0);
+  for (guint i = 0; i < G_N_ELEMENTS (tags); i++)
+    g_assert_cmpstr (banyan_list_get_string (z->tags, i), ==, tags[i]);
+  g_assert_cmpuint (TEST_FILE (test_find (objects, "o"))->offset, ==, 16);
 }
 
 static void
@@ -295,6 +351,8 @@ main (int argc, char **argv)
   g_test_add_func ("/object/mapper/builds-graph", test_builds_graph);
   g_test_add_func ("/object/mapper/names-inline-children", test_inline_children);
   g_test_add_func ("/object/mapper/inherits-inline-only", test_inherits);
+  g_test_add_func ("/object/mapper/inherits-fields", test_inherits_fields);
+  g_test_add_func ("/object/mapper/links-where-target-lives", test_links_where_target_lives);
   g_test_add_func ("/object/mapper/keeps-declaration", test_declaration);
   g_test_add_func ("/object/mapper/property-decides", test_property_decides);
   g_test_add_func ("/object/mapper/converts-containers", test_containers);
