@@ -1,6 +1,8 @@
 # clitest.py - what the tests of the command share: claims in TAP, and running the command
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
+import contextlib
+import fcntl
 import os
 import pathlib
 import subprocess
@@ -64,3 +66,25 @@ def banyan(*words, stdin=None, status=0, **environment):
     if result.returncode != status:
         raise AssertionError(f"exit status {result.returncode}\n{result.stdout}\n{result.stderr}")
     return result
+
+
+@contextlib.contextmanager
+def serving(path, *options, prefix=(), pass_fds=(), stdout=None, **environment):
+    """A server that serves; it is ended if the test has not done so."""
+    reader, low = os.pipe()
+    writer = fcntl.fcntl(low, fcntl.F_DUPFD, 10)  # 3 and up are for sockets that are handed over
+    os.close(low)
+    process = subprocess.Popen([*prefix, BANYAN, "run", "--ready-fd", str(writer), *options, path],
+                               pass_fds=[writer, *pass_fds], text=True, stdout=stdout,
+                               stderr=subprocess.PIPE, env={**os.environ, **environment})
+    os.close(writer)
+    try:
+        with open(reader, encoding="utf-8") as ready:
+            told = ready.read()
+        if told != "ready\n":
+            raise AssertionError(f"{told!r}, and says: {process.communicate()[1]}")
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
