@@ -146,12 +146,12 @@ bench_hollow_init (BenchHollow *self)
 /* -- Graphs. -- */
 
 static void
-must (gboolean succeeded, GError *error)
+must (gboolean succeeded, GError **error)
 {
   if (succeeded)
     return;
 
-  fprintf (stderr, "bench-graph: %s\n", error != NULL ? error->message : "failed");
+  fprintf (stderr, "bench-graph: %s\n", (*error)->message);
   exit (1);
 }
 
@@ -180,7 +180,7 @@ build (BanyanGraph *graph, GType type, guint n_layers)
 
       top = add (transaction, type, id, top);
     }
-  must (banyan_transaction_commit (transaction, &error), error);
+  must (banyan_transaction_commit (transaction, &error), &error);
   return top;
 }
 
@@ -277,10 +277,10 @@ run_layers (GType type, guint n_layers, gboolean is_write, BanyanChannelFunc fun
   backend = banyan_backend_new (build (graph, type, n_layers), "bench",
                                 BANYAN_PERMISSION_CONSISTENT_READ | BANYAN_PERMISSION_WRITE,
                                 BANYAN_PERMISSIONS_ALL, &error);
-  must (backend != NULL, error);
-  must (banyan_backend_run (backend, func, &run, &error), error);
+  must (backend != NULL, &error);
+  must (banyan_backend_run (backend, func, &run, &error), &error);
   banyan_backend_close (backend);
-  must (banyan_graph_close (graph, &error), error);
+  must (banyan_graph_close (graph, &error), &error);
   return run;
 }
 
@@ -305,92 +305,6 @@ print_layers (const char *kind, GType type, const guint *layers, gsize n)
         }
 }
 
-/* -- Scaling. -- */
-
-typedef struct
-{
-  BanyanBackend *backend;
-  gint *ready;
-  guint n_threads;
-  gint64 took_ns;
-  GAsyncQueue *done; /* (unowned): told when the work is done */
-} Worker;
-
-static void
-work (gpointer data)
-{
-  Worker *self = data;
-  Run run = { .channel = banyan_backend_open_channel (self->backend), .n = 4 * REQUESTS };
-  gint64 begun_ns;
-
-  __atomic_add_fetch (self->ready, 1, __ATOMIC_ACQ_REL);
-  while (__atomic_load_n (self->ready, __ATOMIC_ACQUIRE) < (gint) self->n_threads)
-    ;
-  begun_ns = banyan_loop_now_ns (banyan_loop_current ());
-  one_by_one (&run);
-  self->took_ns = banyan_loop_now_ns (banyan_loop_current ()) - begun_ns;
-  banyan_channel_close (run.channel);
-  g_async_queue_push (self->done, self);
-}
-
-/* Requests a second, all threads together. */
-static double
-scale (BanyanBackend *backend, BanyanIOThread **threads, guint n)
-{
-  g_autoptr (GAsyncQueue) done = g_async_queue_new ();
-  Worker workers[2];
-  gint ready = 0;
-  double rate = 0;
-
-  for (guint i = 0; i < n; i++)
-    {
-      workers[i] = (Worker){ backend, &ready, n, 0, done };
-      banyan_coroutine_start_on (banyan_iothread_get_loop (threads[i]), work, &workers[i]);
-    }
-  for (guint i = 0; i < n; i++)
-    rate += 4e9 * REQUESTS / ((Worker *) g_async_queue_pop (done))->took_ns;
-  return rate;
-}
-
-static void
-print_scaling (void)
-{
-  g_autoptr (BanyanGraph) graph = banyan_graph_new ();
-  g_autoptr (BanyanBackend) backend = NULL;
-  BanyanIOThread *threads[2];
-  double rates[2] = { 0, 0 };
-  GError *error = NULL;
-
-  for (guint i = 0; i < 2; i++)
-    {
-      threads[i] = g_object_new (BANYAN_TYPE_IOTHREAD, "id", i == 0 ? "io0" : "io1", NULL);
-      must (banyan_object_open (BANYAN_OBJECT (threads[i]), &error), error);
-    }
-  backend = banyan_backend_new (build (graph, BENCH_TYPE_PASS, 2), "bench",
-                                BANYAN_PERMISSION_CONSISTENT_READ, BANYAN_PERMISSIONS_ALL, &error);
-  must (backend != NULL, error);
-
-  for (guint round = 0; round < 5; round++)
-    for (guint i = 0; i < 2; i++)
-      {
-        double rate = scale (backend, threads, i + 1);
-
-        rates[i] = MAX (rates[i], rate);
-      }
-
-  printf ("\n%-10s %14s\n", "iothreads", "requests/s");
-  printf ("%-10u %14.0f\n%-10u %14.0f\n", 1, rates[0], 2, rates[1]);
-  printf ("two iothreads do %.2f times the work of one\n", rates[1] / rates[0]);
-
-  banyan_backend_close (backend);
-  for (guint i = 0; i < 2; i++)
-    {
-      must (banyan_object_close (BANYAN_OBJECT (threads[i]), &error), error);
-      g_object_unref (threads[i]);
-    }
-  must (banyan_graph_close (graph, &error), error);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -401,6 +315,5 @@ main (int argc, char **argv)
           "requests/s", "allocations");
   print_layers ("passing on", BENCH_TYPE_PASS, passing, G_N_ELEMENTS (passing));
   print_layers ("leaving out", BENCH_TYPE_HOLLOW, hollow, G_N_ELEMENTS (hollow));
-  print_scaling ();
   return 0;
 }
