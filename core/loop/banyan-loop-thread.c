@@ -128,6 +128,8 @@ is_finished (BanyanLoop *loop)
                                          __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+/* With nothing to do, what was queued is submitted by the same system call that waits. A virtual
+ * clock is looked after first: it may only jump when nothing has happened. */
 static void
 turn (BanyanLoop *loop)
 {
@@ -135,7 +137,8 @@ turn (BanyanLoop *loop)
     {
       gboolean is_busy = banyan_loop_run_once (loop);
 
-      loop->ops->wait (loop, 0);
+      if (is_busy || __atomic_load_n (&loop->is_virtual, __ATOMIC_RELAXED))
+        loop->ops->wait (loop, 0);
       if (is_busy || loop->ready_first != NULL)
         continue;
       if (loop->state == BANYAN_LOOP_STOPPING && loop->stacks.in_use == 0)
