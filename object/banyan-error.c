@@ -5,7 +5,18 @@
 
 #include <errno.h>
 
+/**
+ * banyan_errno_quark:
+ *
+ * Returns: the domain of errors whose code is an errno
+ */
 G_DEFINE_QUARK (banyan-errno-quark, banyan_errno);
+
+/**
+ * banyan_config_error_quark:
+ *
+ * Returns: the domain of #BanyanConfigError
+ */
 G_DEFINE_QUARK (banyan-config-error-quark, banyan_config_error);
 
 /**

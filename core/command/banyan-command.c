@@ -9,7 +9,13 @@
 #include <string.h>
 
 G_DEFINE_ABSTRACT_TYPE (BanyanCommand, banyan_command, BANYAN_TYPE_STRUCT)
-G_DEFINE_QUARK (banyan - command - error - quark, banyan_command_error)
+
+/**
+ * banyan_command_error_quark:
+ *
+ * Returns: the domain of #BanyanCommandError
+ */
+G_DEFINE_QUARK (banyan-command-error-quark, banyan_command_error);
 
 /* Each class's own, not inherited: class structs have no room that would not be. */
 typedef struct
@@ -305,7 +311,7 @@ banyan_command_new (const char *name, BanyanSpec *arguments, GError **error)
 BanyanSpec *
 banyan_command_return_nothing (void)
 {
-  return banyan_spec_builder_end (banyan_spec_map_new ());
+  return banyan_spec_builder_end (banyan_spec_builder_new_map ());
 }
 
 /**

@@ -92,7 +92,7 @@ add_command (BanyanSpecBuilder *list, BanyanTypeInfo *type)
     return;
 
   description = banyan_type_info_describe (type);
-  map = banyan_spec_map_new ();
+  map = banyan_spec_builder_new_map ();
   banyan_spec_builder_add_string (map, "name", banyan_spec_lookup_text (description, "command"));
   banyan_spec_builder_take_built (list, NULL, map);
 }
@@ -101,7 +101,7 @@ static BanyanSpec *
 query_commands_run (BanyanCommand *command, BanyanMonitor *monitor, GError **error)
 {
   BanyanTypeInfo **types = banyan_registry_list_types (banyan_registry_get_default ());
-  BanyanSpecBuilder *list = banyan_spec_list_new ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
   for (guint i = 0; types[i] != NULL; i++)
     {

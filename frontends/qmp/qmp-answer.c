@@ -67,7 +67,7 @@ code_of (const GError *error)
 static BanyanSpec *
 describe_error (const GError *error)
 {
-  BanyanSpecBuilder *map = banyan_spec_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   const char *code = code_of (error);
 
   banyan_spec_builder_add_string (map, "class", class_of (error));
@@ -81,7 +81,7 @@ describe_error (const GError *error)
 static BanyanSpec *
 wrap (const char *key, BanyanSpec *value, BanyanSpec *id)
 {
-  BanyanSpecBuilder *map = banyan_spec_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
   banyan_spec_builder_take (map, key, value);
   if (id != NULL)
@@ -102,8 +102,8 @@ qmp_answer_new (BanyanSpec *result, const GError *error, BanyanSpec *id)
 static BanyanSpec *
 describe_version (void)
 {
-  BanyanSpecBuilder *qemu = banyan_spec_map_new ();
-  BanyanSpecBuilder *version = banyan_spec_map_new ();
+  BanyanSpecBuilder *qemu = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *version = banyan_spec_builder_new_map ();
 
   banyan_spec_builder_add_uint (qemu, "major", QMP_INTERFACE_MAJOR);
   banyan_spec_builder_add_uint (qemu, "minor", QMP_INTERFACE_MINOR);
@@ -123,7 +123,7 @@ BanyanSpec *
 qmp_greeting (void)
 {
   static const char *const capabilities[] = { "oob", NULL };
-  BanyanSpecBuilder *map = banyan_spec_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
   banyan_spec_builder_take (map, "version", describe_version ());
   banyan_spec_builder_add_strings (map, "capabilities", capabilities);
@@ -133,8 +133,8 @@ qmp_greeting (void)
 BanyanSpec *
 qmp_event_new (const char *name, BanyanSpec *data)
 {
-  BanyanSpecBuilder *map = banyan_spec_map_new ();
-  BanyanSpecBuilder *timestamp = banyan_spec_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *timestamp = banyan_spec_builder_new_map ();
   gint64 now_us = g_get_real_time ();
 
   banyan_spec_builder_add_int (timestamp, "seconds", now_us / G_USEC_PER_SEC);

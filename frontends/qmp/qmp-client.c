@@ -111,7 +111,7 @@ static void G_GNUC_PRINTF (4, 5)
 static void
 tell_lost (QmpClient *self)
 {
-  BanyanSpecBuilder *map = banyan_spec_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   g_autoptr (BanyanSpec) data = NULL;
   g_autoptr (BanyanSpec) event = NULL;
 

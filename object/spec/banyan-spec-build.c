@@ -6,23 +6,23 @@
 static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
 
 /**
- * banyan_spec_map_new:
+ * banyan_spec_builder_new_map:
  *
  * Returns: (transfer full): a builder of a map that the program itself makes up
  */
 BanyanSpecBuilder *
-banyan_spec_map_new (void)
+banyan_spec_builder_new_map (void)
 {
   return banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
 }
 
 /**
- * banyan_spec_list_new:
+ * banyan_spec_builder_new_list:
  *
  * Returns: (transfer full): a builder of a list that the program itself makes up
  */
 BanyanSpecBuilder *
-banyan_spec_list_new (void)
+banyan_spec_builder_new_list (void)
 {
   return banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
 }
@@ -68,6 +68,8 @@ banyan_spec_builder_take_built (BanyanSpecBuilder *self, const char *key, Banyan
  * @self: a builder
  * @key: (nullable): the key; %NULL in lists
  * @text: (nullable): what to add; %NULL adds nothing
+ *
+ * Adds a string.
  */
 void
 banyan_spec_builder_add_string (BanyanSpecBuilder *self, const char *key, const char *text)
@@ -84,6 +86,8 @@ banyan_spec_builder_add_string (BanyanSpecBuilder *self, const char *key, const 
  * @self: a builder
  * @key: (nullable): the key; %NULL in lists
  * @value: what to add
+ *
+ * Adds a boolean.
  */
 void
 banyan_spec_builder_add_boolean (BanyanSpecBuilder *self, const char *key, gboolean value)
@@ -99,6 +103,8 @@ banyan_spec_builder_add_boolean (BanyanSpecBuilder *self, const char *key, gbool
  * @self: a builder
  * @key: (nullable): the key; %NULL in lists
  * @number: what to add
+ *
+ * Adds a whole number that is not negative.
  */
 void
 banyan_spec_builder_add_uint (BanyanSpecBuilder *self, const char *key, guint64 number)
@@ -116,6 +122,8 @@ banyan_spec_builder_add_uint (BanyanSpecBuilder *self, const char *key, guint64 
  * @self: a builder
  * @key: (nullable): the key; %NULL in lists
  * @number: what to add
+ *
+ * Adds a whole number.
  */
 void
 banyan_spec_builder_add_int (BanyanSpecBuilder *self, const char *key, gint64 number)
@@ -133,6 +141,8 @@ banyan_spec_builder_add_int (BanyanSpecBuilder *self, const char *key, gint64 nu
  * @self: a builder
  * @key: (nullable): the key; %NULL in lists
  * @number: what to add: finite
+ *
+ * Adds a number.
  */
 void
 banyan_spec_builder_add_double (BanyanSpecBuilder *self, const char *key, double number)
@@ -150,12 +160,14 @@ banyan_spec_builder_add_double (BanyanSpecBuilder *self, const char *key, double
  * @self: a builder
  * @key: (nullable): the key; %NULL in lists
  * @strings: (nullable) (array zero-terminated=1): a list to add; %NULL is an empty one
+ *
+ * Adds a list of strings.
  */
 void
 banyan_spec_builder_add_strings (BanyanSpecBuilder *self, const char *key,
                                  const char *const *strings)
 {
-  BanyanSpecBuilder *list = banyan_spec_list_new ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
   g_return_if_fail (self != NULL);
 

@@ -147,9 +147,9 @@ BanyanSpec *banyan_spec_lookup (BanyanSpec *self, const char *key); /* (transfer
 /* -- What a program builds and reads: answers, descriptions, events. Keys are NULL in lists. -- */
 
 BANYAN_API
-BanyanSpecBuilder *banyan_spec_map_new (void);
+BanyanSpecBuilder *banyan_spec_builder_new_map (void);
 BANYAN_API
-BanyanSpecBuilder *banyan_spec_list_new (void);
+BanyanSpecBuilder *banyan_spec_builder_new_list (void);
 BANYAN_API
 void banyan_spec_builder_take (BanyanSpecBuilder *self, const char *key, BanyanSpec *value);
 BANYAN_API
