@@ -3,6 +3,8 @@
 
 #include "qmp-commands.h"
 
+/* -- Finding. -- */
+
 BanyanNode *
 qmp_find_node (BanyanMonitor *monitor, const char *name, GError **error)
 {
@@ -14,22 +16,110 @@ qmp_find_node (BanyanMonitor *monitor, const char *name, GError **error)
   return node;
 }
 
+/* What is said about a path that leads nowhere is right; that the object is what is missing is what
+ * clients look for. */
+static void
+mark_missing (GError **error)
+{
+  if (error == NULL || *error == NULL || (*error)->domain != BANYAN_CONFIG_ERROR)
+    return;
+
+  (*error)->domain = BANYAN_COMMAND_ERROR;
+  (*error)->code = BANYAN_COMMAND_ERROR_NO_OBJECT;
+}
+
+BanyanObject *
+qmp_find_object (BanyanMonitor *monitor, const char *path, GError **error)
+{
+  BanyanObject *object
+      = banyan_object_resolve (BANYAN_OBJECT (banyan_monitor_get_graph (monitor)), path, error);
+
+  if (object == NULL)
+    mark_missing (error);
+  return object;
+}
+
+BanyanChild *
+qmp_find_edge (BanyanMonitor *monitor, const char *path, GError **error)
+{
+  BanyanChild *edge = banyan_graph_resolve_edge (banyan_monitor_get_graph (monitor), path, error);
+
+  if (edge == NULL)
+    mark_missing (error);
+  return edge;
+}
+
+BanyanObject *
+qmp_get_collection (BanyanMonitor *monitor, const char *name)
+{
+  return banyan_object_get_child (BANYAN_OBJECT (banyan_monitor_get_graph (monitor)), name);
+}
+
+char *
+qmp_name_type (gpointer object)
+{
+  const char *name
+      = banyan_registry_get_name_of_type (banyan_registry_get_default (), G_OBJECT_TYPE (object));
+
+  return g_strdup (name != NULL ? name : G_OBJECT_TYPE_NAME (object));
+}
+
+/* -- Declaring. -- */
+
+static gboolean
+add_built (BanyanMapper *mapper, BanyanProblems *problems, BanyanObject *owner,
+           BanyanTransaction *transaction, GError **error)
+{
+  g_autoptr (GPtrArray) objects = banyan_mapper_build (mapper);
+
+  if (!banyan_problems_check (problems, error))
+    return FALSE;
+
+  for (guint i = 0; i < objects->len; i++)
+    banyan_transaction_add (transaction, objects->pdata[i], owner);
+  return TRUE;
+}
+
 gboolean
 qmp_add_declared (BanyanMonitor *monitor, const char *collection, BanyanSpec *spec,
                   BanyanTransaction *transaction, GError **error)
 {
   BanyanGraph *graph = banyan_monitor_get_graph (monitor);
-  BanyanObject *parent = banyan_object_get_child (BANYAN_OBJECT (graph), collection);
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
   g_autoptr (BanyanMapper) mapper = banyan_mapper_new (BANYAN_ROOT (graph), NULL, problems);
-  g_autoptr (GPtrArray) objects = NULL;
 
-  banyan_mapper_declare (mapper, BANYAN_COLLECTION (parent), NULL, NULL, spec);
-  objects = banyan_mapper_build (mapper);
-  if (!banyan_problems_check (problems, error))
-    return FALSE;
+  banyan_mapper_declare (mapper, BANYAN_COLLECTION (qmp_get_collection (monitor, collection)), NULL,
+                         NULL, spec);
+  return add_built (mapper, problems, NULL, transaction, error);
+}
 
-  for (guint i = 0; i < objects->len; i++)
-    banyan_transaction_add (transaction, objects->pdata[i], NULL);
-  return TRUE;
+gboolean
+qmp_add_member (BanyanMonitor *monitor, BanyanObject *owner, const char *property, const char *id,
+                BanyanSpec *spec, BanyanTransaction *transaction, GError **error)
+{
+  BanyanGraph *graph = banyan_monitor_get_graph (monitor);
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (BanyanMapper) mapper = banyan_mapper_new (BANYAN_ROOT (graph), NULL, problems);
+
+  banyan_mapper_declare_member (mapper, owner, property, id, spec);
+  return add_built (mapper, problems, owner, transaction, error);
+}
+
+/* -- Specs. -- */
+
+BanyanSpec *
+qmp_without (BanyanSpec *spec, const char *key)
+{
+  return banyan_spec_with (spec, key, NULL);
+}
+
+BanyanSpec *
+qmp_describe_value (BanyanObject *object, GParamSpec *pspec)
+{
+  const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, pspec->value_type);
+  g_object_get_property (G_OBJECT (object), pspec->name, &value);
+  return banyan_param_value_to_spec (pspec, &value, &origin);
 }

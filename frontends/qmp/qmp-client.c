@@ -29,7 +29,7 @@ struct _QmpClient
   GSource *writable; /* (owned) (nullable): while something is unsent */
   QmpReader reader;
   GString *unsent;     /* (owned) */
-  GQueue waiting;      /* (owned) (element-type BanyanSpec): messages */
+  GQueue waiting;      /* (owned) (element-type Input) */
   gulong events;       /* the graph's signal */
   guint64 n_lost;      /* events dropped since the client last took some */
   gboolean is_running; /* a command that is not out of band */
@@ -42,6 +42,24 @@ struct _QmpClient
 };
 
 G_DEFINE_FINAL_TYPE (QmpClient, qmp_client, BANYAN_TYPE_MONITOR)
+
+/* What the client sent, in its turn: a command, or the reason why it is none. */
+typedef struct
+{
+  BanyanSpec *message; /* (owned) (nullable) */
+  BanyanSpec *id;      /* (owned) (nullable): of what is wrong */
+  GError *error;       /* (owned) (nullable) */
+} Input;
+
+static void
+input_free (Input *self)
+{
+  g_clear_pointer (&self->message, banyan_spec_unref);
+  g_clear_pointer (&self->id, banyan_spec_unref);
+  g_clear_error (&self->error);
+  g_free (self);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Input, input_free)
 
 static void update_sources (QmpClient *self);
 static void begin_next (QmpClient *self);
@@ -106,6 +124,22 @@ static void G_GNUC_PRINTF (4, 5)
   error = g_error_new_valist (BANYAN_COMMAND_ERROR, code, format, arguments);
   va_end (arguments);
   send_answer (self, NULL, error, id);
+}
+
+/* When its turn comes. */
+static void G_GNUC_PRINTF (3, 4)
+    refuse_later (QmpClient *self, BanyanSpec *id, const char *format, ...)
+{
+  Input *input = g_new0 (Input, 1);
+  va_list arguments;
+
+  va_start (arguments, format);
+  input->error
+      = g_error_new_valist (BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_ARGUMENT, format, arguments);
+  va_end (arguments);
+  input->id = id != NULL ? banyan_spec_ref (id) : NULL;
+  g_queue_push_tail (&self->waiting, input);
+  begin_next (self);
 }
 
 static void
@@ -219,13 +253,18 @@ begin_next (QmpClient *self)
 {
   while (!self->is_running && self->unsent->len <= MAX_UNSENT_BYTES)
     {
-      g_autoptr (BanyanSpec) message = g_queue_pop_head (&self->waiting);
+      g_autoptr (Input) input = g_queue_pop_head (&self->waiting);
 
-      if (message == NULL)
+      if (input == NULL)
         break;
+      if (input->error != NULL)
+        {
+          send_answer (self, NULL, input->error, input->id);
+          continue;
+        }
       /* Before it begins: it may end at once. */
       self->is_running = TRUE;
-      if (!run_message (self, message, "execute"))
+      if (!run_message (self, input->message, "execute"))
         self->is_running = FALSE;
     }
 
@@ -242,8 +281,8 @@ check_keys (QmpClient *self, BanyanSpec *message, BanyanSpec *id)
   for (guint i = 0; i < banyan_spec_get_length (message); i++)
     if (!g_strv_contains (known, banyan_spec_get_key (message, i)))
       {
-        refuse (self, id, BANYAN_COMMAND_ERROR_ARGUMENT, "QMP input member '%s' is unexpected",
-                banyan_spec_get_key (message, i));
+        refuse_later (self, id, "QMP input member '%s' is unexpected",
+                      banyan_spec_get_key (message, i));
         return FALSE;
       }
   return TRUE;
@@ -288,7 +327,7 @@ take_message (QmpClient *self, BanyanSpec *message)
 
   if (banyan_spec_get_kind (message) != BANYAN_SPEC_MAP)
     {
-      refuse (self, NULL, BANYAN_COMMAND_ERROR_ARGUMENT, "QMP input must be a JSON object");
+      refuse_later (self, NULL, "QMP input must be a JSON object");
       return;
     }
 
@@ -299,12 +338,15 @@ take_message (QmpClient *self, BanyanSpec *message)
       && banyan_spec_lookup (message, "execute") == NULL)
     take_out_of_band (self, message, id);
   else if (banyan_spec_lookup (message, "execute") == NULL)
-    refuse (self, id, BANYAN_COMMAND_ERROR_ARGUMENT, "QMP input lacks member 'execute'");
+    refuse_later (self, id, "QMP input lacks member 'execute'");
   else if (banyan_spec_lookup (message, "exec-oob") != NULL)
     refuse (self, id, BANYAN_COMMAND_ERROR_ARGUMENT, "QMP input has both 'execute' and 'exec-oob'");
   else
     {
-      g_queue_push_tail (&self->waiting, banyan_spec_ref (message));
+      Input *input = g_new0 (Input, 1);
+
+      input->message = banyan_spec_ref (message);
+      g_queue_push_tail (&self->waiting, input);
       begin_next (self);
     }
 }
@@ -321,7 +363,7 @@ parse_message (QmpClient *self)
   if (banyan_problems_check (problems, &error))
     take_message (self, message);
   else
-    refuse (self, NULL, BANYAN_COMMAND_ERROR_ARGUMENT, "JSON parse error: %s", error->message);
+    refuse_later (self, NULL, "JSON parse error: %s", error->message);
 }
 
 static void
@@ -334,12 +376,11 @@ take_bytes (QmpClient *self, const char *bytes, gsize length)
     if (result == QMP_READER_MESSAGE)
       parse_message (self);
     else if (result == QMP_READER_GARBAGE)
-      refuse (self, NULL, BANYAN_COMMAND_ERROR_ARGUMENT,
-              "JSON parse error: a message is an object that begins with '{'");
+      refuse_later (self, NULL, "JSON parse error: a message is an object that begins with '{'");
     else
       {
-        refuse (self, NULL, BANYAN_COMMAND_ERROR_ARGUMENT,
-                "JSON parse error: a message has %d bytes at most", QMP_READER_MAX_BYTES);
+        refuse_later (self, NULL, "JSON parse error: a message has %d bytes at most",
+                      QMP_READER_MAX_BYTES);
         self->is_ending = TRUE;
         break;
       }
@@ -479,7 +520,7 @@ qmp_client_close (QmpClient *self)
   clear_source (&self->readable);
   clear_source (&self->writable);
   g_signal_handler_disconnect (banyan_monitor_get_graph (BANYAN_MONITOR (self)), self->events);
-  g_queue_clear_full (&self->waiting, (GDestroyNotify) banyan_spec_unref);
+  g_queue_clear_full (&self->waiting, (GDestroyNotify) input_free);
   g_socket_close (self->socket, NULL);
   g_clear_object (&self->socket);
   self->ended (self, self->ended_data);

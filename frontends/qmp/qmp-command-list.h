@@ -13,3 +13,47 @@ QMP_COMMAND ("quit", quit_register_type, "End the program: drain, flush and clos
 /* Nodes (commands-node.c). */
 QMP_COMMAND ("blockdev-add", blockdev_add_register_type, "Make a node and open it")
 QMP_COMMAND ("blockdev-del", blockdev_del_register_type, "Close a node that nobody uses")
+QMP_COMMAND ("blockdev-reopen", blockdev_reopen_register_type, "Give nodes other options")
+QMP_COMMAND ("block-resize", block_resize_register_type, "Change the length of a node")
+
+/* Edges (commands-edge.c). */
+QMP_COMMAND ("edge-replace", edge_replace_register_type, "Make an edge lead to another node")
+QMP_COMMAND ("filter-insert", filter_insert_register_type,
+             "Put a new filter on an edge, or above a node")
+QMP_COMMAND ("filter-remove", filter_remove_register_type, "Take a filter out of the graph")
+QMP_COMMAND ("child-add", child_add_register_type, "Give a node one more child")
+QMP_COMMAND ("child-remove", child_remove_register_type, "Drop one of a node's many children")
+QMP_COMMAND ("query-changes", query_changes_register_type,
+             "Tell which changes of the graph are under way or wait")
+
+/* Nodes, asked (commands-query.c). */
+QMP_COMMAND ("query-named-block-nodes", query_named_block_nodes_register_type,
+             "Tell about every node")
+QMP_COMMAND ("query-block-graph", query_block_graph_register_type,
+             "Tell which edges there are, and what they take and share")
+QMP_COMMAND ("x-debug-query-block-graph", x_debug_query_block_graph_register_type,
+             "The same, as QEMU calls it")
+QMP_COMMAND ("query-blockstats", query_blockstats_register_type,
+             "Tell what those who use nodes have counted")
+
+/* Servers (commands-export.c). */
+QMP_COMMAND ("nbd-server-start", nbd_server_start_register_type, "Begin to serve NBD clients")
+QMP_COMMAND ("nbd-server-stop", nbd_server_stop_register_type, "End what nbd-server-start began")
+QMP_COMMAND ("block-export-add", block_export_add_register_type, "Let clients reach a node")
+QMP_COMMAND ("block-export-del", block_export_del_register_type, "End an export")
+QMP_COMMAND ("query-block-exports", query_block_exports_register_type, "List the exports")
+
+/* Objects of any kind (commands-object.c). */
+QMP_COMMAND ("object-add", object_add_register_type, "Make an object that is no node")
+QMP_COMMAND ("object-del", object_del_register_type, "Close such an object")
+QMP_COMMAND ("qom-list", qom_list_register_type, "List children and properties of an object")
+QMP_COMMAND ("qom-get", qom_get_register_type, "Tell the value of one property")
+QMP_COMMAND ("qom-set", qom_set_register_type, "Change one property")
+QMP_COMMAND ("qom-list-get", qom_list_get_register_type,
+             "Tell all properties of many objects, with their values")
+QMP_COMMAND ("qom-list-types", qom_list_types_register_type, "List the types that there are")
+QMP_COMMAND ("qom-list-properties", qom_list_properties_register_type,
+             "List the properties of a type")
+
+/* Several at once (commands-transaction.c). */
+QMP_COMMAND ("transaction", transaction_register_type, "Run several commands as one change")

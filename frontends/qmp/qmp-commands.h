@@ -17,14 +17,63 @@ G_BEGIN_DECLS
   BANYAN_DEFINE_COMMAND (TypeName, name##_command) \
   void name##_register_type (GTypeModule *module) { name##_command_register_type (module); }
 
+/* -- Arguments, in short. -- */
+
+static inline void
+qmp_add_string (BanyanCommandClass *klass, const char *name, const char *nick, const char *blurb,
+                guint offset)
+{
+  banyan_command_class_add_argument (klass, banyan_param_string (name, nick, blurb, NULL, offset));
+}
+
+static inline void
+qmp_require_string (BanyanCommandClass *klass, const char *name, const char *nick,
+                    const char *blurb, guint offset)
+{
+  banyan_command_class_add_argument (
+      klass, banyan_param_required (banyan_param_string (name, nick, blurb, NULL, offset)));
+}
+
+static inline void
+qmp_add_boolean (BanyanCommandClass *klass, const char *name, const char *nick, const char *blurb,
+                 gboolean default_value, guint offset)
+{
+  banyan_command_class_add_argument (
+      klass, banyan_param_boolean (name, nick, blurb, default_value, offset));
+}
+
+static inline void
+qmp_require_declaration (BanyanCommandClass *klass, const char *name, const char *nick,
+                         const char *blurb, const char *base_type, guint offset)
+{
+  banyan_command_class_add_argument (klass, banyan_param_required (banyan_param_declaration (
+                                                name, nick, blurb, base_type, offset)));
+}
+
 /* -- commands-find.c: objects by the names that clients give. NULL with @error. (transfer none) --
  */
 
 BanyanNode *qmp_find_node (BanyanMonitor *monitor, const char *name, GError **error);
+/* By any path, whole or partial. */
+BanyanObject *qmp_find_object (BanyanMonitor *monitor, const char *path, GError **error);
+/* "/nodes/disk0:file" */
+BanyanChild *qmp_find_edge (BanyanMonitor *monitor, const char *path, GError **error);
+BanyanObject *qmp_get_collection (BanyanMonitor *monitor, const char *name);
+/* (transfer full): the type's document name, or its class's where it has none */
+char *qmp_name_type (gpointer object);
 
 /* Makes what @spec declares, with what it declares inline, as objects of @collection ("nodes"),
  * and adds them to @transaction. */
 gboolean qmp_add_declared (BanyanMonitor *monitor, const char *collection, BanyanSpec *spec,
                            BanyanTransaction *transaction, GError **error);
+
+/* As a member of @owner. */
+gboolean qmp_add_member (BanyanMonitor *monitor, BanyanObject *owner, const char *property,
+                         const char *id, BanyanSpec *spec, BanyanTransaction *transaction,
+                         GError **error);
+/* @spec, a map, without @key. (transfer full) */
+BanyanSpec *qmp_without (BanyanSpec *spec, const char *key);
+/* The value in force of a property. (transfer full) */
+BanyanSpec *qmp_describe_value (BanyanObject *object, GParamSpec *pspec);
 
 G_END_DECLS

@@ -464,3 +464,44 @@ banyan_mapper_declare (BanyanMapper *self, BanyanCollection *collection, const c
                        id ? id : (written ? banyan_spec_get_text (written) : NULL), NULL);
   banyan_mapper_add (self, collection, NULL, subject, id, place, spec);
 }
+
+/**
+ * banyan_mapper_declare_member:
+ * @self: a mapper
+ * @owner: an object in the tree
+ * @property: the property that has its members: "exports"
+ * @id: the new member's id
+ * @spec: a map of its properties
+ *
+ * Declares a part of an object that exists. What banyan_mapper_build() makes of it is to be added
+ * to @owner by a transaction.
+ */
+void
+banyan_mapper_declare_member (BanyanMapper *self, BanyanObject *owner, const char *property,
+                              const char *id, BanyanSpec *spec)
+{
+  GParamSpec *pspec;
+  g_autofree char *subject = NULL;
+  g_autofree char *path = NULL;
+  BanyanDeclaration *declaration;
+  GType type;
+
+  g_return_if_fail (BANYAN_IS_MAPPER (self));
+  g_return_if_fail (BANYAN_IS_OBJECT (owner));
+  g_return_if_fail (property != NULL && id != NULL && spec != NULL);
+
+  pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (owner), property);
+  g_return_if_fail (pspec != NULL && banyan_param_has_members (pspec));
+
+  type = g_type_from_name (banyan_param_get_link_target (banyan_param_get_element (pspec)));
+  subject = banyan_object_dup_subject (owner);
+  path = g_strdup_printf ("%s.%s.%s", subject, property, id);
+  declaration
+      = banyan_mapper_add_member (self, NULL, path, id, banyan_spec_get_origin (spec), spec, type);
+  if (declaration && banyan_object_get_child (owner, id))
+    {
+      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_DUPLICATE,
+                           banyan_spec_get_origin (spec), path, "exists already");
+      declaration->is_wrong = TRUE;
+    }
+}

@@ -52,6 +52,10 @@ BanyanMapper *banyan_mapper_new (BanyanRoot *root, const char *directory, Banyan
 BANYAN_API
 void banyan_mapper_declare (BanyanMapper *self, BanyanCollection *collection, const char *id,
                             const BanyanOrigin *id_origin, BanyanSpec *spec);
+/* Declares @spec as a new member of @owner, which is there already, in its property @property. */
+BANYAN_API
+void banyan_mapper_declare_member (BanyanMapper *self, BanyanObject *owner, const char *property,
+                                   const char *id, BanyanSpec *spec);
 /* Resolves all links, checks classes' rules, and constructs. NULL when there are problems; else the
  * new objects, what is linked to before what links to it, not yet in the tree, except that members
  * are their owners' children. (transfer container) (element-type BanyanObject): the array has

@@ -1,0 +1,76 @@
+/* commands-transaction.c - several commands as one change: all of it, or nothing
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "qmp-commands.h"
+
+#include <string.h>
+
+typedef struct
+{
+  BanyanCommand parent_instance;
+  BanyanList *actions;    /* (owned) (element-type BanyanSpec) */
+  BanyanSpec *properties; /* (owned) (nullable) */
+  guint64 drain_timeout_ms;
+} QmpTransaction;
+
+QMP_DEFINE_COMMAND (QmpTransaction, transaction)
+
+static gboolean
+add_action (BanyanSpec *action, BanyanMonitor *monitor, BanyanTransaction *transaction,
+            GError **error)
+{
+  const char *type = banyan_spec_lookup_text (action, "type");
+  g_autoptr (BanyanCommand) command = NULL;
+
+  if (type == NULL)
+    {
+      g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_ARGUMENT,
+                   "Parameter 'type' is missing");
+      return FALSE;
+    }
+
+  command = banyan_command_new (type, banyan_spec_lookup (action, "data"), error);
+  return command != NULL && banyan_command_add_steps (command, monitor, transaction, error);
+}
+
+static gboolean
+transaction_steps (BanyanCommand *command, BanyanMonitor *monitor, BanyanTransaction *transaction,
+                   GError **error)
+{
+  QmpTransaction *self = (QmpTransaction *) command;
+
+  if (self->drain_timeout_ms > 0)
+    banyan_transaction_set_drain_timeout_ms (transaction, self->drain_timeout_ms);
+
+  for (guint i = 0; i < banyan_list_get_length (self->actions); i++)
+    if (!add_action (g_value_get_boxed (banyan_list_get_value (self->actions, i)), monitor,
+                     transaction, error))
+      {
+        g_prefix_error (error, "action %u: ", i);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+static void
+transaction_command_class_init (BanyanCommandClass *klass)
+{
+  klass->add_steps = transaction_steps;
+  banyan_command_class_describe (klass, "transaction", 0, "{}");
+  banyan_command_class_add_argument (
+      klass, banyan_param_required (banyan_param_list (
+                 "actions", "Actions", "Commands as type and data, which take effect together",
+                 banyan_param_declaration ("action", "Action", "One of the list", "BanyanCommand",
+                                           BANYAN_NO_FIELD),
+                 G_STRUCT_OFFSET (QmpTransaction, actions))));
+  banyan_command_class_add_argument (
+      klass, banyan_param_declaration ("properties", "Properties",
+                                       "Taken for QEMU's sake: changes of the graph are always "
+                                       "grouped",
+                                       NULL, G_STRUCT_OFFSET (QmpTransaction, properties)));
+  banyan_command_class_add_argument (
+      klass, banyan_param_uint64 ("drain-timeout", "Drain time-out",
+                                  "How long requests in flight may take to end; 0: the default",
+                                  BANYAN_UNIT_MS, 0, 3600000, 0,
+                                  G_STRUCT_OFFSET (QmpTransaction, drain_timeout_ms)));
+}
