@@ -375,11 +375,12 @@ walk_until_stopped (gpointer data)
   Walker *self = data;
   BanyanChannel *channel = banyan_backend_open_channel (self->backend);
 
-  while (!g_atomic_int_get (&self->stop))
+  do
     {
       do_step (self, channel);
       banyan_co_yield ();
     }
+  while (!g_atomic_int_get (&self->stop));
   compare_all (self, channel);
   banyan_channel_close (channel);
   g_atomic_int_set (&self->is_done, TRUE);
