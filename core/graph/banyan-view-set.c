@@ -121,6 +121,7 @@ set_role (BanyanGraphView *self, BanyanViewObject *object, const BanyanRole *rol
   if (role->flags & BANYAN_CHILD_MANY)
     {
       set_members (self, object, role, g_value_get_boxed (value));
+      banyan_proposal_set (banyan_view_object_get_proposal (object), role->name, value, NULL);
       return;
     }
 

@@ -166,13 +166,54 @@ apply_remove (BanyanGraphView *self, BanyanStep *step)
 
 /* -- Edges. -- */
 
+static gboolean
+is_member_of (BanyanViewEdge *edge, const char *role)
+{
+  gsize length = strlen (role);
+
+  return strncmp (edge->child->role, role, length) == 0 && edge->child->role[length] == '.'
+         && !edge->is_removed && edge->node != NULL;
+}
+
+/* Rules of the class see the list as it will be. */
+static void
+note_members (BanyanViewObject *parent, const char *role)
+{
+  g_autofree GValue *members = g_new0 (GValue, parent->edges->len + 1);
+  g_auto (GValue) value = G_VALUE_INIT;
+  guint n = 0;
+
+  for (guint i = 0; i < parent->edges->len; i++)
+    {
+      BanyanViewEdge *edge = parent->edges->pdata[i];
+
+      if (!is_member_of (edge, role))
+        continue;
+      g_value_init (&members[n], BANYAN_TYPE_OBJECT);
+      g_value_set_object (&members[n++], edge->node);
+    }
+
+  g_value_init (&value, BANYAN_TYPE_LIST);
+  g_value_take_boxed (&value, banyan_list_new (BANYAN_TYPE_OBJECT, members, n));
+  banyan_proposal_set (banyan_view_object_get_proposal (parent), role, &value, NULL);
+  for (guint i = 0; i < n; i++)
+    g_value_unset (&members[i]);
+}
+
 static void
 note_role (BanyanGraphView *self, BanyanViewEdge *edge)
 {
   g_auto (GValue) value = G_VALUE_INIT;
 
-  if (edge->parent == NULL || edge->child->role_flags & BANYAN_CHILD_MANY)
+  if (edge->parent == NULL)
     return;
+  if (edge->child->role_flags & BANYAN_CHILD_MANY)
+    {
+      g_autofree char *role = g_strndup (edge->child->role, strcspn (edge->child->role, "."));
+
+      note_members (edge->parent, role);
+      return;
+    }
 
   g_value_init (&value, BANYAN_TYPE_OBJECT);
   g_value_set_object (&value, edge->node);
@@ -324,7 +365,7 @@ add_member (BanyanGraphView *self, BanyanViewObject *parent, const char *role, B
   edge = banyan_view_edge_new (self, parent,
                                banyan_element_make_edge (BANYAN_ELEMENT (parent->object), name));
   edge->is_new = TRUE;
-  edge->node = node;
+  lead (self, edge, node);
 }
 
 static void
@@ -350,7 +391,10 @@ apply_remove_child (BanyanGraphView *self, BanyanStep *step)
   BanyanViewEdge *edge = find_edge (self, step->edge);
 
   if (edge != NULL && edge->child->role_flags & BANYAN_CHILD_MANY)
-    edge->is_removed = TRUE;
+    {
+      edge->is_removed = TRUE;
+      note_role (self, edge);
+    }
   else if (edge != NULL)
     lead (self, edge, NULL);
 }

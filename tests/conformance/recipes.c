@@ -6,6 +6,8 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#define DISK "{ driver: memory, size: 262267 }"
+
 /* A type that needs nothing that cannot be guessed needs no line here. */
 static const Recipe recipes[] = {
   { "delay", NULL, ", read-delay: 1", FALSE },
@@ -17,6 +19,16 @@ static const Recipe recipes[] = {
   { "raw", "window",
     ", offset: 123, size: 262267"
     ", file: { driver: blkdebug, align: 4096, image: { driver: memory, size: 1MiB } }",
+    FALSE },
+  { "quorum", NULL,
+    ", vote-threshold: 2, rewrite-corrupted: true, children: [" DISK ", " DISK ", " DISK "]",
+    FALSE },
+  { "quorum", "fifo", ", vote-threshold: 1, read-pattern: fifo, children: [" DISK ", " DISK "]",
+    FALSE },
+  { "quorum", "blkverify",
+    ", vote-threshold: 2, blkverify: true"
+    ", children: [" DISK ", { driver: raw, size: 262267, offset: 1, file: { driver: blkdebug, "
+    "align: 512, image: { driver: memory, size: 1MiB } } }]",
     FALSE },
   { "blkdebug", NULL, NULL, FALSE },
   { "blkdebug", "limits", ", align: 512, max-transfer: 4096, opt-write-zero: 4096", FALSE },
