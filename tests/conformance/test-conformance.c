@@ -315,9 +315,13 @@ needs_nothing_else (const char *type)
   g_assert_no_error (error);
   pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (sample), &n_pspecs);
   for (guint i = 0; i < n_pspecs; i++)
-    if (banyan_param_is_required (pspecs[i])
-        && banyan_element_get_child (BANYAN_ELEMENT (sample), pspecs[i]->name) == NULL)
-      return FALSE;
+    {
+      BanyanChild *edge = banyan_element_get_child (BANYAN_ELEMENT (sample), pspecs[i]->name);
+
+      if (banyan_param_is_required (pspecs[i])
+          && (edge == NULL || !(banyan_child_get_role_flags (edge) & BANYAN_CHILD_FILTERED)))
+        return FALSE;
+    }
 
   return TRUE;
 }
