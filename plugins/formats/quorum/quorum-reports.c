@@ -17,10 +17,12 @@ typedef struct
 
 struct _QuorumReports
 {
-  GMutex mutex;
+  GObject *owner; /* (unowned): referenced while the message is on its way */
+  GMutex mutex;   /* protects what follows */
   QuorumCounts counts;
   GPtrArray *pending; /* (owned) (element-type Report) */
-  gboolean is_scheduled;
+  gboolean is_posted;
+  BanyanTask message;
 };
 
 static guint report_bad_signal;
@@ -49,37 +51,25 @@ report_free (gpointer data)
 }
 
 QuorumReports *
-quorum_reports_new (void)
+quorum_reports_new (gpointer owner)
 {
-  QuorumReports *self = g_atomic_rc_box_new0 (QuorumReports);
+  QuorumReports *self = g_new0 (QuorumReports, 1);
 
+  self->owner = owner;
   g_mutex_init (&self->mutex);
   self->pending = g_ptr_array_new_with_free_func (report_free);
   return self;
 }
 
-static void
-reports_clear (gpointer data)
+void
+quorum_reports_free (QuorumReports *self)
 {
-  QuorumReports *self = data;
-
   g_mutex_clear (&self->mutex);
   g_ptr_array_unref (self->pending);
-}
-
-void
-quorum_reports_unref (QuorumReports *self)
-{
-  g_atomic_rc_box_release_full (self, reports_clear);
+  g_free (self);
 }
 
 /* -- Telling. -- */
-
-typedef struct
-{
-  GObject *owner;         /* (owned) */
-  QuorumReports *reports; /* (owned) */
-} Delivery;
 
 static void
 emit (GObject *owner, const Report *report)
@@ -98,41 +88,30 @@ emit (GObject *owner, const Report *report)
                    report->count);
 }
 
-static gboolean
-deliver (gpointer data)
+static void
+deliver (BanyanTask *task)
 {
-  Delivery *delivery = data;
+  QuorumReports *self
+      = (QuorumReports *) ((char *) task - G_STRUCT_OFFSET (QuorumReports, message));
+  g_autoptr (GObject) owner = self->owner;
   g_autoptr (GPtrArray) pending = NULL;
 
-  g_mutex_lock (&delivery->reports->mutex);
-  pending = g_steal_pointer (&delivery->reports->pending);
-  delivery->reports->pending = g_ptr_array_new_with_free_func (report_free);
-  delivery->reports->is_scheduled = FALSE;
-  g_mutex_unlock (&delivery->reports->mutex);
+  g_mutex_lock (&self->mutex);
+  pending = g_steal_pointer (&self->pending);
+  self->pending = g_ptr_array_new_with_free_func (report_free);
+  self->is_posted = FALSE;
+  g_mutex_unlock (&self->mutex);
 
   for (guint i = 0; i < pending->len; i++)
-    emit (delivery->owner, pending->pdata[i]);
-  return G_SOURCE_REMOVE;
+    emit (owner, pending->pdata[i]);
 }
 
 static void
-delivery_free (gpointer data)
+post (QuorumReports *self)
 {
-  Delivery *self = data;
-
-  g_object_unref (self->owner);
-  quorum_reports_unref (self->reports);
-  g_free (self);
-}
-
-static void
-schedule (QuorumReports *self, gpointer owner)
-{
-  Delivery *delivery = g_new (Delivery, 1);
-
-  delivery->owner = g_object_ref (owner);
-  delivery->reports = g_atomic_rc_box_acquire (self);
-  g_idle_add_full (G_PRIORITY_DEFAULT_IDLE, deliver, delivery, delivery_free);
+  g_object_ref (self->owner);
+  self->message.func = deliver;
+  banyan_loop_post (banyan_loop_get_main (), &self->message);
 }
 
 static void
@@ -181,8 +160,8 @@ note (QuorumReports *self, const char *node, QuorumOperation operation, guint64 
 }
 
 void
-quorum_reports_add (QuorumReports *self, gpointer owner, BanyanChild *child,
-                    QuorumOperation operation, guint64 offset, guint64 length, const GError *error)
+quorum_reports_add (QuorumReports *self, BanyanChild *child, QuorumOperation operation,
+                    guint64 offset, guint64 length, const GError *error)
 {
   const char *node
       = child != NULL ? banyan_object_get_id (BANYAN_OBJECT (banyan_child_get_node (child))) : NULL;
@@ -191,12 +170,12 @@ quorum_reports_add (QuorumReports *self, gpointer owner, BanyanChild *child,
   g_mutex_lock (&self->mutex);
   count (&self->counts, child, error);
   note (self, node, operation, offset, length, error);
-  is_first = !self->is_scheduled;
-  self->is_scheduled = TRUE;
+  is_first = !self->is_posted;
+  self->is_posted = TRUE;
   g_mutex_unlock (&self->mutex);
 
   if (is_first)
-    schedule (self, owner);
+    post (self);
 }
 
 void

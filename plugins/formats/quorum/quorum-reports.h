@@ -28,14 +28,14 @@ typedef struct
 /* Declares the signals "report-bad" and "failure". */
 void quorum_reports_add_signals (GType type);
 
-QuorumReports *quorum_reports_new (void);
-void quorum_reports_unref (QuorumReports *self);
+/* @owner has them to its end, and emits the signals. */
+QuorumReports *quorum_reports_new (gpointer owner);
+void quorum_reports_free (QuorumReports *self);
 
 /* Any thread. @child: whose fault it was, NULL for the whole; @error: NULL for an outvoted version.
  * Reports of one kind about one child are told as one. */
-void quorum_reports_add (QuorumReports *self, gpointer owner, BanyanChild *child,
-                         QuorumOperation operation, guint64 offset, guint64 length,
-                         const GError *error);
+void quorum_reports_add (QuorumReports *self, BanyanChild *child, QuorumOperation operation,
+                         guint64 offset, guint64 length, const GError *error);
 void quorum_reports_add_rewritten (QuorumReports *self);
 QuorumCounts quorum_reports_get_counts (QuorumReports *self);
 

@@ -107,16 +107,15 @@ quorum_round_end (QuorumRound *round, BanyanQuorum *self, GError **error)
     if (round->branches[i].answer == BANYAN_FAILED)
       {
         n_failed++;
-        quorum_reports_add (self->reports, self, round->branches[i].child, operation,
-                            request->offset, request->length, round->branches[i].error);
+        quorum_reports_add (self->reports, round->branches[i].child, operation, request->offset,
+                            request->length, round->branches[i].error);
       }
 
   if (round->n_branches - n_failed < threshold)
     {
       GError *elected = elect_error (round);
 
-      quorum_reports_add (self->reports, self, NULL, operation, request->offset, request->length,
-                          NULL);
+      quorum_reports_add (self->reports, NULL, operation, request->offset, request->length, NULL);
       if (error != NULL && elected != NULL)
         *error = g_error_copy (elected);
       g_prefix_error (error, "%s: %u of %u children have failed: ",
@@ -187,8 +186,7 @@ throw_mismatch (BanyanQuorum *self, const QuorumRound *round, const BanyanReques
 static gboolean
 throw_no_winner (BanyanQuorum *self, const Vote *vote, const BanyanRequest *request, GError **error)
 {
-  quorum_reports_add (self->reports, self, NULL, QUORUM_READ, request->offset, request->length,
-                      NULL);
+  quorum_reports_add (self->reports, NULL, QUORUM_READ, request->offset, request->length, NULL);
   return banyan_throw_errno (error, EIO,
                              "%s: %u children agree about %" G_GUINT64_FORMAT
                              " bytes at %" G_GUINT64_FORMAT ", and vote-threshold is %u",
@@ -248,8 +246,8 @@ read_piece (BanyanQuorum *self, const BanyanRequest *request, guint8 *memory, gb
 
   for (guint i = 0; i < round.n_branches; i++)
     if (is_bad (&vote, i))
-      quorum_reports_add (self->reports, self, round.branches[i].child, QUORUM_READ,
-                          request->offset, request->length, NULL);
+      quorum_reports_add (self->reports, round.branches[i].child, QUORUM_READ, request->offset,
+                          request->length, NULL);
   if (may_rewrite)
     rewrite (self, &round, &vote, request);
   return TRUE;

@@ -58,12 +58,11 @@ read_in_order (BanyanQuorum *self, const BanyanRequest *request, GError **error)
       g_clear_error (&last);
       if (banyan_child_read (self->children->pdata[i], request, &last))
         return TRUE;
-      quorum_reports_add (self->reports, self, self->children->pdata[i], QUORUM_READ,
-                          request->offset, request->length, last);
+      quorum_reports_add (self->reports, self->children->pdata[i], QUORUM_READ, request->offset,
+                          request->length, last);
     }
 
-  quorum_reports_add (self->reports, self, NULL, QUORUM_READ, request->offset, request->length,
-                      NULL);
+  quorum_reports_add (self->reports, NULL, QUORUM_READ, request->offset, request->length, NULL);
   if (last != NULL)
     g_propagate_error (error, g_steal_pointer (&last));
   return FALSE;
@@ -371,7 +370,7 @@ banyan_quorum_finalize (GObject *object)
 {
   BanyanQuorum *self = BANYAN_NODE_SELF (BanyanQuorum, object);
 
-  quorum_reports_unref (self->reports);
+  quorum_reports_free (self->reports);
   g_clear_pointer (&self->children, g_ptr_array_unref);
 
   G_OBJECT_CLASS (banyan_quorum_parent_class)->finalize (object);
@@ -441,7 +440,7 @@ static void
 banyan_quorum_init (BanyanQuorum *self)
 {
   self->vote_threshold = 1;
-  self->reports = quorum_reports_new ();
+  self->reports = quorum_reports_new (self);
 }
 
 BANYAN_PLUGIN_DEFINE (quorum, .kind = BANYAN_PLUGIN_FORMAT,
