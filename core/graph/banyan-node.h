@@ -64,6 +64,7 @@ typedef struct
  * @BANYAN_CAN_MULTI_CONN: a flush on one channel covers what all channels wrote
  * @BANYAN_NEEDS_STABLE_DATA: a write's data may not change until it has ended
  * @BANYAN_CAN_PREFETCH: reads with PREFETCH, which may come without buffers, do something
+ * @BANYAN_CAN_COMPRESS: writes with COMPRESSED are stored so
  */
 typedef enum
 {
@@ -77,6 +78,7 @@ typedef enum
   BANYAN_CAN_MULTI_CONN = 1 << 7,
   BANYAN_NEEDS_STABLE_DATA = 1 << 8,
   BANYAN_CAN_PREFETCH = 1 << 9,
+  BANYAN_CAN_COMPRESS = 1 << 10,
 } BanyanCapabilities;
 
 struct _BanyanNodeClass

@@ -15,6 +15,7 @@ G_BEGIN_DECLS
  * @BANYAN_REQUEST_MAY_UNMAP: zeroes may be written by giving up space
  * @BANYAN_REQUEST_NO_FALLBACK: unsupported rather than slower than writing zeroes by hand
  * @BANYAN_REQUEST_PREFETCH: a read whose data nobody wants; it may go to a cache
+ * @BANYAN_REQUEST_COMPRESSED: a write whose data should be stored compressed; for nodes that can
  */
 typedef enum
 {
@@ -22,6 +23,7 @@ typedef enum
   BANYAN_REQUEST_MAY_UNMAP = 1 << 1,
   BANYAN_REQUEST_NO_FALLBACK = 1 << 2,
   BANYAN_REQUEST_PREFETCH = 1 << 3,
+  BANYAN_REQUEST_COMPRESSED = 1 << 4,
 } BanyanRequestFlags;
 
 /* Const to the callee, and on its maker's stack. The data is a window of @length bytes that begins
