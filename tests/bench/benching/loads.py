@@ -100,8 +100,22 @@ def qemu_layers(driver, layers):
     return ",".join(options)
 
 
+def qemu_null(prefix):
+    """What reads as zeroes, as our null does."""
+    return f"{prefix}driver=null-co,{prefix}size=1G,{prefix}read-zeroes=on"
+
+
+def qemu_quorum(n):
+    children = ",".join(qemu_null(f"children.{i}.") for i in range(n))
+    return f"driver=quorum,vote-threshold={n // 2 + 1},{children}"
+
+
 def run_qemu_img_bench(driver, layers, depth, requests):
+    return run_qemu_img_bench_of(qemu_layers(driver, layers), depth, requests)
+
+
+def run_qemu_img_bench_of(image, depth, requests):
     """Returns microseconds a request."""
     text = call(["qemu-img", "bench", "-c", str(requests), "-d", str(depth), "-s", "4096",
-                 "--image-opts", qemu_layers(driver, layers)], 120)
+                 "--image-opts", image], 120)
     return float(text.rsplit("completed in ", 1)[1].split()[0]) * 1e6 / requests
