@@ -170,8 +170,12 @@ end (BanyanChannel *self, BanyanStatisticKind kind, guint64 bytes, gboolean succ
 static __attribute__ ((noinline)) gboolean
 throw_refused (BanyanChannel *self, const char *what, GError **error)
 {
-  const char *node = banyan_node_get_name (self->edge->node);
+  const char *node;
 
+  if (self->edge->node == NULL)
+    return banyan_throw_errno (error, ENOMEDIUM, "%s leads to no node", self->edge->role);
+
+  node = banyan_node_get_name (self->edge->node);
   if (self->edge->read_only)
     return banyan_throw_errno (error, EROFS, "%s is read-only", node);
   return banyan_throw_errno (error, EPERM, "%s uses %s without the permission to %s it",
@@ -367,7 +371,8 @@ banyan_channel_get_length (BanyanChannel *self)
  * banyan_channel_get_node: (skip)
  * @self: a channel that was entered
  *
- * Returns: (transfer none) (nullable): the node that requests go to
+ * Returns: (transfer none) (nullable): the node that requests go to; %NULL when the backend is
+ * about to close
  */
 BanyanNode *
 banyan_channel_get_node (BanyanChannel *self)

@@ -51,6 +51,9 @@ GPtrArray *banyan_object_list_members (BanyanObject *owner);
 
 /* -- Permissions (banyan-permissions.c). -- */
 
+#define BANYAN_PERMISSIONS_WRITING \
+  (BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_WRITE_UNCHANGED | BANYAN_PERMISSION_RESIZE)
+
 void banyan_permissions_for_role (guint role_flags, gboolean read_only, guint used, guint shared,
                                   guint *child_used, guint *child_shared);
 /* "write and resize" */

@@ -66,7 +66,9 @@ struct _BanyanElementClass
   /* Acquire resources; the children are open. A failed open leaves nothing behind. From a child
    * that was in the graph before, open only reads: what it must write before its first request, it
    * writes in settle, which is called on what the same transaction opened, too (without a prepare).
-   * A frontend binds its socket here, and begins to serve in start. */
+   * Requests go on meanwhile, unless the transaction takes the child from someone who writes to it:
+   * then this is called when that one is inactive, with the gates closed, and finds there all that
+   * was written. A frontend binds its socket here, and begins to serve in start. */
   gboolean (*open) (BanyanElement *self, GError **error);
   void (*close) (BanyanElement *self);
   /* The transaction that opened this element has succeeded, and the gates are open: begin to serve,
@@ -95,7 +97,14 @@ struct _BanyanElementClass
   void (*drain_begin) (BanyanElement *self);
   void (*drain_end) (BanyanElement *self);
 
-  BANYAN_RESERVED (7);
+  /* An element that is to be removed leaves a child to others. inactivate: gates closed, flushed
+   * just now; write what is to be found there (that the image is in order), and hold nothing back;
+   * a failure leaves the element active. After it comes either close, or, if the transaction fails,
+   * reactivate, which reads again what others may have changed. */
+  gboolean (*inactivate) (BanyanElement *self, GError **error);
+  gboolean (*reactivate) (BanyanElement *self, GError **error);
+
+  BANYAN_RESERVED (5);
 };
 
 /* Class set-up. @offset: a BanyanChild *, bound while the element is open (MANY: a GPtrArray * of

@@ -44,6 +44,7 @@ banyan_graph_view_free (BanyanGraphView *self)
   g_ptr_array_unref (self->order);
   g_ptr_array_unref (self->backends);
   g_ptr_array_unref (self->drained);
+  g_ptr_array_unref (self->writers);
   g_ptr_array_unref (self->program_edges);
   g_ptr_array_unref (self->objects);
   banyan_problems_unref (self->problems);
@@ -137,8 +138,11 @@ build (BanyanGraphView *self)
     return;
 
   banyan_graph_view_permit (self);
-  if (banyan_graph_view_is_right (self))
-    banyan_graph_view_find_changes (self);
+  if (!banyan_graph_view_is_right (self))
+    return;
+
+  banyan_graph_view_hand_over (self);
+  banyan_graph_view_find_changes (self);
 }
 
 BanyanGraphView *
@@ -156,6 +160,7 @@ banyan_graph_view_new (BanyanGraph *graph, GPtrArray *steps, BanyanProblems *pro
   self->order = g_ptr_array_new ();
   self->backends = g_ptr_array_new_with_free_func (g_object_unref);
   self->drained = g_ptr_array_new_with_free_func (g_object_unref);
+  self->writers = g_ptr_array_new ();
 
   banyan_graph_view_load (self);
   for (guint i = 0; i < steps->len; i++)

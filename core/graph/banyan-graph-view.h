@@ -3,9 +3,10 @@
  *
  * A view is an overlay over the present graph: what is added, removed and set, and where each edge
  * would lead. Everything that a change must not break is checked on it, and what has to be drained
- * is read off it. Building and asking touch nothing. It is made in four steps, one file each: the
+ * is read off it. Building and asking touch nothing. It is made in five steps, one file each: the
  * present graph and the transaction's steps (banyan-view-steps.c), rules (banyan-view-check.c),
- * permissions (banyan-view-permissions.c), the drained set (banyan-view-drain.c). */
+ * permissions (banyan-view-permissions.c), who hands over what (banyan-view-handover.c), the
+ * drained set (banyan-view-drain.c). */
 
 #pragma once
 
@@ -51,8 +52,12 @@ struct _BanyanViewObject
   guint mark;        /* of the walk that is under way */
   gboolean is_added;
   gboolean is_removed;
-  gboolean is_changed; /* goes through the phases of a change */
-  gboolean is_drained; /* nothing may be in flight in it while the change is put in force */
+  gboolean is_changed;        /* goes through the phases of a change */
+  gboolean has_newcomers;     /* something that is added is above it */
+  gboolean is_handed_over;    /* its writer goes, others come */
+  gboolean is_above_handover; /* in the graph as it will be: opening it waits */
+  gboolean is_inactive;       /* it has been told that it is the last to write */
+  gboolean is_drained;        /* nothing may be in flight in it while the change is put in force */
 };
 
 struct _BanyanGraphView
@@ -64,9 +69,11 @@ struct _BanyanGraphView
   GHashTable *by_object;    /* (owned): BanyanObject to BanyanViewObject (unowned) */
   GHashTable *by_child;     /* (owned): BanyanChild to BanyanViewEdge (unowned) */
   GPtrArray *program_edges; /* (owned) (element-type BanyanViewEdge) */
-  GPtrArray *order;       /* (owned) (element-type BanyanViewObject): users before what they use */
-  GPtrArray *backends;    /* (owned) (element-type BanyanBackend): to close */
-  GPtrArray *drained;     /* (owned) (element-type BanyanElement): to be told, top down */
+  GPtrArray *order;    /* (owned) (element-type BanyanViewObject): users before what they use */
+  GPtrArray *backends; /* (owned) (element-type BanyanBackend): to close */
+  GPtrArray *drained;  /* (owned) (element-type BanyanElement): to be told, top down */
+  GPtrArray
+      *writers; /* (owned) (element-type BanyanViewObject): of what is handed over, top down */
   gboolean has_lingering; /* what is removed holds permissions until it is closed */
 };
 
@@ -112,6 +119,8 @@ char *banyan_view_edge_dup_path (BanyanViewEdge *self);
 gboolean banyan_view_object_is_read_only (BanyanViewObject *self);
 /* In the graph before and after. */
 gboolean banyan_view_object_is_kept (BanyanViewObject *self);
+/* Opened in settle rather than in prepare. */
+gboolean banyan_view_object_waits (BanyanViewObject *self);
 
 /* Steps of building. */
 void banyan_graph_view_load (BanyanGraphView *self);
@@ -122,6 +131,7 @@ void banyan_graph_view_check_ids (BanyanGraphView *self);
 void banyan_graph_view_check (BanyanGraphView *self);
 gboolean banyan_graph_view_sort (BanyanGraphView *self);
 void banyan_graph_view_permit (BanyanGraphView *self);
+void banyan_graph_view_hand_over (BanyanGraphView *self);
 void banyan_graph_view_find_changes (BanyanGraphView *self);
 
 G_END_DECLS

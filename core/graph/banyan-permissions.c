@@ -7,9 +7,6 @@
 
 #include "banyan-element-private.h"
 
-#define WRITES \
-  (BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_WRITE_UNCHANGED | BANYAN_PERMISSION_RESIZE)
-
 /* Data that is read where the parent has none of its own. It is never written through the parent,
  * and nobody else may: what the parent shows would change under its users. */
 static void
@@ -26,7 +23,7 @@ permissions_for_metadata (gboolean read_only, guint used, guint shared, guint *c
                           guint *child_shared)
 {
   *child_used = (used & BANYAN_PERMISSIONS_ALL) | BANYAN_PERMISSION_CONSISTENT_READ;
-  if (!read_only && used & WRITES)
+  if (!read_only && used & BANYAN_PERMISSIONS_WRITING)
     *child_used |= BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_RESIZE;
 
   *child_shared = shared & ~(BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_RESIZE);
@@ -39,7 +36,7 @@ permissions_for_data (gboolean read_only, guint used, guint shared, guint *child
                       guint *child_shared)
 {
   *child_used = used;
-  if (!read_only && used & WRITES)
+  if (!read_only && used & BANYAN_PERMISSIONS_WRITING)
     *child_used |= BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_RESIZE;
 
   *child_shared = shared & ~BANYAN_PERMISSION_RESIZE;

@@ -89,10 +89,9 @@ static gboolean
 close_hook (BanyanElement *element, gpointer data, GError **error)
 {
   BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (element);
-  const BanyanNodeOps *ops = BANYAN_IS_NODE (element)
-                                 ? banyan_node_class_get_ops (BANYAN_NODE_GET_CLASS (element))
-                                 : NULL;
-  gboolean flushed = ops == NULL || ops->flush == NULL || ops->flush (BANYAN_NODE (element), error);
+  BanyanViewObject *object = data;
+  gboolean flushed = object->is_inactive || !BANYAN_IS_NODE (element)
+                     || banyan_node_flush_here (BANYAN_NODE (element), error);
 
   if (BANYAN_IS_NODE (element))
     banyan_node_detach_here (BANYAN_NODE (element));
@@ -130,7 +129,8 @@ close_element (BanyanTransaction *self, BanyanElement *element)
 {
   GError *error = NULL;
 
-  if (!banyan_co_transaction_hook (self, element, close_hook, NULL, &error))
+  if (!banyan_co_transaction_hook (self, element, close_hook,
+                                   banyan_graph_view_find (self->view, element), &error))
     note_error (self, BANYAN_OBJECT (element), error);
   banyan_co_element_unbind (element);
   clear_links (element);

@@ -214,7 +214,7 @@ gboolean
 banyan_co_part_prepare (BanyanTransaction *self, BanyanPart *part, GError **error)
 {
   if (part->object->is_added)
-    return open_part (self, part, error);
+    return banyan_view_object_waits (part->object) || open_part (self, part, error);
   if (!part->object->is_changed)
     return TRUE;
 
@@ -277,6 +277,8 @@ banyan_co_part_settle (BanyanTransaction *self, BanyanPart *part, GError **error
 
   if (!BANYAN_IS_ELEMENT (object->object) || (!object->is_added && !object->is_changed))
     return TRUE;
+  if (banyan_view_object_waits (object) && !open_part (self, part, error))
+    return FALSE;
 
   /* What was opened has no change yet; now it may write. */
   if (part->change == NULL)

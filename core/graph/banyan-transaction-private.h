@@ -3,8 +3,9 @@
  *
  * A transaction is one coroutine on the main loop (banyan-transaction-run.c), which takes its
  * parts, the objects that come and those that change, through the phases
- * (banyan-transaction-part.c) and closes what goes (banyan-transaction-close.c). Whatever may wait
- * runs as a hook on the graph's own iothread. */
+ * (banyan-transaction-part.c), sees to what one node's user leaves to another
+ * (banyan-transaction-handover.c) and closes what goes (banyan-transaction-close.c). Whatever may
+ * wait runs as a hook on the graph's own iothread. */
 
 #pragma once
 
@@ -78,6 +79,15 @@ void BANYAN_COROUTINE banyan_co_part_finish (BanyanTransaction *self, BanyanPart
 void BANYAN_COROUTINE banyan_co_part_start (BanyanTransaction *self, BanyanPart *part);
 /* An edge's new node and permissions. */
 void banyan_transaction_switch_edge (BanyanTransaction *self, BanyanViewEdge *edge);
+
+/* -- Handing over. -- */
+gboolean BANYAN_COROUTINE banyan_co_transaction_inactivate (BanyanTransaction *self,
+                                                            GError **error);
+/* What goes wrong is added to @error. */
+void BANYAN_COROUTINE banyan_co_transaction_reactivate (BanyanTransaction *self, GError **error);
+void banyan_transaction_cut_off (BanyanTransaction *self);
+/* As part of a hook. */
+gboolean BANYAN_COROUTINE banyan_node_flush_here (BanyanNode *self, GError **error);
 
 /* -- Closing. -- */
 void BANYAN_COROUTINE banyan_co_transaction_close_removed (BanyanTransaction *self);

@@ -2,10 +2,11 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Prepare opens what is new and prepares what changes, lower objects before those above. The gates
- * of all that is concerned are closed; settle does the I/O that wants nothing else in flight. Until
- * here everything can fail, and is undone in the opposite order. The switch moves pointers and
- * cannot fail. Then the gates open, and finish lets go of what is old and closes what was
- * removed. */
+ * of all that is concerned are closed; settle does the I/O that wants nothing else in flight: who
+ * leaves a node to others is flushed and inactivated, and those others, which had to wait for that,
+ * are opened. Until here everything can fail, and is undone in the opposite order. The switch moves
+ * pointers and cannot fail. Then the gates open, and finish lets go of what is old and closes what
+ * was removed. */
 
 #include "banyan-transaction-private.h"
 
@@ -126,6 +127,9 @@ static gboolean
 settle (BanyanTransaction *self, GError **error)
 {
   self->phase = BANYAN_PHASE_SETTLE;
+  if (!banyan_co_transaction_inactivate (self, error))
+    return FALSE;
+
   for (guint i = 0; i < self->parts->len; i++)
     if (!banyan_co_part_settle (self, self->parts->pdata[i], error))
       return FALSE;
@@ -134,10 +138,11 @@ settle (BanyanTransaction *self, GError **error)
 }
 
 static void
-undo (BanyanTransaction *self)
+undo (BanyanTransaction *self, GError **error)
 {
   for (guint i = self->parts->len; i-- > 0;)
     banyan_co_part_undo (self, self->parts->pdata[i]);
+  banyan_co_transaction_reactivate (self, error);
 }
 
 /* Who is drained, or new, sees what is below as it is now; from the leaves up. */
@@ -188,6 +193,7 @@ switch_over (BanyanTransaction *self)
 
   for (guint i = 0; i < self->parts->len; i++)
     banyan_part_commit (self->parts->pdata[i]);
+  banyan_transaction_cut_off (self);
   update_routes (self);
   banyan_co_update_attachments (self->graph);
 }
@@ -227,7 +233,7 @@ put_in_force (BanyanTransaction *self, GError **error)
 {
   if (!prepare (self, error) || !close_gates (self, error))
     {
-      undo (self);
+      undo (self, error);
       return FALSE;
     }
 
@@ -235,7 +241,7 @@ put_in_force (BanyanTransaction *self, GError **error)
     self->phase = BANYAN_PHASE_SWITCH;
   if (self->phase != BANYAN_PHASE_SWITCH || !banyan_transaction_may_go_on (self, error))
     {
-      undo (self);
+      undo (self, error);
       open_gates (self);
       return FALSE;
     }

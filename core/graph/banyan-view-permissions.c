@@ -3,9 +3,6 @@
 
 #include "banyan-graph-view.h"
 
-#define WRITES \
-  (BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_WRITE_UNCHANGED | BANYAN_PERMISSION_RESIZE)
-
 /* -- From the top down. -- */
 
 static void
@@ -49,7 +46,7 @@ permit_below (BanyanViewObject *object)
 static BanyanViewEdge *
 find_wanter (BanyanViewEdge *edge, guint permission)
 {
-  guint wishes = permission & WRITES ? WRITES : permission;
+  guint wishes = permission & BANYAN_PERMISSIONS_WRITING ? BANYAN_PERMISSIONS_WRITING : permission;
 
 again:
   for (guint i = 0; edge->parent != NULL && i < edge->parent->users->len; i++)
@@ -124,9 +121,9 @@ suggest (BanyanViewEdge *wanter, BanyanViewEdge *holder, guint permission)
   g_autofree char *first = dup_owner (wanter);
   g_autofree char *second = dup_owner (holder);
 
-  if (!(permission & WRITES))
+  if (!(permission & BANYAN_PERMISSIONS_WRITING))
     return g_strdup_printf ("detach %s or %s", first, second);
-  if (wanter->used & WRITES && holder->used & WRITES)
+  if (wanter->used & BANYAN_PERMISSIONS_WRITING && holder->used & BANYAN_PERMISSIONS_WRITING)
     return g_strdup ("make one of them read-only, or detach it");
 
   return g_strdup_printf ("make %s read-only, or detach %s", first, second);
@@ -173,20 +170,21 @@ check_sharing (BanyanGraphView *self, BanyanViewObject *node)
 static void
 check_read_only (BanyanGraphView *self, BanyanViewObject *node)
 {
-  if (!(node->used & WRITES) || !banyan_view_object_is_read_only (node))
+  if (!(node->used & BANYAN_PERMISSIONS_WRITING) || !banyan_view_object_is_read_only (node))
     return;
 
   for (guint i = 0; i < node->users->len; i++)
     {
       BanyanViewEdge *user = node->users->pdata[i];
-      BanyanViewEdge *top = find_wanter (user, user->used & WRITES);
-      g_autofree char *names = banyan_permissions_to_string (user->used & WRITES);
+      BanyanViewEdge *top = find_wanter (user, user->used & BANYAN_PERMISSIONS_WRITING);
+      g_autofree char *names
+          = banyan_permissions_to_string (user->used & BANYAN_PERMISSIONS_WRITING);
       g_autofree char *path = banyan_view_object_dup_path (node);
       g_autofree char *first = banyan_view_edge_dup_path (user);
       g_autofree char *because = explain_wanter (user, top);
       g_autofree char *owner = dup_owner (top);
 
-      if (user->used & WRITES)
+      if (user->used & BANYAN_PERMISSIONS_WRITING)
         banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT, NULL, NULL,
                              "%s wants %s on %s%s, which is read-only; set read-only to false "
                              "there, or make %s read-only",

@@ -148,20 +148,30 @@ transmission_flags (const NbdConnection *self, guint capabilities)
   return flags;
 }
 
-/* Inside the channel: the edge may lead to another node a moment later. */
-static Facts BANYAN_COROUTINE
-look_at_export (NbdConnection *self)
+/* Inside the channel: the edge may lead to another node a moment later, or to none when the export
+ * is about to close (FALSE). */
+static gboolean BANYAN_COROUTINE
+look_at_export (NbdConnection *self, Facts *facts)
 {
   BanyanNode *node;
-  Facts facts;
 
   banyan_channel_enter (self->channel);
   node = banyan_channel_get_node (self->channel);
-  facts.length = banyan_channel_get_length (self->channel);
-  facts.flags = transmission_flags (self, banyan_node_get_capabilities (node));
-  facts.preferred_size = banyan_node_get_limits (node)->preferred_size;
+  if (node != NULL)
+    {
+      facts->length = banyan_channel_get_length (self->channel);
+      facts->flags = transmission_flags (self, banyan_node_get_capabilities (node));
+      facts->preferred_size = banyan_node_get_limits (node)->preferred_size;
+    }
   banyan_channel_leave (self->channel);
-  return facts;
+  return node != NULL;
+}
+
+static void
+release_export (NbdConnection *self)
+{
+  g_clear_pointer (&self->channel, banyan_channel_close);
+  nbd_server_release_export (self->server, self);
 }
 
 /* @stays: for more than a look. */
@@ -175,21 +185,11 @@ take_export (NbdConnection *self, const char *name, gboolean stays, Facts *facts
 
   self->channel
       = banyan_backend_open_channel (banyan_export_get_backend (BANYAN_EXPORT (self->export)));
-  if (self->channel == NULL)
-    {
-      nbd_server_release_export (self->server, self);
-      return NBD_IS_UNKNOWN;
-    }
+  if (self->channel != NULL && look_at_export (self, facts))
+    return NBD_TAKEN;
 
-  *facts = look_at_export (self);
-  return NBD_TAKEN;
-}
-
-static void
-release_export (NbdConnection *self)
-{
-  g_clear_pointer (&self->channel, banyan_channel_close);
-  nbd_server_release_export (self->server, self);
+  release_export (self);
+  return NBD_IS_UNKNOWN;
 }
 
 /* Contexts count only for the export that they were chosen for. */

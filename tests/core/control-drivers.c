@@ -344,6 +344,152 @@ test_format_init (TestFormat *self)
 {
 }
 
+/* -- test-cached. -- */
+
+#define TEST_TYPE_CACHED (test_cached_get_type ())
+G_DECLARE_FINAL_TYPE (TestCached, test_cached, TEST, CACHED, BanyanFormat)
+
+#define CACHED_HEADER_BYTES 512
+
+struct _TestCached
+{
+  BanyanFormat parent_instance;
+  BanyanChild *file;
+  guint64 count; /* atomic */
+  gboolean is_inactive;
+  gboolean fail_inactivate;
+  gboolean fail_reactivate;
+};
+
+G_DEFINE_FINAL_TYPE (TestCached, test_cached, BANYAN_TYPE_FORMAT)
+
+guint64
+control_get_count (BanyanNode *cached)
+{
+  return __atomic_load_n (&TEST_CACHED (cached)->count, __ATOMIC_RELAXED);
+}
+
+static gboolean
+test_cached_read (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  TestCached *self = BANYAN_NODE_SELF (TestCached, node);
+  BanyanRequest below
+      = banyan_request_slice (request, 0, request->length, request->offset + CACHED_HEADER_BYTES);
+
+  g_assert_false (self->is_inactive);
+  return banyan_child_read (self->file, &below, error);
+}
+
+static gboolean
+test_cached_write (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  TestCached *self = BANYAN_NODE_SELF (TestCached, node);
+  BanyanRequest below
+      = banyan_request_slice (request, 0, request->length, request->offset + CACHED_HEADER_BYTES);
+
+  g_assert_false (self->is_inactive);
+  __atomic_add_fetch (&self->count, 1, __ATOMIC_RELAXED);
+  return banyan_child_write (self->file, &below, error);
+}
+
+static gboolean
+test_cached_flush (BanyanNode *node, GError **error)
+{
+  TestCached *self = BANYAN_NODE_SELF (TestCached, node);
+
+  g_assert_false (self->is_inactive);
+  return banyan_child_pwrite (self->file, 0, &self->count, sizeof self->count, 0, error)
+         && banyan_child_flush (self->file, error);
+}
+
+static const BanyanNodeOps test_cached_ops = {
+  .size = sizeof test_cached_ops,
+  .read = test_cached_read,
+  .write = test_cached_write,
+  .flush = test_cached_flush,
+};
+
+static gboolean
+test_cached_open (BanyanElement *element, GError **error)
+{
+  TestCached *self = TEST_CACHED (element);
+
+  banyan_node_publish_length (BANYAN_NODE (self),
+                              banyan_child_get_length (self->file) - CACHED_HEADER_BYTES);
+  return banyan_child_pread (self->file, 0, &self->count, sizeof self->count, error)
+         && noting_open (element, error);
+}
+
+static gboolean
+test_cached_inactivate (BanyanElement *element, GError **error)
+{
+  TestCached *self = TEST_CACHED (element);
+
+  if (self->fail_inactivate)
+    return banyan_throw_errno (error, EIO, "inactivating it as told");
+  note ("inactivate", element);
+  g_assert_false (self->is_inactive);
+  self->is_inactive = TRUE;
+  g_atomic_int_inc (&balance);
+  return TRUE;
+}
+
+static gboolean
+test_cached_reactivate (BanyanElement *element, GError **error)
+{
+  TestCached *self = TEST_CACHED (element);
+
+  note ("reactivate", element);
+  g_assert_true (self->is_inactive);
+  self->is_inactive = FALSE;
+  g_atomic_int_add (&balance, -1);
+  if (self->fail_reactivate)
+    return banyan_throw_errno (error, EIO, "reactivating it as told");
+  return banyan_child_pread (self->file, 0, &self->count, sizeof self->count, error);
+}
+
+static void
+test_cached_close (BanyanElement *element)
+{
+  TestCached *self = TEST_CACHED (element);
+
+  if (self->is_inactive)
+    g_atomic_int_add (&balance, -1);
+  noting_close (element);
+}
+
+static void
+test_cached_class_init (TestCachedClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  BanyanElementClass *element_class = BANYAN_ELEMENT_CLASS (klass);
+
+  object_class->set_property = banyan_node_set_field;
+  object_class->get_property = banyan_node_get_field;
+  note_all (element_class);
+  element_class->open = test_cached_open;
+  element_class->close = test_cached_close;
+  element_class->inactivate = test_cached_inactivate;
+  element_class->reactivate = test_cached_reactivate;
+  banyan_node_class_set_ops (BANYAN_NODE_CLASS (klass), &test_cached_ops);
+  banyan_node_class_add_child_role (BANYAN_NODE_CLASS (klass), "file",
+                                    BANYAN_CHILD_METADATA | BANYAN_CHILD_PRIMARY,
+                                    "Node with the image", G_STRUCT_OFFSET (TestCached, file));
+  g_object_class_install_property (
+      object_class, 1,
+      banyan_param_boolean ("fail-inactivate", "Fail", "Whether inactivating it fails", FALSE,
+                            G_STRUCT_OFFSET (TestCached, fail_inactivate)));
+  g_object_class_install_property (
+      object_class, 2,
+      banyan_param_boolean ("fail-reactivate", "Fail", "Whether reactivating it fails", FALSE,
+                            G_STRUCT_OFFSET (TestCached, fail_reactivate)));
+}
+
+static void
+test_cached_init (TestCached *self)
+{
+}
+
 /* -- test-mirror. -- */
 
 #define TEST_TYPE_MIRROR (test_mirror_get_type ())
@@ -533,6 +679,8 @@ control_drivers_register (void)
                                "Nothing done on the way");
   banyan_registry_add_builtin (registry, "test-format", BANYAN_PLUGIN_FORMAT, TEST_TYPE_FORMAT,
                                "A format with a backing node");
+  banyan_registry_add_builtin (registry, "test-cached", BANYAN_PLUGIN_FORMAT, TEST_TYPE_CACHED,
+                               "A format that caches what it has to write");
   banyan_registry_add_builtin (registry, "test-mirror", BANYAN_PLUGIN_FORMAT, TEST_TYPE_MIRROR,
                                "The same data several times");
   banyan_registry_add_builtin (registry, "test-stuck", BANYAN_PLUGIN_FILTER, TEST_TYPE_STUCK,

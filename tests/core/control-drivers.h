@@ -13,6 +13,8 @@ void control_drivers_register (void);
 /* "test-memory": a protocol. Properties: size, and fail-open. */
 /* "test-pass": a filter. Properties: label (by reopening), level (live). */
 /* "test-format": METADATA child "file", COW child "backing" (optional). */
+/* "test-cached": METADATA child "file", whose first sector counts the writes to the node; the count
+ * is cached, and written by a flush. Properties: fail-inactivate, fail-reactivate. */
 /* "test-mirror": MANY children "children", written all, the first one read. */
 /* "test-stuck": a filter whose reads wait until control_let_go(). */
 /* "test-server": a frontend with members "exports". */
@@ -28,5 +30,7 @@ gint control_count_stuck (void);
 void control_let_go (void);
 
 const char *control_get_label (BanyanNode *pass);
+/* How many writes a test-cached node knows of. */
+guint64 control_get_count (BanyanNode *cached);
 
 G_END_DECLS

@@ -30,6 +30,7 @@ typedef struct
   guint seeds[REGION_BYTES / BLOCK_BYTES]; /* of each block; 0: never written */
   guint64 n_started;
   guint64 n_completed;
+  guint64 n_writes;
   gint stop;    /* atomic */
   gint is_done; /* atomic */
 } Worker;
@@ -46,6 +47,7 @@ do_block (Worker *self, BanyanChannel *channel, guint block, gboolean write)
   if (write)
     {
       self->seeds[block]++;
+      self->n_writes++;
       banyan_test_fill (data, offset, sizeof data, self->seeds[block]);
     }
 
@@ -231,11 +233,75 @@ test_under_io (void)
   g_object_unref (backend);
 }
 
+/* -- Images that hand the disk on to each other. -- */
+
+#define IMAGE \
+  "version: 1\n" \
+  "objects:\n" \
+  "  io0: { type: iothread }\n" \
+  "  io1: { type: iothread }\n" \
+  "nodes:\n" \
+  "  image: { driver: test-cached, file: disk }\n" \
+  "  disk: { driver: test-memory }\n"
+
+static gboolean
+replace_image (BanyanTestGraph *graph, BanyanBackend *backend, guint round)
+{
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (GError) error = NULL;
+  g_autoptr (BanyanObject) image = banyan_object_new ("test-cached", "image", &error);
+
+  g_assert_no_error (error);
+  g_object_set (image, "file", banyan_test_get_node (graph, "disk"), NULL);
+  banyan_transaction_add (transaction, image, NULL);
+  banyan_transaction_replace_child (transaction, banyan_backend_get_child (backend),
+                                    BANYAN_NODE (image));
+  banyan_transaction_remove (transaction, BANYAN_OBJECT (banyan_test_get_node (graph, "image")));
+  if (round % 3 != 0)
+    banyan_transaction_fail_at (
+        transaction, round % 3 == 1 ? BANYAN_PHASE_SWITCH : BANYAN_PHASE_SETTLE, round % 4);
+
+  return banyan_transaction_commit (transaction, &error);
+}
+
+static void
+test_handed_over (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (IMAGE);
+  g_autofree Worker *workers = g_new0 (Worker, N_WORKERS);
+  guint n_rounds = g_test_slow () ? 1000 : 30;
+  guint n_replaced = 0;
+  guint64 n_writes = 0;
+  g_autoptr (GError) error = NULL;
+  BanyanBackend *backend;
+
+  g_test_summary ("Each image that takes over under I/O knows of all writes to those before it");
+
+  backend = banyan_backend_new (banyan_test_get_node (graph, "image"), "workers",
+                                BANYAN_PERMISSION_CONSISTENT_READ | BANYAN_PERMISSION_WRITE,
+                                BANYAN_PERMISSIONS_ALL, &error);
+  g_assert_no_error (error);
+  start_workers (graph, workers, backend);
+  for (guint i = 0; i < n_rounds; i++)
+    n_replaced += replace_image (graph, backend, i);
+  stop_workers (workers);
+
+  for (guint i = 0; i < N_WORKERS; i++)
+    n_writes += workers[i].n_writes;
+  g_assert_cmpuint (control_get_count (banyan_test_get_node (graph, "image")), ==, n_writes);
+  g_assert_cmpuint (n_replaced, >=, n_rounds / 3);
+  g_assert_cmpuint (n_replaced, <, n_rounds);
+  banyan_backend_close (backend);
+  g_object_unref (backend);
+}
+
 int
 main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
   control_drivers_register ();
   g_test_add_func ("/live/changes-under-io", test_under_io);
+  g_test_add_func ("/live/handed-over-under-io", test_handed_over);
   return g_test_run ();
 }
