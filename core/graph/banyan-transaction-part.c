@@ -37,6 +37,7 @@ part_new (BanyanViewObject *object)
   BanyanPart *self = g_new0 (BanyanPart, 1);
 
   self->object = object;
+  self->grown_from = G_MAXUINT64;
   self->was_in_tree = banyan_object_get_parent (object->object) != NULL;
   if (object->is_added)
     return self;
@@ -232,48 +233,18 @@ banyan_co_part_prepare (BanyanTransaction *self, BanyanPart *part, GError **erro
   return TRUE;
 }
 
-typedef struct
-{
-  BanyanChange *change;
-  guint64 resize_to;
-} Settle;
-
-static gboolean
-resize (BanyanNode *node, guint64 length, GError **error)
-{
-  const BanyanNodeOps *ops = banyan_node_class_get_ops (BANYAN_NODE_GET_CLASS (node));
-  BanyanResize wanted = { .size = sizeof wanted, .length = length, .exact = TRUE };
-  BanyanChild *filtered = banyan_node_get_filtered (node);
-  BanyanAnswer answer = BANYAN_UNSUPPORTED;
-
-  if (ops->resize != NULL)
-    answer = ops->resize (node, &wanted, error);
-  else if (filtered != NULL)
-    answer = banyan_child_resize (filtered, &wanted, error);
-
-  if (answer == BANYAN_UNSUPPORTED)
-    g_set_error_literal (error, BANYAN_ERRNO, ENOTSUP, "its driver cannot change its length");
-  return answer == BANYAN_DONE;
-}
-
 static gboolean
 settle_hook (BanyanElement *element, gpointer data, GError **error)
 {
   BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (element);
-  Settle *settle = data;
 
-  if (klass->settle != NULL && !klass->settle (element, settle->change, error))
-    return FALSE;
-
-  return settle->resize_to == G_MAXUINT64
-         || resize (BANYAN_NODE (element), settle->resize_to, error);
+  return klass->settle == NULL || klass->settle (element, data, error);
 }
 
 gboolean
 banyan_co_part_settle (BanyanTransaction *self, BanyanPart *part, GError **error)
 {
   BanyanViewObject *object = part->object;
-  Settle settle = { part->change, object->resize_to };
 
   if (!BANYAN_IS_ELEMENT (object->object) || (!object->is_added && !object->is_changed))
     return TRUE;
@@ -282,12 +253,12 @@ banyan_co_part_settle (BanyanTransaction *self, BanyanPart *part, GError **error
 
   /* What was opened has no change yet; now it may write. */
   if (part->change == NULL)
-    settle.change = part->change = banyan_change_new (banyan_view_object_get_proposal (object),
-                                                      object->used, object->shared);
+    part->change = banyan_change_new (banyan_view_object_get_proposal (object), object->used,
+                                      object->shared);
 
   if (banyan_transaction_may_go_on (self, error)
-      && banyan_co_transaction_hook (self, BANYAN_ELEMENT (object->object), settle_hook, &settle,
-                                     error))
+      && banyan_co_transaction_hook (self, BANYAN_ELEMENT (object->object), settle_hook,
+                                     part->change, error))
     return TRUE;
 
   g_autofree char *path = banyan_view_object_dup_path (object);
@@ -335,6 +306,7 @@ banyan_co_part_undo (BanyanTransaction *self, BanyanPart *part)
 {
   BanyanElementClass *klass;
 
+  banyan_co_part_ungrow (self, part);
   if (part->object->is_added)
     {
       leave (self, part);

@@ -22,6 +22,7 @@ typedef struct
   gboolean is_bound;        /* its edges lead to their nodes */
   gboolean is_open;         /* this transaction opened it */
   gboolean is_prepared;
+  guint64 grown_from; /* bytes; G_MAXUINT64: not grown */
 } BanyanPart;
 
 struct _BanyanTransaction
@@ -79,6 +80,11 @@ void BANYAN_COROUTINE banyan_co_part_finish (BanyanTransaction *self, BanyanPart
 void BANYAN_COROUTINE banyan_co_part_start (BanyanTransaction *self, BanyanPart *part);
 /* An edge's new node and permissions. */
 void banyan_transaction_switch_edge (BanyanTransaction *self, BanyanViewEdge *edge);
+
+/* -- Lengths. -- */
+gboolean BANYAN_COROUTINE banyan_co_transaction_grow (BanyanTransaction *self, GError **error);
+void BANYAN_COROUTINE banyan_co_part_ungrow (BanyanTransaction *self, BanyanPart *part);
+gboolean BANYAN_COROUTINE banyan_co_transaction_shrink (BanyanTransaction *self, GError **error);
 
 /* -- Handing over. -- */
 gboolean BANYAN_COROUTINE banyan_co_transaction_inactivate (BanyanTransaction *self,

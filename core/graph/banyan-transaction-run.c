@@ -4,7 +4,8 @@
  * Prepare opens what is new and prepares what changes, lower objects before those above. The gates
  * of all that is concerned are closed; settle does the I/O that wants nothing else in flight: who
  * leaves a node to others is flushed and inactivated, and those others, which had to wait for that,
- * are opened. Until here everything can fail, and is undone in the opposite order. The switch moves
+ * are opened. A node is shortened last of all. Until here everything can fail, and is undone in the
+ * opposite order. The switch moves
  * pointers and cannot fail. Then the gates open, and finish lets go of what is old and closes what
  * was removed. */
 
@@ -134,7 +135,19 @@ settle (BanyanTransaction *self, GError **error)
     if (!banyan_co_part_settle (self, self->parts->pdata[i], error))
       return FALSE;
 
-  return TRUE;
+  return banyan_co_transaction_grow (self, error);
+}
+
+/* What tests want to fail at the last moment fails before anything is lost. */
+static gboolean
+settle_for_good (BanyanTransaction *self, GError **error)
+{
+  self->phase = BANYAN_PHASE_SWITCH;
+  if (!banyan_transaction_may_go_on (self, error))
+    return FALSE;
+
+  self->phase = BANYAN_PHASE_SETTLE;
+  return banyan_co_transaction_shrink (self, error);
 }
 
 static void
@@ -237,9 +250,7 @@ put_in_force (BanyanTransaction *self, GError **error)
       return FALSE;
     }
 
-  if (settle (self, error))
-    self->phase = BANYAN_PHASE_SWITCH;
-  if (self->phase != BANYAN_PHASE_SWITCH || !banyan_transaction_may_go_on (self, error))
+  if (!settle (self, error) || !settle_for_good (self, error))
     {
       undo (self, error);
       open_gates (self);

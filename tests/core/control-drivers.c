@@ -151,6 +151,8 @@ test_memory_resize (BanyanNode *node, const BanyanResize *resize, GError **error
   if (resize->length > self->size)
     return BANYAN_UNSUPPORTED;
 
+  note ("resize", node);
+  memset (self->data + resize->length, 0, self->size - resize->length);
   banyan_node_publish_length (node, resize->length);
   return BANYAN_DONE;
 }

@@ -180,6 +180,110 @@ test_every_step (void)
   g_assert_cmpint (control_get_balance (), ==, 0);
 }
 
+/* -- Lengths. -- */
+
+#define LONG_BYTES 1048576
+#define SHORT_BYTES 65536
+
+static BanyanTransaction *
+change_lengths (BanyanTestGraph *graph)
+{
+  BanyanTransaction *transaction = banyan_transaction_new (banyan_test_graph_get (graph));
+
+  banyan_transaction_resize (transaction, banyan_test_get_node (graph, "long"), SHORT_BYTES);
+  banyan_transaction_resize (transaction, banyan_test_get_node (graph, "short"), LONG_BYTES);
+  set (transaction, banyan_test_get_node (graph, "last"), "label", "changed");
+  return transaction;
+}
+
+static void
+assert_untouched (BanyanTestGraph *graph)
+{
+  g_autoptr (GError) error = NULL;
+  guint8 data[512];
+
+  g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "long")), ==, LONG_BYTES);
+  g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "short")), ==,
+                    SHORT_BYTES);
+  banyan_test_read (graph, "long", LONG_BYTES - sizeof data, data, sizeof data, &error);
+  g_assert_no_error (error);
+  banyan_test_assert_filled (data, LONG_BYTES - sizeof data, sizeof data, 5);
+}
+
+static void
+fail_lengths (BanyanTestGraph *graph, BanyanTransactionPhase phase, guint least)
+{
+  for (guint n = 0;; n++)
+    {
+      g_autoptr (BanyanTransaction) transaction = change_lengths (graph);
+      g_autoptr (GError) error = NULL;
+
+      banyan_transaction_fail_at (transaction, phase, n);
+      if (banyan_transaction_commit (transaction, &error))
+        {
+          g_assert_cmpuint (n, >=, least);
+          return;
+        }
+      assert_untouched (graph);
+    }
+}
+
+static void
+test_lengths (void)
+{
+  static const struct
+  {
+    BanyanTransactionPhase phase;
+    guint least;
+  } phases[] = { { BANYAN_PHASE_PREPARE, 3 },
+                 { BANYAN_PHASE_CLOSE_GATES, 1 },
+                 { BANYAN_PHASE_SETTLE, 5 },
+                 { BANYAN_PHASE_SWITCH, 1 } };
+
+  g_test_summary ("Whatever fails, nothing is cut off, and what has grown is as short as before");
+
+  for (guint i = 0; i < G_N_ELEMENTS (phases); i++)
+    {
+      g_autoptr (BanyanTestGraph) graph
+          = banyan_test_graph_must_load ("last: { driver: test-pass, file: disk }\n"
+                                         "disk: { driver: test-memory }\n"
+                                         "long: { driver: test-memory }\n"
+                                         "short: { driver: test-memory }\n");
+      g_autoptr (GError) error = NULL;
+      guint8 data[512];
+
+      banyan_test_resize (graph, "short", SHORT_BYTES, &error);
+      g_assert_no_error (error);
+      banyan_test_fill (data, LONG_BYTES - sizeof data, sizeof data, 5);
+      banyan_test_write (graph, "long", LONG_BYTES - sizeof data, data, sizeof data, &error);
+      g_assert_no_error (error);
+
+      fail_lengths (graph, phases[i].phase, phases[i].least);
+      g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "long")), ==,
+                        SHORT_BYTES);
+      g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "short")), ==,
+                        LONG_BYTES);
+    }
+}
+
+static void
+test_two_shrink (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("a: { driver: test-memory }\nb: { driver: test-memory }\n");
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("Two nodes do not shrink at once, as that could not be done whole or not at all");
+
+  banyan_transaction_resize (transaction, banyan_test_get_node (graph, "a"), 512);
+  banyan_transaction_resize (transaction, banyan_test_get_node (graph, "b"), 512);
+  g_assert_false (banyan_transaction_commit (transaction, &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_CONFLICT);
+  g_assert_nonnull (strstr (error->message, "cannot shrink in one transaction"));
+}
+
 static void
 test_driver_fails (void)
 {
@@ -392,6 +496,8 @@ main (int argc, char **argv)
   banyan_test_init (&argc, &argv);
   control_drivers_register ();
   g_test_add_func ("/rollback/every-step-of-every-phase", test_every_step);
+  g_test_add_func ("/rollback/lengths", test_lengths);
+  g_test_add_func ("/rollback/two-do-not-shrink", test_two_shrink);
   g_test_add_func ("/rollback/a-driver-does-not-open", test_driver_fails);
   g_test_add_func ("/rollback/can-be-tried-again", test_tried_again);
   g_test_add_func ("/rollback/changes-wait-in-order", test_queue);
