@@ -70,6 +70,8 @@ struct _BanyanElementClass
    * then this is called when that one is inactive, with the gates closed, and finds there all that
    * was written. A frontend binds its socket here, and begins to serve in start. */
   gboolean (*open) (BanyanElement *self, GError **error);
+  /* Release resources, and write nothing: that is over when flush and inactivate have been called.
+   */
   void (*close) (BanyanElement *self);
   /* The transaction that opened this element has succeeded, and the gates are open: begin to serve,
    * to work. */
@@ -97,10 +99,10 @@ struct _BanyanElementClass
   void (*drain_begin) (BanyanElement *self);
   void (*drain_end) (BanyanElement *self);
 
-  /* An element that is to be removed leaves a child to others. inactivate: gates closed, flushed
-   * just now; write what is to be found there (that the image is in order), and hold nothing back;
-   * a failure leaves the element active. After it comes either close, or, if the transaction fails,
-   * reactivate, which reads again what others may have changed. */
+  /* Before an element that was open is closed, or leaves a child to others: with the gates closed,
+   * flushed just now, inactivate writes what is to be found there (that the image is in order), and
+   * holds nothing back; a failure leaves the element active. After it comes either close, or, if
+   * the transaction fails, reactivate, which reads again what others may have changed. */
   gboolean (*inactivate) (BanyanElement *self, GError **error);
   gboolean (*reactivate) (BanyanElement *self, GError **error);
 

@@ -56,6 +56,9 @@ struct _BanyanViewObject
   gboolean has_newcomers;     /* something that is added is above it */
   gboolean is_handed_over;    /* its writer goes, others come */
   gboolean is_above_handover; /* in the graph as it will be: opening it waits */
+  gboolean is_flushed;        /* by the flush of one that was closed above it */
+  gboolean is_written;        /* someone above it was closed without that */
+  gboolean ended_well;        /* nothing that it had to write before it was closed is missing */
   gboolean is_inactive;       /* it has been told that it is the last to write */
   gboolean is_drained;        /* nothing may be in flight in it while the change is put in force */
 };

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Frontends go first, so that nobody comes in any more; then their exports, jobs, and nodes from
- * the top down, each flushed before it closes; what others link to goes last. */
+ * the top down, each flushed before it closes, by a flush of its own or by that of all its users;
+ * what others link to goes last. */
 
 #include "banyan-transaction-private.h"
 
@@ -86,18 +87,72 @@ banyan_co_element_unbind (BanyanElement *element)
 }
 
 static gboolean
+needs_flush (BanyanViewObject *object)
+{
+  return BANYAN_IS_NODE (object->object) && (!object->is_flushed || object->is_written);
+}
+
+/* What is to be written at the end is written now; closing writes nothing. */
+static gboolean
+end_writing (BanyanElement *element, BanyanViewObject *object, GError **error)
+{
+  BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (element);
+
+  if (object->is_inactive)
+    return TRUE;
+  if (needs_flush (object) && !banyan_node_flush_here (BANYAN_NODE (element), error))
+    return FALSE;
+
+  return klass->inactivate == NULL || klass->inactivate (element, error);
+}
+
+static gboolean
 close_hook (BanyanElement *element, gpointer data, GError **error)
 {
   BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (element);
   BanyanViewObject *object = data;
-  gboolean flushed = object->is_inactive || !BANYAN_IS_NODE (element)
-                     || banyan_node_flush_here (BANYAN_NODE (element), error);
 
+  object->ended_well = end_writing (element, object, error);
   if (BANYAN_IS_NODE (element))
     banyan_node_detach_here (BANYAN_NODE (element));
   if (klass->close != NULL)
     klass->close (element);
-  return flushed;
+  return object->ended_well;
+}
+
+/* A flush reaches all that lies below, but what is only read there. So a node whose users were all
+ * flushed needs no flush of its own. */
+static gboolean
+reaches_below (BanyanViewObject *object)
+{
+  BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (object->object);
+
+  return object->ended_well && !object->is_inactive && klass->inactivate == NULL
+         && BANYAN_IS_NODE (object->object)
+         && (!needs_flush (object) || banyan_node_has_flush (BANYAN_NODE (object->object)));
+}
+
+static void
+note_flush (BanyanTransaction *self, BanyanChild *edge, gboolean is_flushed)
+{
+  BanyanViewObject *below
+      = edge->node != NULL ? banyan_graph_view_find (self->view, edge->node) : NULL;
+
+  if (below == NULL || edge->role_flags & BANYAN_CHILD_COW)
+    return;
+  if (is_flushed)
+    below->is_flushed = TRUE;
+  else if (edge->used & BANYAN_PERMISSIONS_WRITING)
+    below->is_written = TRUE;
+}
+
+static void
+note_flushes (BanyanTransaction *self, BanyanViewObject *object)
+{
+  GPtrArray *edges = banyan_element_get_edges (BANYAN_ELEMENT (object->object));
+
+  for (guint i = 0; i < edges->len; i++)
+    note_flush (self, edges->pdata[i], reaches_below (object));
 }
 
 static void
@@ -127,11 +182,12 @@ clear_links (BanyanElement *element)
 static void
 close_element (BanyanTransaction *self, BanyanElement *element)
 {
+  BanyanViewObject *object = banyan_graph_view_find (self->view, element);
   GError *error = NULL;
 
-  if (!banyan_co_transaction_hook (self, element, close_hook,
-                                   banyan_graph_view_find (self->view, element), &error))
+  if (!banyan_co_transaction_hook (self, element, close_hook, object, &error))
     note_error (self, BANYAN_OBJECT (element), error);
+  note_flushes (self, object);
   banyan_co_element_unbind (element);
   clear_links (element);
   banyan_object_set_state (BANYAN_OBJECT (element), BANYAN_OBJECT_CLOSED);
@@ -209,6 +265,7 @@ detach_programs (BanyanTransaction *self)
       BanyanNode *old;
 
       banyan_co_backend_shut (edge->backend);
+      note_flush (self, edge, FALSE);
       old = banyan_child_switch (edge, NULL);
       banyan_child_set_target (edge, NULL);
       g_clear_object (&old);

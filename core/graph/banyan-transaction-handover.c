@@ -12,11 +12,17 @@
 #include <banyan/banyan-node.h>
 
 gboolean
+banyan_node_has_flush (BanyanNode *self)
+{
+  return banyan_node_class_get_ops (BANYAN_NODE_GET_CLASS (self))->flush != NULL;
+}
+
+/* Who has no flush of its own has nothing of its own to write. */
+gboolean
 banyan_node_flush_here (BanyanNode *self, GError **error)
 {
-  const BanyanNodeOps *ops = banyan_node_class_get_ops (BANYAN_NODE_GET_CLASS (self));
-
-  return ops->flush == NULL || ops->flush (self, error);
+  return !banyan_node_has_flush (self)
+         || banyan_node_class_get_ops (BANYAN_NODE_GET_CLASS (self))->flush (self, error);
 }
 
 static gboolean

@@ -92,6 +92,7 @@ gboolean BANYAN_COROUTINE banyan_co_transaction_inactivate (BanyanTransaction *s
 /* What goes wrong is added to @error. */
 void BANYAN_COROUTINE banyan_co_transaction_reactivate (BanyanTransaction *self, GError **error);
 void banyan_transaction_cut_off (BanyanTransaction *self);
+gboolean banyan_node_has_flush (BanyanNode *self);
 /* As part of a hook. */
 gboolean BANYAN_COROUTINE banyan_node_flush_here (BanyanNode *self, GError **error);
 

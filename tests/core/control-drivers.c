@@ -285,6 +285,56 @@ test_pass_init (TestPass *self)
 {
 }
 
+/* -- test-flushing. -- */
+
+#define TEST_TYPE_FLUSHING (test_flushing_get_type ())
+G_DECLARE_FINAL_TYPE (TestFlushing, test_flushing, TEST, FLUSHING, BanyanFilter)
+
+struct _TestFlushing
+{
+  BanyanFilter parent_instance;
+  BanyanChild *file;
+  gboolean fail;
+};
+
+G_DEFINE_FINAL_TYPE (TestFlushing, test_flushing, BANYAN_TYPE_FILTER)
+
+static gboolean
+test_flushing_flush (BanyanNode *node, GError **error)
+{
+  TestFlushing *self = BANYAN_NODE_SELF (TestFlushing, node);
+
+  note ("flush", node);
+  if (self->fail)
+    return banyan_throw_errno (error, EIO, "flushing it as told");
+  return banyan_child_flush (self->file, error);
+}
+
+static const BanyanNodeOps test_flushing_ops
+    = { .size = sizeof test_flushing_ops, .flush = test_flushing_flush };
+
+static void
+test_flushing_class_init (TestFlushingClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->set_property = banyan_node_set_field;
+  object_class->get_property = banyan_node_get_field;
+  note_all (BANYAN_ELEMENT_CLASS (klass));
+  banyan_node_class_set_ops (BANYAN_NODE_CLASS (klass), &test_flushing_ops);
+  banyan_node_class_add_child_role (BANYAN_NODE_CLASS (klass), "file", BANYAN_CHILD_FILTERED,
+                                    "Node that is shown", G_STRUCT_OFFSET (TestFlushing, file));
+  g_object_class_install_property (object_class, 1,
+                                   banyan_param_boolean ("fail", "Fail", "Whether flushes fail",
+                                                         FALSE,
+                                                         G_STRUCT_OFFSET (TestFlushing, fail)));
+}
+
+static void
+test_flushing_init (TestFlushing *self)
+{
+}
+
 /* -- test-format. -- */
 
 #define TEST_TYPE_FORMAT (test_format_get_type ())
@@ -679,6 +729,8 @@ control_drivers_register (void)
                                "Memory");
   banyan_registry_add_builtin (registry, "test-pass", BANYAN_PLUGIN_FILTER, TEST_TYPE_PASS,
                                "Nothing done on the way");
+  banyan_registry_add_builtin (registry, "test-flushing", BANYAN_PLUGIN_FILTER, TEST_TYPE_FLUSHING,
+                               "Flushes that are noted");
   banyan_registry_add_builtin (registry, "test-format", BANYAN_PLUGIN_FORMAT, TEST_TYPE_FORMAT,
                                "A format with a backing node");
   banyan_registry_add_builtin (registry, "test-cached", BANYAN_PLUGIN_FORMAT, TEST_TYPE_CACHED,

@@ -12,6 +12,7 @@ void control_drivers_register (void);
 
 /* "test-memory": a protocol. Properties: size, and fail-open. */
 /* "test-pass": a filter. Properties: label (by reopening), level (live). */
+/* "test-flushing": a filter that notes flushes, and passes them on, or fails. Properties: fail. */
 /* "test-format": METADATA child "file", COW child "backing" (optional). */
 /* "test-cached": METADATA child "file", whose first sector counts the writes to the node; the count
  * is cached, and written by a flush. Properties: fail-inactivate, fail-reactivate. */

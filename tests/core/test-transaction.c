@@ -120,6 +120,51 @@ test_order (void)
 }
 
 static void
+test_flushed_once (void)
+{
+  g_autofree char *log = NULL;
+  BanyanTestGraph *graph;
+
+  g_test_summary ("What is closed is flushed once, however many flush through to it");
+
+  graph = banyan_test_graph_must_load ("top: { driver: test-flushing, file: below }\n"
+                                       "below: { driver: test-flushing, file: disk }\n" DISK);
+  assert_data_passes (graph, "top", "disk");
+  g_free (control_take_log ());
+  banyan_test_graph_free (graph);
+  log = control_take_log ();
+  g_assert_cmpstr (log, ==,
+                   "flush top\nflush below\nflush disk\nclose top\nclose below\nclose disk\n");
+}
+
+static void
+test_flushed_apart (void)
+{
+  g_autofree char *log = NULL;
+  BanyanTestGraph *graph;
+
+  g_test_summary ("What a failing flush did not reach is flushed by itself");
+
+  graph = banyan_test_graph_must_load (
+      "version: 1\n"
+      "frontends:\n"
+      "  s0: { type: test-server, exports: { e: { node: top, writable: true } } }\n"
+      "nodes:\n"
+      "  top: { driver: test-flushing, file: below, fail: true }\n"
+      "  below: { driver: test-flushing, file: disk }\n"
+      "  " DISK);
+  g_free (control_take_log ());
+  g_test_expect_message ("Banyan", G_LOG_LEVEL_WARNING, "*flushing it as told*");
+  g_assert_false (banyan_graph_close (banyan_test_graph_get (graph), NULL));
+  g_test_assert_expected_messages ();
+  log = control_take_log ();
+  g_assert_cmpstr (log, ==,
+                   "close s0\nclose e\nflush top\nclose top\nflush below\nflush disk\n"
+                   "close below\nclose disk\n");
+  banyan_test_graph_free (graph);
+}
+
+static void
 test_insert_above (void)
 {
   g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (STACK);
@@ -580,6 +625,8 @@ main (int argc, char **argv)
   g_test_add_func ("/transaction/refuses-cycles", test_cycle);
   g_test_add_func ("/transaction/checks-the-final-graph", test_final_graph);
   g_test_add_func ("/transaction/names-who-is-in-the-way", test_in_use);
+  g_test_add_func ("/transaction/flushes-once", test_flushed_once);
+  g_test_add_func ("/transaction/flushes-what-was-not-reached", test_flushed_apart);
   g_test_add_func ("/transaction/an-id-is-handed-on", test_same_id);
   g_test_add_func ("/transaction/an-id-is-taken", test_id_is_taken);
   g_test_add_func ("/transaction/resizes", test_resize);
