@@ -7,13 +7,16 @@
 
 #include "banyan-element-private.h"
 
-/* Data that is read where the parent has none of its own. It is never written through the parent,
- * and nobody else may: what the parent shows would change under its users. */
+/* Data that is read where the parent has none of its own. It is never written through the parent.
+ * If others do, what the parent shows changes under its users: those who let others write bear
+ * that, as in QEMU (bdrv_default_perms_for_cow() in block.c). */
 static void
-permissions_for_cow (guint used, guint *child_used, guint *child_shared)
+permissions_for_cow (guint used, guint shared, guint *child_used, guint *child_shared)
 {
   *child_used = used & BANYAN_PERMISSION_CONSISTENT_READ;
   *child_shared = BANYAN_PERMISSION_CONSISTENT_READ | BANYAN_PERMISSION_WRITE_UNCHANGED;
+  if (shared & BANYAN_PERMISSION_WRITE)
+    *child_shared |= BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_RESIZE;
 }
 
 /* The parent's own tables are there: they have to be consistent whoever looks, and a second writer
@@ -48,7 +51,7 @@ banyan_permissions_for_role (guint role_flags, gboolean read_only, guint used, g
                              guint *child_used, guint *child_shared)
 {
   if (role_flags & BANYAN_CHILD_COW)
-    permissions_for_cow (used, child_used, child_shared);
+    permissions_for_cow (used, shared, child_used, child_shared);
   else if (role_flags & BANYAN_CHILD_FILTERED)
     *child_used = used, *child_shared = shared;
   else if (role_flags & BANYAN_CHILD_METADATA)

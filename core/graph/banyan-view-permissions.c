@@ -62,18 +62,22 @@ again:
   return edge;
 }
 
-/* The edge at the top that keeps others from having @permission. */
+/* The edge at the top that keeps others from having @permission. An overlay's users do not bear
+ * that its base is resized if they do not bear writes. */
 static BanyanViewEdge *
 find_holder (BanyanViewEdge *edge, guint permission)
 {
 again:
-  for (guint i = 0; edge->parent != NULL && edge->child->role_flags & BANYAN_CHILD_FILTERED
-                    && i < edge->parent->users->len;
+  for (guint i = 0;
+       edge->parent != NULL && edge->child->role_flags & (BANYAN_CHILD_FILTERED | BANYAN_CHILD_COW)
+       && i < edge->parent->users->len;
        i++)
     {
       BanyanViewEdge *user = edge->parent->users->pdata[i];
+      guint asked
+          = edge->child->role_flags & BANYAN_CHILD_COW ? BANYAN_PERMISSION_WRITE : permission;
 
-      if (user->shared & permission)
+      if (user->shared & asked)
         continue;
       edge = user;
       goto again;

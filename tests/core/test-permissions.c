@@ -38,20 +38,47 @@ test_two_images (void)
 static void
 test_backing (void)
 {
-  g_test_summary ("What an overlay is based on is not written");
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("overlay: { driver: test-format, file: top, backing: base }\n"
+                                     "top: { driver: test-memory }\n"
+                                     "base: { driver: test-memory }\n");
+  g_autoptr (GError) error = NULL;
+  BanyanBackend *reader;
 
-  assert_refused ("version: 1\n"
-                  "frontends:\n"
-                  "  s0:\n"
-                  "    type: test-server\n"
-                  "    exports: { e: { node: base, writable: true }, o: { node: overlay } }\n"
-                  "nodes:\n"
-                  "  overlay: { driver: test-format, file: top, backing: base }\n"
-                  "  top: { driver: test-memory }\n"
-                  "  base: { driver: test-memory }\n",
-                  "/frontends/s0/e:node wants write on /nodes/base, which /nodes/overlay:backing "
-                  "does not share since /nodes/overlay shows what lies there where it has no data "
-                  "of its own; make /frontends/s0/e read-only, or detach /nodes/overlay");
+  g_test_summary ("What an overlay is based on is not written under who counts on its data");
+
+  reader = banyan_backend_new (banyan_test_get_node (graph, "overlay"), "reader",
+                               BANYAN_PERMISSION_CONSISTENT_READ,
+                               BANYAN_PERMISSIONS_ALL & ~BANYAN_PERMISSION_WRITE, &error);
+  g_assert_no_error (error);
+  g_assert_null (banyan_backend_new (banyan_test_get_node (graph, "base"), "writer",
+                                     BANYAN_PERMISSION_WRITE, BANYAN_PERMISSIONS_ALL, &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_CONFLICT);
+  g_assert_cmpstr (error->message, ==,
+                   "writer wants write on /nodes/base, which /nodes/overlay:backing does not share "
+                   "because of reader; make writer read-only, or detach reader");
+  banyan_backend_close (reader);
+  g_object_unref (reader);
+}
+
+static void
+test_fleecing (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (
+      "version: 1\n"
+      "frontends:\n"
+      "  s0:\n"
+      "    type: test-server\n"
+      "    exports: { e: { node: base, writable: true }, o: { node: overlay } }\n"
+      "nodes:\n"
+      "  overlay: { driver: test-format, file: top, backing: base }\n"
+      "  top: { driver: test-memory }\n"
+      "  base: { driver: test-memory }\n");
+
+  g_test_summary ("An overlay whose users share writes lets its base be written, as in QEMU");
+
+  g_assert_cmpuint (banyan_child_get_shared (banyan_test_get_edge (graph, "overlay:backing")), ==,
+                    BANYAN_PERMISSIONS_ALL);
 }
 
 static void
@@ -162,6 +189,7 @@ main (int argc, char **argv)
   control_drivers_register ();
   g_test_add_func ("/permissions/two-images-in-one-file", test_two_images);
   g_test_add_func ("/permissions/backing-is-not-written", test_backing);
+  g_test_add_func ("/permissions/backing-of-who-shares-is", test_fleecing);
   g_test_add_func ("/permissions/read-only-has-no-writers", test_read_only);
   g_test_add_func ("/permissions/programs-are-users", test_program);
   g_test_add_func ("/permissions/reach-down", test_reach_down);
