@@ -52,6 +52,7 @@ struct _BanyanViewObject
   guint mark;        /* of the walk that is under way */
   gboolean is_added;
   gboolean is_removed;
+  gboolean is_refreshed;      /* its limits are others */
   gboolean is_changed;        /* goes through the phases of a change */
   gboolean has_newcomers;     /* something that is added is above it */
   gboolean is_handed_over;    /* its writer goes, others come */
@@ -92,6 +93,7 @@ typedef enum
   BANYAN_STEP_ADD_CHILD,
   BANYAN_STEP_REMOVE_CHILD,
   BANYAN_STEP_RESIZE,
+  BANYAN_STEP_REFRESH,
 } BanyanStepKind;
 
 typedef struct

@@ -7,6 +7,8 @@
 
 #include "banyan-channel-private.h"
 
+#include "banyan-transaction-private.h"
+
 /* What it publishes comes here as news of its own. */
 static void
 tell_node (BanyanNode *above, BanyanChild *edge)
@@ -20,7 +22,7 @@ tell_node (BanyanNode *above, BanyanChild *edge)
 
 /* A filter without a length of its own has its child's: who uses it learns of the change, too. */
 static void
-pass_length_up (BanyanNode *self)
+pass_length (BanyanNode *self, GPtrArray *pending)
 {
   BanyanNodePrivate *private = banyan_node_private (self);
   guint64 before = private->passed_length;
@@ -42,96 +44,59 @@ pass_length_up (BanyanNode *self)
         continue;
       tell_node (BANYAN_NODE (edge->parent), edge);
       if (banyan_node_get_filtered (BANYAN_NODE (edge->parent)) == edge)
-        pass_length_up (BANYAN_NODE (edge->parent));
+        g_ptr_array_add (pending, g_object_ref (edge->parent));
     }
 }
 
-/* -- Limits. -- */
+static void
+pass_length_up (BanyanNode *self)
+{
+  g_autoptr (GPtrArray) pending = g_ptr_array_new ();
+
+  g_ptr_array_add (pending, g_object_ref (self));
+  while (pending->len > 0)
+    {
+      g_autoptr (BanyanNode) node = g_ptr_array_steal_index (pending, pending->len - 1);
+
+      pass_length (node, pending);
+    }
+}
+
+/* -- Limits: a change of the graph like any other, which drains what is above the node. -- */
 
 static void
-collect_backends (BanyanNode *node, GHashTable *seen, GPtrArray *backends)
+refresh_done (GObject *object, GAsyncResult *result, gpointer data)
 {
-  GPtrArray *parents = banyan_node_get_parents (node);
+  g_autoptr (BanyanNode) self = data;
+  g_autoptr (GError) error = NULL;
 
-  if (!g_hash_table_add (seen, node))
+  if (banyan_transaction_commit_finish (BANYAN_TRANSACTION (object), result, &error)
+      || banyan_object_get_state (BANYAN_OBJECT (self)) != BANYAN_OBJECT_OPEN)
     return;
 
-  for (guint i = 0; i < parents->len; i++)
-    {
-      BanyanChild *edge = parents->pdata[i];
-
-      if (edge->backend != NULL && !g_ptr_array_find (backends, edge->backend, NULL))
-        g_ptr_array_add (backends, g_object_ref (edge->backend));
-      else if (edge->parent != NULL && BANYAN_IS_NODE (edge->parent))
-        collect_backends (BANYAN_NODE (edge->parent), seen, backends);
-    }
+  /* The next news of the node, and the next change that drains it, try again. */
+  g_warning ("%s: its new limits are not in force yet: %s", banyan_node_get_name (self),
+             error->message);
+  __atomic_store_n (&banyan_node_private (self)->wants_refresh, TRUE, __ATOMIC_RELEASE);
 }
 
-static GPtrArray *
-list_backends_above (BanyanNode *node)
-{
-  g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
-  GPtrArray *backends = g_ptr_array_new_with_free_func (g_object_unref);
-
-  collect_backends (node, seen, backends);
-  return backends;
-}
-
-static gboolean
-covers (GPtrArray *closed, GPtrArray *needed)
-{
-  for (guint i = 0; i < needed->len; i++)
-    if (!g_ptr_array_find (closed, needed->pdata[i], NULL))
-      return FALSE;
-
-  return TRUE;
-}
-
-/* From the leaf up; a node with two ways down is done once more, which changes nothing. */
+/* A node that is being opened is asked when that is done. */
 static void
-update_upwards (BanyanNode *node)
+refresh (BanyanNode *self)
 {
-  GPtrArray *parents = banyan_node_get_parents (node);
+  BanyanObject *root = banyan_object_get_root (BANYAN_OBJECT (self));
+  BanyanOrigin manager
+      = { .kind = BANYAN_ORIGIN_PROGRAM, .name = g_intern_string (banyan_node_get_name (self)) };
+  g_autoptr (BanyanTransaction) transaction = NULL;
 
-  banyan_node_update_limits (node);
-  for (guint i = 0; i < parents->len; i++)
-    {
-      BanyanChild *edge = parents->pdata[i];
+  if (root == NULL || !BANYAN_IS_GRAPH (root)
+      || banyan_object_get_state (BANYAN_OBJECT (self)) != BANYAN_OBJECT_OPEN)
+    return;
 
-      banyan_child_update_route (edge);
-      if (edge->parent != NULL && BANYAN_IS_NODE (edge->parent))
-        update_upwards (BANYAN_NODE (edge->parent));
-    }
-}
-
-void
-banyan_co_node_refresh (BanyanNode *self)
-{
-  gboolean is_done = FALSE;
-
-  while (!is_done)
-    {
-      g_autoptr (GPtrArray) backends = list_backends_above (self);
-      g_autoptr (GPtrArray) now = NULL;
-
-      banyan_co_close_gates (backends, NULL, 0, NULL);
-
-      /* A transaction may have put others above meanwhile. */
-      now = list_backends_above (self);
-      is_done = covers (backends, now);
-      if (is_done)
-        update_upwards (self);
-      banyan_co_open_gates (backends, NULL);
-    }
-}
-
-static void
-refresh_main (gpointer data)
-{
-  BanyanNode *self = data;
-
-  banyan_co_node_refresh (self);
-  g_object_unref (self);
+  transaction = banyan_transaction_new (BANYAN_GRAPH (root));
+  banyan_transaction_set_manager (transaction, &manager);
+  banyan_transaction_refresh (transaction, self);
+  banyan_transaction_commit_async (transaction, NULL, refresh_done, g_object_ref (self));
 }
 
 /* -- The message. -- */
@@ -147,7 +112,7 @@ hear (BanyanTask *task)
   __atomic_store_n (&private->told, 0, __ATOMIC_SEQ_CST);
   pass_length_up (self);
   if (__atomic_exchange_n (&private->wants_refresh, FALSE, __ATOMIC_ACQ_REL))
-    banyan_coroutine_start (refresh_main, g_object_ref (self));
+    refresh (self);
 
   g_object_unref (self);
 }

@@ -61,8 +61,4 @@ gboolean banyan_node_drops_flushes (BanyanNode *self);
 /* Main thread: the length or the limits have changed (banyan-node-news.c). */
 void banyan_node_tell (BanyanNode *self);
 
-/* The edges that lead to @self, all the way up, see its limits, and its being read-only, again.
- * Closes and opens the gates above; coroutine on the main loop. */
-void BANYAN_COROUTINE banyan_co_node_refresh (BanyanNode *self);
-
 G_END_DECLS

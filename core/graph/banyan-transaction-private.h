@@ -64,6 +64,10 @@ gboolean BANYAN_COROUTINE banyan_co_transaction_hook (BanyanTransaction *self,
 /* Whether to go on: not when it was cancelled or a test wants a failure here. */
 gboolean banyan_transaction_may_go_on (BanyanTransaction *self, GError **error);
 
+/* A step: the edges that lead to @node, all the way up, see its limits, and its being read-only,
+ * again. */
+void banyan_transaction_refresh (BanyanTransaction *self, BanyanNode *node);
+
 /* The coroutine, from prepare to finish. */
 gboolean BANYAN_COROUTINE banyan_co_transaction_run (BanyanTransaction *self, GError **error);
 

@@ -271,6 +271,12 @@ banyan_transaction_resize (BanyanTransaction *self, BanyanNode *node, guint64 le
   add_step (self, BANYAN_STEP_RESIZE, node, NULL)->length = length;
 }
 
+void
+banyan_transaction_refresh (BanyanTransaction *self, BanyanNode *node)
+{
+  add_step (self, BANYAN_STEP_REFRESH, node, NULL);
+}
+
 /**
  * banyan_transaction_set_drain_timeout_ms:
  * @self: a transaction

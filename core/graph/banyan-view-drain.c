@@ -151,7 +151,7 @@ find_change (GPtrArray *pending, BanyanViewObject *object)
   object->is_changed |= needs_reopening (object)
                         || object->used != banyan_element_get_used (element)
                         || object->shared != banyan_element_get_shared (element);
-  if (object->is_changed || must_stop || object->is_handed_over)
+  if (object->is_changed || must_stop || object->is_handed_over || object->is_refreshed)
     stop (pending, object);
 }
 

@@ -408,6 +408,16 @@ apply_resize (BanyanGraphView *self, BanyanStep *step)
     node->resize_to = step->length;
 }
 
+/* A node that has gone has no limits any more. */
+static void
+apply_refresh (BanyanGraphView *self, BanyanStep *step)
+{
+  BanyanViewObject *node = banyan_graph_view_find (self, step->object);
+
+  if (node != NULL)
+    node->is_refreshed = TRUE;
+}
+
 void
 banyan_graph_view_apply (BanyanGraphView *self, BanyanStep *step)
 {
@@ -422,6 +432,7 @@ banyan_graph_view_apply (BanyanGraphView *self, BanyanStep *step)
     [BANYAN_STEP_ADD_CHILD] = apply_add_child,
     [BANYAN_STEP_REMOVE_CHILD] = apply_remove_child,
     [BANYAN_STEP_RESIZE] = apply_resize,
+    [BANYAN_STEP_REFRESH] = apply_refresh,
   };
 
   apply[step->kind](self, step);

@@ -117,6 +117,7 @@ struct _TestMemory
 {
   BanyanProtocol parent_instance;
   guint64 size;
+  guint alignment; /* of requests; 0: none */
   gboolean fail_open;
   guint open_delay_ms;
   guint8 *data;
@@ -172,6 +173,19 @@ static const BanyanNodeOps test_memory_ops = {
   .resize = test_memory_resize,
 };
 
+static void
+test_memory_get_limits (BanyanNode *node, BanyanLimits *limits)
+{
+  limits->request_alignment = MAX (1, TEST_MEMORY (node)->alignment);
+}
+
+void
+control_set_alignment (BanyanNode *memory, guint alignment)
+{
+  TEST_MEMORY (memory)->alignment = alignment;
+  banyan_node_limits_changed (memory);
+}
+
 static gboolean
 test_memory_open (BanyanElement *element, GError **error)
 {
@@ -204,6 +218,7 @@ test_memory_class_init (TestMemoryClass *klass)
   note_all (BANYAN_ELEMENT_CLASS (klass));
   BANYAN_ELEMENT_CLASS (klass)->open = test_memory_open;
   BANYAN_ELEMENT_CLASS (klass)->close = test_memory_close;
+  BANYAN_NODE_CLASS (klass)->get_limits = test_memory_get_limits;
   banyan_node_class_set_ops (BANYAN_NODE_CLASS (klass), &test_memory_ops);
 
   g_object_class_install_property (

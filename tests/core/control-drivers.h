@@ -30,6 +30,8 @@ gint control_get_balance (void);
 gint control_count_stuck (void);
 void control_let_go (void);
 
+/* What storage found out about itself. */
+void control_set_alignment (BanyanNode *memory, guint alignment);
 const char *control_get_label (BanyanNode *pass);
 /* How many writes a test-cached node knows of. */
 guint64 control_get_count (BanyanNode *cached);

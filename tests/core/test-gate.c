@@ -552,56 +552,6 @@ test_switches_under_churn (void)
   run (switch_under_churn);
 }
 
-/* -- Limits that change. -- */
-
-static void
-read_until_stopped (gpointer data)
-{
-  Churn *self = data;
-  BanyanChannel *channel = banyan_backend_open_channel (self->backend);
-  guint8 bytes[100];
-  struct iovec iov = { bytes, sizeof bytes };
-  BanyanRequest request = BANYAN_REQUEST (50, sizeof bytes, &iov, 1);
-
-  while (!get (self->stop))
-    {
-      g_assert_true (banyan_channel_read (channel, &request, NULL));
-      banyan_co_yield ();
-    }
-  banyan_channel_close (channel);
-  __atomic_store_n (&self->ended, 1, __ATOMIC_RELEASE);
-}
-
-static void
-change_limits (gpointer data)
-{
-  Fixture *fixture = data;
-  guint stop = 0;
-  Churn reader = { fixture->backend, &stop };
-
-  banyan_coroutine_start_on (fixture->loop, read_until_stopped, &reader);
-  for (guint shift = 0; shift < 12; shift++)
-    {
-      /* The leaf checks what it gets against what it said last, so it says so behind the gate. */
-      close_gates (fixture);
-      fixture->leaf->limits.request_alignment = 1 << shift;
-      banyan_node_limits_changed (BANYAN_NODE (fixture->leaf));
-      while (banyan_node_get_limits (BANYAN_NODE (fixture->leaf))->request_alignment != 1u << shift)
-        banyan_co_yield ();
-      banyan_co_open_gates (fixture->backends, NULL);
-    }
-  __atomic_store_n (&stop, 1, __ATOMIC_RELEASE);
-  wait_for (&reader.ended, 1);
-}
-
-static void
-test_limits_change (void)
-{
-  g_test_summary ("Limits that a driver finds changed are in force behind closed gates, soon");
-
-  run (change_limits);
-}
-
 /* -- Hooks. -- */
 
 static guint hooks_begun, hooks_ended;
@@ -658,7 +608,6 @@ main (int argc, char **argv)
   g_test_add_func ("/gate/sleepers-are-cut", test_sleepers_are_cut);
   g_test_add_func ("/gate/opened-while-closed", test_opened_while_closed);
   g_test_add_func ("/gate/switches-under-churn", test_switches_under_churn);
-  g_test_add_func ("/gate/limits-change", test_limits_change);
   g_test_add_func ("/gate/hooks", test_hooks);
   return g_test_run ();
 }

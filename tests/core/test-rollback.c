@@ -490,6 +490,49 @@ test_drain_timeout (void)
   g_object_unref (read.backend);
 }
 
+static void
+test_limits (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("top: { driver: test-pass, file: stuck }\n"
+                                     "stuck: { driver: test-stuck, file: disk }\n"
+                                     "disk: { driver: test-memory }\n");
+  BanyanNode *top = banyan_test_get_node (graph, "top");
+  g_autoptr (BanyanSpec) queue = NULL;
+  g_autoptr (GError) error = NULL;
+  Read read = { 0 };
+  BanyanSpec *change;
+
+  g_test_summary ("Limits that storage changes wait, visibly, for what is in flight");
+
+  read.backend = banyan_backend_new (top, "reader", BANYAN_PERMISSION_CONSISTENT_READ,
+                                     BANYAN_PERMISSIONS_ALL, &error);
+  g_assert_no_error (error);
+  banyan_backend_read_async (read.backend, 0, 512, NULL, read_done, &read);
+  while (control_count_stuck () == 0)
+    g_main_context_iteration (NULL, FALSE);
+
+  control_set_alignment (banyan_test_get_node (graph, "disk"), 4096);
+  do
+    {
+      g_main_context_iteration (NULL, FALSE);
+      g_clear_pointer (&queue, banyan_spec_unref);
+      queue = banyan_graph_describe_changes (banyan_test_graph_get (graph));
+    }
+  while (banyan_spec_get_length (queue) == 0);
+  change = banyan_spec_get_item (queue, 0);
+  g_assert_cmpstr (banyan_spec_get_text (banyan_spec_lookup (change, "owner")), ==, "disk");
+  g_assert_cmpuint (banyan_node_get_limits (top)->request_alignment, ==, 1);
+
+  control_let_go ();
+  wait_until (&read.is_done);
+  while (banyan_node_get_limits (top)->request_alignment != 4096)
+    g_main_context_iteration (NULL, TRUE);
+  g_bytes_unref (read.bytes);
+  banyan_backend_close (read.backend);
+  g_object_unref (read.backend);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -502,6 +545,7 @@ main (int argc, char **argv)
   g_test_add_func ("/rollback/can-be-tried-again", test_tried_again);
   g_test_add_func ("/rollback/changes-wait-in-order", test_queue);
   g_test_add_func ("/rollback/opening-is-cancelled", test_cancel_open);
+  g_test_add_func ("/rollback/limits-wait-like-others", test_limits);
   g_test_add_func ("/rollback/drain-takes-too-long", test_drain_timeout);
   return g_test_run ();
 }
