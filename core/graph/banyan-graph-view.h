@@ -49,6 +49,7 @@ struct _BanyanViewObject
   guint used;
   guint shared;
   guint64 resize_to; /* bytes; G_MAXUINT64: no */
+  guint depth;       /* nodes on the longest way from the top to it, itself included */
   guint mark;        /* of the walk that is under way */
   gboolean is_added;
   gboolean is_removed;

@@ -58,14 +58,20 @@ banyan_node_detach_here (BanyanNode *self)
 static void
 collect (GHashTable *nodes, BanyanNode *node)
 {
-  GPtrArray *edges;
+  g_autoptr (GPtrArray) pending = g_ptr_array_new ();
 
-  if (node == NULL || !g_hash_table_add (nodes, node))
-    return;
+  g_ptr_array_add (pending, node);
+  while (pending->len > 0)
+    {
+      BanyanNode *next = g_ptr_array_steal_index_fast (pending, pending->len - 1);
+      GPtrArray *edges;
 
-  edges = banyan_element_get_edges (BANYAN_ELEMENT (node));
-  for (guint i = 0; i < edges->len; i++)
-    collect (nodes, ((BanyanChild *) edges->pdata[i])->node);
+      if (next == NULL || !g_hash_table_add (nodes, next))
+        continue;
+      edges = banyan_element_get_edges (BANYAN_ELEMENT (next));
+      for (guint i = 0; i < edges->len; i++)
+        g_ptr_array_add (pending, ((BanyanChild *) edges->pdata[i])->node);
+    }
 }
 
 static void

@@ -127,21 +127,62 @@ test_whole_or_nothing (void)
   g_assert_cmpint (control_get_balance (), ==, 0);
 }
 
-static void
-test_long_chain (void)
+/* -- Depth. -- */
+
+static char *
+make_chain (guint n_filters)
 {
-  GString *text = g_string_new ("n0: { driver: test-memory }\n");
-  g_autofree char *document = NULL;
-  BanyanTestGraph *graph;
+  GString *text = g_string_new (NULL);
 
-  g_test_summary ("A chain of hundreds of nodes opens and closes");
+  for (guint i = 0; i < n_filters; i++)
+    g_string_append_printf (text, "n%u: { driver: test-pass, file: n%u }\n", i, i + 1);
+  g_string_append_printf (text, "n%u: { driver: test-memory }\n", n_filters);
+  return g_string_free (text, FALSE);
+}
 
-  for (guint i = 1; i < 300; i++)
-    g_string_append_printf (text, "n%u: { driver: test-pass, file: n%u }\n", i, i - 1);
-  document = g_string_free (text, FALSE);
-  graph = banyan_test_graph_must_load (document);
-  banyan_test_graph_free (graph);
-  g_assert_cmpint (control_get_balance (), ==, 0);
+static void
+test_deep (void)
+{
+  g_autofree char *chain = make_chain (299);
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (chain);
+  g_autoptr (GError) error = NULL;
+  guint8 data[512];
+
+  g_test_summary ("Three hundred nodes one on the other work, and hear of news at the bottom");
+
+  banyan_test_fill (data, 0, sizeof data, 1);
+  banyan_test_write (graph, "n0", 0, data, sizeof data, &error);
+  g_assert_no_error (error);
+  banyan_test_read (graph, "n299", 0, data, sizeof data, &error);
+  g_assert_no_error (error);
+  banyan_test_assert_filled (data, 0, sizeof data, 1);
+
+  control_set_alignment (banyan_test_get_node (graph, "n299"), 4096);
+  while (banyan_node_get_limits (banyan_test_get_node (graph, "n0"))->request_alignment != 4096)
+    g_main_context_iteration (NULL, TRUE);
+  banyan_test_resize (graph, "n0", 65536, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "n0")), ==, 65536);
+}
+
+static void
+test_too_deep (void)
+{
+  static const guint depths[] = { 300, 2000 };
+
+  g_test_summary ("More are refused, with the number that can be");
+
+  for (guint i = 0; i < G_N_ELEMENTS (depths); i++)
+    {
+      g_autofree char *chain = make_chain (depths[i]);
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (banyan_test_graph_new (chain, &error));
+      g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_RANGE);
+      g_assert_cmpstr (error->message, ==,
+                       "/nodes/n300 has 300 nodes above it, one on the other; a request can go "
+                       "through 300 at most");
+    }
 }
 
 int
@@ -154,6 +195,7 @@ main (int argc, char **argv)
   g_test_add_func ("/document/check-finds-conflicts", test_checks_graph);
   g_test_add_func ("/document/second-one-adds", test_second_document);
   g_test_add_func ("/document/whole-or-nothing", test_whole_or_nothing);
-  g_test_add_func ("/document/long-chain", test_long_chain);
+  g_test_add_func ("/document/deep-graphs-work", test_deep);
+  g_test_add_func ("/document/deeper-ones-are-refused", test_too_deep);
   return g_test_run ();
 }
