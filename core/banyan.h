@@ -22,6 +22,7 @@
 #include <banyan/banyan-node.h>
 #include <banyan/banyan-object.h>
 #include <banyan/banyan-param.h>
+#include <banyan/banyan-plan.h>
 #include <banyan/banyan-problems.h>
 #include <banyan/banyan-registry.h>
 #include <banyan/banyan-request.h>

@@ -5,7 +5,7 @@
  * not open yet. They are opened in one transaction. Everything that is wrong in one of these stages
  * is reported together; a stage that needs the one before is not tried when that has failed. */
 
-#include <banyan/banyan-document.h>
+#include "banyan-plan-private.h"
 
 #define ALL_KINDS G_MAXUINT
 
@@ -122,11 +122,12 @@ declare_section (BanyanMapper *mapper, BanyanGraph *graph, const char *name, Ban
 }
 
 static GPtrArray *
-map_document (BanyanGraph *graph, BanyanSpec *document, const char *directory,
+map_document (BanyanGraph *graph, BanyanSpec *document, const char *directory, gboolean replaces,
               BanyanProblems *problems)
 {
   g_autoptr (BanyanMapper) mapper = banyan_mapper_new (BANYAN_ROOT (graph), directory, problems);
 
+  banyan_mapper_set_replaces (mapper, replaces);
   check_keys (document, problems);
   check_version (document, problems);
   load_plugins (document, problems);
@@ -139,6 +140,22 @@ map_document (BanyanGraph *graph, BanyanSpec *document, const char *directory,
     }
 
   return banyan_mapper_build (mapper);
+}
+
+GPtrArray *
+banyan_document_map (BanyanGraph *graph, const char *text, gssize length, const char *name,
+                     const char *directory, gboolean replaces, BanyanProblems *problems)
+{
+  g_autoptr (BanyanSpec) document = banyan_spec_parse_yaml (text, length, name, problems);
+
+  if (document == NULL)
+    return NULL;
+  if (banyan_spec_get_kind (document) == BANYAN_SPEC_MAP)
+    return map_document (graph, document, directory, replaces, problems);
+
+  banyan_problems_add (problems, BANYAN_CONFIG_ERROR_TYPE, banyan_spec_get_origin (document), NULL,
+                       "a document is a map that begins with version: 1");
+  return NULL;
 }
 
 /**
@@ -159,27 +176,18 @@ GPtrArray *
 banyan_graph_map (BanyanGraph *self, const char *text, gssize length, const char *name,
                   const char *directory, BanyanProblems *problems)
 {
-  g_autoptr (BanyanSpec) document = NULL;
-
   g_return_val_if_fail (BANYAN_IS_GRAPH (self), NULL);
   g_return_val_if_fail (text != NULL && problems != NULL, NULL);
 
-  document = banyan_spec_parse_yaml (text, length, name, problems);
-  if (document == NULL)
-    return NULL;
-  if (banyan_spec_get_kind (document) == BANYAN_SPEC_MAP)
-    return map_document (self, document, directory, problems);
-
-  banyan_problems_add (problems, BANYAN_CONFIG_ERROR_TYPE, banyan_spec_get_origin (document), NULL,
-                       "a document is a map that begins with version: 1");
-  return NULL;
+  return banyan_document_map (self, text, length, name, directory, FALSE, problems);
 }
 
 /* -- Loading and checking. -- */
 
+/* @applied: (out) (nullable): what the last document will have been, afterwards. */
 static BanyanTransaction *
 prepare_transaction (BanyanGraph *self, const char *text, gssize length, const char *name,
-                     const char *directory, BanyanProblems *problems)
+                     const char *directory, BanyanSpec **applied, BanyanProblems *problems)
 {
   g_autoptr (GPtrArray) objects = banyan_graph_map (self, text, length, name, directory, problems);
   BanyanOrigin manager
@@ -193,6 +201,8 @@ prepare_transaction (BanyanGraph *self, const char *text, gssize length, const c
   banyan_transaction_set_manager (transaction, &manager);
   for (guint i = 0; i < objects->len; i++)
     banyan_transaction_add (transaction, objects->pdata[i], NULL);
+  if (applied != NULL)
+    *applied = banyan_applied_with (banyan_graph_get_applied (self), self, objects);
   return transaction;
 }
 
@@ -215,7 +225,7 @@ banyan_graph_check (BanyanGraph *self, const char *text, gssize length, const ch
                     const char *directory, BanyanProblems *problems)
 {
   g_autoptr (BanyanTransaction) transaction
-      = prepare_transaction (self, text, length, name, directory, problems);
+      = prepare_transaction (self, text, length, name, directory, NULL, problems);
 
   return transaction != NULL && banyan_transaction_check (transaction, problems);
 }
@@ -226,10 +236,14 @@ commit_done (GObject *object, GAsyncResult *result, gpointer data)
   g_autoptr (GTask) task = data;
   GError *error = NULL;
 
-  if (banyan_transaction_commit_finish (BANYAN_TRANSACTION (object), result, &error))
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_error (task, error);
+  if (!banyan_transaction_commit_finish (BANYAN_TRANSACTION (object), result, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+
+  banyan_graph_set_applied (g_task_get_source_object (task), g_task_get_task_data (task));
+  g_task_return_boolean (task, TRUE);
 }
 
 /**
@@ -253,12 +267,15 @@ banyan_graph_load_async (BanyanGraph *self, const char *text, gssize length, con
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
   g_autoptr (BanyanTransaction) transaction = NULL;
+  BanyanSpec *applied = NULL;
   GError *error = NULL;
 
   g_return_if_fail (BANYAN_IS_GRAPH (self));
 
   g_task_set_check_cancellable (task, FALSE);
-  transaction = prepare_transaction (self, text, length, name, directory, problems);
+  transaction = prepare_transaction (self, text, length, name, directory, &applied, problems);
+  if (applied != NULL)
+    g_task_set_task_data (task, applied, (GDestroyNotify) banyan_spec_unref);
   if (!banyan_problems_check (problems, &error))
     g_task_return_error (task, error);
   else

@@ -57,3 +57,10 @@ QMP_COMMAND ("qom-list-properties", qom_list_properties_register_type,
 
 /* Several at once (commands-transaction.c). */
 QMP_COMMAND ("transaction", transaction_register_type, "Run several commands as one change")
+
+/* Documents (commands-config.c). */
+QMP_COMMAND ("plan", plan_register_type,
+             "Tell what would change for the graph to be as a document says")
+QMP_COMMAND ("apply", apply_register_type,
+             "Change the graph to be as a document says, in one transaction")
+QMP_COMMAND ("export-config", export_config_register_type, "Write the graph as a document")

@@ -118,15 +118,16 @@ report_key (BanyanObject *object, const char *key, BanyanSpec *spec, BanyanProbl
 }
 
 static gboolean
-convert_link (BanyanRoot *root, GParamSpec *pspec, BanyanSpec *spec, const char *path,
-              GValue *value, BanyanProblems *problems)
+convert_link (BanyanRoot *root, GPtrArray *candidates, GParamSpec *pspec, BanyanSpec *spec,
+              const char *path, GValue *value, BanyanProblems *problems)
 {
   g_autoptr (BanyanMapper) mapper = banyan_mapper_new (root, NULL, problems);
   BanyanLinkValue *link = banyan_link_value_new (pspec, spec, path);
-  gboolean converted = banyan_mapper_expand_link (mapper, NULL, link, "")
-                       && banyan_mapper_resolve_link (mapper, link)
-                       && banyan_link_value_get (link, value);
+  gboolean converted;
 
+  mapper->candidates = candidates;
+  converted = banyan_mapper_expand_link (mapper, NULL, link, "")
+              && banyan_mapper_resolve_link (mapper, link) && banyan_link_value_get (link, value);
   banyan_link_value_free (link);
   return converted;
 }
@@ -134,6 +135,7 @@ convert_link (BanyanRoot *root, GParamSpec *pspec, BanyanSpec *spec, const char 
 /**
  * banyan_mapper_convert: (skip)
  * @root: (nullable): where links are resolved
+ * @candidates: (nullable) (element-type BanyanObject): what is about to come there
  * @object: an object
  * @key: the name or alias of a property, or something inside one: `cache.direct`
  * @spec: what is written for it
@@ -146,8 +148,9 @@ convert_link (BanyanRoot *root, GParamSpec *pspec, BanyanSpec *spec, const char 
  * Returns: whether @pspec and @value have been set
  */
 gboolean
-banyan_mapper_convert (BanyanRoot *root, BanyanObject *object, const char *key, BanyanSpec *spec,
-                       GParamSpec **pspec, GValue *value, BanyanProblems *problems)
+banyan_mapper_convert (BanyanRoot *root, GPtrArray *candidates, BanyanObject *object,
+                       const char *key, BanyanSpec *spec, GParamSpec **pspec, GValue *value,
+                       BanyanProblems *problems)
 {
   g_autoptr (BanyanSpec) whole = NULL;
   g_autofree char *subject = NULL;
@@ -178,7 +181,7 @@ banyan_mapper_convert (BanyanRoot *root, BanyanObject *object, const char *key, 
     }
 
   if (banyan_param_has_links (*pspec))
-    return convert_link (root, *pspec, whole, path, value, problems);
+    return convert_link (root, candidates, *pspec, whole, path, value, problems);
 
   return banyan_param_convert (*pspec, whole, NULL, path, value, problems);
 }

@@ -258,6 +258,22 @@ complain_of_type (BanyanMapper *mapper, BanyanLinkValue *self, GType found)
                    quoted, what ? what : fallback, name);
 }
 
+static BanyanObject *
+find_candidate (BanyanMapper *mapper, BanyanCollection *collection, const char *id)
+{
+  for (guint i = 0; mapper->candidates && i < mapper->candidates->len; i++)
+    {
+      BanyanObject *candidate = mapper->candidates->pdata[i];
+
+      if (g_str_equal (banyan_object_get_id (candidate), id)
+          && banyan_root_get_collection_for_type (mapper->root, G_OBJECT_TYPE (candidate))
+                 == collection)
+        return candidate;
+    }
+
+  return NULL;
+}
+
 static gboolean
 resolve_reference (BanyanMapper *mapper, BanyanLinkValue *self)
 {
@@ -272,6 +288,8 @@ resolve_reference (BanyanMapper *mapper, BanyanLinkValue *self)
   if (collection)
     declared = banyan_mapper_find (mapper, collection, id);
   if (collection && !declared)
+    existing = find_candidate (mapper, collection, id);
+  if (collection && !declared && !existing)
     existing = banyan_object_get_child (BANYAN_OBJECT (collection), id);
   if (!declared && !existing && collection && banyan_mapper_is_broken (mapper, collection, id))
     return FALSE;

@@ -68,6 +68,8 @@ struct _BanyanMapper
   BanyanRoot *root; /* (owned) (nullable) */
   char *directory;  /* (owned) (nullable) */
   BanyanProblems *problems;
+  gboolean replaces;       /* what has an id that is declared is about to go */
+  GPtrArray *candidates;   /* (unowned) (nullable): objects that are about to come */
   GPtrArray *declarations; /* (owned): of BanyanDeclaration */
   GHashTable *taken;       /* (owned): collection to a table of ids to declarations */
   GHashTable *broken;      /* (owned): collection to a set of ids whose type is not known */

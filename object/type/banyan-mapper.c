@@ -90,6 +90,22 @@ banyan_mapper_new (BanyanRoot *root, const char *directory, BanyanProblems *prob
   return self;
 }
 
+/**
+ * banyan_mapper_set_replaces:
+ * @self: a mapper
+ * @replaces: whether objects in the tree give way
+ *
+ * Lets declarations have the ids of objects that are there, which the transaction that adds the new
+ * ones is to remove. Links by such an id lead to what is declared.
+ */
+void
+banyan_mapper_set_replaces (BanyanMapper *self, gboolean replaces)
+{
+  g_return_if_fail (BANYAN_IS_MAPPER (self));
+
+  self->replaces = replaces;
+}
+
 /* -- Ids. -- */
 
 BanyanDeclaration *
@@ -167,7 +183,7 @@ check_id_free (BanyanMapper *self, BanyanCollection *collection, const char *id,
                            "%s \"%s\", which is taken at %s", what, id, where);
       return FALSE;
     }
-  if ((existing = banyan_object_get_child (BANYAN_OBJECT (collection), id)))
+  if (!self->replaces && (existing = banyan_object_get_child (BANYAN_OBJECT (collection), id)))
     {
       where = banyan_object_dup_name (existing);
       banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_DUPLICATE, place, subject,
@@ -498,7 +514,7 @@ banyan_mapper_declare_member (BanyanMapper *self, BanyanObject *owner, const cha
   path = g_strdup_printf ("%s.%s.%s", subject, property, id);
   declaration
       = banyan_mapper_add_member (self, NULL, path, id, banyan_spec_get_origin (spec), spec, type);
-  if (declaration && banyan_object_get_child (owner, id))
+  if (declaration && !self->replaces && banyan_object_get_child (owner, id))
     {
       banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_DUPLICATE,
                            banyan_spec_get_origin (spec), path, "exists already");

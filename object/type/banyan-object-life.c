@@ -115,8 +115,8 @@ change_one (BanyanObject *self, const char *key, BanyanSpec *spec, GError **erro
   g_auto (GValue) value = G_VALUE_INIT;
   GParamSpec *pspec;
 
-  if (!banyan_mapper_convert (BANYAN_ROOT (banyan_object_get_root (self)), self, key, spec, &pspec,
-                              &value, problems))
+  if (!banyan_mapper_convert (BANYAN_ROOT (banyan_object_get_root (self)), NULL, self, key, spec,
+                              &pspec, &value, problems))
     return banyan_problems_check (problems, error);
   if (!may_change (self, pspec, error))
     return FALSE;

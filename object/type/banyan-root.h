@@ -45,6 +45,9 @@ G_DECLARE_FINAL_TYPE (BanyanMapper, banyan_mapper, BANYAN, MAPPER, GObject)
  * relative to. */
 BANYAN_API
 BanyanMapper *banyan_mapper_new (BanyanRoot *root, const char *directory, BanyanProblems *problems);
+/* Objects of the ids that are declared are about to be removed. */
+BANYAN_API
+void banyan_mapper_set_replaces (BanyanMapper *self, gboolean replaces);
 /* Declares @spec (a map with the collection's type key) as an object of @collection. Inline
  * declarations in link properties become objects of their own, born as "ID.PROPERTY"
  * ("ID.PROPERTY.N" in lists, by member id in maps). @id NULL: from the spec's "id" or "node-name".
@@ -63,10 +66,11 @@ void banyan_mapper_declare_member (BanyanMapper *self, BanyanObject *owner, cons
 BANYAN_API
 GPtrArray *banyan_mapper_build (BanyanMapper *self);
 /* One value for one property of an existing object, as banyan_object_set() needs it: converted,
- * links resolved in @root. */
+ * links resolved in @root. @candidates (nullable) (element-type BanyanObject): objects that are
+ * about to come there, which links lead to before others. */
 BANYAN_API
-gboolean banyan_mapper_convert (BanyanRoot *root, BanyanObject *object, const char *key,
-                                BanyanSpec *spec, GParamSpec **pspec, GValue *value,
-                                BanyanProblems *problems);
+gboolean banyan_mapper_convert (BanyanRoot *root, GPtrArray *candidates, BanyanObject *object,
+                                const char *key, BanyanSpec *spec, GParamSpec **pspec,
+                                GValue *value, BanyanProblems *problems);
 
 G_END_DECLS

@@ -1,0 +1,15 @@
+/* banyan-document-private.h - what loading a document and comparing with one share
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <banyan/banyan-document.h>
+
+G_BEGIN_DECLS
+
+/* As banyan_graph_map(); @replaces: as if what has an id that is declared were not there. */
+GPtrArray *banyan_document_map (BanyanGraph *graph, const char *text, gssize length,
+                                const char *name, const char *directory, gboolean replaces,
+                                BanyanProblems *problems);
+
+G_END_DECLS

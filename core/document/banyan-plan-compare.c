@@ -1,0 +1,345 @@
+/* banyan-plan-compare.c - twins against what runs
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-object-private.h"
+#include "banyan-param-private.h"
+#include "banyan-plan-private.h"
+
+#include <string.h>
+
+/* Two objects, of which one is as the document has it. */
+typedef struct
+{
+  BanyanPlan *plan;
+  BanyanObject *twin;
+  BanyanObject *object;
+  char *path;       /* (owned) */
+  BanyanSpec *last; /* (unowned) (nullable): what the last document said */
+} Pair;
+
+static BanyanSpec *
+declared_for (BanyanSpec *declaration, const char *key)
+{
+  return declaration != NULL ? banyan_spec_lookup (declaration, key) : NULL;
+}
+
+/* -- Values. -- */
+
+static gboolean
+has_same_value (const Pair *self, GParamSpec *pspec)
+{
+  g_auto (GValue) wanted = G_VALUE_INIT;
+  g_auto (GValue) present = G_VALUE_INIT;
+
+  if (banyan_param_is_secret (pspec) || !(pspec->flags & G_PARAM_READABLE))
+    return FALSE;
+
+  g_value_init (&wanted, pspec->value_type);
+  g_value_init (&present, pspec->value_type);
+  g_object_get_property (G_OBJECT (self->twin), pspec->name, &wanted);
+  g_object_get_property (G_OBJECT (self->object), pspec->name, &present);
+  return banyan_value_equal (&wanted, &present);
+}
+
+static gboolean
+is_null (BanyanSpec *spec)
+{
+  return spec == NULL || banyan_spec_get_kind (spec) == BANYAN_SPEC_NULL;
+}
+
+/* Links are compared by the ids that were declared, everything else by what it means. */
+static gboolean
+is_same (const Pair *self, GParamSpec *pspec, BanyanSpec *wanted, BanyanSpec *present)
+{
+  if (wanted != NULL && present != NULL && banyan_spec_equal (wanted, present))
+    return TRUE;
+  if (banyan_param_has_links (pspec))
+    return is_null (wanted) && is_null (present);
+
+  return has_same_value (self, pspec);
+}
+
+/* The document has said so before, and still does: somebody else has changed it since. */
+static gboolean
+is_drift (const Pair *self, const char *key, BanyanSpec *wanted)
+{
+  BanyanSpec *last = declared_for (self->last, key);
+
+  if (self->last == NULL)
+    return FALSE;
+  if (wanted == NULL || last == NULL)
+    return wanted == last;
+  return banyan_spec_equal (wanted, last);
+}
+
+static const char *
+tell_how (GParamSpec *pspec)
+{
+  return banyan_param_get_mutability (pspec) == BANYAN_MUTABLE_LIVE ? "live" : "reopen";
+}
+
+/* What was declared and is no more goes back to what it would be without. */
+static BanyanSpec *
+value_to_set (GParamSpec *pspec, BanyanSpec *wanted, const BanyanOrigin *origin)
+{
+  if (wanted != NULL)
+    return banyan_spec_ref (wanted);
+  if (banyan_param_has_links (pspec))
+    return banyan_spec_new_null (origin);
+
+  return banyan_param_value_to_spec (pspec, g_param_spec_get_default_value (pspec), origin);
+}
+
+static void
+add_setting (const Pair *self, GParamSpec *pspec, BanyanSpec *wanted)
+{
+  BanyanPlanSetting setting = { g_object_ref (self->object), g_intern_string (pspec->name),
+                                value_to_set (pspec, wanted, &self->plan->manager) };
+
+  g_array_append_val (self->plan->settings, setting);
+}
+
+/* -- Properties. -- */
+
+static gboolean
+needs_replacing (GParamSpec *pspec)
+{
+  return banyan_param_get_mutability (pspec) == BANYAN_MUTABLE_BEFORE_OPEN
+         && banyan_param_get_role (pspec) == NULL;
+}
+
+/* FALSE: it can only be had by putting another object in the place of this one. */
+static gboolean
+compare_property (const Pair *self, GParamSpec *pspec)
+{
+  BanyanSpec *wanted = declared_for (banyan_object_get_declaration (self->twin), pspec->name);
+  BanyanSpec *present = declared_for (banyan_object_get_declaration (self->object), pspec->name);
+
+  if (is_same (self, pspec, wanted, present))
+    return TRUE;
+  if (is_drift (self, pspec->name, wanted) && !(self->plan->flags & BANYAN_PLAN_OVERRIDE))
+    {
+      banyan_plan_note (self->plan, BANYAN_DIFFERENCE_DRIFT, self->path, pspec->name, present,
+                        wanted, "kept");
+      return TRUE;
+    }
+  if (needs_replacing (pspec))
+    {
+      banyan_plan_note (self->plan, BANYAN_DIFFERENCE_REPLACE, self->path, pspec->name, present,
+                        wanted, "can be set before opening only");
+      return FALSE;
+    }
+
+  banyan_plan_note (self->plan, BANYAN_DIFFERENCE_SET, self->path, pspec->name, present, wanted,
+                    tell_how (pspec));
+  add_setting (self, pspec, wanted);
+  return TRUE;
+}
+
+/* In the order of the class. Those of one that is to be replaced need not be set, but all are
+ * told. */
+static gboolean
+compare_properties (const Pair *self)
+{
+  g_autofree GParamSpec **pspecs = NULL;
+  gboolean stays = TRUE;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (self->object), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    if (banyan_param_is_settable (pspecs[i]) && !banyan_param_has_members (pspecs[i])
+        && (declared_for (banyan_object_get_declaration (self->twin), pspecs[i]->name) != NULL
+            || declared_for (banyan_object_get_declaration (self->object), pspecs[i]->name)
+                   != NULL))
+      stays &= compare_property (self, pspecs[i]);
+  return stays;
+}
+
+/* -- Objects. -- */
+
+static gboolean
+is_documents (BanyanObject *object)
+{
+  const BanyanOrigin *origin
+      = BANYAN_IS_ELEMENT (object)
+            ? banyan_element_get_manager (BANYAN_ELEMENT (object))
+            : banyan_spec_get_origin (banyan_object_get_declaration (object));
+
+  return origin->kind == BANYAN_ORIGIN_DOCUMENT;
+}
+
+static void
+add_twin (BanyanPlan *plan, BanyanObject *twin, BanyanObject *owner, const char *property,
+          BanyanObject *replaced)
+{
+  BanyanAddition addition = { twin, owner, property, replaced };
+
+  g_array_append_val (plan->additions, addition);
+}
+
+static void compare_object (BanyanPlan *plan, BanyanObject *twin, BanyanObject *object,
+                            BanyanObject *owner, const char *property);
+
+static void
+note_new (BanyanPlan *plan, BanyanObject *twin, BanyanObject *owner, const char *property)
+{
+  g_autofree char *path = banyan_applied_path_of (plan->graph, twin);
+  BanyanSpec *last = banyan_applied_lookup (plan->graph, path);
+  g_autoptr (BanyanSpec) whole = banyan_object_declare_whole (twin);
+
+  if (last != NULL && !(plan->flags & BANYAN_PLAN_OVERRIDE)
+      && banyan_spec_equal (last, banyan_object_get_declaration (twin)))
+    {
+      banyan_plan_note (plan, BANYAN_DIFFERENCE_DRIFT, path, NULL, NULL, whole,
+                        "was removed, and stays so");
+      return;
+    }
+
+  banyan_plan_note (plan, BANYAN_DIFFERENCE_ADD, path, NULL, NULL, whole, NULL);
+  add_twin (plan, twin, owner, property, NULL);
+}
+
+static void
+note_gone (BanyanPlan *plan, BanyanObject *object)
+{
+  g_autofree char *path = banyan_object_dup_path (object);
+
+  banyan_plan_note (plan, BANYAN_DIFFERENCE_REMOVE, path, NULL,
+                    banyan_object_get_declaration (object), NULL, NULL);
+  g_ptr_array_add (plan->removals, g_object_ref (object));
+}
+
+/* What the document created and has no more. Inline children go with their last user. */
+static void
+remove_unwanted (BanyanPlan *plan, BanyanObject *parent, GHashTable *wanted)
+{
+  g_autoptr (GPtrArray) children = banyan_object_list_children (parent);
+
+  for (guint i = 0; i < children->len; i++)
+    {
+      BanyanObject *child = children->pdata[i];
+
+      if (!g_hash_table_contains (wanted, banyan_object_get_id (child)) && is_documents (child)
+          && !banyan_object_is_implicit (child))
+        note_gone (plan, child);
+    }
+}
+
+static const char *
+find_members_property (BanyanObject *owner)
+{
+  g_autofree GParamSpec **pspecs = NULL;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (owner), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    if (banyan_param_has_members (pspecs[i]))
+      return pspecs[i]->name;
+  return NULL;
+}
+
+static void
+compare_members (BanyanPlan *plan, BanyanObject *twin, BanyanObject *object)
+{
+  g_autoptr (GPtrArray) members = banyan_object_list_children (twin);
+  g_autoptr (GHashTable) wanted = g_hash_table_new (g_str_hash, g_str_equal);
+  const char *property = find_members_property (object);
+
+  if (property == NULL)
+    return;
+
+  for (guint i = 0; i < members->len; i++)
+    {
+      const char *id = banyan_object_get_id (members->pdata[i]);
+
+      g_hash_table_add (wanted, (gpointer) id);
+      compare_object (plan, members->pdata[i], banyan_object_get_child (object, id), object,
+                      property);
+    }
+  remove_unwanted (plan, object, wanted);
+}
+
+static void
+replace_object (BanyanPlan *plan, BanyanObject *twin, BanyanObject *object, BanyanObject *owner,
+                const char *property)
+{
+  g_ptr_array_add (plan->removals, g_object_ref (object));
+  add_twin (plan, twin, owner, property, object);
+}
+
+static void
+compare_pair (Pair *self, BanyanObject *owner, const char *property)
+{
+  if (G_OBJECT_TYPE (self->twin) != G_OBJECT_TYPE (self->object))
+    {
+      banyan_plan_note (self->plan, BANYAN_DIFFERENCE_REPLACE, self->path, NULL, NULL, NULL,
+                        "is of another type");
+      replace_object (self->plan, self->twin, self->object, owner, property);
+    }
+  else if (compare_properties (self))
+    compare_members (self->plan, self->twin, self->object);
+  else
+    replace_object (self->plan, self->twin, self->object, owner, property);
+}
+
+static void
+compare_object (BanyanPlan *plan, BanyanObject *twin, BanyanObject *object, BanyanObject *owner,
+                const char *property)
+{
+  Pair pair = { plan, twin, object, NULL, NULL };
+
+  if (object == NULL)
+    {
+      note_new (plan, twin, owner, property);
+      return;
+    }
+
+  pair.path = banyan_object_dup_path (object);
+  pair.last = banyan_applied_lookup (plan->graph, pair.path);
+  compare_pair (&pair, owner, property);
+  g_free (pair.path);
+}
+
+/* -- The whole. -- */
+
+static GHashTable *
+wanted_in (GHashTable *by_collection, gpointer collection)
+{
+  GHashTable *ids = g_hash_table_lookup (by_collection, collection);
+
+  if (ids == NULL)
+    {
+      ids = g_hash_table_new (g_str_hash, g_str_equal);
+      g_hash_table_insert (by_collection, collection, ids);
+    }
+  return ids;
+}
+
+void
+banyan_plan_compare (BanyanPlan *self)
+{
+  g_autoptr (GHashTable) by_collection
+      = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_hash_table_unref);
+  g_autoptr (GPtrArray) collections = banyan_object_list_children (BANYAN_OBJECT (self->graph));
+
+  for (guint i = 0; i < self->twins->len; i++)
+    {
+      BanyanObject *twin = self->twins->pdata[i];
+      BanyanCollection *collection;
+
+      if (banyan_object_get_parent (twin) != NULL)
+        continue; /* its owner's affair */
+
+      collection
+          = banyan_root_get_collection_for_type (BANYAN_ROOT (self->graph), G_OBJECT_TYPE (twin));
+      g_hash_table_add (wanted_in (by_collection, collection),
+                        (gpointer) banyan_object_get_id (twin));
+      compare_object (
+          self, twin,
+          banyan_object_get_child (BANYAN_OBJECT (collection), banyan_object_get_id (twin)), NULL,
+          NULL);
+    }
+
+  for (guint i = 0; i < collections->len; i++)
+    remove_unwanted (self, collections->pdata[i], wanted_in (by_collection, collections->pdata[i]));
+}

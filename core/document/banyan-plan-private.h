@@ -1,0 +1,93 @@
+/* banyan-plan-private.h - between the files of a plan
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The document is mapped to objects that are never opened, the twins, as if nothing were there
+ * yet: so it is checked whole, and every twin has its values. Twins are compared with what runs
+ * (banyan-plan-compare.c), which gives differences and the steps of one transaction; what is to be
+ * new is mapped once more, with links to what stays (banyan-plan-steps.c). Three states decide
+ * about each value: what the last applied document said, what is declared now, and what the
+ * document says; who changed it outside the document keeps it, unless the plan overrides that. */
+
+#pragma once
+
+#include "banyan-document-private.h"
+
+#include "banyan-element-private.h"
+
+#include <banyan/banyan-plan.h>
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  BANYAN_DIFFERENCE_ADD,
+  BANYAN_DIFFERENCE_REMOVE,
+  BANYAN_DIFFERENCE_REPLACE,
+  BANYAN_DIFFERENCE_SET,
+  BANYAN_DIFFERENCE_DRIFT,
+} BanyanDifferenceKind;
+
+typedef struct
+{
+  BanyanDifferenceKind kind;
+  char *path;           /* (owned): of the object */
+  const char *property; /* (nullable): interned */
+  BanyanSpec *from;     /* (owned) (nullable) */
+  BanyanSpec *to;       /* (owned) (nullable) */
+  const char *how;      /* "live", "reopen", or why it is replaced */
+} BanyanDifference;
+
+/* A twin that is to be made in earnest. */
+typedef struct
+{
+  BanyanObject *twin;     /* (unowned) */
+  BanyanObject *owner;    /* (unowned) (nullable): that runs, and whose member it becomes */
+  const char *property;   /* (nullable): of the owner */
+  BanyanObject *replaced; /* (unowned) (nullable) */
+} BanyanAddition;
+
+typedef struct
+{
+  BanyanObject *object; /* (owned) */
+  const char *key;      /* interned */
+  BanyanSpec *value;    /* (owned) */
+} BanyanPlanSetting;
+
+struct _BanyanPlan
+{
+  GObject parent_instance;
+
+  BanyanGraph *graph; /* (owned) */
+  char *directory;    /* (owned) (nullable) */
+  guint flags;
+  BanyanOrigin manager;
+  GPtrArray *twins;               /* (owned) (nullable) (element-type BanyanObject) */
+  GPtrArray *differences;         /* (owned) (element-type BanyanDifference) */
+  GArray *additions;              /* (owned) (element-type BanyanAddition) */
+  GArray *settings;               /* (owned) (element-type BanyanPlanSetting) */
+  GPtrArray *removals;            /* (owned) (element-type BanyanObject) */
+  BanyanTransaction *transaction; /* (owned) */
+  char **drained;                 /* (owned) (nullable) */
+  BanyanSpec *applied;            /* (owned) (nullable): afterwards */
+  gboolean is_used;
+};
+
+void banyan_plan_note (BanyanPlan *self, BanyanDifferenceKind kind, const char *path,
+                       const char *property, BanyanSpec *from, BanyanSpec *to, const char *how);
+/* Fills differences, additions, settings and removals. */
+void banyan_plan_compare (BanyanPlan *self);
+/* Makes the additions, and adds them to the transaction. */
+void banyan_plan_add_new (BanyanPlan *self, BanyanProblems *problems);
+
+/* -- What was applied (banyan-applied.c). -- */
+
+/* @twin's declaration with those of its members inside. (transfer full) */
+BanyanSpec *banyan_object_declare_whole (BanyanObject *object);
+/* Adds what @objects declare to @applied (nullable), by path. (transfer full) */
+BanyanSpec *banyan_applied_with (BanyanSpec *applied, BanyanGraph *graph, GPtrArray *objects);
+/* The path that @object has, or would have in the tree of @graph. */
+char *banyan_applied_path_of (BanyanGraph *graph, BanyanObject *object);
+/* What the last document said of @path. (transfer none) (nullable) */
+BanyanSpec *banyan_applied_lookup (BanyanGraph *graph, const char *path);
+
+G_END_DECLS

@@ -1,0 +1,94 @@
+/* banyan-plan-steps.c - what a plan makes anew, and who has to lead there
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-graph-private.h"
+#include "banyan-object-private.h"
+#include "banyan-plan-private.h"
+
+/* -- Twins in earnest: declared again, with links to what stays. -- */
+
+static BanyanSpec *
+with_type (BanyanObject *twin, BanyanCollection *collection)
+{
+  g_autoptr (BanyanSpec) whole = banyan_object_declare_whole (twin);
+  g_autoptr (BanyanSpec) name = banyan_spec_new_scalar (
+      BANYAN_SPEC_STRING,
+      banyan_registry_get_name_of_type (banyan_registry_get_default (), G_OBJECT_TYPE (twin)),
+      banyan_spec_get_origin (whole));
+
+  return banyan_spec_with (whole, banyan_collection_get_type_key (collection), name);
+}
+
+static void
+declare_addition (BanyanPlan *self, BanyanMapper *mapper, BanyanAddition *addition)
+{
+  const char *id = banyan_object_get_id (addition->twin);
+  BanyanCollection *collection;
+  g_autoptr (BanyanSpec) spec = NULL;
+
+  if (addition->owner != NULL)
+    {
+      spec = banyan_object_declare_whole (addition->twin);
+      banyan_mapper_declare_member (mapper, addition->owner, addition->property, id, spec);
+      return;
+    }
+
+  collection = banyan_root_get_collection_for_type (BANYAN_ROOT (self->graph),
+                                                    G_OBJECT_TYPE (addition->twin));
+  spec = with_type (addition->twin, collection);
+  banyan_mapper_declare (mapper, collection, id, banyan_spec_get_origin (spec), spec);
+}
+
+/* -- Objects and their additions. -- */
+
+static BanyanAddition *
+find_addition (BanyanPlan *self, BanyanObject *object)
+{
+  for (guint i = 0; i < self->additions->len; i++)
+    {
+      BanyanAddition *addition = &g_array_index (self->additions, BanyanAddition, i);
+
+      if (G_OBJECT_TYPE (addition->twin) == G_OBJECT_TYPE (object)
+          && g_str_equal (banyan_object_get_id (addition->twin), banyan_object_get_id (object)))
+        return addition;
+    }
+  return NULL;
+}
+
+/* Edges of what stays, and of programs, lead to the new node where they led to the old. */
+static void
+take_over_edges (BanyanPlan *self, BanyanNode *old, BanyanNode *new)
+{
+  GPtrArray *edges = banyan_node_get_parents (old);
+
+  for (guint i = 0; i < edges->len; i++)
+    banyan_transaction_replace_child (self->transaction, edges->pdata[i], new);
+}
+
+static void
+add_object (BanyanPlan *self, BanyanObject *object)
+{
+  BanyanAddition *addition = find_addition (self, object);
+
+  if (addition != NULL && banyan_object_is_implicit (addition->twin))
+    banyan_object_set_implicit (object, TRUE);
+  banyan_transaction_add (self->transaction, object, addition != NULL ? addition->owner : NULL);
+  if (addition != NULL && addition->replaced != NULL && BANYAN_IS_NODE (addition->replaced))
+    take_over_edges (self, BANYAN_NODE (addition->replaced), BANYAN_NODE (object));
+}
+
+void
+banyan_plan_add_new (BanyanPlan *self, BanyanProblems *problems)
+{
+  g_autoptr (BanyanMapper) mapper
+      = banyan_mapper_new (BANYAN_ROOT (self->graph), self->directory, problems);
+  g_autoptr (GPtrArray) objects = NULL;
+
+  banyan_mapper_set_replaces (mapper, TRUE);
+  for (guint i = 0; i < self->additions->len; i++)
+    declare_addition (self, mapper, &g_array_index (self->additions, BanyanAddition, i));
+
+  objects = banyan_mapper_build (mapper);
+  for (guint i = 0; objects != NULL && i < objects->len; i++)
+    add_object (self, objects->pdata[i]);
+}

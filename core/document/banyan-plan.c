@@ -1,0 +1,344 @@
+/* banyan-plan.c - what stands between a running graph and a document, and the way there
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-plan-private.h"
+
+#include "banyan-object-private.h"
+
+G_DEFINE_FINAL_TYPE (BanyanPlan, banyan_plan, G_TYPE_OBJECT)
+
+static void
+difference_free (gpointer data)
+{
+  BanyanDifference *self = data;
+
+  g_clear_pointer (&self->from, banyan_spec_unref);
+  g_clear_pointer (&self->to, banyan_spec_unref);
+  g_free (self->path);
+  g_free (self);
+}
+
+static void
+setting_clear (gpointer data)
+{
+  BanyanPlanSetting *self = data;
+
+  g_object_unref (self->object);
+  banyan_spec_unref (self->value);
+}
+
+static void
+banyan_plan_finalize (GObject *object)
+{
+  BanyanPlan *self = BANYAN_PLAN (object);
+
+  g_clear_object (&self->transaction);
+  g_clear_pointer (&self->twins, g_ptr_array_unref);
+  g_clear_pointer (&self->applied, banyan_spec_unref);
+  g_ptr_array_unref (self->differences);
+  g_ptr_array_unref (self->removals);
+  g_array_unref (self->settings);
+  g_array_unref (self->additions);
+  g_strfreev (self->drained);
+  g_free (self->directory);
+  g_clear_object (&self->graph);
+
+  G_OBJECT_CLASS (banyan_plan_parent_class)->finalize (object);
+}
+
+static void
+banyan_plan_class_init (BanyanPlanClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = banyan_plan_finalize;
+}
+
+static void
+banyan_plan_init (BanyanPlan *self)
+{
+  self->differences = g_ptr_array_new_with_free_func (difference_free);
+  self->removals = g_ptr_array_new_with_free_func (g_object_unref);
+  self->additions = g_array_new (FALSE, TRUE, sizeof (BanyanAddition));
+  self->settings = g_array_new (FALSE, TRUE, sizeof (BanyanPlanSetting));
+  g_array_set_clear_func (self->settings, setting_clear);
+}
+
+static BanyanSpec *
+ref_or_null (BanyanSpec *spec)
+{
+  return spec != NULL ? banyan_spec_ref (spec) : NULL;
+}
+
+void
+banyan_plan_note (BanyanPlan *self, BanyanDifferenceKind kind, const char *path,
+                  const char *property, BanyanSpec *from, BanyanSpec *to, const char *how)
+{
+  BanyanDifference *difference = g_new0 (BanyanDifference, 1);
+
+  difference->kind = kind;
+  difference->path = g_strdup (path);
+  difference->property = g_intern_string (property);
+  difference->from = ref_or_null (from);
+  difference->to = ref_or_null (to);
+  difference->how = how;
+  g_ptr_array_add (self->differences, difference);
+}
+
+/* -- Making one. -- */
+
+/* What is new comes first, so that what is set can lead to it; what goes is last. */
+static void
+fill_transaction (BanyanPlan *self, BanyanProblems *problems)
+{
+  banyan_plan_add_new (self, problems);
+  for (guint i = 0; i < self->settings->len; i++)
+    {
+      BanyanPlanSetting *setting = &g_array_index (self->settings, BanyanPlanSetting, i);
+
+      banyan_transaction_set (self->transaction, setting->object, setting->key, setting->value);
+    }
+  for (guint i = 0; i < self->removals->len; i++)
+    banyan_transaction_remove (self->transaction, self->removals->pdata[i]);
+}
+
+static gboolean
+check (BanyanPlan *self, BanyanProblems *problems)
+{
+  if (banyan_problems_get_length (problems) > 0)
+    return FALSE;
+  if (!banyan_transaction_check (self->transaction, problems))
+    return FALSE;
+
+  self->drained = banyan_transaction_plan (self->transaction, NULL);
+  return TRUE;
+}
+
+/**
+ * banyan_plan_new:
+ * @graph: a graph
+ * @text: (array length=length) (element-type guint8): a document
+ * @length: in bytes, or -1 where @text ends with a NUL
+ * @name: what messages call it
+ * @directory: (nullable): what relative paths in it are relative to
+ * @flags: #BanyanPlanFlags
+ * @problems: where to report
+ *
+ * Finds out what would have to happen for @graph to be as a document says, and whether it could.
+ * What other managers made is left alone. What they changed of what the last document declared is
+ * kept where the document still says what it said then, unless the flags override that.
+ *
+ * Returns: (transfer full) (nullable): the plan; %NULL with problems: the document is wrong, or the
+ *   change would be refused
+ */
+BanyanPlan *
+banyan_plan_new (BanyanGraph *graph, const char *text, gssize length, const char *name,
+                 const char *directory, guint flags, BanyanProblems *problems)
+{
+  g_autoptr (BanyanPlan) self = NULL;
+
+  g_return_val_if_fail (BANYAN_IS_GRAPH (graph), NULL);
+  g_return_val_if_fail (text != NULL && problems != NULL, NULL);
+
+  self = g_object_new (BANYAN_TYPE_PLAN, NULL);
+  self->graph = g_object_ref (graph);
+  self->directory = g_strdup (directory);
+  self->flags = flags;
+  self->manager.kind = BANYAN_ORIGIN_DOCUMENT;
+  self->manager.name = g_intern_string (name != NULL ? name : "");
+  self->twins = banyan_document_map (graph, text, length, name, directory, TRUE, problems);
+  if (self->twins == NULL)
+    return NULL;
+
+  self->transaction = banyan_transaction_new (graph);
+  banyan_transaction_set_manager (self->transaction, &self->manager);
+  self->applied = banyan_applied_with (NULL, graph, self->twins);
+  banyan_plan_compare (self);
+  fill_transaction (self, problems);
+  /* They use what runs, and must not stand in the way of its end. */
+  for (guint i = 0; i < self->twins->len; i++)
+    banyan_object_clear_links (self->twins->pdata[i]);
+  g_array_set_size (self->additions, 0);
+  g_clear_pointer (&self->twins, g_ptr_array_unref);
+
+  return check (self, problems) ? g_steal_pointer (&self) : NULL;
+}
+
+/* -- Telling. -- */
+
+static gboolean
+is_change (const BanyanDifference *difference)
+{
+  return difference->kind != BANYAN_DIFFERENCE_DRIFT;
+}
+
+/**
+ * banyan_plan_is_empty:
+ * @self: a plan
+ *
+ * Returns: whether the graph is as the document says already, drift that is kept aside
+ */
+gboolean
+banyan_plan_is_empty (BanyanPlan *self)
+{
+  g_return_val_if_fail (BANYAN_IS_PLAN (self), TRUE);
+
+  for (guint i = 0; i < self->differences->len; i++)
+    if (is_change (self->differences->pdata[i]))
+      return FALSE;
+  return TRUE;
+}
+
+static BanyanSpecBuilder *
+describe_difference (const BanyanDifference *self)
+{
+  static const char *const kinds[] = { "add", "remove", "replace", "set", "drift" };
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+
+  banyan_spec_builder_add_string (map, "change", kinds[self->kind]);
+  banyan_spec_builder_add_string (map, "path", self->path);
+  banyan_spec_builder_add_string (map, "property", self->property);
+  banyan_spec_builder_take (map, "from", ref_or_null (self->from));
+  banyan_spec_builder_take (map, "to", ref_or_null (self->to));
+  banyan_spec_builder_add_string (map, "how", self->how);
+  return map;
+}
+
+static BanyanSpecBuilder *
+describe_differences (BanyanPlan *self, gboolean changes)
+{
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
+
+  for (guint i = 0; i < self->differences->len; i++)
+    if (is_change (self->differences->pdata[i]) == changes)
+      banyan_spec_builder_take_built (list, NULL,
+                                      describe_difference (self->differences->pdata[i]));
+  return list;
+}
+
+/**
+ * banyan_plan_describe:
+ * @self: a plan
+ *
+ * Tells what a plan would do: `changes`, each with `change` (add, remove, replace, set), `path`,
+ * and where there are such `property`, `from`, `to` and `how` (live, reopen, or why an object is
+ * replaced); `drift`, which is what was changed outside the document and is kept; `drained`, the
+ * paths of those who would have to wait for a moment.
+ *
+ * Returns: (transfer full): a map
+ */
+BanyanSpec *
+banyan_plan_describe (BanyanPlan *self)
+{
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+
+  g_return_val_if_fail (BANYAN_IS_PLAN (self), NULL);
+
+  banyan_spec_builder_take_built (map, "changes", describe_differences (self, TRUE));
+  banyan_spec_builder_take_built (map, "drift", describe_differences (self, FALSE));
+  banyan_spec_builder_add_strings (map, "drained", (const char *const *) self->drained);
+  return banyan_spec_builder_end (map);
+}
+
+/* -- Doing it. -- */
+
+static void
+applied (GObject *object, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  BanyanPlan *self = g_task_get_source_object (task);
+  GError *error = NULL;
+
+  if (!banyan_transaction_commit_finish (BANYAN_TRANSACTION (object), result, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+
+  banyan_graph_set_applied (self->graph, self->applied);
+  g_task_return_boolean (task, TRUE);
+}
+
+/**
+ * banyan_plan_apply_async:
+ * @self: a plan
+ * @cancellable: (nullable): to give up, as long as nothing is in force
+ * @callback: (scope async): called on the main thread when all is done, or nothing
+ * @user_data: passed to @callback
+ *
+ * Does what a plan says, in one transaction. A graph that has changed since may refuse it.
+ */
+void
+banyan_plan_apply_async (BanyanPlan *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+                         gpointer user_data)
+{
+  GTask *task;
+
+  g_return_if_fail (BANYAN_IS_PLAN (self));
+  g_return_if_fail (!self->is_used);
+
+  self->is_used = TRUE;
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_check_cancellable (task, FALSE);
+  if (banyan_plan_is_empty (self))
+    {
+      banyan_graph_set_applied (self->graph, self->applied);
+      g_task_return_boolean (task, TRUE);
+      g_object_unref (task);
+      return;
+    }
+
+  banyan_transaction_commit_async (self->transaction, cancellable, applied, task);
+}
+
+/**
+ * banyan_plan_apply_finish:
+ * @self: a plan
+ * @result: what the callback got
+ * @error: where to put the error, or %NULL
+ *
+ * Returns: whether the graph is as the document says; if not, nothing has changed
+ */
+gboolean
+banyan_plan_apply_finish (BanyanPlan *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static void
+keep_result (GObject *object, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **) data = g_object_ref (result);
+}
+
+/**
+ * banyan_plan_apply:
+ * @self: a plan
+ * @error: where to put the error, or %NULL
+ *
+ * As banyan_plan_apply_async(), and runs the main loop until it ends. Refused with
+ * %G_IO_ERROR_WOULD_BLOCK inside a callback of that loop.
+ *
+ * Returns: whether the graph is as the document says; if not, nothing has changed
+ */
+gboolean
+banyan_plan_apply (BanyanPlan *self, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  g_return_val_if_fail (BANYAN_IS_PLAN (self), FALSE);
+
+  if (g_main_depth () > 0)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK,
+                           "banyan_plan_apply() would block the main loop that it was called in; "
+                           "use banyan_plan_apply_async()");
+      return FALSE;
+    }
+
+  banyan_plan_apply_async (self, NULL, keep_result, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+
+  return banyan_plan_apply_finish (self, result, error);
+}
