@@ -1,5 +1,10 @@
-/* banyan-child-ranges.c - operations on ranges that carry no data: discard, zeroes, status, resize,
- * copy SPDX-License-Identifier: LGPL-2.1-or-later */
+/* banyan-child-ranges.c - operations on ranges that carry no data
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Discards, zeroes, block status, resizing and copies. A range is cut as the node's limits ask; the
+ * middle, which the node can do, goes to it, and around that zeroes are written and discards left
+ * out. Like writes with data they hold the node's range lock, where it has one, shared: see
+ * banyan-child-care.c. What a node does not do is answered as unsupported, without an error. */
 
 #include "banyan-child-private.h"
 

@@ -1,5 +1,10 @@
 /* banyan-child.c - edges, and the requests that go along them as they are
- * SPDX-License-Identifier: LGPL-2.1-or-later */
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * An edge is written by the main thread, in a switch, while the gates above it are closed. So
+ * whoever is inside, on any thread, reads its route and its node as plain memory, and may go on
+ * doing so until it has left: nothing here takes a reference, a lock or an atomic, but for the
+ * node's length, which grows under requests. What a route has: banyan-route.c. */
 
 #include "banyan-child-private.h"
 

@@ -1,5 +1,13 @@
 /* banyan-co-file.c - file I/O that coroutines wait for
- * SPDX-License-Identifier: LGPL-2.1-or-later */
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * An operation, its vector and what says that it is done lie on the stack of the coroutine, which
+ * therefore stays until the kernel or the pool has ended it: file I/O is not cancelled. Only the
+ * loop's thread touches them, but for a thread of the pool that carries one out.
+ *
+ * There are three ways to go: on the spot, in the loop's ring, or on a thread of the pool, which is
+ * also how loops without a ring do it. Who asks for a way says so in the flags, as it depends on
+ * the file which is the fastest. */
 
 #include "banyan-loop-core.h"
 

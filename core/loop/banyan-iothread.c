@@ -1,5 +1,10 @@
 /* banyan-iothread.c - a thread that runs an I/O loop, as an object
- * SPDX-License-Identifier: LGPL-2.1-or-later */
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The object belongs to the main thread, as its properties do. Of them, the loop's thread sees only
+ * copies that the loop keeps; it writes @thread_id, once, when it has begun. An iothread that is
+ * used (a backend's home, a frontend's) does not close, so the loop outlives all that runs on it.
+ */
 
 #include <banyan/banyan-iothread.h>
 

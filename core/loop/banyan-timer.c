@@ -1,5 +1,8 @@
 /* banyan-timer.c - what is to happen at a time
- * SPDX-License-Identifier: LGPL-2.1-or-later */
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A pairing heap whose members are their owners' memory: adding costs a comparison, and one that is
+ * taken back, as most are, costs hardly more. Its loop's thread only. */
 
 #include "banyan-timer.h"
 
