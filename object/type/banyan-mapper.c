@@ -370,6 +370,28 @@ check_is_map (BanyanMapper *self, BanyanSpec *spec, const char *subject)
   return FALSE;
 }
 
+/* The id of a declaration; NULL where it is not right, which has been told. */
+static const char *
+find_id (BanyanMapper *self, BanyanCollection *collection, BanyanDeclaration *parent,
+         BanyanSpec *spec, const char *birth_name, const BanyanOrigin *place, const char *subject)
+{
+  gboolean is_born = parent && !find_written_id (spec);
+  const char *id;
+
+  /* What is born in something without a name cannot help it. */
+  if (is_born && parent->id[0] == '\0')
+    return NULL;
+
+  id = choose_id (self, spec, birth_name, !parent, place, subject);
+  if (id && check_id_form (self, id, place, subject)
+      && check_id_free (self, collection, id, is_born, place, subject))
+    return id;
+
+  if (birth_name)
+    note_broken (self, collection, birth_name);
+  return NULL;
+}
+
 BanyanDeclaration *
 banyan_mapper_add (BanyanMapper *self, BanyanCollection *collection, BanyanDeclaration *parent,
                    const char *subject, const char *birth_name, const BanyanOrigin *place,
@@ -390,12 +412,7 @@ banyan_mapper_add (BanyanMapper *self, BanyanCollection *collection, BanyanDecla
     }
 
   /* What is wrong with the id is no reason not to tell what is wrong with the type. */
-  id = choose_id (self, spec, birth_name, !parent, place, subject);
-  if (id
-      && (!check_id_form (self, id, place, subject)
-          || !check_id_free (self, collection, id, parent && !find_written_id (spec), place,
-                             subject)))
-    id = NULL;
+  id = find_id (self, collection, parent, spec, birth_name, place, subject);
   label = read_type_name (self, spec, key, place, subject, &type_place);
   if (label)
     type = find_type (self, banyan_collection_get_kinds (collection),

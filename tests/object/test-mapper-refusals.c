@@ -176,6 +176,18 @@ static const Case cases[] = {
     "  q.file: { driver: file, filename: b }\n",
     { "disk.yaml:2:29: nodes.q.file: would be born as \"q.file\", which is taken at "
       "disk.yaml:3:3" } },
+  { "only the name that is wrong",
+    "nodes:\n"
+    "  q: { driver: delay, file: { driver: delay, file: { driver: file, filename: a } } }\n"
+    "  q.file: { driver: file, filename: b }\n"
+    "  0: { driver: delay, file: { driver: delay, file: { driver: file, filename: a } } }\n"
+    "  r: { driver: delay, file: q, id: s }\n"
+    "  t: { driver: delay, file: r }\n",
+    { "disk.yaml:2:29: nodes.q.file: would be born as \"q.file\", which is taken at "
+      "disk.yaml:3:3",
+      "disk.yaml:4:3: nodes.0: \"0\" is not an id: a letter, then letters, digits, '-', '.' and "
+      "'_'",
+      "disk.yaml:5:36: nodes.r: is declared as \"r\" and called \"s\" inside" } },
   { "an id that is taken",
     "nodes:\n"
     "  q: { driver: qcow2, file: { driver: file, filename: a, node-name: q } }\n",
