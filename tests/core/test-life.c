@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <string.h>
 
 #define INLINE "slow: { driver: delay, file: { driver: memory, size: 64KiB } }\n"
 
@@ -211,6 +212,37 @@ test_opens_in_background (void)
   g_assert_true (banyan_object_close (iothread, NULL));
 }
 
+static void
+test_sealed (void)
+{
+  g_autoptr (BanyanTestGraph) graph = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A sealed process makes what its document named, and refuses the rest by name");
+
+  if (!g_test_subprocess ())
+    {
+      g_test_trap_subprocess (NULL, 0, 0);
+      g_test_trap_assert_passed ();
+      return;
+    }
+
+  graph = banyan_test_graph_must_load ("version: 1\n"
+                                       "plugins: [delay]\n"
+                                       "nodes: { disk: { driver: memory, size: 64KiB } }\n");
+  banyan_registry_seal (banyan_registry_get_default ());
+  banyan_graph_load (banyan_test_graph_get (graph),
+                     "version: 1\nnodes: { slow: { driver: delay, file: disk } }\n", -1,
+                     "second.yaml", NULL, &error);
+  g_assert_no_error (error);
+  g_assert_false (
+      banyan_graph_load (banyan_test_graph_get (graph),
+                         "version: 1\nnodes: { odd: { driver: blkdebug, image: disk } }\n", -1,
+                         "third.yaml", NULL, &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_STATE);
+  g_assert_nonnull (strstr (error->message, "nodes.odd: type \"blkdebug\" is in "));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -221,5 +253,6 @@ main (int argc, char **argv)
   g_test_add_func ("/life/adopted-stays", test_adopted);
   g_test_add_func ("/life/failed-open-leaves-nothing", test_failed_open);
   g_test_add_func ("/life/opens-in-background", test_opens_in_background);
+  g_test_add_func ("/life/sealed-process-knows-its-types", test_sealed);
   return g_test_run ();
 }

@@ -393,6 +393,27 @@ test_open_checks (void)
 }
 
 static void
+test_change_checks (void)
+{
+  g_autoptr (BanyanRoot) root = test_root_new ();
+  BanyanObject *file = add (collection (root, "nodes"), TEST_TYPE_FILE, "f");
+  BanyanObject *quorum = add (collection (root, "nodes"), TEST_TYPE_QUORUM, "q");
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary (
+      "A change of an open object runs the class's rules, and is not made if they say so");
+
+  g_assert_true (banyan_object_set (quorum, "children", "[f]", &error));
+  g_object_set (file, "filename", "a", NULL);
+  g_assert_true (banyan_object_open (quorum, &error));
+  g_assert_false (banyan_object_set (quorum, "vote-threshold", "2", &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_CONFLICT);
+  g_assert_nonnull (
+      strstr (error->message, "nodes.q.vote-threshold: 2 votes are wanted of 1 children"));
+  g_assert_cmpuint (TEST_QUORUM (quorum)->vote_threshold, ==, 1);
+}
+
+static void
 test_users (void)
 {
   g_autoptr (BanyanRoot) root = test_root_new ();
@@ -561,6 +582,7 @@ main (int argc, char **argv)
   g_test_add_func ("/object/object/open-takes-live-changes", test_live_change);
   g_test_add_func ("/object/object/lives-once", test_life);
   g_test_add_func ("/object/object/open-checks", test_open_checks);
+  g_test_add_func ("/object/object/change-checks", test_change_checks);
   g_test_add_func ("/object/object/knows-users", test_users);
   g_test_add_func ("/object/object/closed-uses-nobody", test_closed_uses_nobody);
   g_test_add_func ("/object/object/blocking-forms-refuse-in-loop", test_blocking_inside_loop);
