@@ -107,6 +107,18 @@ image_assert_zero (const guint8 *bytes, gsize length)
   g_assert_cmpmem (bytes, length, zeroes, length);
 }
 
+gboolean
+image_has_direct_io (const Image *image)
+{
+  int fd = g_open (image->path, O_RDONLY | O_DIRECT | O_CLOEXEC, 0);
+
+  if (fd >= 0)
+    close (fd);
+  else
+    g_test_skip ("the file system of the temporary folder has no O_DIRECT");
+  return fd >= 0;
+}
+
 /* -- Who uses it. -- */
 
 BanyanBackend *

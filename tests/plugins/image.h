@@ -34,6 +34,9 @@ void image_must_read (Image *image, const char *node, guint64 offset, gsize leng
 guint8 *image_contents (const Image *image, gsize *length);
 void image_assert_zero (const guint8 *bytes, gsize length);
 
+/* Skips the test where there is none. */
+gboolean image_has_direct_io (const Image *image);
+
 /* A program that takes @used of @node, or NULL. */
 BanyanBackend *image_hold (Image *image, const char *node, guint used, GError **error);
 void image_let_go (BanyanBackend *backend);

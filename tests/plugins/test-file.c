@@ -86,45 +86,9 @@ test_resize (void)
   g_assert_cmpuint (length, ==, 12345);
 }
 
-static void
-test_refuses_what_is_no_image (void)
-{
-  static const struct
-  {
-    const char *path;
-    int number;
-  } bad[] = {
-    { "/nonexistent/image.raw", ENOENT },
-    { "/", EISDIR },
-    { "/dev/null", EINVAL },
-  };
-
-  g_test_summary ("A missing file, a folder and a character device are refused");
-
-  for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
-    {
-      g_autofree char *nodes = g_strdup_printf (
-          "disk: { driver: file, filename: %s, read-only: true }\n", bad[i].path);
-      g_autoptr (GError) error = NULL;
-
-      g_assert_null (banyan_test_graph_new (nodes, &error));
-      g_assert_error (error, BANYAN_ERRNO, bad[i].number);
-    }
-}
-
 /* -- Past the page cache. -- */
 
 #define LONGEST 5000
-
-static gboolean
-has_direct_io (const char *path)
-{
-  int fd = g_open (path, O_RDONLY | O_DIRECT | O_CLOEXEC, 0);
-
-  if (fd >= 0)
-    close (fd);
-  return fd >= 0;
-}
 
 static void
 assert_on_disk (const Image *image, gsize length, guint seed)
@@ -174,11 +138,8 @@ test_odd_direct (void)
 
   g_test_summary ("With cache.direct a file of any length is read and written to its last byte");
 
-  if (!has_direct_io (image->path))
-    {
-      g_test_skip ("the file system of the temporary folder has no O_DIRECT");
-      return;
-    }
+  if (!image_has_direct_io (image))
+    return;
   for (gsize i = 0; i < G_N_ELEMENTS (lengths); i++)
     use_odd_image (image, lengths[i]);
 }
@@ -190,7 +151,6 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/file/reads-back", test_reads_back);
   g_test_add_func ("/protocol/file/zeroes-and-discard", test_zeroes_and_discard);
   g_test_add_func ("/protocol/file/resizes", test_resize);
-  g_test_add_func ("/protocol/file/refuses-what-is-no-image", test_refuses_what_is_no_image);
   g_test_add_func ("/protocol/file/odd-length-past-the-cache", test_odd_direct);
   return g_test_run ();
 }

@@ -3,6 +3,8 @@
 
 #include "file-handle.h"
 
+#include "file-cache.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -40,36 +42,105 @@ open_descriptor (const FileOpen *how, gboolean *read_only)
   return fd;
 }
 
+/* What to do about it. */
+static const char *
+advise (const FileOpen *how, int number)
+{
+  switch (number)
+    {
+    case EINVAL:
+      return how->direct ? ", whose file system has no direct I/O (cache.direct: false)" : "";
+    case ENOENT:
+      return " (images are not made here; truncate -s SIZE makes one)";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ETXTBSY:
+      return how->read_only ? "" : " for writing (read-only: true would do without)";
+    default:
+      return "";
+    }
+}
+
 static gboolean
 throw_open_error (const FileOpen *how, int number, GError **error)
 {
-  if (number == EINVAL && how->direct)
-    return banyan_throw_errno (
-        error, number, "opening %s with cache.direct, which its file system refuses", how->path);
-  if ((number == EACCES || number == EROFS) && !how->read_only)
-    return banyan_throw_errno (
-        error, number, "opening %s for writing (read-only: true would do without)", how->path);
-  return banyan_throw_errno (error, number, "opening %s", how->path);
+  g_autofree char *path = file_path_for_message (how->path);
+  g_autofree char *user
+      = number == EACCES ? g_strdup_printf (" as user %u", geteuid ()) : g_strdup ("");
+
+  return banyan_throw_errno (error, number, "opening %s%s%s", path, user, advise (how, number));
+}
+
+static const char *
+name_kind (mode_t mode)
+{
+  switch (mode & S_IFMT)
+    {
+    case S_IFDIR:
+      return "a folder";
+    case S_IFIFO:
+      return "a pipe";
+    case S_IFCHR:
+      return "a character device";
+    case S_IFSOCK:
+      return "a socket";
+    default:
+      return "something else";
+    }
+}
+
+static gboolean
+throw_kind (const FileOpen *how, mode_t mode, GError **error)
+{
+  g_autofree char *path = file_path_for_message (how->path);
+
+  return banyan_throw_errno (error, S_ISDIR (mode) ? EISDIR : EINVAL,
+                             "%s is %s; an image is a regular file or a block device", path,
+                             name_kind (mode));
+}
+
+static gboolean
+learn_device (FileHandle *self, const FileOpen *how, GError **error)
+{
+  g_autofree char *path = file_path_for_message (how->path);
+  int block_size;
+
+  self->is_device = TRUE;
+  if (ioctl (self->fd, BLKGETSIZE64, &self->length) != 0)
+    return banyan_throw_errno (error, errno, "asking %s for its size", path);
+  if (ioctl (self->fd, BLKSSZGET, &block_size) == 0 && block_size > 0)
+    self->block_size = block_size;
+  return TRUE;
 }
 
 static gboolean
 learn_kind_and_length (FileHandle *self, const FileOpen *how, GError **error)
 {
+  g_autofree char *path = file_path_for_message (how->path);
   struct stat status;
 
+  self->block_size = 1;
   if (fstat (self->fd, &status) < 0)
-    return banyan_throw_errno (error, errno, "looking at %s", how->path);
-
+    return banyan_throw_errno (error, errno, "looking at %s", path);
   if (S_ISBLK (status.st_mode))
-    {
-      self->is_device = TRUE;
-      if (ioctl (self->fd, BLKGETSIZE64, &self->length) == 0)
-        return TRUE;
-      return banyan_throw_errno (error, errno, "asking %s for its size", how->path);
-    }
+    return learn_device (self, how, error);
   if (!S_ISREG (status.st_mode))
-    return banyan_throw_errno (error, S_ISDIR (status.st_mode) ? EISDIR : EINVAL,
-                               "%s is neither a file nor a block device", how->path);
+    return throw_kind (how, status.st_mode, error);
+
+  self->length = status.st_size;
+  return TRUE;
+}
+
+gboolean
+file_handle_update_length (FileHandle *self)
+{
+  struct stat status;
+
+  if (self->is_device)
+    return ioctl (self->fd, BLKGETSIZE64, &self->length) == 0;
+  if (fstat (self->fd, &status) < 0)
+    return FALSE;
 
   self->length = status.st_size;
   return TRUE;
@@ -83,9 +154,9 @@ direct_read_works (int fd, guint8 *buffer, gsize memory, gsize length)
   return TEMP_FAILURE_RETRY (pread (fd, buffer + memory, length, 0)) >= 0 || errno != EINVAL;
 }
 
-/* Nothing tells the alignment of direct I/O on every kernel, but trying does. On an empty file all
- * reads succeed, which proves nothing: then a page is safe. The end of a file is none in its way.
- */
+/* A device tells its block; nothing tells the alignment for files on every kernel, but trying does.
+ * On an empty file all reads succeed, which proves nothing: then a page is safe. The end of a file
+ * is none in its way. */
 static void
 probe_alignment (FileHandle *self)
 {
@@ -102,7 +173,7 @@ probe_alignment (FileHandle *self)
 
   if (self->length > 0)
     {
-      for (guint alignment = 512; alignment < MAX_ALIGNMENT; alignment *= 2)
+      for (guint alignment = MAX (512, self->block_size); alignment < MAX_ALIGNMENT; alignment *= 2)
         if (direct_read_works (self->fd, buffer, 0, alignment))
           {
             self->request_alignment = alignment;
@@ -180,6 +251,9 @@ file_handle_open (const FileOpen *how, GError **error)
     }
 
   if (!learn_kind_and_length (self, how, error) || !open_tail (self, how, error))
+    return NULL;
+  if (how->drop_cache && !how->direct
+      && !file_cache_drop (self->fd, how->path, how->check_dropped, error))
     return NULL;
   probe_alignment (self);
   return g_steal_pointer (&self);

@@ -19,6 +19,8 @@ typedef struct
   gboolean direct;
   gboolean lock;
   gboolean must_lock; /* locking: on rather than auto */
+  gboolean drop_cache;
+  gboolean check_dropped;
   FileAio aio;
   guint used;
   guint shared;
@@ -36,10 +38,12 @@ typedef struct
   gboolean use_threads;
   guint request_alignment; /* bytes */
   guint memory_alignment;  /* bytes */
+  guint block_size;        /* bytes: of a device; 1 of a file */
   guint64 length;          /* bytes, when it was opened */
 
   /* What the file system turned out not to do; set once. */
   gboolean no_punch;
+  gboolean no_discard;
   gboolean no_zero_range;
   gboolean no_seek_hole;
   gboolean no_copy_range;
@@ -52,6 +56,9 @@ typedef struct
 FileHandle *file_handle_open (const FileOpen *how, GError **error);
 void file_handle_free (FileHandle *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FileHandle, file_handle_free)
+
+/* Asks again how long it is; waits as opening does. */
+gboolean file_handle_update_length (FileHandle *self);
 
 /* As @how says; nothing, with success, where locking is auto and the file system has none. What
  * other nodes of this process have is not looked at yet: see file_lock_check (). */

@@ -7,6 +7,17 @@
 
 G_BEGIN_DECLS
 
+/* What has to wait does so in the ring, or in threads where that was asked for. */
+static inline guint
+file_io_waiting (const FileHandle *handle)
+{
+  return handle->use_threads ? BANYAN_IO_OFFLOAD : 0;
+}
+
+/* An errno about a range of the image; FALSE. */
+gboolean file_io_throw_range (GError **error, int number, const char *id, const char *what,
+                              guint64 offset, guint64 length);
+
 /* @id names the node in messages. */
 gboolean BANYAN_COROUTINE file_io_read (FileHandle *handle, const char *id,
                                         const BanyanRequest *request, GError **error);

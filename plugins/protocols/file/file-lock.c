@@ -15,8 +15,10 @@
  * of what each node has and what it will have, and never smaller in between; other processes are
  * asked about what is new at once, and other nodes when all of them have said what they will be. */
 
-#include "file-holder.h"
 #include "file-lock.h"
+
+#include "file-cache.h"
+#include "file-holder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -320,7 +322,7 @@ file_lock_alloc (Identity *identity, const char *path, BanyanNode *node)
   self->node = node;
   self->graph = graph_of (node);
   self->node_path = banyan_object_dup_path (BANYAN_OBJECT (node));
-  self->path = g_strdup (path);
+  self->path = file_path_for_message (path);
   g_ptr_array_add (identity->nodes, self);
   return self;
 }

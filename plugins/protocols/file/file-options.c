@@ -42,7 +42,8 @@ is_on (const BanyanProposal *proposal, const char *property)
   return g_value_get_boolean (banyan_proposal_get (proposal, property));
 }
 
-/* Who does not lock cannot tell others that he writes. */
+/* Who does not lock cannot tell others that he writes. QEMU's pr-manager is there to be refused in
+ * words. */
 void
 file_options_check (const BanyanProposal *proposal, BanyanProblems *problems)
 {
@@ -50,4 +51,12 @@ file_options_check (const BanyanProposal *proposal, BanyanProblems *problems)
     banyan_proposal_problem (proposal, problems, "force-share",
                              "only what is read-only can be read past the locks of others; set "
                              "read-only to true");
+
+  if (is_on (proposal, "x-check-cache-dropped") && !is_on (proposal, "drop-cache"))
+    banyan_proposal_problem (proposal, problems, "x-check-cache-dropped",
+                             "nothing is dropped unless drop-cache is true");
+
+  if (g_value_get_string (banyan_proposal_get (proposal, "pr-manager")) != NULL)
+    banyan_proposal_problem (proposal, problems, "pr-manager",
+                             "persistent reservations are not supported; leave it out");
 }

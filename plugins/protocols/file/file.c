@@ -7,6 +7,8 @@
 
 #include "file-io.h"
 
+#include <errno.h>
+
 G_DECLARE_FINAL_TYPE (BanyanFile, banyan_file, BANYAN, FILE, BanyanProtocol)
 
 struct _BanyanFile
@@ -16,6 +18,9 @@ struct _BanyanFile
   char *filename; /* (owned) */
   FileLocking locking;
   FileAio aio;
+  gboolean drop_cache;
+  gboolean check_dropped;
+  char *pr_manager; /* (owned) (nullable) */
 
   FileHandle *handle; /* (owned): while open; changed in a switch only */
 };
@@ -26,6 +31,9 @@ enum
   PROP_FILENAME,
   PROP_LOCKING,
   PROP_AIO,
+  PROP_DROP_CACHE,
+  PROP_CHECK_CACHE_DROPPED,
+  PROP_PR_MANAGER,
   N_PROPS
 };
 
@@ -154,6 +162,7 @@ banyan_file_get_limits (BanyanNode *node, BanyanLimits *limits)
   limits->request_alignment = handle->request_alignment;
   limits->memory_alignment = handle->memory_alignment;
   limits->preferred_size = 4096;
+  limits->discard_alignment = limits->zeroes_alignment = handle->block_size;
 }
 
 /* -- Opening and changing. -- */
@@ -207,6 +216,8 @@ how_to_open (BanyanFile *self, const BanyanProposal *proposal, guint used, guint
     .lock = locking != FILE_LOCKING_OFF,
     .must_lock = locking == FILE_LOCKING_ON,
     .aio = g_value_get_enum (banyan_proposal_get (proposal, "aio")),
+    .drop_cache = g_value_get_boolean (banyan_proposal_get (proposal, "drop-cache")),
+    .check_dropped = g_value_get_boolean (banyan_proposal_get (proposal, "x-check-cache-dropped")),
   };
 
   fill_permissions (&how, g_value_get_boolean (banyan_proposal_get (proposal, "force-share")), used,
@@ -334,14 +345,26 @@ banyan_file_prepare (BanyanElement *element, BanyanChange *change, GError **erro
          || file_lock_grow (file_change->old_lock, how.used, how.shared, error);
 }
 
-/* By now every node that changes has said what it will need. What has just been opened has no
- * change. */
-static gboolean
+static gssize
+run_update_length (gpointer handle)
+{
+  return file_handle_update_length (handle) ? 0 : -errno;
+}
+
+/* By now every node that changes has said what it will need, and nobody resizes the file any more
+ * through the old handle. What has just been opened has no change. */
+static gboolean BANYAN_COROUTINE
 banyan_file_settle (BanyanElement *element, BanyanChange *change, GError **error)
 {
   FileChange *file_change = banyan_change_get_data (change);
   FileLock *lock = file_change != NULL ? file_change->new_lock
                                        : BANYAN_NODE_SELF (BanyanFile, element)->handle->lock;
+  gssize result = 0;
+
+  if (file_change != NULL && file_change->handle != NULL)
+    result = banyan_co_offload (run_update_length, file_change->handle);
+  if (result < 0)
+    return banyan_throw_errno (error, result, "asking for the length of the file");
 
   return lock == NULL || file_lock_check (lock, error);
 }
@@ -360,7 +383,7 @@ banyan_file_commit (BanyanElement *element, BanyanChange *change)
   file_change->handle = old;
   if (file_change->new_lock == file_change->old_lock)
     self->handle->lock = g_steal_pointer (&old->lock);
-  if (self->handle->length != old->length)
+  if (self->handle->length != banyan_node_get_length (BANYAN_NODE (self)))
     banyan_node_publish_length (BANYAN_NODE (self), self->handle->length);
 }
 
@@ -380,6 +403,48 @@ banyan_file_abort (BanyanElement *element, BanyanChange *change)
 
   if (file_change != NULL && file_change->old_lock != NULL)
     file_lock_restore (file_change->old_lock);
+}
+
+static void
+install_properties (GObjectClass *object_class)
+{
+  properties[PROP_FILENAME] = banyan_param_mutable (
+      banyan_param_required (banyan_param_identifying (banyan_param_path (banyan_param_string (
+          "filename", "File name", "Path of the image, taken as it is: a colon is a colon", NULL,
+          G_STRUCT_OFFSET (BanyanFile, filename))))),
+      BANYAN_MUTABLE_REOPEN);
+  properties[PROP_LOCKING] = banyan_param_mutable (
+      banyan_param_enum ("locking", "Locking",
+                         "Whether to take the image locks that keep QEMU and others from writing "
+                         "to it; auto: where the file system has them",
+                         file_locking_get_type (), FILE_LOCKING_AUTO,
+                         G_STRUCT_OFFSET (BanyanFile, locking)),
+      BANYAN_MUTABLE_REOPEN);
+  properties[PROP_AIO] = banyan_param_mutable (
+      banyan_param_enum ("aio", "Asynchronous I/O",
+                         "How requests that must wait are handed to the kernel; native is kept for "
+                         "QEMU's sake and means io_uring",
+                         file_aio_get_type (), FILE_AIO_AUTO, G_STRUCT_OFFSET (BanyanFile, aio)),
+      BANYAN_MUTABLE_REOPEN);
+  properties[PROP_DROP_CACHE] = banyan_param_mutable (
+      banyan_param_boolean ("drop-cache", "Drop cache",
+                            "Whether opening drops what the page cache holds of the image, which "
+                            "another host may have written since",
+                            FALSE, G_STRUCT_OFFSET (BanyanFile, drop_cache)),
+      BANYAN_MUTABLE_BEFORE_OPEN);
+  properties[PROP_CHECK_CACHE_DROPPED] = banyan_param_mutable (
+      banyan_param_boolean ("x-check-cache-dropped", "Check cache dropped",
+                            "Whether to refuse an image that drop-cache left something of in the "
+                            "page cache; for tests",
+                            FALSE, G_STRUCT_OFFSET (BanyanFile, check_dropped)),
+      BANYAN_MUTABLE_BEFORE_OPEN);
+  properties[PROP_PR_MANAGER] = banyan_param_mutable (
+      banyan_param_string ("pr-manager", "Persistent reservations",
+                           "QEMU's helper for persistent reservations, which are not supported: "
+                           "it is refused",
+                           NULL, G_STRUCT_OFFSET (BanyanFile, pr_manager)),
+      BANYAN_MUTABLE_BEFORE_OPEN);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
 static void
@@ -404,25 +469,7 @@ banyan_file_class_init (BanyanFileClass *klass)
   node_class->get_limits = banyan_file_get_limits;
   banyan_node_class_set_ops (node_class, &banyan_file_ops);
 
-  properties[PROP_FILENAME] = banyan_param_mutable (
-      banyan_param_required (banyan_param_identifying (banyan_param_path (banyan_param_string (
-          "filename", "File name", "Path of the image, taken as it is: a colon is a colon", NULL,
-          G_STRUCT_OFFSET (BanyanFile, filename))))),
-      BANYAN_MUTABLE_REOPEN);
-  properties[PROP_LOCKING] = banyan_param_mutable (
-      banyan_param_enum ("locking", "Locking",
-                         "Whether to take the image locks that keep QEMU and others from writing "
-                         "to it; auto: where the file system has them",
-                         file_locking_get_type (), FILE_LOCKING_AUTO,
-                         G_STRUCT_OFFSET (BanyanFile, locking)),
-      BANYAN_MUTABLE_REOPEN);
-  properties[PROP_AIO] = banyan_param_mutable (
-      banyan_param_enum ("aio", "Asynchronous I/O",
-                         "How requests that must wait are handed to the kernel; native is kept for "
-                         "QEMU's sake and means io_uring",
-                         file_aio_get_type (), FILE_AIO_AUTO, G_STRUCT_OFFSET (BanyanFile, aio)),
-      BANYAN_MUTABLE_REOPEN);
-  g_object_class_install_properties (object_class, N_PROPS, properties);
+  install_properties (object_class);
 }
 
 static void
