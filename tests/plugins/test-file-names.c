@@ -54,7 +54,7 @@ test_names_in_errors (void)
     const char *path;
     const char *shown;
   } names[] = {
-    { "/nonexistent/a:b", "/nonexistent/a:b " },
+    { "/nonexistent/a:b", "/nonexistent/a:b: No such" },
     { "/nonexistent/a\nb", "\"/nonexistent/a\\nb\"" },
     { "/nonexistent/caf\xe9", "\"/nonexistent/caf\\351\"" },
   };

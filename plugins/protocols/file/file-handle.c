@@ -49,14 +49,14 @@ advise (const FileOpen *how, int number)
   switch (number)
     {
     case EINVAL:
-      return how->direct ? ", whose file system has no direct I/O (cache.direct: false)" : "";
+      return how->direct ? " (its file system may have no direct I/O; cache.direct: false)" : "";
     case ENOENT:
       return " (images are not made here; truncate -s SIZE makes one)";
     case EACCES:
     case EPERM:
     case EROFS:
     case ETXTBSY:
-      return how->read_only ? "" : " for writing (read-only: true would do without)";
+      return how->read_only ? "" : " (read-only: true would do without writing)";
     default:
       return "";
     }
@@ -69,7 +69,9 @@ throw_open_error (const FileOpen *how, int number, GError **error)
   g_autofree char *user
       = number == EACCES ? g_strdup_printf (" as user %u", geteuid ()) : g_strdup ("");
 
-  return banyan_throw_errno (error, number, "opening %s%s%s", path, user, advise (how, number));
+  g_set_error (error, BANYAN_ERRNO, number, "opening %s%s: %s%s", path, user, g_strerror (number),
+               advise (how, number));
+  return FALSE;
 }
 
 static const char *
