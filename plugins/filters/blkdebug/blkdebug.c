@@ -1,16 +1,29 @@
 /* blkdebug.c - filter that fails and delays requests by rules, for tests
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "blkdebug-rule.h"
+#include "blkdebug-config.h"
+#include "blkdebug-inject.h"
 
 G_DECLARE_FINAL_TYPE (BanyanBlkdebug, banyan_blkdebug, BANYAN, BLKDEBUG, BanyanFilter)
+
+/* All that strikes requests. */
+typedef struct
+{
+  BlkdebugProgram *program; /* (owned) */
+  BlkdebugMachine *machine; /* (owned) */
+} Script;
 
 struct _BanyanBlkdebug
 {
   BanyanFilter parent_instance;
 
-  BanyanChild *image; /* (unowned): bound to role "image" while the node is open */
-  BanyanList *rules;  /* (owned) */
+  BanyanChild *image;       /* (unowned): bound to role "image" while the node is open */
+  BanyanList *rules;        /* (owned) */
+  BanyanList *inject_error; /* (owned) */
+  BanyanList *set_state;    /* (owned) */
+  char *config;             /* (owned) (nullable) */
+  guint take_permissions;
+  guint unshare_permissions;
   guint64 seed;
   guint align;
   guint max_transfer;
@@ -19,13 +32,18 @@ struct _BanyanBlkdebug
   guint64 opt_discard;
   guint64 max_discard;
 
-  BlkdebugProgram *program; /* (owned): while open; changed in a switch only */
+  Script *script; /* (owned): while open; changed in a switch only */
 };
 
 enum
 {
   PROP_0,
   PROP_RULES,
+  PROP_INJECT_ERROR,
+  PROP_SET_STATE,
+  PROP_CONFIG,
+  PROP_TAKE_CHILD_PERMS,
+  PROP_UNSHARE_CHILD_PERMS,
   PROP_SEED,
   PROP_ALIGN,
   PROP_MAX_TRANSFER,
@@ -43,13 +61,24 @@ BANYAN_DEFINE_DRIVER (BanyanBlkdebug, banyan_blkdebug, BANYAN_TYPE_FILTER)
 
 /* -- Operations. -- */
 
+static void
+raise_event (BanyanNode *node, BlkdebugEvent event)
+{
+  blkdebug_machine_event (BANYAN_NODE_SELF (BanyanBlkdebug, node)->script->machine, event);
+}
+
 static gboolean BANYAN_COROUTINE
 run_rules (BanyanNode *node, BlkdebugOperations operation, guint64 offset, guint64 length,
            GError **error)
 {
-  return blkdebug_program_run (BANYAN_NODE_SELF (BanyanBlkdebug, node)->program,
-                               banyan_object_get_id (BANYAN_NODE_SELF (BanyanObject, node)),
-                               operation, offset, length, error);
+  const Script *script = BANYAN_NODE_SELF (BanyanBlkdebug, node)->script;
+  const char *id = banyan_object_get_id (BANYAN_NODE_SELF (BanyanObject, node));
+  gboolean is_everywhere = operation == BLKDEBUG_FLUSH || operation == BLKDEBUG_RESIZE;
+
+  /* QEMU's rules for a sector are not for what has no place; ours for a range are. */
+  return blkdebug_program_run (script->program, id, operation, offset, length, error)
+         && blkdebug_machine_check (script->machine, id, operation, offset,
+                                    is_everywhere ? 0 : length, error);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -57,6 +86,7 @@ banyan_blkdebug_read (BanyanNode *node, const BanyanRequest *request, GError **e
 {
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, node);
 
+  raise_event (node, BLKDEBUG_EVENT_READ_AIO);
   return run_rules (node, BLKDEBUG_READ, request->offset, request->length, error)
          && banyan_child_read (self->image, request, error);
 }
@@ -65,9 +95,14 @@ static gboolean BANYAN_COROUTINE
 banyan_blkdebug_write (BanyanNode *node, const BanyanRequest *request, GError **error)
 {
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, node);
+  gboolean done;
 
-  return run_rules (node, BLKDEBUG_WRITE, request->offset, request->length, error)
+  raise_event (node, BLKDEBUG_EVENT_WRITE_AIO);
+  raise_event (node, BLKDEBUG_EVENT_PWRITEV);
+  done = run_rules (node, BLKDEBUG_WRITE, request->offset, request->length, error)
          && banyan_child_write (self->image, request, error);
+  raise_event (node, BLKDEBUG_EVENT_PWRITEV_DONE);
+  return done;
 }
 
 static gboolean BANYAN_COROUTINE
@@ -75,6 +110,8 @@ banyan_blkdebug_flush (BanyanNode *node, GError **error)
 {
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, node);
 
+  raise_event (node, BLKDEBUG_EVENT_FLUSH_TO_OS);
+  raise_event (node, BLKDEBUG_EVENT_FLUSH_TO_DISK);
   return run_rules (node, BLKDEBUG_FLUSH, 0, G_MAXINT64, error)
          && banyan_child_flush (self->image, error);
 }
@@ -94,11 +131,13 @@ static BanyanAnswer BANYAN_COROUTINE
 banyan_blkdebug_write_zeroes (BanyanNode *node, const BanyanRequest *request, GError **error)
 {
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, node);
+  BanyanAnswer answer = BANYAN_FAILED;
 
-  if (!run_rules (node, BLKDEBUG_WRITE_ZEROES, request->offset, request->length, error))
-    return BANYAN_FAILED;
-
-  return banyan_child_write_zeroes (self->image, request, error);
+  raise_event (node, BLKDEBUG_EVENT_PWRITEV_ZERO);
+  if (run_rules (node, BLKDEBUG_WRITE_ZEROES, request->offset, request->length, error))
+    answer = banyan_child_write_zeroes (self->image, request, error);
+  raise_event (node, BLKDEBUG_EVENT_PWRITEV_DONE);
+  return answer;
 }
 
 static BanyanAnswer BANYAN_COROUTINE
@@ -188,43 +227,126 @@ banyan_blkdebug_check (BanyanObject *object, const BanyanProposal *proposal,
                              "%u is not a multiple of align, which is %u", max_transfer, align);
 }
 
-static gboolean
+static void
+script_free (Script *self)
+{
+  blkdebug_machine_free (self->machine);
+  g_free (self->program);
+  g_free (self);
+}
+
+/* The file of rules is read by a thread of the pool. */
+typedef struct
+{
+  const char *path;
+  BanyanList *inject;    /* (owned) (nullable) */
+  BanyanList *set_state; /* (owned) (nullable) */
+  GError *error;
+} ConfigJob;
+
+static gssize
+run_config_job (gpointer data)
+{
+  ConfigJob *job = data;
+
+  blkdebug_config_load (job->path, properties[PROP_INJECT_ERROR], properties[PROP_SET_STATE],
+                        &job->inject, &job->set_state, &job->error);
+  return 0;
+}
+
+static gboolean BANYAN_COROUTINE
+add_config (BlkdebugMachine *machine, const char *path, GError **error)
+{
+  ConfigJob job = { .path = path };
+  gboolean loaded;
+
+  banyan_co_offload (run_config_job, &job);
+  loaded = job.error == NULL;
+  if (loaded)
+    blkdebug_machine_add (machine, job.inject, job.set_state);
+  else
+    g_propagate_error (error, job.error);
+
+  g_clear_pointer (&job.inject, banyan_list_unref);
+  g_clear_pointer (&job.set_state, banyan_list_unref);
+  return loaded;
+}
+
+static Script *BANYAN_COROUTINE
+script_new (const BanyanProposal *proposal, GError **error)
+{
+  const char *config = g_value_get_string (banyan_proposal_get (proposal, "config"));
+  Script *self = g_new0 (Script, 1);
+
+  self->program
+      = blkdebug_program_new (g_value_get_boxed (banyan_proposal_get (proposal, "rules")),
+                              g_value_get_uint64 (banyan_proposal_get (proposal, "seed")));
+  self->machine = blkdebug_machine_new ();
+  if (config != NULL && !add_config (self->machine, config, error))
+    {
+      script_free (self);
+      return NULL;
+    }
+
+  blkdebug_machine_add (self->machine,
+                        g_value_get_boxed (banyan_proposal_get (proposal, "inject-error")),
+                        g_value_get_boxed (banyan_proposal_get (proposal, "set-state")));
+  blkdebug_machine_event (self->machine, BLKDEBUG_EVENT_NONE);
+  return self;
+}
+
+static gboolean BANYAN_COROUTINE
 banyan_blkdebug_open (BanyanElement *element, GError **error)
 {
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, element);
+  g_autoptr (BanyanProposal) proposal = banyan_proposal_new (BANYAN_OBJECT (self));
 
-  self->program = blkdebug_program_new (self->rules, self->seed);
-  return TRUE;
+  self->script = script_new (proposal, error);
+  return self->script != NULL;
 }
 
 static void
 banyan_blkdebug_close (BanyanElement *element)
 {
-  g_clear_pointer (&BANYAN_NODE_SELF (BanyanBlkdebug, element)->program, g_free);
+  g_clear_pointer (&BANYAN_NODE_SELF (BanyanBlkdebug, element)->script, script_free);
 }
 
-/* New rules begin to count anew. The change holds the new program, after the switch the old one. */
+/* New rules begin to count anew. The change holds the new script, after the switch the old one. */
 
 static void
-program_slot_free (gpointer slot)
+script_slot_free (gpointer slot)
 {
-  g_free (*(gpointer *) slot);
+  script_free (*(Script **) slot);
   g_free (slot);
 }
 
 static gboolean
+touches_rules (BanyanChange *change)
+{
+  static const char *const names[] = { "rules", "seed", "inject-error", "set-state", "config" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    if (banyan_change_touches (change, names[i]))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean BANYAN_COROUTINE
 banyan_blkdebug_prepare (BanyanElement *element, BanyanChange *change, GError **error)
 {
-  const BanyanProposal *proposal = banyan_change_get_proposal (change);
-  BlkdebugProgram **slot;
+  Script *script;
+  Script **slot;
 
-  if (!banyan_change_touches (change, "rules") && !banyan_change_touches (change, "seed"))
+  if (!touches_rules (change))
     return TRUE;
 
-  slot = g_new (BlkdebugProgram *, 1);
-  *slot = blkdebug_program_new (g_value_get_boxed (banyan_proposal_get (proposal, "rules")),
-                                g_value_get_uint64 (banyan_proposal_get (proposal, "seed")));
-  banyan_change_set_data (change, slot, program_slot_free);
+  script = script_new (banyan_change_get_proposal (change), error);
+  if (script == NULL)
+    return FALSE;
+
+  slot = g_new (Script *, 1);
+  *slot = script;
+  banyan_change_set_data (change, slot, script_slot_free);
   return TRUE;
 }
 
@@ -232,14 +354,25 @@ static void
 banyan_blkdebug_commit (BanyanElement *element, BanyanChange *change)
 {
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, element);
-  BlkdebugProgram **slot = banyan_change_get_data (change);
-  BlkdebugProgram *old = self->program;
+  Script **slot = banyan_change_get_data (change);
+  Script *old = self->script;
 
   if (slot == NULL)
     return;
 
-  self->program = *slot;
+  self->script = *slot;
   *slot = old;
+}
+
+/* What a filter hands on, and what a test wants besides. */
+static void
+banyan_blkdebug_child_permissions (BanyanElement *element, const char *role, guint role_flags,
+                                   const BanyanProposal *proposal, guint used, guint shared,
+                                   guint *child_used, guint *child_shared)
+{
+  *child_used = used | g_value_get_flags (banyan_proposal_get (proposal, "take-child-perms"));
+  *child_shared
+      = shared & ~g_value_get_flags (banyan_proposal_get (proposal, "unshare-child-perms"));
 }
 
 static void
@@ -248,9 +381,71 @@ banyan_blkdebug_get_property (GObject *object, guint id, GValue *value, GParamSp
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, object);
 
   if (id == PROP_TRIGGERED)
-    g_value_set_uint64 (value, self->program != NULL ? BANYAN_LIVE (self->program->triggered) : 0);
+    g_value_set_uint64 (value, self->script == NULL
+                                   ? 0
+                                   : BANYAN_LIVE (self->script->program->triggered)
+                                         + blkdebug_machine_get_triggered (self->script->machine));
   else
     banyan_node_get_field (object, id, value, pspec);
+}
+
+static GType
+permissions_get_type (void)
+{
+  static const GFlagsValue values[] = {
+    { BANYAN_PERMISSION_CONSISTENT_READ, "CONSISTENT_READ", "consistent-read" },
+    { BANYAN_PERMISSION_WRITE, "WRITE", "write" },
+    { BANYAN_PERMISSION_WRITE_UNCHANGED, "WRITE_UNCHANGED", "write-unchanged" },
+    { BANYAN_PERMISSION_RESIZE, "RESIZE", "resize" },
+    { 0 },
+  };
+  static GType type;
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_flags_register_static ("BlkdebugPermissions", values));
+  return type;
+}
+
+static void
+install_qemu_rules (void)
+{
+  properties[PROP_INJECT_ERROR] = banyan_param_mutable (
+      banyan_param_list ("inject-error", "Inject error",
+                         "Errors that wait for an event, as QEMU has them; the first that is awake "
+                         "and matches strikes",
+                         banyan_param_struct ("injection", "Injection", "One error of the list",
+                                              BLKDEBUG_TYPE_INJECT, BANYAN_NO_FIELD),
+                         G_STRUCT_OFFSET (BanyanBlkdebug, inject_error)),
+      BANYAN_MUTABLE_REOPEN);
+  properties[PROP_SET_STATE] = banyan_param_mutable (
+      banyan_param_list ("set-state", "Set state",
+                         "What the state, 1 at first, becomes at which event",
+                         banyan_param_struct ("change", "Change", "One change of the list",
+                                              BLKDEBUG_TYPE_SET_STATE, BANYAN_NO_FIELD),
+                         G_STRUCT_OFFSET (BanyanBlkdebug, set_state)),
+      BANYAN_MUTABLE_REOPEN);
+  properties[PROP_CONFIG] = banyan_param_mutable (
+      banyan_param_path (banyan_param_string (
+          "config", "Configuration", "File with more of inject-error and set-state, as QEMU's",
+          NULL, G_STRUCT_OFFSET (BanyanBlkdebug, config))),
+      BANYAN_MUTABLE_REOPEN);
+}
+
+static void
+install_permissions (void)
+{
+  properties[PROP_TAKE_CHILD_PERMS] = banyan_param_mutable (
+      banyan_param_flags ("take-child-perms", "Take permissions",
+                          "Permissions to take on image besides those that users need",
+                          permissions_get_type (), 0,
+                          G_STRUCT_OFFSET (BanyanBlkdebug, take_permissions)),
+      BANYAN_MUTABLE_REOPEN);
+  properties[PROP_UNSHARE_CHILD_PERMS] = banyan_param_mutable (
+      banyan_param_flags ("unshare-child-perms", "Unshare permissions",
+                          "Permissions on image that no other user of it may have",
+                          permissions_get_type (), 0,
+                          G_STRUCT_OFFSET (BanyanBlkdebug, unshare_permissions)),
+      BANYAN_MUTABLE_REOPEN);
 }
 
 static GParamSpec *
@@ -307,6 +502,7 @@ banyan_blkdebug_class_init (BanyanBlkdebugClass *klass)
   element_class->close = banyan_blkdebug_close;
   element_class->prepare = banyan_blkdebug_prepare;
   element_class->commit = banyan_blkdebug_commit;
+  element_class->child_permissions = banyan_blkdebug_child_permissions;
   node_class->get_limits = banyan_blkdebug_get_limits;
   banyan_node_class_set_ops (node_class, &banyan_blkdebug_ops);
   banyan_node_class_add_child_role (node_class, "image", BANYAN_CHILD_FILTERED,
@@ -325,6 +521,8 @@ banyan_blkdebug_class_init (BanyanBlkdebugClass *klass)
                            BANYAN_UNIT_NONE, 0, G_MAXUINT64, 0,
                            G_STRUCT_OFFSET (BanyanBlkdebug, seed)),
       BANYAN_MUTABLE_REOPEN);
+  install_qemu_rules ();
+  install_permissions ();
   install_limits ();
   properties[PROP_TRIGGERED] = banyan_param_statistic (banyan_param_uint64 (
       "triggered", "Triggered", "How often a rule struck since the rules were set",
