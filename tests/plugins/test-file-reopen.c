@@ -43,7 +43,8 @@ do_block (Worker *self, BanyanChannel *channel, guint block, gboolean write)
   g_assert_no_error (error);
   if (!write && self->seeds[block] != 0)
     banyan_test_assert_filled (data, offset, sizeof data, self->seeds[block]);
-  g_atomic_int_inc (&self->n_done);
+  if (g_atomic_int_add (&self->n_done, 1) == 0)
+    g_main_context_wakeup (NULL);
 }
 
 static void
@@ -81,6 +82,9 @@ start_workers (Image *image, Worker *workers, BanyanBackend *backend, gboolean o
       banyan_coroutine_start_on (banyan_iothread_get_loop (BANYAN_IOTHREAD (thread)), work,
                                  &workers[i]);
     }
+  for (guint i = 0; i < N_WORKERS; i++)
+    while (g_atomic_int_get (&workers[i].n_done) == 0)
+      g_main_context_iteration (NULL, TRUE);
 }
 
 static void

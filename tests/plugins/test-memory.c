@@ -4,6 +4,7 @@
 #include "banyan-test.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define CHUNK 65536
 #define TIB (G_GUINT64_CONSTANT (1) << 40)
@@ -182,6 +183,125 @@ test_refuses_bad_size (void)
     }
 }
 
+/* -- Several threads. -- */
+
+#define N_WRITERS 4
+#define BLOCK 512
+#define ROUND (N_WRITERS * BLOCK)
+#define SHARED_SIZE (4 * CHUNK)
+
+/* Each writes every fourth block, so that all of them are in every chunk. */
+typedef struct
+{
+  BanyanBackend *backend;
+  guint index;
+  gint is_done; /* atomic */
+} Writer;
+
+static void
+write_blocks (gpointer data)
+{
+  Writer *self = data;
+  BanyanChannel *channel = banyan_backend_open_channel (self->backend);
+
+  for (guint seed = 1; seed <= 3; seed++)
+    for (guint64 offset = self->index * BLOCK; offset < SHARED_SIZE; offset += ROUND)
+      {
+        guint8 bytes[BLOCK];
+        struct iovec iov = { bytes, sizeof bytes };
+        BanyanRequest request = BANYAN_REQUEST (offset, sizeof bytes, &iov, 1);
+        g_autoptr (GError) error = NULL;
+
+        banyan_test_fill (bytes, offset, sizeof bytes, seed);
+        banyan_channel_write (channel, &request, &error);
+        g_assert_no_error (error);
+        banyan_channel_read (channel, &request, &error);
+        g_assert_no_error (error);
+        banyan_test_assert_filled (bytes, offset, sizeof bytes, seed);
+      }
+
+  banyan_channel_close (channel);
+  g_atomic_int_set (&self->is_done, TRUE);
+  g_main_context_wakeup (NULL);
+}
+
+#define THREADED \
+  "version: 1\n" \
+  "objects:\n" \
+  "  io0: { type: iothread }\n" \
+  "  io1: { type: iothread }\n" \
+  "  io2: { type: iothread }\n" \
+  "  io3: { type: iothread }\n" \
+  "nodes:\n" \
+  "  disk: { driver: memory, size: 1TiB }\n"
+
+static void
+test_threads (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (THREADED);
+  BanyanObject *objects
+      = banyan_object_get_child (BANYAN_OBJECT (banyan_test_graph_get (graph)), "objects");
+  g_autofree guint8 *bytes = g_malloc (SHARED_SIZE);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (BanyanBackend) backend = banyan_backend_new (
+      banyan_test_get_node (graph, "disk"), "writers",
+      BANYAN_PERMISSION_CONSISTENT_READ | BANYAN_PERMISSION_WRITE, BANYAN_PERMISSIONS_ALL, &error);
+  Writer writers[N_WRITERS] = { 0 };
+
+  g_test_summary ("Four threads write into the same chunks, which nobody made before, and lose "
+                  "nothing");
+
+  g_assert_no_error (error);
+  for (guint i = 0; i < N_WRITERS; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("io%u", i);
+
+      writers[i] = (Writer){ backend, i, FALSE };
+      banyan_coroutine_start_on (
+          banyan_iothread_get_loop (BANYAN_IOTHREAD (banyan_object_get_child (objects, id))),
+          write_blocks, &writers[i]);
+    }
+  for (guint i = 0; i < N_WRITERS; i++)
+    while (!g_atomic_int_get (&writers[i].is_done))
+      g_main_context_iteration (NULL, TRUE);
+
+  must_read (graph, 0, bytes, SHARED_SIZE);
+  banyan_test_assert_filled (bytes, 0, SHARED_SIZE, 3);
+  g_assert_cmpuint (get_allocated (graph), ==, SHARED_SIZE);
+  banyan_backend_close (backend);
+}
+
+/* What the process has in memory, in bytes. */
+static guint64
+get_resident (void)
+{
+  g_autofree char *text = NULL;
+  g_auto (GStrv) words = NULL;
+
+  g_assert_true (g_file_get_contents ("/proc/self/statm", &text, NULL, NULL));
+  words = g_strsplit (text, " ", 3);
+  return g_ascii_strtoull (words[1], NULL, 10) * sysconf (_SC_PAGESIZE);
+}
+
+static void
+test_process_shrinks (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1TiB, discard: unmap }\n");
+  const guint64 size = 64 << 20;
+  g_autoptr (GError) error = NULL;
+  guint64 full;
+
+  g_test_summary ("A discard makes the process itself smaller by what it gave up");
+
+  must_write (graph, 0, size);
+  full = get_resident ();
+  g_assert_cmpint (banyan_test_discard (graph, "disk", 0, TIB, &error), ==, BANYAN_DONE);
+  g_assert_no_error (error);
+  g_assert_cmpuint (get_allocated (graph), ==, 0);
+  g_assert_cmpuint (get_resident () + size * 3 / 4, <, full);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -192,5 +312,7 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/memory/zeroes-locked-memory", test_zeroes_locked_memory);
   g_test_add_func ("/protocol/memory/cut-is-forgotten", test_cut_is_forgotten);
   g_test_add_func ("/protocol/memory/refuses-bad-size", test_refuses_bad_size);
+  g_test_add_func ("/protocol/memory/threads", test_threads);
+  g_test_add_func ("/protocol/memory/process-shrinks", test_process_shrinks);
   return g_test_run ();
 }

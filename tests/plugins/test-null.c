@@ -107,6 +107,46 @@ test_largest (void)
     }
 }
 
+static void
+test_as_qemu (void)
+{
+  static const char *const names[] = { "null-co", "null-aio" };
+
+  g_test_summary ("QEMU's names and options make the disk that they make there");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *nodes
+          = g_strdup_printf ("plain: { driver: %s }\n"
+                             "disk: { driver: %s, size: 4096, latency-ns: 1000000, "
+                             "read-zeroes: true }\n",
+                             names[i], names[i]);
+      g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (nodes);
+
+      g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "plain")), ==,
+                        1 << 30);
+      g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "disk")), ==, 4096);
+    }
+}
+
+static void
+test_latency_changes (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("disk: { driver: null, latency-ns: 3000000 }\n");
+  g_autoptr (GError) error = NULL;
+  guint8 sector[512];
+
+  g_test_summary ("Latency is changed while the disk is used, for requests that come after");
+
+  banyan_object_set (BANYAN_OBJECT (banyan_test_get_node (graph, "disk")), "latency-ns", "5ms",
+                     &error);
+  g_assert_no_error (error);
+  banyan_test_read (graph, "disk", 0, sector, sizeof sector, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (banyan_test_elapsed_ms (graph), ==, 5);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -115,5 +155,7 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/null/takes-its-latency", test_latency);
   g_test_add_func ("/protocol/null/status-as-asked", test_status);
   g_test_add_func ("/protocol/null/largest-disk", test_largest);
+  g_test_add_func ("/protocol/null/as-qemu", test_as_qemu);
+  g_test_add_func ("/protocol/null/latency-changes", test_latency_changes);
   return g_test_run ();
 }
