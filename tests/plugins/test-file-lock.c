@@ -455,6 +455,36 @@ replace_removed (BanyanTransaction *transaction, Image *image)
                              BANYAN_OBJECT (banyan_test_get_node (image->graph, "old")));
 }
 
+/* Under one and the same name. */
+static void
+replace_by_namesake (BanyanTransaction *transaction, Image *image)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (BanyanObject) file = banyan_object_new ("file", "old", &error);
+
+  g_assert_no_error (error);
+  g_object_set (file, "filename", image->path, NULL);
+  banyan_transaction_remove (transaction,
+                             BANYAN_OBJECT (banyan_test_get_node (image->graph, "old")));
+  banyan_transaction_add (transaction, file, NULL);
+  banyan_transaction_replace_child (transaction, banyan_test_get_edge (image->graph, "top:file"),
+                                    BANYAN_NODE (file));
+}
+
+/* A format over one node makes way for a format over the other. */
+static void
+replace_with_format (BanyanTransaction *transaction, Image *image)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (BanyanObject) raw = banyan_object_new ("raw", "new-raw", &error);
+
+  g_assert_no_error (error);
+  g_object_set (raw, "file", step_new_node (transaction, image), NULL);
+  banyan_transaction_add (transaction, raw, NULL);
+  banyan_transaction_replace_child (transaction, banyan_test_get_edge (image->graph, "top:file"),
+                                    BANYAN_NODE (raw));
+}
+
 static void
 replace_implicit (BanyanTransaction *transaction, Image *image)
 {
@@ -505,6 +535,10 @@ static const Takeover takeovers[] = {
   { "removed", TOP OLD, replace_removed },
   { "implicit", "top: { driver: test-watch, file: { driver: file, filename: IMAGE } }\n",
     replace_implicit },
+  { "namesake", TOP OLD, replace_by_namesake },
+  { "format",
+    "top: { driver: test-watch, file: { driver: raw, file: { driver: file, filename: IMAGE } } }\n",
+    replace_with_format },
   { "re-pointed", TOP OLD, replace_moved },
   { "unused-afterwards", TOP OLD, replace_implicit },
   { "used-afterwards", TOP OLD "spare: { driver: file, filename: IMAGE }\n", use_the_other },

@@ -144,6 +144,66 @@ test_odd_direct (void)
     use_odd_image (image, lengths[i]);
 }
 
+/* -- Any offset, length and address. -- */
+
+#define ODD_LENGTH 100001
+#define N_STEPS 300
+
+static void
+do_random_step (Image *image, guint8 *model, guint8 *bytes, guint step)
+{
+  gsize offset = g_test_rand_int_range (0, ODD_LENGTH);
+  gsize length = g_test_rand_int_range (1, MIN (ODD_LENGTH - offset, 20000) + 1);
+  guint8 *at = bytes + g_test_rand_int_range (0, 16);
+  g_autoptr (GError) error = NULL;
+
+  if (step % 2 == 0)
+    {
+      banyan_test_fill (at, offset, length, step);
+      banyan_test_write (image->graph, "disk", offset, at, length, &error);
+      memcpy (model + offset, at, length);
+    }
+  else if (step % 7 == 0)
+    {
+      banyan_test_zeroes (image->graph, "disk", offset, length, 0, &error);
+      memset (model + offset, 0, length);
+    }
+  else
+    {
+      memset (at, 0xee, length);
+      banyan_test_read (image->graph, "disk", offset, at, length, &error);
+      g_assert_cmpmem (at, length, model + offset, length);
+    }
+  g_assert_no_error (error);
+}
+
+static void
+test_unaligned_direct (void)
+{
+  g_autoptr (Image) image = image_new ();
+  g_autofree guint8 *model = g_malloc0 (ODD_LENGTH);
+  g_autofree guint8 *bytes = g_malloc (20016);
+  g_autofree guint8 *contents = NULL;
+  gsize length;
+
+  g_test_summary (
+      "With cache.direct any offset, length and address will do, in a file of odd length");
+
+  if (!image_has_direct_io (image))
+    return;
+
+  g_assert_cmpint (truncate (image->path, ODD_LENGTH), ==, 0);
+  image_open (image, ", cache: { direct: true }");
+  g_assert_cmpuint (
+      banyan_node_get_limits (banyan_test_get_node (image->graph, "disk"))->request_alignment, >=,
+      512);
+  for (guint step = 0; step < N_STEPS; step++)
+    do_random_step (image, model, bytes, step);
+  g_clear_pointer (&image->graph, banyan_test_graph_free);
+  contents = image_contents (image, &length);
+  g_assert_cmpmem (contents, length, model, ODD_LENGTH);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -152,5 +212,6 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/file/zeroes-and-discard", test_zeroes_and_discard);
   g_test_add_func ("/protocol/file/resizes", test_resize);
   g_test_add_func ("/protocol/file/odd-length-past-the-cache", test_odd_direct);
+  g_test_add_func ("/protocol/file/unaligned-past-the-cache", test_unaligned_direct);
   return g_test_run ();
 }
