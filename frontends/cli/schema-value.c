@@ -7,6 +7,8 @@
 
 #include "schema.h"
 
+#include <string.h>
+
 #define DECIMAL_PATTERN "^-?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?$"
 
 BanyanSpec *
@@ -316,7 +318,70 @@ add_names (BanyanSpecBuilder *properties, BanyanSpec *facts)
 
   cli_add (properties, cli_spec_text (facts, "name"), value);
   for (guint i = 0; i < cli_spec_count (aliases); i++)
-    cli_add (properties, banyan_spec_get_text (banyan_spec_get_item (aliases, i)), value);
+    {
+      const char *alias = banyan_spec_get_text (banyan_spec_get_item (aliases, i));
+
+      if (strchr (alias, '.') == NULL)
+        cli_add (properties, alias, value);
+    }
+}
+
+/* -- Aliases with a dot stand for keys in a map. -- */
+
+static void
+add_inner_names (BanyanSpecBuilder *properties, BanyanSpec *facts, const char *outer)
+{
+  BanyanSpec *aliases = cli_spec_get (facts, "aliases");
+  gsize length = strlen (outer);
+
+  for (guint i = 0; i < cli_spec_count (aliases); i++)
+    {
+      const char *alias = banyan_spec_get_text (banyan_spec_get_item (aliases, i));
+      g_autoptr (BanyanSpec) value = NULL;
+
+      if (strncmp (alias, outer, length) != 0 || alias[length] != '.')
+        continue;
+      value = schema_of_value (facts);
+      cli_add (properties, alias + length + 1, value);
+    }
+}
+
+static void
+add_map_of_aliases (BanyanSpecBuilder *properties, BanyanSpec *facts, const char *outer)
+{
+  BanyanSpecBuilder *schema = cli_map_new ();
+  BanyanSpecBuilder *inner = cli_map_new ();
+
+  for (guint i = 0; i < cli_spec_count (facts); i++)
+    add_inner_names (inner, banyan_spec_get_item (facts, i), outer);
+
+  cli_add_text (schema, "type", "object");
+  cli_add_built (schema, "properties", inner);
+  cli_add_flag (schema, "additionalProperties", FALSE);
+  cli_add_built (properties, outer, schema);
+}
+
+static void
+add_maps (BanyanSpecBuilder *properties, BanyanSpec *facts)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  for (guint i = 0; i < cli_spec_count (facts); i++)
+    {
+      BanyanSpec *aliases = cli_spec_get (banyan_spec_get_item (facts, i), "aliases");
+
+      for (guint j = 0; j < cli_spec_count (aliases); j++)
+        {
+          const char *alias = banyan_spec_get_text (banyan_spec_get_item (aliases, j));
+          gsize length = strcspn (alias, ".");
+          char *outer = g_strndup (alias, length);
+
+          if (alias[length] == '\0')
+            g_free (outer);
+          else if (g_hash_table_add (seen, outer))
+            add_map_of_aliases (properties, facts, outer);
+        }
+    }
 }
 
 /* @name: one of the names of a property. */
@@ -372,6 +437,7 @@ schema_add_properties (BanyanSpecBuilder *schema, BanyanSpec *facts, BanyanSpecB
       has_rules |= cli_spec_count (aliases) > 0;
     }
 
+  add_maps (fixed, facts);
   cli_add_text (schema, "type", "object");
   cli_add_built (schema, "properties", fixed);
   cli_add_built (schema, "required", needed);

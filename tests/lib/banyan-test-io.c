@@ -56,6 +56,8 @@ banyan_test_wait_until (gboolean (*is_true) (gpointer data), gpointer data)
 
 /* -- One request. -- */
 
+static gint n_ended; /* atomic */
+
 struct _BanyanTestRequest
 {
   BanyanBackend *backend;
@@ -67,7 +69,8 @@ struct _BanyanTestRequest
   gboolean is_cancelled;
   GMutex mutex;
   GError *error; /* (owned) (nullable) */
-  gint is_done;  /* atomic */
+  gint order;
+  gint is_done; /* atomic */
 };
 
 static void
@@ -93,6 +96,7 @@ request_main (gpointer data)
     banyan_channel_write (channel, &request, &self->error);
   else
     banyan_channel_read (channel, &request, &self->error);
+  self->order = g_atomic_int_add (&n_ended, 1);
   note_coroutine (self, NULL);
 
   banyan_channel_close (channel);
@@ -122,6 +126,14 @@ gboolean
 banyan_test_request_is_done (BanyanTestRequest *self)
 {
   return g_atomic_int_get (&self->is_done);
+}
+
+guint
+banyan_test_request_get_order (BanyanTestRequest *self)
+{
+  g_assert_true (banyan_test_request_is_done (self));
+
+  return self->order;
 }
 
 void

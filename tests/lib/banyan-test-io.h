@@ -22,6 +22,8 @@ typedef struct _BanyanTestRequest BanyanTestRequest;
 BanyanTestRequest *banyan_test_request_start (BanyanBackend *backend, BanyanLoop *loop,
                                               guint64 offset, gsize length, guint seed);
 gboolean banyan_test_request_is_done (BanyanTestRequest *self);
+/* How many requests of the process had ended before this one did. */
+guint banyan_test_request_get_order (BanyanTestRequest *self);
 void banyan_test_request_cancel (BanyanTestRequest *self);
 /* Waits for it, frees it, and returns its error, or NULL. */
 GError *banyan_test_request_end (BanyanTestRequest *self);

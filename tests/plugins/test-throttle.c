@@ -338,6 +338,37 @@ test_live_limit (void)
   stuck_clear (&stuck);
 }
 
+static gboolean
+are_done (gpointer data)
+{
+  Stuck *stuck = data;
+
+  for (guint i = 0; i < N_STUCK; i++)
+    if (!banyan_test_request_is_done (stuck->requests[i]))
+      return FALSE;
+  return TRUE;
+}
+
+static void
+test_turns (void)
+{
+  static const guint order[N_STUCK] = { 0, 2, 1, 3 };
+  Stuck stuck = get_stuck ();
+
+  g_test_summary (
+      "Nodes take turns, and within a node who came first goes first, on two iothreads");
+
+  /* 4096 bytes take a tenth of a second. */
+  must_set (get_object (stuck.graph, "group"), "bps-total", "40960");
+  banyan_test_wait_until (are_done, &stuck);
+  for (guint i = 1; i < N_STUCK; i++)
+    g_assert_cmpuint (banyan_test_request_get_order (stuck.requests[order[i]]), >,
+                      banyan_test_request_get_order (stuck.requests[order[i - 1]]));
+  for (guint i = 0; i < N_STUCK; i++)
+    must_end (&stuck, i);
+  stuck_clear (&stuck);
+}
+
 static void
 insert_above (BanyanTestGraph *graph, const char *node, const char *driver)
 {
@@ -578,6 +609,7 @@ main (int argc, char **argv)
   g_test_add_func ("/filter/throttle/zeroes-count-as-writes", test_zeroes_count_as_writes);
   g_test_add_func ("/filter/throttle/members-get-equal-parts", test_fair);
   g_test_add_func ("/filter/throttle/limit-changes-while-requests-wait", test_live_limit);
+  g_test_add_func ("/filter/throttle/nodes-take-turns", test_turns);
   g_test_add_func ("/filter/throttle/drain-lets-through-and-counts", test_drain);
   g_test_add_func ("/filter/throttle/waiting-can-be-cancelled", test_cancel);
   g_test_add_func ("/filter/throttle/member-leaves-while-others-wait", test_member_leaves);
