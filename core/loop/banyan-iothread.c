@@ -12,6 +12,8 @@
 
 #include <unistd.h>
 
+#define DEFAULT_POLL_MAX_NS 32768
+
 struct _BanyanIOThread
 {
   BanyanObject parent_instance;
@@ -138,13 +140,26 @@ banyan_iothread_life_finish (BanyanObject *object, GAsyncResult *result, GError 
 }
 
 static void
+set_poll_max_ns (BanyanIOThread *self, guint64 poll_max_ns)
+{
+  if (self->poll_max_ns == poll_max_ns)
+    return;
+
+  self->poll_max_ns = poll_max_ns;
+  if (self->loop != NULL)
+    banyan_loop_set_poll_max_ns (self->loop, poll_max_ns);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_POLL_MAX_NS]);
+}
+
+static void
 banyan_iothread_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
   BanyanIOThread *self = BANYAN_IOTHREAD (object);
 
-  banyan_object_set_field (object, id, value, pspec);
-  if (id == PROP_POLL_MAX_NS && self->loop != NULL)
-    banyan_loop_set_poll_max_ns (self->loop, self->poll_max_ns);
+  if (id != PROP_POLL_MAX_NS)
+    banyan_object_set_field (object, id, value, pspec);
+  else if (banyan_object_accept_set (BANYAN_OBJECT (self), value, pspec))
+    set_poll_max_ns (self, g_value_get_uint64 (value));
 }
 
 static void
@@ -154,6 +169,9 @@ banyan_iothread_get_property (GObject *object, guint id, GValue *value, GParamSp
 
   switch (id)
     {
+    case PROP_POLL_MAX_NS:
+      g_value_set_uint64 (value, self->poll_max_ns);
+      break;
     case PROP_LOOP:
       g_value_set_string (value, self->loop != NULL ? banyan_loop_get_backend (self->loop) : NULL);
       break;
@@ -178,8 +196,7 @@ install_properties (GObjectClass *object_class)
 {
   properties[PROP_POLL_MAX_NS] = banyan_param_uint64 (
       "poll-max-ns", "Poll max", "How long to look for work before the thread sleeps",
-      BANYAN_UNIT_NS, 0, G_GUINT64_CONSTANT (1000000000), 32768,
-      G_STRUCT_OFFSET (BanyanIOThread, poll_max_ns));
+      BANYAN_UNIT_NS, 0, G_GUINT64_CONSTANT (1000000000), DEFAULT_POLL_MAX_NS, BANYAN_NO_FIELD);
   properties[PROP_AIO_MAX_BATCH] = banyan_param_mutable (
       banyan_param_uint ("aio-max-batch", "AIO max batch",
                          "Requests served before the kernel is asked again; 0 is the loop's choice",
@@ -213,4 +230,5 @@ banyan_iothread_class_init (BanyanIOThreadClass *klass)
 static void
 banyan_iothread_init (BanyanIOThread *self)
 {
+  self->poll_max_ns = DEFAULT_POLL_MAX_NS;
 }

@@ -3,6 +3,8 @@
 
 #include "graph-fixture.h"
 
+#include "banyan-loop-core.h"
+
 #include <banyan/banyan-iothread.h>
 #include <errno.h>
 
@@ -274,6 +276,12 @@ test_iothread (void)
   g_assert_cmpint (thread_id, >, 0);
   g_assert_cmpstr (loop, ==, banyan_loop_get_backend (banyan_iothread_get_loop (thread)));
   g_assert_cmpuint (poll_max_ns, ==, 0);
+  g_assert_cmpuint (banyan_iothread_get_loop (thread)->poll_max_ns, ==, 0);
+
+  /* By the way of transactions, which is another. */
+  banyan_object_set (object, "poll-max-ns", "5us", &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (banyan_iothread_get_loop (thread)->poll_max_ns, ==, 5000);
 
   banyan_object_close (object, &error);
   g_assert_no_error (error);
