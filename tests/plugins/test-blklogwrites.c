@@ -18,6 +18,54 @@
 
 #define EMPTY "{ driver: memory, size: 0 }"
 
+/* -- A filter that holds some writes when they are done: one that was earlier on the disk may be
+ * later in coming back. -- */
+
+G_DECLARE_FINAL_TYPE (TestLate, test_late, TEST, LATE, BanyanFilter)
+
+struct _TestLate
+{
+  BanyanFilter parent_instance;
+
+  BanyanChild *file;
+  guint n_writes; /* atomic */
+};
+
+G_DEFINE_FINAL_TYPE (TestLate, test_late, BANYAN_TYPE_FILTER)
+
+static gboolean BANYAN_COROUTINE
+test_late_write (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  TestLate *self = TEST_LATE (node);
+
+  if (!banyan_child_write (self->file, request, error))
+    return FALSE;
+  if (__atomic_fetch_add (&self->n_writes, 1, __ATOMIC_RELAXED) % 3 == 0)
+    return banyan_co_sleep_ms (1, error);
+  return TRUE;
+}
+
+static const BanyanNodeOps test_late_ops = {
+  .size = sizeof test_late_ops,
+  .write = test_late_write,
+};
+
+static void
+test_late_class_init (TestLateClass *klass)
+{
+  BanyanNodeClass *node_class = BANYAN_NODE_CLASS (klass);
+
+  banyan_node_class_set_ops (node_class, &test_late_ops);
+  banyan_node_class_add_child_role (node_class, "file", BANYAN_CHILD_FILTERED,
+                                    "Where data goes before its writer may go on",
+                                    G_STRUCT_OFFSET (TestLate, file));
+}
+
+static void
+test_late_init (TestLate *self)
+{
+}
+
 /* -- The log, as its description has it: numbers are little-endian. -- */
 
 typedef struct
@@ -217,7 +265,14 @@ assert_replays (BanyanTestGraph *graph)
 static void
 test_replay (void)
 {
-  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (GRAPH ("", EMPTY));
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (
+      "version: 1\n"
+      "objects: { io0: { type: iothread }, io1: { type: iothread } }\n"
+      "nodes:\n"
+      "  l: { driver: blklogwrites, file: late, log: log }\n"
+      "  late: { driver: test-late, file: disk }\n"
+      "  disk: { driver: memory, size: 1MiB }\n"
+      "  log: " EMPTY "\n");
   BanyanBackend *backend = banyan_test_open_backend (graph, "l");
   BanyanTestWorkers *workers = banyan_test_workers_start (graph, backend, 6);
   BanyanTestRequest *requests[60];
@@ -227,7 +282,7 @@ test_replay (void)
   for (guint i = 0; i < G_N_ELEMENTS (requests); i++)
     requests[i]
         = banyan_test_request_start (backend, banyan_test_get_loop (graph, i % 2 ? "io0" : "io1"),
-                                     700000 + i % 7 * 1000, 3000, i + 1);
+                                     704512 + i % 7 * 1024, 3072, i + 1);
   for (guint i = 0; i < G_N_ELEMENTS (requests); i++)
     {
       g_autoptr (GError) error = banyan_test_request_end (requests[i]);
@@ -359,6 +414,8 @@ int
 main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
+  banyan_registry_add_builtin (banyan_registry_get_default (), "test-late", BANYAN_PLUGIN_FILTER,
+                               test_late_get_type (), "Hold writes that are done");
   g_test_add_func ("/filter/blklogwrites/each-kind-has-an-entry", test_entries);
   g_test_add_func ("/filter/blklogwrites/super-counts-at-interval", test_super_interval);
   g_test_add_func ("/filter/blklogwrites/replays-to-the-disk", test_replay);
