@@ -49,13 +49,6 @@ struct _BanyanThrottleGroup
   ThrottleMember sum;
 };
 
-struct _ThrottleWaiter
-{
-  ThrottleWaiter *previous;
-  ThrottleWaiter *next;
-  BanyanCoroutine *coroutine;
-};
-
 enum
 {
   PROP_0,
@@ -137,77 +130,10 @@ charge (BanyanThrottleGroup *self, ThrottleDirection direction, guint64 length, 
 
 /* -- Lines. Under the mutex. -- */
 
-/* A new line is the last of the round. */
-static void
-line_join (BanyanThrottleGroup *self, ThrottleDirection direction, ThrottleLine *line)
-{
-  ThrottleLine *turn = self->turns[direction];
-
-  if (turn == NULL)
-    {
-      line->previous = line->next = line;
-      self->turns[direction] = line;
-      return;
-    }
-
-  line->next = turn;
-  line->previous = turn->previous;
-  line->previous->next = line;
-  turn->previous = line;
-}
-
-static void
-line_leave (BanyanThrottleGroup *self, ThrottleDirection direction, ThrottleLine *line)
-{
-  if (self->turns[direction] == line)
-    self->turns[direction] = line->next != line ? line->next : NULL;
-
-  line->previous->next = line->next;
-  line->next->previous = line->previous;
-  line->previous = line->next = NULL;
-}
-
-static void
-waiter_join (BanyanThrottleGroup *self, ThrottleDirection direction, ThrottleLine *line,
-             ThrottleWaiter *waiter)
-{
-  if (line->first == NULL)
-    line_join (self, direction, line);
-
-  waiter->previous = line->last;
-  if (line->last != NULL)
-    line->last->next = waiter;
-  else
-    line->first = waiter;
-  line->last = waiter;
-  self->queued++;
-}
-
 static gboolean
 has_turn (BanyanThrottleGroup *self, ThrottleDirection direction, ThrottleWaiter *waiter)
 {
   return self->turns[direction]->first == waiter;
-}
-
-static void
-waiter_leave (BanyanThrottleGroup *self, ThrottleDirection direction, ThrottleLine *line,
-              ThrottleWaiter *waiter)
-{
-  if (has_turn (self, direction, waiter))
-    self->turns[direction] = line->next;
-
-  if (waiter->previous != NULL)
-    waiter->previous->next = waiter->next;
-  else
-    line->first = waiter->next;
-  if (waiter->next != NULL)
-    waiter->next->previous = waiter->previous;
-  else
-    line->last = waiter->previous;
-
-  if (line->first == NULL)
-    line_leave (self, direction, line);
-  self->queued--;
 }
 
 static BanyanCoroutine *
@@ -271,12 +197,14 @@ wait_in_line (BanyanThrottleGroup *self, ThrottleMember *member, ThrottleDirecti
   BanyanCoroutine *next;
   gboolean is_admitted;
 
-  waiter_join (self, direction, line, &waiter);
+  throttle_line_append (line, &self->turns[direction], &waiter);
+  self->queued++;
   is_admitted = wait_for_turn (self, direction, &waiter);
   if (is_admitted)
     charge (self, direction, length, now ());
   note_wait (self, member, now () - started_ns);
-  waiter_leave (self, direction, line, &waiter);
+  throttle_line_remove (line, &self->turns[direction], &waiter);
+  self->queued--;
   next = get_next (self, direction);
   g_mutex_unlock (&self->mutex);
 

@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include <banyan/banyan-plugin.h>
+#include "throttle-line.h"
 
 G_BEGIN_DECLS
 
@@ -14,19 +14,6 @@ typedef enum
 } ThrottleDirection;
 
 #define THROTTLE_N_DIRECTIONS 2
-
-typedef struct _ThrottleWaiter ThrottleWaiter;
-typedef struct _ThrottleLine ThrottleLine;
-
-/* The requests of one node in one direction that wait, in order of arrival; and the lines before
- * and after it in the group's ring, while any do. */
-struct _ThrottleLine
-{
-  ThrottleWaiter *first;
-  ThrottleWaiter *last;
-  ThrottleLine *previous;
-  ThrottleLine *next;
-};
 
 /* A node's part in its group. Zeroes to begin with; changed under the group's mutex only. */
 typedef struct
