@@ -67,6 +67,13 @@ slab_new (void)
   return slab;
 }
 
+/* Slabs lie at multiples of their size. */
+static guint8 *
+chunk_slab (guint8 *chunk)
+{
+  return (guint8 *) ((guintptr) chunk & ~(guintptr) (SLAB_SIZE - 1));
+}
+
 MemoryStore *
 memory_store_new (void)
 {
@@ -275,6 +282,8 @@ zero_chunk (MemoryStore *self, guintptr *entry)
   if (!(before & CHUNK_DATA))
     return;
   __atomic_fetch_sub (&self->allocated, CHUNK_SIZE, __ATOMIC_RELAXED);
+  /* Else the kernel, where it finds part of a huge page in use, fills in the rest in a while. */
+  madvise (chunk_slab (entry_chunk (before)), SLAB_SIZE, MADV_NOHUGEPAGE);
   /* Refused for memory that the process has locked: the next write to the chunk would bring back
    * what is left in it. */
   if (madvise (entry_chunk (before), CHUNK_SIZE, MADV_DONTNEED) != 0)
