@@ -150,4 +150,8 @@ void banyan_backend_get_statistics (BanyanBackend *self, BanyanStatistics *stati
 BANYAN_API
 guint64 banyan_latency_bucket_end_ns (guint bucket);
 
+/* What an edge counts, once a transaction told it to; FALSE: nothing. Main thread. */
+BANYAN_API
+gboolean banyan_child_get_statistics (BanyanChild *self, BanyanStatistics *statistics);
+
 G_END_DECLS

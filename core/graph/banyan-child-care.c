@@ -10,6 +10,8 @@
 
 #include "banyan-child-private.h"
 
+#include <banyan/banyan-backend.h>
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -234,8 +236,8 @@ go_piece_by_piece (const Care *care, const BanyanRequest *request, GError **erro
 
 /* -- Reads. -- */
 
-gboolean
-banyan_child_read_with_care (BanyanChild *self, const BanyanRequest *request, GError **error)
+static gboolean
+read_carefully (BanyanChild *self, const BanyanRequest *request, GError **error)
 {
   const BanyanRoute *route = &self->route[BANYAN_OP_READ];
   Care care;
@@ -249,6 +251,16 @@ banyan_child_read_with_care (BanyanChild *self, const BanyanRequest *request, GE
 
   care = take_care (self, BANYAN_OP_READ);
   return go_piece_by_piece (&care, request, error);
+}
+
+gboolean
+banyan_child_read_with_care (BanyanChild *self, const BanyanRequest *request, GError **error)
+{
+  gint64 started_ns = banyan_child_begin (self);
+  gboolean done = read_carefully (self, request, error);
+
+  banyan_child_end (self, BANYAN_STATISTIC_READ, request->length, done, started_ns);
+  return done;
 }
 
 /* -- Writes. -- */
@@ -282,8 +294,8 @@ emulate_fua (const BanyanRoute *route, BanyanRequest *request)
   return !(route->modifiers & BANYAN_ROUTE_NO_FLUSH);
 }
 
-gboolean
-banyan_child_write_zero_data (BanyanChild *self, const BanyanRequest *request, GError **error)
+static gboolean
+write_carefully (BanyanChild *self, const BanyanRequest *request, GError **error)
 {
   const BanyanRoute *route = &self->route[BANYAN_OP_WRITE];
   BanyanRequest own = *request;
@@ -304,6 +316,16 @@ banyan_child_write_zero_data (BanyanChild *self, const BanyanRequest *request, G
     return FALSE;
 
   return !flush || banyan_child_flush (self, error);
+}
+
+gboolean
+banyan_child_write_zero_data (BanyanChild *self, const BanyanRequest *request, GError **error)
+{
+  gint64 started_ns = banyan_child_begin (self);
+  gboolean done = write_carefully (self, request, error);
+
+  banyan_child_end (self, BANYAN_STATISTIC_WRITE, request->length, done, started_ns);
+  return done;
 }
 
 gboolean

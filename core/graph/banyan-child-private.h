@@ -41,6 +41,28 @@ gpointer banyan_child_pass_op (BanyanOp op);
  * only read. */
 gpointer banyan_child_get_flush_of_all (void);
 
+/* -- Statistics (banyan-child-statistics.c): an edge that counts never takes the fast path, so that
+ * one that does not count pays nothing there. -- */
+
+gint64 banyan_child_begin_counted (BanyanChild *self);
+void banyan_child_end_counted (BanyanChild *self, guint kind, guint64 bytes, gboolean succeeded,
+                               gint64 started_ns);
+
+/* -1: nobody counts. */
+static inline gint64
+banyan_child_begin (BanyanChild *self)
+{
+  return G_LIKELY (self->statistics == NULL) ? -1 : banyan_child_begin_counted (self);
+}
+
+static inline void
+banyan_child_end (BanyanChild *self, guint kind, guint64 bytes, gboolean succeeded,
+                  gint64 started_ns)
+{
+  if (G_UNLIKELY (started_ns >= 0))
+    banyan_child_end_counted (self, kind, bytes, succeeded, started_ns);
+}
+
 /* -- Helpers for ranges. Alignments are powers of 2. -- */
 
 static inline guint64

@@ -8,6 +8,8 @@
 
 #include "banyan-child-private.h"
 
+#include <banyan/banyan-backend.h>
+
 #include <errno.h>
 
 /* Zeroes are written from here, many times over in one request, so memory is bounded. */
@@ -95,19 +97,8 @@ go_range_locked (const Range *range, guint64 start, guint64 stop, guint flags, G
 
 /* -- Discard. -- */
 
-/**
- * banyan_child_discard: (skip)
- * @self: an edge
- * @request: what is not needed any more
- * @error: where to put the error
- *
- * Gives up data: what is read from there later is not defined. Parts that the node cannot give up
- * by themselves are left as they are.
- *
- * Returns: an answer; done as well where discards are ignored
- */
-BanyanAnswer
-banyan_child_discard (BanyanChild *self, const BanyanRequest *request, GError **error)
+static BanyanAnswer
+discard (BanyanChild *self, const BanyanRequest *request, GError **error)
 {
   const BanyanRoute *route = &self->route[BANYAN_OP_DISCARD];
   guint64 start, stop;
@@ -125,6 +116,28 @@ banyan_child_discard (BanyanChild *self, const BanyanRequest *request, GError **
     return BANYAN_DONE;
 
   return go_range_locked (&range, start, stop, 0, error);
+}
+
+/**
+ * banyan_child_discard: (skip)
+ * @self: an edge
+ * @request: what is not needed any more
+ * @error: where to put the error
+ *
+ * Gives up data: what is read from there later is not defined. Parts that the node cannot give up
+ * by themselves are left as they are.
+ *
+ * Returns: an answer; done as well where discards are ignored
+ */
+BanyanAnswer
+banyan_child_discard (BanyanChild *self, const BanyanRequest *request, GError **error)
+{
+  gint64 started_ns = banyan_child_begin (self);
+  BanyanAnswer answer = discard (self, request, error);
+
+  banyan_child_end (self, BANYAN_STATISTIC_DISCARD, request->length, answer != BANYAN_FAILED,
+                    started_ns);
+  return answer;
 }
 
 /* -- Zeroes. -- */
@@ -178,20 +191,8 @@ zero_by_hand_around (BanyanChild *self, const BanyanRequest *request, guint64 st
          && write_zeroes_by_hand (self, stop, request->offset + request->length, flags, error);
 }
 
-/**
- * banyan_child_write_zeroes: (skip)
- * @self: an edge
- * @request: where zeroes shall be
- * @error: where to put the error
- *
- * Makes a range read as zeroes. Where the node has no better way, zeroes are written, unless
- * @request has %BANYAN_REQUEST_NO_FALLBACK; then some of the range may be zero already when the
- * answer is that it is unsupported.
- *
- * Returns: an answer
- */
-BanyanAnswer
-banyan_child_write_zeroes (BanyanChild *self, const BanyanRequest *request, GError **error)
+static BanyanAnswer
+write_zeroes (BanyanChild *self, const BanyanRequest *request, GError **error)
 {
   const BanyanRoute *route = &self->route[BANYAN_OP_WRITE_ZEROES];
   guint64 start = request->offset, stop = request->offset;
@@ -229,6 +230,29 @@ banyan_child_write_zeroes (BanyanChild *self, const BanyanRequest *request, GErr
     return BANYAN_FAILED;
 
   return BANYAN_DONE;
+}
+
+/**
+ * banyan_child_write_zeroes: (skip)
+ * @self: an edge
+ * @request: where zeroes shall be
+ * @error: where to put the error
+ *
+ * Makes a range read as zeroes. Where the node has no better way, zeroes are written, unless
+ * @request has %BANYAN_REQUEST_NO_FALLBACK; then some of the range may be zero already when the
+ * answer is that it is unsupported.
+ *
+ * Returns: an answer
+ */
+BanyanAnswer
+banyan_child_write_zeroes (BanyanChild *self, const BanyanRequest *request, GError **error)
+{
+  gint64 started_ns = banyan_child_begin (self);
+  BanyanAnswer answer = write_zeroes (self, request, error);
+
+  banyan_child_end (self, BANYAN_STATISTIC_WRITE_ZEROES, request->length, answer != BANYAN_FAILED,
+                    started_ns);
+  return answer;
 }
 
 /* -- Status. -- */
@@ -274,21 +298,9 @@ ask_status (const BanyanRoute *route, guint64 offset, guint64 length, BanyanBloc
   return BANYAN_DONE;
 }
 
-/**
- * banyan_child_block_status: (skip)
- * @self: an edge
- * @offset: where to begin
- * @length: how many bytes to tell about; above 0
- * @status: (out): what is there
- * @error: where to put the error
- *
- * Tells where data, holes and zeroes are. The answer may be about less than @length bytes.
- *
- * Returns: done or failed
- */
-BanyanAnswer
-banyan_child_block_status (BanyanChild *self, guint64 offset, guint64 length,
-                           BanyanBlockStatus *status, GError **error)
+static BanyanAnswer
+block_status (BanyanChild *self, guint64 offset, guint64 length, BanyanBlockStatus *status,
+              GError **error)
 {
   const BanyanRoute *route = &self->route[BANYAN_OP_BLOCK_STATUS];
   BanyanAnswer answer = BANYAN_UNSUPPORTED;
@@ -314,6 +326,29 @@ banyan_child_block_status (BanyanChild *self, guint64 offset, guint64 length,
   if (offset + status->length == __atomic_load_n (route->length, __ATOMIC_ACQUIRE))
     status->flags |= BANYAN_BLOCK_END;
   return BANYAN_DONE;
+}
+
+/**
+ * banyan_child_block_status: (skip)
+ * @self: an edge
+ * @offset: where to begin
+ * @length: how many bytes to tell about; above 0
+ * @status: (out): what is there
+ * @error: where to put the error
+ *
+ * Tells where data, holes and zeroes are. The answer may be about less than @length bytes.
+ *
+ * Returns: done or failed
+ */
+BanyanAnswer
+banyan_child_block_status (BanyanChild *self, guint64 offset, guint64 length,
+                           BanyanBlockStatus *status, GError **error)
+{
+  gint64 started_ns = banyan_child_begin (self);
+  BanyanAnswer answer = block_status (self, offset, length, status, error);
+
+  banyan_child_end (self, BANYAN_STATISTIC_BLOCK_STATUS, 0, answer != BANYAN_FAILED, started_ns);
+  return answer;
 }
 
 /* -- Resize and copy. -- */

@@ -8,6 +8,8 @@
 
 #include "banyan-child-private.h"
 
+#include <banyan/banyan-backend.h>
+
 #include <errno.h>
 
 /* -- Edges. -- */
@@ -240,11 +242,16 @@ gboolean
 banyan_child_flush (BanyanChild *self, GError **error)
 {
   const BanyanRoute *route = &self->route[BANYAN_OP_FLUSH];
+  gint64 started_ns;
+  gboolean done;
 
   if (G_UNLIKELY (route->any == NULL))
     return self->node != NULL || banyan_child_check_range (self, route, 0, 0, error);
 
-  return route->flush (route->node, error);
+  started_ns = banyan_child_begin (self);
+  done = route->flush (route->node, error);
+  banyan_child_end (self, BANYAN_STATISTIC_FLUSH, 0, done, started_ns);
+  return done;
 }
 
 /**

@@ -20,6 +20,7 @@ free_edge (gpointer data)
 
   if (self->is_new)
     banyan_element_free_edge (self->child);
+  g_free (self->statistics);
   g_free (self);
 }
 

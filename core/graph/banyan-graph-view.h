@@ -24,9 +24,11 @@ typedef struct
   BanyanNode *node;         /* (unowned) (nullable): where it leads, afterwards */
   guint used;
   guint shared;
-  gboolean is_new;     /* made for this change, of a MANY role */
-  gboolean is_removed; /* a MANY role loses it */
-  gboolean is_moved;   /* leads elsewhere than now */
+  gboolean is_new;              /* made for this change, of a MANY role */
+  gboolean is_removed;          /* a MANY role loses it */
+  gboolean is_moved;            /* leads elsewhere than now */
+  gboolean is_recounted;        /* @statistics take the place of its own */
+  BanyanStatistics *statistics; /* (owned) (nullable) */
 } BanyanViewEdge;
 
 /* A property that the change sets. */
@@ -95,6 +97,7 @@ typedef enum
   BANYAN_STEP_REMOVE_CHILD,
   BANYAN_STEP_RESIZE,
   BANYAN_STEP_REFRESH,
+  BANYAN_STEP_COUNT,
 } BanyanStepKind;
 
 typedef struct
@@ -106,6 +109,7 @@ typedef struct
   char *key;            /* (owned) (nullable) */
   BanyanSpec *value;    /* (owned) (nullable) */
   guint64 length;       /* bytes */
+  gboolean is_on;
 } BanyanStep;
 
 /* The present graph with @steps (element-type BanyanStep) done, checked, and its drained set. */

@@ -87,6 +87,11 @@ void banyan_transaction_remove_child (BanyanTransaction *self, BanyanChild *edge
 BANYAN_API
 void banyan_transaction_resize (BanyanTransaction *self, BanyanNode *node, guint64 length);
 
+/* Whether @edge counts what goes along it; see banyan_child_get_statistics(). */
+BANYAN_API
+void banyan_transaction_set_statistics (BanyanTransaction *self, BanyanChild *edge,
+                                        gboolean enabled);
+
 /* 0: the graph's default, 30 s. */
 BANYAN_API
 void banyan_transaction_set_drain_timeout_ms (BanyanTransaction *self, guint64 timeout_ms);

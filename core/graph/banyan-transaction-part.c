@@ -328,6 +328,16 @@ banyan_transaction_switch_edge (BanyanTransaction *self, BanyanViewEdge *edge)
 {
   BanyanChild *child = edge->child;
 
+  /* What it counted until now goes with the view. */
+  if (edge->is_recounted)
+    {
+      BanyanStatistics *old = child->statistics;
+
+      child->statistics = edge->statistics;
+      edge->statistics = old;
+      edge->is_recounted = FALSE;
+    }
+
   /* Requests look at what was taken: an edge that keeps it is not drained, and not written to. */
   if (child->used != edge->used || child->shared != edge->shared)
     {

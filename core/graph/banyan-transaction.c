@@ -271,6 +271,29 @@ banyan_transaction_resize (BanyanTransaction *self, BanyanNode *node, guint64 le
   add_step (self, BANYAN_STEP_RESIZE, node, NULL)->length = length;
 }
 
+/**
+ * banyan_transaction_set_statistics:
+ * @self: a transaction
+ * @edge: an edge of a node
+ * @enabled: whether it shall count
+ *
+ * Makes @edge count what goes along it, from nothing on, or stop that and forget it. An edge that
+ * counts costs some time for each request; one that does not costs nothing. A backend counts
+ * always.
+ */
+void
+banyan_transaction_set_statistics (BanyanTransaction *self, BanyanChild *edge, gboolean enabled)
+{
+  BanyanStep *step;
+
+  g_return_if_fail (BANYAN_IS_TRANSACTION (self));
+  g_return_if_fail (edge != NULL);
+
+  step = add_step (self, BANYAN_STEP_COUNT, edge->parent, NULL);
+  step->edge = edge;
+  step->is_on = enabled;
+}
+
 void
 banyan_transaction_refresh (BanyanTransaction *self, BanyanNode *node)
 {

@@ -146,6 +146,7 @@ find_change (GPtrArray *pending, BanyanViewObject *object)
     {
       object->is_changed |= leads_elsewhere (object->edges->pdata[i]);
       must_stop |= has_other_permissions (object->edges->pdata[i]);
+      must_stop |= ((BanyanViewEdge *) object->edges->pdata[i])->is_recounted;
     }
 
   object->is_changed |= needs_reopening (object)

@@ -418,6 +418,28 @@ apply_refresh (BanyanGraphView *self, BanyanStep *step)
     node->is_refreshed = TRUE;
 }
 
+static void
+apply_count (BanyanGraphView *self, BanyanStep *step)
+{
+  BanyanViewEdge *edge = find_edge (self, step->edge);
+
+  if (edge == NULL)
+    return;
+  if (edge->child->backend != NULL)
+    {
+      g_autofree char *path = banyan_view_edge_dup_path (edge);
+
+      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_STATE, NULL, NULL,
+                           "%s is a backend, which always counts", path);
+      return;
+    }
+
+  edge->is_recounted = step->is_on != (edge->child->statistics != NULL);
+  g_clear_pointer (&edge->statistics, g_free);
+  if (edge->is_recounted && step->is_on)
+    edge->statistics = g_new0 (BanyanStatistics, 1);
+}
+
 void
 banyan_graph_view_apply (BanyanGraphView *self, BanyanStep *step)
 {
@@ -433,6 +455,7 @@ banyan_graph_view_apply (BanyanGraphView *self, BanyanStep *step)
     [BANYAN_STEP_REMOVE_CHILD] = apply_remove_child,
     [BANYAN_STEP_RESIZE] = apply_resize,
     [BANYAN_STEP_REFRESH] = apply_refresh,
+    [BANYAN_STEP_COUNT] = apply_count,
   };
 
   apply[step->kind](self, step);
