@@ -18,6 +18,9 @@
   "  m: { driver: test-mirror, children: [a, b] }\n" \
   "  a: { driver: test-memory }\n" \
   "  b: { driver: test-memory }\n" \
+  "  x: { driver: test-pass, file: y }\n" \
+  "  y: { driver: test-memory }\n" \
+  "  z: { driver: test-memory }\n" \
   "  disk: { driver: test-memory }\n"
 
 /* -- The graph in words. -- */
@@ -93,6 +96,22 @@ set (BanyanTransaction *transaction, gpointer object, const char *key, const cha
   banyan_transaction_set (transaction, object, key, value);
 }
 
+/* A place is taken, an edge led elsewhere, another one given a filter, a third one counts. */
+static void
+change_more (BanyanTestGraph *graph, BanyanTransaction *transaction)
+{
+  g_autoptr (BanyanObject) again = make ("test-memory", "a");
+  g_autoptr (BanyanObject) between = make ("test-pass", "between");
+
+  banyan_transaction_add (transaction, again, NULL);
+  banyan_transaction_add (transaction, between, NULL);
+  banyan_transaction_insert_on_edge (transaction, BANYAN_NODE (between),
+                                     banyan_test_get_edge (graph, "m:children.1"));
+  banyan_transaction_replace_child (transaction, banyan_test_get_edge (graph, "x:file"),
+                                    banyan_test_get_node (graph, "z"));
+  banyan_transaction_set_statistics (transaction, banyan_test_get_edge (graph, "top:file"), TRUE);
+}
+
 static BanyanTransaction *
 change_everything (BanyanTestGraph *graph)
 {
@@ -116,6 +135,7 @@ change_everything (BanyanTestGraph *graph)
   set (transaction,
        banyan_object_resolve (BANYAN_OBJECT (banyan_test_graph_get (graph)), "s0/e", NULL),
        "writable", "true");
+  change_more (graph, transaction);
   return transaction;
 }
 
@@ -153,9 +173,9 @@ test_every_step (void)
     BanyanTransactionPhase phase;
     guint least;
   } phases[] = {
-    { BANYAN_PHASE_PREPARE, 7 },
+    { BANYAN_PHASE_PREPARE, 10 },
     { BANYAN_PHASE_CLOSE_GATES, 1 },
-    { BANYAN_PHASE_SETTLE, 6 },
+    { BANYAN_PHASE_SETTLE, 9 },
     { BANYAN_PHASE_SWITCH, 1 },
   };
 
