@@ -120,8 +120,8 @@ close_hook (BanyanElement *element, gpointer data, GError **error)
   return object->ended_well;
 }
 
-/* A flush reaches all that lies below, but what is only read there. So a node whose users were all
- * flushed needs no flush of its own. */
+/* A flush reaches what a filter shows and what an image is in, so such a node needs no flush of its
+ * own when its users were all flushed. Whether it reaches other children is the driver's choice. */
 static gboolean
 reaches_below (BanyanViewObject *object)
 {
@@ -140,7 +140,7 @@ note_flush (BanyanTransaction *self, BanyanChild *edge, gboolean is_flushed)
 
   if (below == NULL || edge->role_flags & BANYAN_CHILD_COW)
     return;
-  if (is_flushed)
+  if (is_flushed && edge->role_flags & (BANYAN_CHILD_FILTERED | BANYAN_CHILD_PRIMARY))
     below->is_flushed = TRUE;
   else if (edge->used & BANYAN_PERMISSIONS_WRITING)
     below->is_written = TRUE;
