@@ -152,7 +152,7 @@ find_change (GPtrArray *pending, BanyanViewObject *object)
   object->is_changed |= needs_reopening (object)
                         || object->used != banyan_element_get_used (element)
                         || object->shared != banyan_element_get_shared (element);
-  if (object->is_changed || must_stop || object->is_handed_over || object->is_refreshed)
+  if (object->is_changed || must_stop || object->is_refreshed)
     stop (pending, object);
 }
 
@@ -172,6 +172,9 @@ banyan_graph_view_find_changes (BanyanGraphView *self)
     if (!((BanyanViewEdge *) self->program_edges->pdata[i])->is_removed
         && leads_elsewhere (self->program_edges->pdata[i]))
       add_backend (self, ((BanyanViewEdge *) self->program_edges->pdata[i])->child);
+
+  for (guint i = 0; i < self->writers->len; i++)
+    stop (pending, self->writers->pdata[i]);
 
   while (pending->len > 0)
     stop_above (self, pending, g_ptr_array_steal_index (pending, pending->len - 1));

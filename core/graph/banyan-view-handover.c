@@ -1,11 +1,12 @@
 /* banyan-view-handover.c - nodes that pass from one user to another within one change
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A node that stays while one who writes to it is removed, or turns to another node, is handed over
- * to those who are new above it. The writer may still hold what belongs there. So they are not
- * opened in prepare, as others are: they wait until the gates are closed and the writer, with all
- * that go with it, is flushed and inactive. A writer that is not removed and reaches the node as
- * before, by way of a filter or an overlay that is put in between, hands nothing over. */
+ * A node that stays, and has users, while one who writes to it is removed or turns to another node,
+ * is handed over. The writer may still hold what belongs there. So with the gates above it closed
+ * it is flushed and inactive, with all that go with it, before anybody else sees the node. Whoever
+ * is new above the node is not opened in prepare, as others are, but after that. A writer that is
+ * not removed and reaches the node as before, by way of a filter or an overlay that is put in
+ * between, hands nothing over. */
 
 #include "banyan-graph-view.h"
 
@@ -31,20 +32,22 @@ shows (BanyanGraphView *self, BanyanNode *from, BanyanNode *to)
   return from != NULL;
 }
 
-/* Whether @child, which leads to @node, is a writer's that goes. */
+/* Whether @child, which leads to @node, is a writer's that goes. What enters the graph holds
+ * nothing back, and matters only to those who come. */
 static gboolean
-turns_away (BanyanGraphView *self, BanyanChild *child, BanyanNode *node)
+turns_away (BanyanGraphView *self, BanyanChild *child, BanyanViewObject *object)
 {
   BanyanViewEdge *edge = banyan_graph_view_find_edge (self, child);
+  BanyanNode *node = BANYAN_NODE (object->object);
 
-  if (edge == NULL || !(child->used & BANYAN_PERMISSIONS_WRITING))
+  if (edge == NULL || !(child->used & BANYAN_PERMISSIONS_WRITING)
+      || (child->backend != NULL && !object->has_newcomers))
     return FALSE;
 
   return edge->is_removed || (edge->parent != NULL && edge->parent->is_removed)
          || !shows (self, edge->node, node);
 }
 
-/* Where nobody new comes, what the writer holds gets there when it is closed. */
 static void
 note_newcomers (BanyanGraphView *self)
 {
@@ -111,7 +114,7 @@ look_for_writers (BanyanGraphView *self, BanyanViewObject *object)
     {
       BanyanChild *child = parents->pdata[i];
 
-      if (!turns_away (self, child, BANYAN_NODE (object->object)))
+      if (!turns_away (self, child, object))
         continue;
       object->is_handed_over = TRUE;
       if (child->parent != NULL)
@@ -156,7 +159,7 @@ banyan_graph_view_hand_over (BanyanGraphView *self)
 
   note_newcomers (self);
   for (guint i = 0; i < self->order->len; i++)
-    if (((BanyanViewObject *) self->order->pdata[i])->has_newcomers)
+    if (((BanyanViewObject *) self->order->pdata[i])->users->len > 0)
       look_for_writers (self, self->order->pdata[i]);
 
   for (guint i = self->order->len; i-- > 0;)

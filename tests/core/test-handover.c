@@ -237,6 +237,33 @@ test_between (void)
   g_clear_object (&transaction);
 }
 
+static void
+test_taken_out (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (
+      "version: 1\n"
+      "frontends:\n"
+      "  s0: { type: test-server, exports: { e: { node: top, writable: true } } }\n"
+      "nodes:\n"
+      "  top: { driver: test-flushing, file: disk }\n"
+      "  disk: { driver: test-memory }\n");
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (GError) error = NULL;
+  g_autofree char *log = NULL;
+
+  g_test_summary ("A filter that is taken out is flushed before its users see what is below it");
+
+  banyan_transaction_remove_filter (transaction, banyan_test_get_node (graph, "top"));
+  g_free (control_take_log ());
+  banyan_transaction_commit (transaction, &error);
+  g_assert_no_error (error);
+  log = control_take_log ();
+  g_assert_cmpstr (log, ==,
+                   "prepare e\nflush top\nflush disk\nsettle e\ncommit e\nfinish e\nclose top\n");
+  g_clear_object (&transaction);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -245,6 +272,7 @@ main (int argc, char **argv)
   g_test_add_func ("/handover/in-order", test_order);
   g_test_add_func ("/handover/fails-in-every-phase", test_every_phase);
   g_test_add_func ("/handover/drivers-fail", test_driver_fails);
+  g_test_add_func ("/handover/what-is-taken-out-is-flushed", test_taken_out);
   g_test_add_func ("/handover/what-comes-between-does-not-wait", test_between);
   return g_test_run ();
 }

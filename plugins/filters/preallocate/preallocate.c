@@ -118,20 +118,22 @@ banyan_preallocate_open (BanyanElement *element, GError **error)
   return TRUE;
 }
 
-/* A child that stays longer is no harm. */
-static void BANYAN_COROUTINE
-banyan_preallocate_close (BanyanElement *element)
+/* Before others can see the child's length, or write behind ours. A child that stays longer is no
+ * harm. */
+static gboolean BANYAN_COROUTINE
+banyan_preallocate_inactivate (BanyanElement *element, GError **error)
 {
   BanyanPreallocate *self = BANYAN_NODE_SELF (BanyanPreallocate, element);
   guint64 length = banyan_node_get_length (BANYAN_NODE (self));
-  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) why = NULL;
 
-  if (self->file == NULL || banyan_child_get_length (self->file) <= length
+  if (banyan_child_get_length (self->file) <= length
       || !(banyan_child_get_used (self->file) & BANYAN_PERMISSION_RESIZE))
-    return;
-  if (resize_child (self, length, BANYAN_PREALLOCATION_OFF, &error) != BANYAN_DONE)
+    return TRUE;
+  if (resize_child (self, length, BANYAN_PREALLOCATION_OFF, &why) != BANYAN_DONE)
     g_warning ("%s: what was preallocated stays: %s", banyan_object_get_id (BANYAN_OBJECT (self)),
-               error != NULL ? error->message : "the child cannot be cut");
+               why != NULL ? why->message : "the child cannot be cut");
+  return TRUE;
 }
 
 /* Nobody else may move the end that we hold things behind. */
@@ -172,7 +174,7 @@ banyan_preallocate_class_init (BanyanPreallocateClass *klass)
   object_class->get_property = banyan_preallocate_get_property;
 
   element_class->open = banyan_preallocate_open;
-  element_class->close = banyan_preallocate_close;
+  element_class->inactivate = banyan_preallocate_inactivate;
   element_class->child_permissions = banyan_preallocate_child_permissions;
   banyan_node_class_set_ops (node_class, &banyan_preallocate_ops);
   banyan_node_class_add_child_role (node_class, "file", BANYAN_CHILD_FILTERED,
