@@ -81,7 +81,13 @@ banyan_inet_address_listen (BanyanSocketAddress *address, GArray *fds, GError **
   for (struct addrinfo *each = found; each != NULL && failed == NULL; each = each->ai_next)
     {
       take_port (each->ai_addr, fds, before);
-      banyan_socket_listen_at (each->ai_addr, each->ai_addrlen, name, fds, &failed);
+      if (!banyan_socket_listen_at (each->ai_addr, each->ai_addrlen, name, fds, &failed)
+          && g_error_matches (failed, BANYAN_ERRNO, EADDRINUSE)
+          && banyan_socket_is_abandoned (each->ai_addr, each->ai_addrlen))
+        {
+          g_clear_error (&failed);
+          banyan_socket_listen_at (each->ai_addr, each->ai_addrlen, name, fds, &failed);
+        }
       if (g_error_matches (failed, BANYAN_ERRNO, EAFNOSUPPORT)
           || g_error_matches (failed, BANYAN_ERRNO, EADDRNOTAVAIL))
         if (each->ai_next != NULL || fds->len > before)

@@ -19,6 +19,9 @@ GType banyan_fd_address_get_type (void);
 /* Appends a socket that listens at @address, which people know as @name. */
 gboolean banyan_socket_listen_at (const struct sockaddr *address, socklen_t length,
                                   const char *name, GArray *fds, GError **error);
+/* Whether the one who listens at @address has died: the kernel may still be at taking its sockets
+ * away when the next comes. Waits for that, or for a sign of life, for a moment. */
+gboolean banyan_socket_is_abandoned (const struct sockaddr *address, socklen_t length);
 /* Closes those from @first on, and takes them out. */
 void banyan_socket_close_from (GArray *fds, guint first);
 

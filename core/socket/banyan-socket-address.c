@@ -152,6 +152,39 @@ banyan_socket_listen_at (const struct sockaddr *address, socklen_t length, const
   return TRUE;
 }
 
+/* Who calls a dead one is hung up on, or refused; a server greets, or is silent. */
+static gboolean
+call (const struct sockaddr *address, socklen_t length, gboolean *refused)
+{
+  struct timeval moment = { 0, 250000 };
+  int fd = socket (address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  gboolean connected;
+  gssize n = -1;
+  guint8 byte;
+
+  if (fd < 0)
+    return FALSE;
+  setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof moment);
+  setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof moment);
+  connected = connect (fd, address, length) == 0;
+  *refused = !connected && errno == ECONNREFUSED;
+  if (connected)
+    n = recv (fd, &byte, 1, 0);
+  connected &= n > 0 || (n < 0 && errno != ECONNRESET);
+  close (fd);
+  return connected;
+}
+
+gboolean
+banyan_socket_is_abandoned (const struct sockaddr *address, socklen_t length)
+{
+  gboolean refused = FALSE;
+
+  if (call (address, length, &refused))
+    return FALSE;
+  return refused || (!call (address, length, &refused) && refused);
+}
+
 /* -- What a socket is bound to. -- */
 
 static char *

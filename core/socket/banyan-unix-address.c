@@ -51,16 +51,10 @@ unix_sockaddr (BanyanUnixAddress *self, struct sockaddr_un *address, socklen_t *
 static gboolean
 remove_stale (BanyanUnixAddress *self, const struct sockaddr_un *address, socklen_t length)
 {
-  int fd = socket (AF_UNIX, BANYAN_SOCKET_FLAGS, 0);
-  gboolean is_stale;
   struct stat status;
 
-  if (fd < 0)
-    return FALSE;
-  is_stale = connect (fd, (const struct sockaddr *) address, length) < 0 && errno == ECONNREFUSED;
-  close (fd);
-
-  return is_stale && lstat (self->path, &status) == 0 && S_ISSOCK (status.st_mode)
+  return banyan_socket_is_abandoned ((const struct sockaddr *) address, length)
+         && lstat (self->path, &status) == 0 && S_ISSOCK (status.st_mode)
          && unlink (self->path) == 0;
 }
 
