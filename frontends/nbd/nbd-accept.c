@@ -284,6 +284,27 @@ shut_connections (NbdServer *self, NbdExport *export, int how)
   return n;
 }
 
+/* Nobody is left to take an answer: what sleeps in the graph need not go on. */
+static void
+cut_off_connections (NbdServer *self, NbdExport *export)
+{
+  shut_connections (self, export, SHUT_RDWR);
+  for (NbdConnection *each = self->first; each != NULL; each = each->next)
+    if ((export == NULL || each->export == export) && each->owner != NULL)
+      {
+        BANYAN_LIVE_SET (each->is_cut_off, TRUE);
+        nbd_connection_wake_owner (each);
+      }
+}
+
+void
+nbd_server_set_owner (NbdServer *self, NbdConnection *connection, BanyanCoroutine *owner)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+
+  connection->owner = owner;
+}
+
 typedef struct
 {
   NbdServer *server;
@@ -302,7 +323,7 @@ run_farewell (gpointer data)
   if (banyan_co_sleep_ms (BANYAN_LIVE (self->server->farewell_max_seconds) * 1000, NULL))
     {
       g_mutex_lock (&self->server->mutex);
-      shut_connections (self->server, self->export, SHUT_RDWR);
+      cut_off_connections (self->server, self->export);
       g_mutex_unlock (&self->server->mutex);
     }
 

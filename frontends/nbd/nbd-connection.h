@@ -49,6 +49,15 @@ typedef struct
   const guint8 *payload;
 } NbdRequest;
 
+/* A request that has to wait for the graph. On the stack of the coroutine that executes it. */
+typedef struct _NbdWaiting NbdWaiting;
+struct _NbdWaiting
+{
+  BanyanCoroutine *coroutine;
+  NbdWaiting *previous;
+  NbdWaiting *next;
+};
+
 struct _NbdConnection
 {
   NbdServer *server; /* (owned) */
@@ -87,7 +96,9 @@ struct _NbdConnection
   guint in_flight;         /* requests being executed, the reader's included */
   guint64 bytes_in_flight; /* of payload, the requests' and that of their answers */
   gboolean has_reader;
-  BanyanCoroutine *owner;  /* woken for output and for the end */
+  NbdWaiting *waiting;     /* the first of those that execute what had to wait */
+  gboolean is_cut_off;     /* atomic: the server has waited long enough */
+  BanyanCoroutine *owner;  /* woken for output and for the end; set under the server's mutex */
   BanyanCoroutine *waiter; /* (nullable): a reader that waits for room */
 
   /* The server's list, under its mutex. */

@@ -56,5 +56,7 @@ typedef struct _NbdConnection NbdConnection;
 NbdTaken nbd_server_take_export (NbdServer *self, NbdConnection *connection, const char *name,
                                  gboolean stays);
 void nbd_server_release_export (NbdServer *self, NbdConnection *connection);
+/* Who is to be woken when @connection is cut off; NULL: nobody any more. */
+void nbd_server_set_owner (NbdServer *self, NbdConnection *connection, BanyanCoroutine *owner);
 
 G_END_DECLS

@@ -93,8 +93,24 @@ static void
 pass_role_on (gpointer data, gpointer user_data)
 {
   NbdConnection *self = data;
+  NbdWaiting *waiting = user_data;
 
+  *waiting = (NbdWaiting){ banyan_coroutine_self (), NULL, self->waiting };
+  if (self->waiting != NULL)
+    self->waiting->previous = waiting;
+  self->waiting = waiting;
   banyan_coroutine_start_on (self->loop, run_reader, self);
+}
+
+static void
+forget_waiting (NbdConnection *self, NbdWaiting *waiting)
+{
+  if (waiting->previous != NULL)
+    waiting->previous->next = waiting->next;
+  else
+    self->waiting = waiting->next;
+  if (waiting->next != NULL)
+    waiting->next->previous = waiting->previous;
 }
 
 static void BANYAN_COROUTINE
@@ -119,6 +135,7 @@ static void
 run_reader (gpointer data)
 {
   NbdConnection *self = data;
+  NbdWaiting waiting;
   NbdRequest request;
 
   for (;;)
@@ -127,10 +144,11 @@ run_reader (gpointer data)
       if (self->in_closed || self->out_closed || !next_request (self, &request))
         break;
 
-      banyan_co_on_suspend (pass_role_on, self, NULL);
+      banyan_co_on_suspend (pass_role_on, self, &waiting);
       execute (self, &request);
       if (!banyan_co_on_suspend (NULL, NULL, NULL))
         {
+          forget_waiting (self, &waiting);
           nbd_connection_wake_owner (self);
           return;
         }
@@ -145,21 +163,31 @@ run_reader (gpointer data)
 
 /* -- The owner's. -- */
 
+static void
+give_up (NbdConnection *self)
+{
+  self->in_closed = TRUE;
+  for (NbdWaiting *each = self->waiting; each != NULL; each = each->next)
+    banyan_coroutine_cancel (each->coroutine);
+}
+
 /* All that was asked for is answered, also when the client has said goodbye: "the server MUST
  * handle all outstanding requests". */
 void BANYAN_COROUTINE
 nbd_connection_transmit (NbdConnection *self)
 {
-  self->owner = banyan_coroutine_self ();
+  nbd_server_set_owner (self->server, self, banyan_coroutine_self ());
   self->has_reader = TRUE;
   banyan_coroutine_start (run_reader, self);
 
   while (self->has_reader || self->in_flight > 0 || self->is_sending || self->out_first != NULL)
     {
+      if (BANYAN_LIVE (self->is_cut_off))
+        give_up (self);
       if (self->out_first != NULL && !self->is_sending)
         nbd_output_flush (self);
       else
         banyan_co_suspend ();
     }
-  self->owner = NULL;
+  nbd_server_set_owner (self->server, self, NULL);
 }

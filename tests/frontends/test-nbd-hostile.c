@@ -316,6 +316,46 @@ test_spread (void)
   g_hash_table_unref (witness_threads);
 }
 
+/* -- Requests that take long. -- */
+
+static void
+ask_for_hours (Stage *stage)
+{
+  int fd = hold (come_in (stage));
+
+  for (guint i = 0; i < MANY; i++)
+    SEND_REQUEST (fd, i % 2, 0, 0);
+  SEND_REQUEST (fd, 0, 0, 512);
+  SEND_REQUEST (fd, 3, 0, 0);
+  for (guint i = 0; i <= MANY; i++)
+    g_assert_cmpuint (receive_simple (fd), ==, 0);
+}
+
+static void
+test_long_request (void)
+{
+  g_autoptr (Stage) stage = stage_new_threaded (SCRATCH);
+  BanyanObject *server
+      = banyan_object_resolve (BANYAN_OBJECT (stage->graph), "/frontends/nbd0", NULL);
+  g_autoptr (BanyanTransaction) go = banyan_transaction_new (stage->graph);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("An export that goes waits for a request that sleeps no longer than it should");
+
+  n_held = 0;
+  change_graph (stage, 0);
+  banyan_object_set (server, "farewell-max-seconds", "0", &error);
+  g_assert_no_error (error);
+  banyan_object_set (BANYAN_OBJECT (banyan_graph_get_node (stage->graph, "filter0")), "read-delay",
+                     "600000", &error);
+  g_assert_no_error (error);
+  run_raw_on (stage, ask_for_hours);
+  banyan_transaction_remove (go, banyan_object_get_child (server, "scratch"));
+  banyan_transaction_commit (go, &error);
+  g_assert_no_error (error);
+  close (held[0]);
+}
+
 /* -- Those who come while the graph changes. -- */
 
 static gint stop_greeting; /* atomic */
@@ -386,6 +426,7 @@ main (int argc, char **argv)
   for (gsize i = 0; i < G_N_ELEMENTS (hostile); i++)
     g_test_add_data_func (hostile[i].path, &hostile[i].func, test_hostile);
   g_test_add_func ("/nbd-hostile/iothreads/spread", test_spread);
+  g_test_add_func ("/nbd-hostile/exports/long-request", test_long_request);
   g_test_add_func ("/nbd-hostile/iothreads/greets-under-change", test_greets_under_change);
   return g_test_run ();
 }
