@@ -55,11 +55,49 @@ typedef struct
 
 QMP_DEFINE_COMMAND (QmpFilterInsert, filter_insert)
 
+static gboolean
+is_filtered (BanyanSpec *role)
+{
+  BanyanSpec *flags = banyan_spec_lookup (role, "flags");
+
+  for (guint i = 0; i < banyan_spec_get_length (flags); i++)
+    if (g_str_equal (banyan_spec_get_text (banyan_spec_get_item (flags, i)), "filtered"))
+      return TRUE;
+
+  return FALSE;
+}
+
+/* "file" for most, "image" for blkdebug. What is no filter is refused later on. */
+static char *
+dup_filtered_role (BanyanSpec *filter)
+{
+  BanyanSpec *driver = banyan_spec_lookup (filter, "driver");
+  const char *type = driver != NULL ? banyan_spec_get_text (driver) : NULL;
+  g_autoptr (BanyanTypeInfo) info = NULL;
+  g_autoptr (BanyanSpec) description = NULL;
+  BanyanSpec *roles;
+
+  if (type != NULL)
+    info
+        = banyan_registry_lookup (banyan_registry_get_default (), 1u << BANYAN_PLUGIN_FILTER, type);
+  if (info == NULL)
+    return g_strdup ("file");
+
+  description = banyan_type_info_describe (info);
+  roles = banyan_spec_lookup (description, "roles");
+  for (guint i = 0; roles != NULL && i < banyan_spec_get_length (roles); i++)
+    if (is_filtered (banyan_spec_get_item (roles, i)))
+      return g_strdup (
+          banyan_spec_get_text (banyan_spec_lookup (banyan_spec_get_item (roles, i), "name")));
+
+  return g_strdup ("file");
+}
+
 /* Its child is whatever the edge leads to, so the declaration has none: the mapper is given one. */
 static BanyanSpec *
 complete_filter (BanyanSpec *filter, BanyanNode *below)
 {
-  const char *role = "file";
+  g_autofree char *role = dup_filtered_role (filter);
   g_autoptr (BanyanSpec) name = NULL;
 
   if (banyan_spec_lookup (filter, role) != NULL)
