@@ -45,12 +45,16 @@ typedef struct
 
 #define CLI_MANY G_MAXUINT
 
+extern const CliCommand cli_apply;
 extern const CliCommand cli_check;
 extern const CliCommand cli_complete;
+extern const CliCommand cli_export_config;
 extern const CliCommand cli_graph;
 extern const CliCommand cli_help;
 extern const CliCommand cli_inspect;
 extern const CliCommand cli_io;
+extern const CliCommand cli_plan;
+extern const CliCommand cli_qmp;
 extern const CliCommand cli_run;
 extern const CliCommand cli_schema;
 

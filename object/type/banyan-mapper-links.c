@@ -219,6 +219,7 @@ list_candidates (BanyanMapper *mapper, BanyanCollection *collection, GType type)
   children = banyan_object_list_children (BANYAN_OBJECT (collection));
   for (guint i = 0; i < children->len && candidates.length <= MAX_CANDIDATES; i++)
     if (!banyan_object_is_implicit (children->pdata[i])
+        && !banyan_mapper_find (mapper, collection, banyan_object_get_id (children->pdata[i]))
         && g_type_is_a (G_OBJECT_TYPE (children->pdata[i]), type))
       add_candidate (&candidates, banyan_object_get_id (children->pdata[i]));
 

@@ -1,0 +1,39 @@
+/* cli-connect.h - the commands' way to a running graph: its QMP socket
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "cli.h"
+
+G_BEGIN_DECLS
+
+typedef struct _CliConnection CliConnection;
+
+/* The option of every command that talks to a running graph, and where it puts its argument. */
+extern char *cli_connect_address;
+#define CLI_CONNECT_OPTION \
+  { \
+    "connect", 0, 0, G_OPTION_ARG_STRING, &cli_connect_address, \
+        "Where the running graph's qmp frontend listens: a socket's path, or HOST:PORT", "SOCKET" \
+  }
+
+/* To --connect's argument, or to what BANYAN_CONNECT says. NULL after it has said why, with
+ * @status.
+ */
+CliConnection *cli_connect (CliStatus *status);
+void cli_connection_free (CliConnection *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliConnection, cli_connection_free)
+
+/* Runs a command; @arguments: (nullable) (transfer full). NULL with @error, which has the server's
+ * words, and @status, for the exit. */
+BanyanSpec *cli_call (CliConnection *self, const char *command, BanyanSpec *arguments,
+                      CliStatus *status, GError **error);
+/* The same for those who have nothing to do then but say so. */
+BanyanSpec *cli_call_or_say (CliConnection *self, const char *command, BanyanSpec *arguments,
+                             CliStatus *status);
+/* Sends a message as it is; the next message that is no event. */
+BanyanSpec *cli_exchange (CliConnection *self, BanyanSpec *message, GError **error);
+/* (transfer full): the next event; waits for one. NULL with @error, also when the server ends. */
+BanyanSpec *cli_next_event (CliConnection *self, GError **error);
+
+G_END_DECLS
