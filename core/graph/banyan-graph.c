@@ -14,7 +14,9 @@ struct _BanyanGraph
 
   BanyanLoop *loop; /* (owned) (nullable): until something opens, and after the end */
   GQueue changes;   /* (owned) (element-type BanyanTransaction): the first is under way */
+  GQueue history;   /* (owned) (element-type BanyanSpec): the last changes, the oldest first */
   gboolean is_closed;
+  gboolean was_asked_to_quit;
 };
 
 enum
@@ -63,6 +65,7 @@ static void
 banyan_graph_finalize (GObject *object)
 {
   g_assert (g_queue_is_empty (&BANYAN_GRAPH (object)->changes));
+  g_queue_clear_full (&BANYAN_GRAPH (object)->history, (GDestroyNotify) banyan_spec_unref);
 
   G_OBJECT_CLASS (banyan_graph_parent_class)->finalize (object);
 }
@@ -102,6 +105,7 @@ static void
 banyan_graph_init (BanyanGraph *self)
 {
   g_queue_init (&self->changes);
+  g_queue_init (&self->history);
 }
 
 /**
@@ -146,7 +150,34 @@ banyan_graph_ask_to_quit (BanyanGraph *self)
 {
   g_return_if_fail (BANYAN_IS_GRAPH (self));
 
+  self->was_asked_to_quit = TRUE;
   g_signal_emit (self, signals[SIGNAL_QUIT], 0);
+}
+
+gboolean
+banyan_graph_is_watched (BanyanGraph *self)
+{
+  return g_signal_has_handler_pending (self, signals[SIGNAL_EVENT], 0, FALSE);
+}
+
+/* Before those who are told of it are closed. */
+static void
+tell_end (BanyanGraph *self)
+{
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+  g_autoptr (BanyanSpec) data = NULL;
+
+  banyan_spec_builder_add_boolean (map, "guest", FALSE);
+  banyan_spec_builder_add_string (map, "reason",
+                                  self->was_asked_to_quit ? "host-qmp-quit" : "host-signal");
+  data = banyan_spec_builder_end (map);
+  banyan_graph_emit_event (self, "SHUTDOWN", data);
+}
+
+GQueue *
+banyan_graph_get_history (BanyanGraph *self)
+{
+  return &self->history;
 }
 
 /* -- Its iothread. -- */
@@ -394,6 +425,7 @@ banyan_graph_close_async (BanyanGraph *self, GCancellable *cancellable,
       return;
     }
 
+  tell_end (self);
   transaction = banyan_transaction_new (self);
   transaction->closes_graph = TRUE;
   banyan_transaction_commit_async (transaction, cancellable, close_done, g_steal_pointer (&task));

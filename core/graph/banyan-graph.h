@@ -137,6 +137,9 @@ BanyanTransactionPhase banyan_transaction_get_phase (BanyanTransaction *self);
  * and what it waits for. */
 BANYAN_API
 BanyanSpec *banyan_graph_describe_changes (BanyanGraph *self);
+/* The last changes, how they ended, and what was refused, the oldest first: (transfer full) */
+BANYAN_API
+BanyanSpec *banyan_graph_describe_history (BanyanGraph *self);
 /* For tests: the @nth step fails in @phase as if its driver had. */
 BANYAN_API
 void banyan_transaction_fail_at (BanyanTransaction *self, BanyanTransactionPhase phase, guint nth);

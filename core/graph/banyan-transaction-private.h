@@ -47,6 +47,16 @@ struct _BanyanTransaction
   GPtrArray *dropped_edges; /* (owned) (element-type BanyanChild) */
   GError *close_error;      /* (owned) (nullable): the first thing that went wrong while closing */
 
+  /* What is told of it. */
+  gint64 began_us;        /* monotonic */
+  gint64 gates_closed_us; /* monotonic */
+  gint64 drained_us;      /* how long gates were closed */
+  GPtrArray *news;        /* (owned): of banyan-transaction-news.c */
+  guint n_added;
+  guint n_removed;
+  guint n_edges_changed;
+  BanyanSpec *told_steps; /* (owned) (nullable) */
+
   GMutex lock;
   BanyanCoroutine *hook; /* (unowned) (nullable): what a cancellation ends; under @lock */
 
@@ -108,6 +118,19 @@ void BANYAN_COROUTINE banyan_co_element_unbind (BanyanElement *element);
 gboolean BANYAN_COROUTINE banyan_co_object_open (BanyanObject *object, GCancellable *cancellable,
                                                  GError **error);
 gboolean BANYAN_COROUTINE banyan_co_object_close (BanyanObject *object, GError **error);
+
+/* -- News (banyan-transaction-news.c), and history (banyan-history.c). -- */
+void banyan_news_free (gpointer news);
+/* Before the switch. */
+void banyan_transaction_gather_news (BanyanTransaction *self);
+void banyan_transaction_tell_news (BanyanTransaction *self);
+void banyan_transaction_tell_drain (BanyanTransaction *self, gboolean begins);
+void banyan_transaction_begin_entry (BanyanTransaction *self);
+void banyan_transaction_end_entry (BanyanTransaction *self, const GError *error);
+/* (element-type BanyanSpec): the last changes, the oldest first */
+GQueue *banyan_graph_get_history (BanyanGraph *self);
+/* Somebody listens to the signal "event". */
+gboolean banyan_graph_is_watched (BanyanGraph *self);
 
 /* -- The queue (banyan-graph.c). -- */
 void banyan_graph_enqueue (BanyanGraph *self, BanyanTransaction *transaction);

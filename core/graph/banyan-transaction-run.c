@@ -105,6 +105,13 @@ prepare (BanyanTransaction *self, GError **error)
   return banyan_transaction_may_go_on (self, error);
 }
 
+static void
+note_gates_open (BanyanTransaction *self)
+{
+  self->drained_us += g_get_monotonic_time () - self->gates_closed_us;
+  banyan_transaction_tell_drain (self, FALSE);
+}
+
 static gboolean
 close_gates (BanyanTransaction *self, GError **error)
 {
@@ -112,16 +119,27 @@ close_gates (BanyanTransaction *self, GError **error)
   if (!banyan_transaction_may_go_on (self, error))
     return FALSE;
 
-  return self->view->backends->len == 0
-         || banyan_co_close_gates (self->view->backends, self->view->drained,
-                                   self->drain_timeout_ms, error);
+  if (self->view->backends->len == 0)
+    return TRUE;
+
+  self->gates_closed_us = g_get_monotonic_time ();
+  banyan_transaction_tell_drain (self, TRUE);
+  if (banyan_co_close_gates (self->view->backends, self->view->drained, self->drain_timeout_ms,
+                             error))
+    return TRUE;
+
+  note_gates_open (self);
+  return FALSE;
 }
 
 static void
 open_gates (BanyanTransaction *self)
 {
-  if (self->view->backends->len > 0)
-    banyan_co_open_gates (self->view->backends, self->view->drained);
+  if (self->view->backends->len == 0)
+    return;
+
+  banyan_co_open_gates (self->view->backends, self->view->drained);
+  note_gates_open (self);
 }
 
 static gboolean
@@ -257,6 +275,7 @@ put_in_force (BanyanTransaction *self, GError **error)
       return FALSE;
     }
 
+  banyan_transaction_gather_news (self);
   switch_over (self);
   self->phase = BANYAN_PHASE_OPEN_GATES;
   open_gates (self);
@@ -307,6 +326,8 @@ banyan_co_transaction_run (BanyanTransaction *self, GError **error)
 
   if (done && self->view->has_lingering && !self->closes_graph)
     give_back (self);
+  if (done)
+    banyan_transaction_tell_news (self);
 
   g_clear_pointer (&self->view, banyan_graph_view_free);
   return done;

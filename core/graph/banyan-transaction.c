@@ -28,6 +28,8 @@ banyan_transaction_finalize (GObject *object)
   g_ptr_array_unref (self->steps);
   g_ptr_array_unref (self->dropped);
   g_ptr_array_unref (self->dropped_edges);
+  g_ptr_array_unref (self->news);
+  g_clear_pointer (&self->told_steps, banyan_spec_unref);
   g_clear_error (&self->close_error);
   g_object_unref (self->graph);
   g_mutex_clear (&self->lock);
@@ -47,6 +49,7 @@ banyan_transaction_init (BanyanTransaction *self)
   self->steps = g_ptr_array_new_with_free_func (free_step);
   self->dropped = g_ptr_array_new_with_free_func (g_object_unref);
   self->dropped_edges = g_ptr_array_new_with_free_func (banyan_element_free_edge);
+  self->news = g_ptr_array_new_with_free_func (banyan_news_free);
   self->drain_timeout_ms = DEFAULT_DRAIN_TIMEOUT_MS;
   self->manager.kind = BANYAN_ORIGIN_PROGRAM;
   g_mutex_init (&self->lock);
@@ -478,6 +481,7 @@ run (gpointer data)
   /* The main loop may not have come to tell us of a cancellation yet. */
   if (!g_cancellable_set_error_if_cancelled (g_task_get_cancellable (self->task), &error))
     banyan_co_transaction_run (self, &error);
+  banyan_transaction_end_entry (self, error);
   banyan_graph_leave_queue (self->graph, self);
   banyan_transaction_end (self, error);
 }
@@ -486,6 +490,7 @@ void
 banyan_transaction_begin (BanyanTransaction *self)
 {
   self->phase = BANYAN_PHASE_PREPARE;
+  banyan_transaction_begin_entry (self);
   banyan_coroutine_start_on (banyan_loop_get_main (), run, g_object_ref (self));
 }
 

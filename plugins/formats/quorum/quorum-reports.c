@@ -71,6 +71,32 @@ quorum_reports_free (QuorumReports *self)
 
 /* -- Telling. -- */
 
+/* In QEMU's words, to those who watch the graph. */
+static void
+tell_graph (GObject *owner, const Report *report, const char *operation)
+{
+  BanyanObject *root = banyan_object_get_root (BANYAN_OBJECT (owner));
+  BanyanSpecBuilder *map;
+  g_autoptr (BanyanSpec) data = NULL;
+
+  if (root == NULL)
+    return;
+
+  map = banyan_spec_builder_new_map ();
+  if (report->node != NULL)
+    banyan_spec_builder_add_string (map, "type", operation);
+  banyan_spec_builder_add_string (map, "error", report->error);
+  banyan_spec_builder_add_string (
+      map, report->node != NULL ? "node-name" : "reference",
+      report->node != NULL ? report->node : banyan_object_get_id (BANYAN_OBJECT (owner)));
+  banyan_spec_builder_add_uint (map, "sector-num", report->offset / 512);
+  banyan_spec_builder_add_uint (map, "sectors-count", report->length / 512);
+  banyan_spec_builder_add_uint (map, "count", report->count);
+  data = banyan_spec_builder_end (map);
+  banyan_graph_emit_event (BANYAN_GRAPH (root),
+                           report->node != NULL ? "QUORUM_REPORT_BAD" : "QUORUM_FAILURE", data);
+}
+
 static void
 emit (GObject *owner, const Report *report)
 {
@@ -86,6 +112,7 @@ emit (GObject *owner, const Report *report)
   else
     g_signal_emit (owner, failure_signal, 0, operation, report->offset, report->length,
                    report->count);
+  tell_graph (owner, report, operation);
 }
 
 static void
