@@ -28,11 +28,12 @@ struct _QmpClient
   GSource *readable; /* (owned) (nullable): while we read */
   GSource *writable; /* (owned) (nullable): while something is unsent */
   QmpReader reader;
-  GString *unsent;     /* (owned) */
-  GQueue waiting;      /* (owned) (element-type Input) */
-  gulong events;       /* the graph's signal */
-  guint64 n_lost;      /* events dropped since the client last took some */
-  gboolean is_running; /* a command that is not out of band */
+  GString *unsent;                 /* (owned) */
+  GQueue waiting;                  /* (owned) (element-type Input) */
+  gulong events;                   /* the graph's signal */
+  QmpSubscriptions *subscriptions; /* (owned): until it is closed */
+  guint64 n_lost;                  /* events dropped since the client last took some */
+  gboolean is_running;             /* a command that is not out of band */
   gboolean is_ready;
   gboolean is_out_of_band;
   gboolean is_ending; /* the client will send nothing more */
@@ -157,12 +158,11 @@ tell_lost (QmpClient *self)
 }
 
 static void
-on_event (BanyanGraph *graph, const char *name, BanyanSpec *data, QmpClient *self)
+send_event (gpointer client, const char *name, BanyanSpec *data)
 {
+  QmpClient *self = client;
   g_autoptr (BanyanSpec) event = NULL;
 
-  if (!self->is_ready || self->socket == NULL)
-    return;
   if (self->unsent->len > MAX_UNSENT_WITH_EVENTS)
     {
       self->n_lost++;
@@ -173,6 +173,21 @@ on_event (BanyanGraph *graph, const char *name, BanyanSpec *data, QmpClient *sel
     tell_lost (self);
   event = qmp_event_new (name, data);
   send_spec (self, event);
+}
+
+static gboolean
+has_room (gpointer client)
+{
+  return ((QmpClient *) client)->unsent->len <= MAX_UNSENT_BYTES;
+}
+
+static const QmpSink sink = { send_event, has_room };
+
+static void
+on_event (BanyanGraph *graph, const char *name, BanyanSpec *data, QmpClient *self)
+{
+  if (self->is_ready && qmp_subscriptions_want (self->subscriptions, name, data))
+    send_event (self, name, data);
 }
 
 /* -- Running commands. -- */
@@ -449,6 +464,7 @@ on_writable (GSocket *socket, GIOCondition condition, gpointer data)
     }
   if (self->n_lost > 0 && self->unsent->len == 0)
     tell_lost (self);
+  qmp_subscriptions_flush (self->subscriptions);
   begin_next (self);
   return G_SOURCE_CONTINUE;
 }
@@ -510,6 +526,12 @@ qmp_client_is_ready (QmpClient *self)
   return self->is_ready;
 }
 
+QmpSubscriptions *
+qmp_client_get_subscriptions (QmpClient *self)
+{
+  return self->subscriptions;
+}
+
 void
 qmp_client_close (QmpClient *self)
 {
@@ -519,6 +541,7 @@ qmp_client_close (QmpClient *self)
   send_some (self);
   clear_source (&self->readable);
   clear_source (&self->writable);
+  g_clear_pointer (&self->subscriptions, qmp_subscriptions_free);
   g_signal_handler_disconnect (banyan_monitor_get_graph (BANYAN_MONITOR (self)), self->events);
   g_queue_clear_full (&self->waiting, (GDestroyNotify) input_free);
   g_socket_close (self->socket, NULL);
@@ -545,6 +568,7 @@ qmp_client_new (BanyanGraph *graph, const char *name, int fd,
   self->socket = socket;
   self->ended = ended;
   self->ended_data = data;
+  self->subscriptions = qmp_subscriptions_new (G_OBJECT (self), graph, &sink);
   self->events = g_signal_connect (graph, "event", G_CALLBACK (on_event), self);
   send_spec (self, greeting);
   return self;

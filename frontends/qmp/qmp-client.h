@@ -4,6 +4,7 @@
 #pragma once
 
 #include "qmp-reader.h"
+#include "qmp-subscriptions.h"
 
 G_BEGIN_DECLS
 
@@ -22,6 +23,8 @@ void qmp_client_close (QmpClient *self);
 /* Agreed by qmp_capabilities. */
 void qmp_client_set_ready (QmpClient *self, gboolean is_out_of_band);
 gboolean qmp_client_is_ready (QmpClient *self);
+/* (transfer none) */
+QmpSubscriptions *qmp_client_get_subscriptions (QmpClient *self);
 
 /* -- qmp-answer.c. (transfer full) -- */
 

@@ -10,6 +10,10 @@ QMP_COMMAND ("query-version", query_version_register_type, "Tell which version t
 QMP_COMMAND ("query-commands", query_commands_register_type, "List the commands")
 QMP_COMMAND ("quit", quit_register_type, "End the program: drain, flush and close everything")
 
+/* Events (commands-events.c). */
+QMP_COMMAND ("subscribe", subscribe_register_type, "Be told of what happens to an object")
+QMP_COMMAND ("unsubscribe", unsubscribe_register_type, "Be told no more")
+
 /* Nodes (commands-node.c). */
 QMP_COMMAND ("blockdev-add", blockdev_add_register_type, "Make a node and open it")
 QMP_COMMAND ("blockdev-del", blockdev_del_register_type, "Close a node that nobody uses")

@@ -46,7 +46,8 @@ class Client:
         data = text if isinstance(text, bytes) else text.encode()
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         sent = self.socket.sendmsg([data], rights)
-        self.socket.sendall(data[sent:])
+        if sent < len(data):
+            self.socket.sendall(data[sent:])
 
     def receive(self):
         """One message, whatever it is; None when the server has hung up."""
