@@ -133,6 +133,37 @@ suggest (BanyanViewEdge *wanter, BanyanViewEdge *holder, guint permission)
   return g_strdup_printf ("make %s read-only, or detach %s", first, second);
 }
 
+/* What the change says of @edge, or else what was declared for it. */
+static BanyanOrigin
+find_place (BanyanViewEdge *edge)
+{
+  BanyanOrigin place = { .kind = BANYAN_ORIGIN_DEFAULT };
+  g_autofree char *property = g_strndup (edge->child->role, strcspn (edge->child->role, "."));
+  GPtrArray *settings = edge->parent != NULL ? edge->parent->settings : NULL;
+
+  for (guint i = 0; settings != NULL && i < settings->len; i++)
+    {
+      BanyanViewSetting *setting = settings->pdata[i];
+
+      if (g_str_equal (setting->pspec->name, property))
+        return *banyan_spec_get_origin (setting->spec);
+    }
+
+  if (edge->parent != NULL)
+    banyan_object_get_origin (edge->parent->object, property, &place);
+  return place;
+}
+
+/* Only a document has places that help to find what is wrong. */
+static void
+refuse (BanyanGraphView *self, BanyanViewEdge *edge, const char *text)
+{
+  BanyanOrigin place = find_place (edge);
+
+  banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT,
+                       place.kind == BANYAN_ORIGIN_DOCUMENT ? &place : NULL, NULL, "%s", text);
+}
+
 static void
 refuse_pair (BanyanGraphView *self, BanyanViewObject *node, BanyanViewEdge *wanter,
              BanyanViewEdge *holder)
@@ -147,13 +178,20 @@ refuse_pair (BanyanGraphView *self, BanyanViewObject *node, BanyanViewEdge *want
   g_autofree char *because = explain_wanter (wanter, top_wanter);
   g_autofree char *since = explain_holder (holder, top_holder);
   g_autofree char *advice = suggest (top_wanter, top_holder, permission);
+  g_autofree char *text = g_strdup_printf ("%s wants %s on %s%s, which %s does not share%s; %s",
+                                           first, names, path, because, second, since, advice);
 
-  banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT, NULL, NULL,
-                       "%s wants %s on %s%s, which %s does not share%s; %s", first, names, path,
-                       because, second, since, advice);
+  refuse (self, wanter, text);
 }
 
-/* One refusal for each edge that does not get what it wants. */
+static gboolean
+is_refused_by (BanyanViewEdge *wanter, BanyanViewEdge *holder)
+{
+  return (wanter->used & ~holder->shared) != 0;
+}
+
+/* One refusal for each edge that does not get what it wants; of two that refuse each other, it is
+ * the one that comes second. */
 static void
 check_sharing (BanyanGraphView *self, BanyanViewObject *node)
 {
@@ -163,12 +201,30 @@ check_sharing (BanyanGraphView *self, BanyanViewObject *node)
         BanyanViewEdge *wanter = node->users->pdata[i];
         BanyanViewEdge *holder = node->users->pdata[j];
 
-        if (i == j || !(wanter->used & ~holder->shared))
+        if (i == j || !is_refused_by (wanter, holder) || (i < j && is_refused_by (holder, wanter)))
           continue;
 
         refuse_pair (self, node, wanter, holder);
         break;
       }
+}
+
+static void
+refuse_writer (BanyanGraphView *self, BanyanViewObject *node, BanyanViewEdge *user)
+{
+  guint wishes = user->used & BANYAN_PERMISSIONS_WRITING;
+  BanyanViewEdge *top = find_wanter (user, wishes);
+  g_autofree char *names = banyan_permissions_to_string (wishes);
+  g_autofree char *path = banyan_view_object_dup_path (node);
+  g_autofree char *first = banyan_view_edge_dup_path (user);
+  g_autofree char *because = explain_wanter (user, top);
+  g_autofree char *owner = dup_owner (top);
+  g_autofree char *text = g_strdup_printf (
+      "%s wants %s on %s%s, which is read-only; set read-only to false there, or "
+      "make %s read-only",
+      first, names, path, because, owner);
+
+  refuse (self, user, text);
 }
 
 static void
@@ -180,19 +236,9 @@ check_read_only (BanyanGraphView *self, BanyanViewObject *node)
   for (guint i = 0; i < node->users->len; i++)
     {
       BanyanViewEdge *user = node->users->pdata[i];
-      BanyanViewEdge *top = find_wanter (user, user->used & BANYAN_PERMISSIONS_WRITING);
-      g_autofree char *names
-          = banyan_permissions_to_string (user->used & BANYAN_PERMISSIONS_WRITING);
-      g_autofree char *path = banyan_view_object_dup_path (node);
-      g_autofree char *first = banyan_view_edge_dup_path (user);
-      g_autofree char *because = explain_wanter (user, top);
-      g_autofree char *owner = dup_owner (top);
 
       if (user->used & BANYAN_PERMISSIONS_WRITING)
-        banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT, NULL, NULL,
-                             "%s wants %s on %s%s, which is read-only; set read-only to false "
-                             "there, or make %s read-only",
-                             first, names, path, because, owner);
+        refuse_writer (self, node, user);
     }
 }
 

@@ -30,9 +30,31 @@ test_two_images (void)
                   "  a: { driver: test-format, file: disk }\n"
                   "  b: { driver: test-format, file: disk }\n"
                   "  disk: { driver: test-memory }\n",
-                  "/nodes/a:file wants write and resize on /nodes/disk for /frontends/s0/e:node, "
+                  "test.yaml:5:35: /nodes/a:file wants write and resize on /nodes/disk for "
+                  "/frontends/s0/e:node, "
                   "which /nodes/b:file does not share since the image of /nodes/b is there; make "
                   "/frontends/s0/e read-only, or detach /nodes/b");
+}
+
+static void
+test_two_writers (void)
+{
+  g_test_summary (
+      "Of two that refuse each other the second is told, where it is declared, and once");
+
+  assert_refused (
+      "version: 1\n"
+      "frontends:\n"
+      "  s0:\n"
+      "    type: test-server\n"
+      "    exports: { e: { node: a, writable: true }, f: { node: b, writable: true } }\n"
+      "nodes:\n"
+      "  a: { driver: test-format, file: disk }\n"
+      "  b: { driver: test-format, file: disk }\n"
+      "  disk: { driver: test-memory }\n",
+      "test.yaml:8:35: /nodes/b:file wants write and resize on /nodes/disk for "
+      "/frontends/s0/f:node, which /nodes/a:file does not share since the image of "
+      "/nodes/a is there; make one of them read-only, or detach it");
 }
 
 static void
@@ -92,7 +114,8 @@ test_read_only (void)
                   "nodes:\n"
                   "  top: { driver: test-pass, file: disk }\n"
                   "  disk: { driver: test-memory, read-only: true }\n",
-                  "/nodes/top:file wants write on /nodes/disk for /frontends/s0/e:node, which is "
+                  "test.yaml:5:35: /nodes/top:file wants write on /nodes/disk for "
+                  "/frontends/s0/e:node, which is "
                   "read-only; set read-only to false there, or make /frontends/s0/e read-only");
 }
 
@@ -188,6 +211,7 @@ main (int argc, char **argv)
   banyan_test_init (&argc, &argv);
   control_drivers_register ();
   g_test_add_func ("/permissions/two-images-in-one-file", test_two_images);
+  g_test_add_func ("/permissions/two-writers", test_two_writers);
   g_test_add_func ("/permissions/backing-is-not-written", test_backing);
   g_test_add_func ("/permissions/backing-of-who-shares-is", test_fleecing);
   g_test_add_func ("/permissions/read-only-has-no-writers", test_read_only);
