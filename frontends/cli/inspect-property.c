@@ -11,6 +11,7 @@ void
 inspect_property_free (InspectProperty *self)
 {
   g_free (self->name);
+  g_clear_pointer (&self->made, banyan_spec_unref);
   g_free (self);
 }
 
@@ -55,6 +56,48 @@ add_fields (GPtrArray *list, BanyanSpec *fields, const Place *place)
     add (list, banyan_spec_get_item (fields, i), place);
 }
 
+/* The key that tells the kind of a struct is no property of it, but people write it like one. */
+static BanyanSpec *
+describe_discriminator (BanyanSpec *structure, const char *key)
+{
+  BanyanSpec *variants = cli_spec_get (structure, "variants");
+  BanyanSpecBuilder *map = cli_map_new (), *values = cli_list_new ();
+
+  for (guint i = 0; i < cli_spec_count (variants); i++)
+    {
+      BanyanSpecBuilder *value = cli_map_new ();
+
+      cli_add_text (value, "nick", cli_spec_text (banyan_spec_get_item (variants, i), "name"));
+      cli_add_built (values, NULL, value);
+    }
+
+  cli_add_text (map, "name", key);
+  cli_add_text (map, "blurb", "Kind, which decides what else there is");
+  cli_add_text (map, "type", "enum");
+  cli_add_text (map, "type-text", "enum");
+  cli_add_built (map, "values", values);
+  cli_add_text (map, "kind", "configuration");
+  cli_add_flag (map, "required", TRUE);
+  cli_add_text (map, "defined-by", cli_spec_text (structure, "gtype"));
+  return banyan_spec_builder_end (map);
+}
+
+static void
+add_discriminator (GPtrArray *list, BanyanSpec *structure, const Place *place)
+{
+  const char *key = cli_spec_text (structure, "discriminator");
+  InspectProperty *property;
+
+  if (key == NULL)
+    return;
+
+  property = g_new0 (InspectProperty, 1);
+  property->name = g_strconcat (place->outer, key, NULL);
+  property->facts = property->made = describe_discriminator (structure, key);
+  property->is_field = TRUE;
+  g_ptr_array_add (list, property);
+}
+
 static void
 add_struct (GPtrArray *list, BanyanSpec *structure, const char *name, guint depth)
 {
@@ -62,6 +105,7 @@ add_struct (GPtrArray *list, BanyanSpec *structure, const char *name, guint dept
   g_autofree char *outer = g_strconcat (name, ".", NULL);
   Place place = { outer, NULL, TRUE, depth };
 
+  add_discriminator (list, structure, &place);
   add_fields (list, cli_spec_get (structure, "fields"), &place);
   for (guint i = 0; i < cli_spec_count (variants); i++)
     {
@@ -156,6 +200,27 @@ has_alias (BanyanSpec *facts, const char *name)
       return TRUE;
 
   return FALSE;
+}
+
+/* All that belongs to the property called @outer: "cache.direct" and the like. */
+GPtrArray *
+inspect_list_parts (BanyanSpec *description, const char *outer)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) inspect_property_free);
+  const Place place = { "", NULL, FALSE, 0 };
+  gsize length = strlen (outer);
+
+  add_fields (list, cli_spec_get (description, "properties"), &place);
+  for (guint i = list->len; i-- > 0;)
+    {
+      const InspectProperty *property = list->pdata[i];
+
+      if (strncmp (property->name, outer, length) != 0
+          || strchr (".[", property->name[length]) == NULL || property->name[length] == '\0')
+        g_ptr_array_remove_index (list, i);
+    }
+
+  return list;
 }
 
 InspectProperty *
@@ -286,24 +351,6 @@ inspect_describe_mutability (const InspectProperty *property)
   return NULL;
 }
 
-static void
-append_variants (GString *text, BanyanSpec *structure)
-{
-  BanyanSpec *variants = cli_spec_get (structure, "variants");
-  const char *key = cli_spec_text (structure, "discriminator");
-
-  for (guint i = 0; i < cli_spec_count (variants); i++)
-    {
-      const char *name = cli_spec_text (banyan_spec_get_item (variants, i), "name");
-
-      if (i == 0)
-        g_string_append_printf (text, "; %s is %s", key, name);
-      else
-        g_string_append_printf (text, "%s%s", i + 1 == cli_spec_count (variants) ? " or " : ", ",
-                                name);
-    }
-}
-
 char *
 inspect_describe_meaning (const InspectProperty *property)
 {
@@ -315,8 +362,6 @@ inspect_describe_meaning (const InspectProperty *property)
 
   if (property->variant != NULL)
     g_string_append_printf (text, " (%s)", property->variant);
-  append_variants (text, structure);
-  append_variants (text, cli_spec_get (cli_spec_get (facts, "element"), "struct"));
   if (short_form != NULL)
     g_string_append_printf (text, "; a plain value is its %s", short_form);
   if (cli_spec_flag (facts, "inherited"))

@@ -98,9 +98,8 @@ append_property (CliTable *table, const InspectProperty *property)
 }
 
 static void
-append_properties (GString *text, BanyanSpec *description, InspectGroup group, const char *heading)
+append_list (GString *text, GPtrArray *list, const char *heading)
 {
-  g_autoptr (GPtrArray) list = inspect_list_properties (description, group);
   g_autoptr (CliTable) table = cli_table_new (2, 2);
 
   if (list->len == 0)
@@ -111,6 +110,14 @@ append_properties (GString *text, BanyanSpec *description, InspectGroup group, c
   for (guint i = 0; i < list->len; i++)
     append_property (table, list->pdata[i]);
   cli_table_append_to (table, text);
+}
+
+static void
+append_properties (GString *text, BanyanSpec *description, InspectGroup group, const char *heading)
+{
+  g_autoptr (GPtrArray) list = inspect_list_properties (description, group);
+
+  append_list (text, list, heading);
 }
 
 static void
@@ -282,6 +289,7 @@ inspect_print_property (BanyanTypeInfo *type, const char *name, gboolean as_json
 {
   g_autoptr (BanyanSpec) description = banyan_type_info_describe (type);
   g_autoptr (InspectProperty) property = inspect_find_property (description, name);
+  g_autoptr (GPtrArray) parts = NULL;
   g_autoptr (CliTable) table = cli_table_new (2, 2);
   g_autoptr (GString) text = g_string_new (NULL);
   g_autofree char *standard = NULL, *meaning = NULL;
@@ -310,5 +318,7 @@ inspect_print_property (BanyanTypeInfo *type, const char *name, gboolean as_json
                           banyan_type_info_get_name (type), property->name,
                           cli_style_off (CLI_BOLD), meaning);
   cli_table_append_to (table, text);
+  parts = inspect_list_parts (description, property->name);
+  append_list (text, parts, "Parts");
   return cli_print (text->str);
 }

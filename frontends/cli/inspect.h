@@ -12,7 +12,8 @@ G_BEGIN_DECLS
 typedef struct
 {
   char *name;          /* "cache.direct", "rules[].error", "exports.ID.node" */
-  BanyanSpec *facts;   /* (unowned): the description has it */
+  BanyanSpec *facts;   /* (unowned): the description has it, or @made */
+  BanyanSpec *made;    /* (owned) (nullable): of what no class declares */
   const char *variant; /* (unowned) (nullable): the kind of struct that alone has it */
   gboolean is_field;   /* of a struct, which is replaced whole: it has no changes of its own */
 } InspectProperty;
@@ -28,6 +29,7 @@ typedef enum
 
 /* (element-type InspectProperty) */
 GPtrArray *inspect_list_properties (BanyanSpec *description, InspectGroup group);
+GPtrArray *inspect_list_parts (BanyanSpec *description, const char *outer);
 /* @name may be an alias. NULL: there is none. (transfer full) */
 InspectProperty *inspect_find_property (BanyanSpec *description, const char *name);
 void inspect_property_free (InspectProperty *self);

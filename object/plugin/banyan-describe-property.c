@@ -323,7 +323,8 @@ describe_property (BanyanSpecBuilder *list, GParamSpec *pspec, GSList *outer)
   describe_value (map, pspec, outer);
   describe_default (map, pspec);
   banyan_describe_text (map, "kind", kinds[kind]);
-  if (kind == BANYAN_PARAM_CONFIGURATION)
+  /* A field changes as its struct does. */
+  if (kind == BANYAN_PARAM_CONFIGURATION && !g_type_is_a (pspec->owner_type, BANYAN_TYPE_STRUCT))
     banyan_describe_text (map, "mutability", mutabilities[banyan_param_get_mutability (pspec)]);
   banyan_describe_true (map, "required", banyan_param_is_required (pspec));
   banyan_describe_true (map, "secret", banyan_param_is_secret (pspec));
