@@ -3,12 +3,73 @@
 
 #include "cli.h"
 
+static gboolean as_json;
+
+static const GOptionEntry options[] = {
+  { "json", 0, 0, G_OPTION_ARG_NONE, &as_json, "Print JSON", NULL },
+  { NULL },
+};
+
+static void
+describe_option (BanyanSpecBuilder *list, const GOptionEntry *entry)
+{
+  const char letter[] = { entry->short_name, '\0' };
+  BanyanSpecBuilder *map = cli_map_new ();
+
+  cli_add_text (map, "name", entry->long_name);
+  if (entry->short_name != 0)
+    cli_add_text (map, "short", letter);
+  cli_add_text (map, "argument", entry->arg_description);
+  cli_add_text (map, "description", entry->description);
+  cli_add_built (list, NULL, map);
+}
+
+static BanyanSpecBuilder *
+describe_command (const CliCommand *command)
+{
+  BanyanSpecBuilder *map = cli_map_new (), *list = cli_list_new ();
+
+  for (const GOptionEntry *entry = command->options; entry != NULL && entry->long_name; entry++)
+    describe_option (list, entry);
+
+  cli_add_text (map, "name", command->name);
+  cli_add_text (map, "arguments", command->arguments);
+  cli_add_text (map, "summary", command->summary);
+  cli_add_text (map, "description", command->description);
+  cli_add_built (map, "options", list);
+  return map;
+}
+
+static CliStatus
+print_all_as_json (void)
+{
+  g_autofree const char **names = cli_command_list_names ();
+  g_autoptr (BanyanSpec) spec = NULL;
+  BanyanSpecBuilder *list = cli_list_new ();
+
+  for (guint i = 0; names[i] != NULL; i++)
+    cli_add_built (list, NULL, describe_command (cli_command_find (names[i])));
+
+  spec = banyan_spec_builder_end (list);
+  return cli_print_json (spec);
+}
+
+static CliStatus
+print_as_json (const CliCommand *command)
+{
+  g_autoptr (BanyanSpec) spec = banyan_spec_builder_end (describe_command (command));
+
+  return cli_print_json (spec);
+}
+
 static CliStatus
 run (char **arguments)
 {
   g_autoptr (GString) text = g_string_new (NULL);
   const CliCommand *command;
 
+  if (arguments[0] == NULL && as_json)
+    return print_all_as_json ();
   if (arguments[0] == NULL)
     {
       cli_append_overview (text);
@@ -22,6 +83,9 @@ run (char **arguments)
       return CLI_NOT_FOUND;
     }
 
+  if (as_json)
+    return print_as_json (command);
+
   cli_append_help (text, command);
   return cli_print (text->str);
 }
@@ -31,6 +95,7 @@ const CliCommand cli_help = {
   .arguments = "[COMMAND]",
   .summary = "Tell what a command does",
   .description = "Without COMMAND: lists the commands.",
+  .options = options,
   .words = CLI_WORDS_COMMANDS,
   .max_arguments = 1,
   .run = run,

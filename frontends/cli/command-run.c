@@ -13,10 +13,12 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static gboolean only_check;
 static gboolean quiet;
+static gboolean as_json;
 static int ready_fd = -1;
 static char *pidfile;
 
@@ -29,6 +31,8 @@ static const GOptionEntry options[] = {
     "Keep the process's number in this file while clients are served", "FILE" },
   { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Do not say on standard error when it serves",
     NULL },
+  { "json", 0, 0, G_OPTION_ARG_NONE, &as_json,
+    "Print a line of JSON when clients are served: what, and where", NULL },
   { NULL },
 };
 
@@ -163,6 +167,49 @@ say_ready (Server *self)
 }
 
 static void
+describe_frontend (BanyanSpecBuilder *list, BanyanObject *frontend)
+{
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (frontend), "listening");
+  g_autofree char *path = banyan_object_dup_path (frontend);
+  BanyanSpecBuilder *map = cli_map_new ();
+
+  cli_add_text (map, "path", path);
+  if (pspec != NULL)
+    {
+      const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+      g_auto (GValue) value = G_VALUE_INIT;
+      g_autoptr (BanyanSpec) addresses = NULL;
+
+      g_object_get_property (G_OBJECT (frontend), "listening", &value);
+      addresses = banyan_param_value_to_spec (pspec, &value, &origin);
+      cli_add (map, "listening", addresses);
+    }
+  cli_add_built (list, NULL, map);
+}
+
+/* A line, since what reads it may have the rest of our life before it. */
+static void
+print_ready (Server *self)
+{
+  g_autoptr (GPtrArray) frontends = banyan_object_list_children (
+      banyan_object_get_child (BANYAN_OBJECT (self->graph), "frontends"));
+  BanyanSpecBuilder *map = cli_map_new (), *list = cli_list_new ();
+  g_autoptr (BanyanSpec) spec = NULL;
+  g_autofree char *line = NULL;
+
+  for (guint i = 0; i < frontends->len; i++)
+    describe_frontend (list, frontends->pdata[i]);
+  cli_add_text (map, "file", self->document->name);
+  cli_add_integer (map, "nodes", count (self, "nodes"));
+  cli_add_built (map, "frontends", list);
+
+  spec = banyan_spec_builder_end (map);
+  line = banyan_spec_to_json (spec, FALSE);
+  printf ("%s\n", line);
+  fflush (stdout);
+}
+
+static void
 opened (GObject *object, GAsyncResult *result, gpointer data)
 {
   Server *self = data;
@@ -187,6 +234,8 @@ opened (GObject *object, GAsyncResult *result, gpointer data)
   cli_notify ("READY=1");
   write_ready_fd ();
   say_ready (self);
+  if (as_json)
+    print_ready (self);
 }
 
 /* -- The whole. -- */
@@ -231,6 +280,8 @@ run (char **arguments)
   g_autoptr (GError) error = NULL;
   Server self = { 0 };
 
+  if (only_check && as_json)
+    return cli_fail (CLI_USAGE, "--json tells where clients are served; see banyan check --json");
   if (only_check)
     return cli_check.run (arguments);
   if (!ready_fd_is_usable ())

@@ -227,6 +227,13 @@ build_schema (void)
   return banyan_spec_builder_end (schema);
 }
 
+static gboolean as_json; /* which it is anyway, but a script may say it with every command */
+
+static const GOptionEntry options[] = {
+  { "json", 0, 0, G_OPTION_ARG_NONE, &as_json, "Print JSON, as it does anyway", NULL },
+  { NULL },
+};
+
 static CliStatus
 run (char **arguments)
 {
@@ -241,5 +248,6 @@ const CliCommand cli_schema = {
   .summary = "Print the JSON Schema of the YAML format, for editors",
   .description = "Made from the types that the plugins found here provide. An editor that has it "
                  "completes and checks documents: see banyan.yaml(5).",
+  .options = options,
   .run = run,
 };
