@@ -51,6 +51,22 @@ cli_spec_join (BanyanSpec *list, const char *separator)
   return g_string_free (text, FALSE);
 }
 
+BanyanSpec *
+cli_read_value (const char *text)
+{
+  const BanyanOrigin written = { .kind = BANYAN_ORIGIN_COMMAND_LINE };
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  BanyanSpec *value = NULL;
+
+  if (*text != '\0')
+    value = banyan_spec_parse_json (text, -1, &written, problems);
+  if (value != NULL && banyan_problems_get_length (problems) == 0)
+    return value;
+
+  g_clear_pointer (&value, banyan_spec_unref);
+  return banyan_spec_new_scalar (BANYAN_SPEC_STRING, text, &written);
+}
+
 BanyanSpecBuilder *
 cli_map_new (void)
 {

@@ -1,6 +1,7 @@
-/* command-graph.c - banyan graph: a picture of what a document declares
+/* command-graph.c - banyan graph: a picture of what a document declares, or of what runs
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "cli-connect.h"
 #include "graph.h"
 
 #include <gio/gio.h>
@@ -11,6 +12,7 @@ static gboolean as_svg;
 static char *output;
 
 static const GOptionEntry options[] = {
+  CLI_CONNECT_OPTION,
   { "dot", 0, 0, G_OPTION_ARG_NONE, &as_dot, "Print DOT, for graphviz", NULL },
   { "svg", 0, 0, G_OPTION_ARG_NONE, &as_svg, "Print SVG, made by graphviz' dot", NULL },
   { "json", 0, 0, G_OPTION_ARG_NONE, &as_json, "Print the objects and edges as JSON", NULL },
@@ -87,7 +89,7 @@ draw (BanyanSpec *description)
       return write_out (text);
     }
 
-  text = as_dot || as_svg ? graph_draw_dot (model) : graph_draw_text (model);
+  text = as_dot || as_svg ? graph_draw_dot (model) : graph_draw_text (model, NULL, FALSE);
   if (!as_svg)
     return write_out (text);
 
@@ -96,17 +98,13 @@ draw (BanyanSpec *description)
 }
 
 static CliStatus
-run (char **arguments)
+draw_document (const char *path)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (CliDocument) document = NULL;
+  g_autoptr (CliDocument) document = cli_document_read (path, &error);
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
   g_autoptr (BanyanSpec) description = NULL;
 
-  if (as_dot + as_svg + as_json > 1)
-    return cli_fail (CLI_USAGE, "--dot, --svg and --json exclude each other");
-
-  document = cli_document_read (arguments[0], &error);
   if (document == NULL)
     return cli_fail_with (error);
 
@@ -120,16 +118,42 @@ run (char **arguments)
   return draw (description);
 }
 
+static CliStatus
+draw_running (void)
+{
+  CliStatus status;
+  g_autoptr (CliConnection) connection = cli_connect (&status);
+  g_autoptr (BanyanSpec) description = NULL;
+
+  if (connection == NULL)
+    return status;
+
+  description = cli_call_or_say (connection, "query-graph", NULL, &status);
+  return description != NULL ? draw (description) : status;
+}
+
+static CliStatus
+run (char **arguments)
+{
+  if (as_dot + as_svg + as_json > 1)
+    return cli_fail (CLI_USAGE, "--dot, --svg and --json exclude each other");
+  if (arguments[0] != NULL && cli_connect_address != NULL)
+    return cli_fail (CLI_USAGE, "graph draws a FILE or, with --connect, what runs; not both");
+
+  return arguments[0] != NULL ? draw_document (arguments[0]) : draw_running ();
+}
+
 const CliCommand cli_graph = {
   .name = "graph",
-  .arguments = "FILE",
-  .summary = "Draw the graph that a YAML file declares",
+  .arguments = "[FILE]",
+  .summary = "Draw the graph that a YAML file declares, or one that runs",
   .description = "Draws what serves at the top and what it stands on below, with the permissions "
-                 "that each edge takes; as text, DOT, SVG or JSON. Nothing is opened. A node with "
-                 "several users is drawn once, and referred to elsewhere.",
+                 "that each edge takes; as text, DOT, SVG or JSON. FILE is not opened, only read; "
+                 "without it, the graph that listens at SOCKET is drawn. A node with several users "
+                 "is drawn once, and referred to elsewhere.",
   .options = options,
   .words = CLI_WORDS_FILES,
-  .min_arguments = 1,
+  .min_arguments = 0,
   .max_arguments = 1,
   .run = run,
 };

@@ -1,22 +1,32 @@
-/* command-inspect.c - banyan inspect: the browser of types and plugins
+/* command-inspect.c - banyan inspect: the browser of types and plugins, and of running graphs
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * All that is shown comes from the registry's descriptions: a warm cache answers, and no plugin is
- * loaded. */
+ * All that is shown of types comes from the registry's descriptions: a warm cache answers, and no
+ * plugin is loaded. */
 
 #include "inspect.h"
+#include "live.h"
 
 static gboolean as_json;
 static gboolean show_plugins;
 static gboolean show_types;
 static char *markdown_type;
+static LiveOptions live = { .interval = 1 };
 
 static const GOptionEntry options[] = {
+  CLI_CONNECT_OPTION,
   { "plugins", 0, 0, G_OPTION_ARG_NONE, &show_plugins,
     "Show the files that types come from, and why one does not load", NULL },
   { "types", 0, 0, G_OPTION_ARG_NONE, &show_types, "Show all types (the default)", NULL },
   { "markdown", 0, 0, G_OPTION_ARG_STRING, &markdown_type,
     "Print the generated sections of the type's page", "TYPE" },
+  { "inverse", 's', 0, G_OPTION_ARG_NONE, &live.is_inverse,
+    "tree: from the leaves up, who uses whom", NULL },
+  { "count", 'n', 0, G_OPTION_ARG_INT, &live.count, "top, watch: end after so many", "N" },
+  { "interval", 'd', 0, G_OPTION_ARG_DOUBLE, &live.interval,
+    "top: seconds from one round to the next; 1 if not given", "SECONDS" },
+  { "batch", 'b', 0, G_OPTION_ARG_NONE, &live.is_batch, "top: print each round below the last",
+    NULL },
   { "json", 0, 0, G_OPTION_ARG_NONE, &as_json, "Print JSON", NULL },
   { NULL },
 };
@@ -113,12 +123,45 @@ print_markdown (void)
   return type != NULL ? inspect_print_markdown (type) : complain_of_type (markdown_type);
 }
 
+/* A socket that the environment names makes words live where they are ours: types can be asked for
+ * all the same. */
+static gboolean
+is_live (const char *word)
+{
+  const char *address = g_getenv ("BANYAN_CONNECT");
+
+  if (cli_connect_address != NULL)
+    return TRUE;
+  if (word == NULL || live_word_find (word) == NULL)
+    return FALSE;
+  if (address != NULL && *address != '\0')
+    return TRUE;
+
+  g_autoptr (BanyanTypeInfo) type = find_type (word);
+  return type == NULL;
+}
+
+static CliStatus
+run_live (char **arguments)
+{
+  live.as_json = as_json;
+  if (show_plugins || show_types || markdown_type != NULL)
+    return cli_fail (CLI_USAGE, "--plugins, --types and --markdown tell of types, not of what "
+                                "runs; leave --connect out");
+  if (live.count < 0 || !(live.interval > 0 && live.interval <= 3600))
+    return cli_fail (CLI_USAGE, "-n takes a number from 0 on, -d seconds up to 3600");
+
+  return live_run (arguments, &live);
+}
+
 static CliStatus
 run (char **arguments)
 {
   guint n_asked = (arguments[0] != NULL) + show_plugins + show_types + (markdown_type != NULL);
 
-  if (n_asked > 1)
+  if (is_live (arguments[0]))
+    return run_live (arguments);
+  if (n_asked > 1 || (arguments[0] != NULL && arguments[1] != NULL))
     return cli_fail (CLI_USAGE, "inspect shows one thing at a time: WHAT, --plugins, --types or "
                                 "--markdown");
   if (markdown_type != NULL && as_json)
@@ -133,13 +176,15 @@ run (char **arguments)
 
 const CliCommand cli_inspect = {
   .name = "inspect",
-  .arguments = "[TYPE | TYPE.PROPERTY]",
-  .summary = "Show types, properties and plugins",
+  .arguments = "[TYPE | TYPE.PROPERTY | --connect SOCKET WORD...]",
+  .summary = "Show types, properties and plugins, and what is running",
   .description = "Without an argument: all types, by kind. With a type: its class, operations, "
                  "properties, children and an example. With TYPE.PROPERTY: that property. No "
-                 "plugin is loaded for it once the registry's cache knows them.",
+                 "plugin is loaded for it once the registry's cache knows them.\n\n"
+                 "With --connect, of the graph that listens at SOCKET: ls [PATH], tree [PATH], "
+                 "get PATH.PROPERTY, set PATH.PROPERTY VALUE, refs PATH, top.",
   .options = options,
   .words = CLI_WORDS_TYPES,
-  .max_arguments = 1,
+  .max_arguments = CLI_MANY,
   .run = run,
 };

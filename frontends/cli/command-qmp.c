@@ -20,24 +20,6 @@ static const GOptionEntry options[] = {
 
 /* -- What a person writes: COMMAND KEY=VALUE..., or a message as it goes over the wire. -- */
 
-/* Words as JSON where they are JSON, else strings: size=4096, flag=true, name=disk0,
- * list=["a"]. */
-static BanyanSpec *
-read_value (const char *text)
-{
-  const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_COMMAND_LINE };
-  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  BanyanSpec *value = NULL;
-
-  if (*text != '\0')
-    value = banyan_spec_parse_json (text, -1, &origin, problems);
-  if (value != NULL && banyan_problems_get_length (problems) == 0)
-    return value;
-
-  g_clear_pointer (&value, banyan_spec_unref);
-  return banyan_spec_new_scalar (BANYAN_SPEC_STRING, text, &origin);
-}
-
 /* A dotted key makes maps: file.driver=null-co. */
 static BanyanSpec *
 set_at (BanyanSpec *map, const char *key, BanyanSpec *value)
@@ -69,7 +51,7 @@ read_arguments (char **words)
       const char *equals = strchr (words[i], '=');
       g_autofree char *key
           = equals != NULL ? g_strndup (words[i], equals - words[i]) : g_strdup (words[i]);
-      g_autoptr (BanyanSpec) value = read_value (equals != NULL ? equals + 1 : "true");
+      g_autoptr (BanyanSpec) value = cli_read_value (equals != NULL ? equals + 1 : "true");
       g_autoptr (BanyanSpec) old = arguments;
 
       arguments = set_at (old, key, value);
@@ -107,7 +89,7 @@ static CliStatus
 run_message (CliConnection *connection, const char *line)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (BanyanSpec) message = read_value (line);
+  g_autoptr (BanyanSpec) message = cli_read_value (line);
   g_autoptr (BanyanSpec) answer = cli_exchange (connection, message, &error);
 
   if (answer == NULL)

@@ -76,6 +76,107 @@ graph_model_free (GraphModel *self)
   g_free (self);
 }
 
+/* -- As a tree. -- */
+
+static void
+add_branch (GArray *branches, GraphObject *object, BanyanSpec *edge)
+{
+  const GraphBranch branch = { object, edge };
+
+  if (object != NULL)
+    g_array_append_val (branches, branch);
+}
+
+/* In the direction of requests. */
+static void
+add_used (GraphModel *self, GArray *branches, GraphObject *object)
+{
+  BanyanSpec *edges = cli_spec_get (object->facts, "edges");
+
+  for (guint i = 0; i < cli_spec_count (edges); i++)
+    {
+      BanyanSpec *edge = banyan_spec_get_item (edges, i);
+
+      add_branch (branches, graph_model_find (self, cli_spec_text (edge, "node")), edge);
+    }
+  for (guint i = 0; i < self->objects->len; i++)
+    {
+      GraphObject *member = self->objects->pdata[i];
+
+      if (g_strcmp0 (member->parent, object->path) == 0)
+        add_branch (branches, member, NULL);
+    }
+}
+
+static void
+add_users (GraphModel *self, GArray *branches, GraphObject *object)
+{
+  for (guint i = 0; i < self->objects->len; i++)
+    {
+      GraphObject *user = self->objects->pdata[i];
+      BanyanSpec *edges = cli_spec_get (user->facts, "edges");
+
+      for (guint j = 0; j < cli_spec_count (edges); j++)
+        {
+          BanyanSpec *edge = banyan_spec_get_item (edges, j);
+
+          if (g_strcmp0 (cli_spec_text (edge, "node"), object->path) == 0)
+            add_branch (branches, user, edge);
+        }
+    }
+  add_branch (branches, graph_model_find (self, object->parent), NULL);
+}
+
+GArray *
+graph_model_list_branches (GraphModel *self, GraphObject *object, gboolean is_inverse)
+{
+  GArray *branches = g_array_new (FALSE, FALSE, sizeof (GraphBranch));
+
+  if (is_inverse)
+    add_users (self, branches, object);
+  else
+    add_used (self, branches, object);
+  return branches;
+}
+
+static gboolean
+is_root (GraphModel *self, GraphObject *object, gboolean is_inverse)
+{
+  g_autoptr (GArray) below = NULL;
+
+  if (!is_inverse)
+    return object->parent == NULL && !object->is_used;
+
+  below = graph_model_list_branches (self, object, FALSE);
+  return below->len == 0;
+}
+
+static void
+add_roots (GraphModel *self, GPtrArray *roots, const char *section, gboolean is_inverse)
+{
+  for (guint i = 0; i < self->objects->len; i++)
+    {
+      GraphObject *object = self->objects->pdata[i];
+
+      if (g_str_has_prefix (object->path, section) && is_root (self, object, is_inverse))
+        g_ptr_array_add (roots, object);
+    }
+}
+
+GPtrArray *
+graph_model_list_roots (GraphModel *self, const char *path, gboolean is_inverse)
+{
+  static const char *const down[] = { "/frontends/", "/jobs/", "/nodes/", "/objects/" };
+  static const char *const up[] = { "/nodes/", "/objects/", "/jobs/", "/frontends/" };
+  GPtrArray *roots = g_ptr_array_new ();
+
+  if (path != NULL && graph_model_find (self, path) != NULL)
+    g_ptr_array_add (roots, graph_model_find (self, path));
+  for (guint i = 0; path == NULL && i < G_N_ELEMENTS (down); i++)
+    add_roots (self, roots, is_inverse ? up[i] : down[i], is_inverse);
+  return roots;
+}
+
 /* -- In words. -- */
 
 static char *
@@ -126,27 +227,35 @@ append_values (GPtrArray *parts, const char *name, BanyanSpec *value)
 }
 
 char *
-graph_object_describe (const GraphObject *self, const char *separator)
+graph_object_list_values (const GraphObject *self, const char *separator)
 {
   g_autoptr (GPtrArray) parts = g_ptr_array_new_with_free_func (g_free);
   BanyanSpec *properties = cli_spec_get (self->facts, "properties");
-  const char *type = cli_spec_text (self->facts, "type");
   g_autofree char *joined = NULL;
 
-  if (type != NULL)
-    g_ptr_array_add (parts, g_strdup (type));
   for (guint i = 0; i < cli_spec_count (properties); i++)
     append_values (parts, banyan_spec_get_key (properties, i),
                    banyan_spec_get_item (properties, i));
-  if (parts->len > MAX_PROPERTIES + 1)
+  if (parts->len > MAX_PROPERTIES)
     {
-      g_ptr_array_set_size (parts, MAX_PROPERTIES + 1);
+      g_ptr_array_set_size (parts, MAX_PROPERTIES);
       g_ptr_array_add (parts, g_strdup ("..."));
     }
 
   g_ptr_array_add (parts, NULL);
   joined = g_strjoinv (separator, (char **) parts->pdata);
   return cli_make_printable (joined);
+}
+
+char *
+graph_object_describe (const GraphObject *self, const char *separator)
+{
+  g_autofree char *values = graph_object_list_values (self, separator);
+  const char *type = cli_spec_text (self->facts, "type");
+
+  if (type == NULL)
+    return g_steal_pointer (&values);
+  return g_strconcat (type, *values != '\0' ? separator : "", values, NULL);
 }
 
 char *

@@ -31,11 +31,27 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GraphModel, graph_model_free)
 GraphObject *graph_model_find (GraphModel *self, const char *path);
 /* "disk (memory, size 64MiB)" without the id: "memory, size=64MiB". */
 char *graph_object_describe (const GraphObject *self, const char *separator);
+/* "size=64MiB" */
+char *graph_object_list_values (const GraphObject *self, const char *separator);
 /* "consistent-read, write" */
 char *graph_edge_describe (BanyanSpec *edge);
 
-/* graph-text.c, graph-dot.c */
-char *graph_draw_text (GraphModel *model);
+/* A line of a tree below another: where an edge leads, or a member. */
+typedef struct
+{
+  GraphObject *object;
+  BanyanSpec *edge; /* (unowned) (nullable): NULL, a member of what stands above, or its owner */
+} GraphBranch;
+
+/* What an object stands on, then its members; inverse: who uses it, then whose member it is.
+ * (element-type GraphBranch) */
+GArray *graph_model_list_branches (GraphModel *self, GraphObject *object, gboolean is_inverse);
+/* Where a tree begins: @path alone, or, NULL, what nobody uses; inverse: what uses nobody.
+ * (transfer container) (element-type GraphObject) */
+GPtrArray *graph_model_list_roots (GraphModel *self, const char *path, gboolean is_inverse);
+
+/* graph-text.c, graph-dot.c. @root: the path to begin at; NULL: the whole graph */
+char *graph_draw_text (GraphModel *model, const char *root, gboolean is_inverse);
 char *graph_draw_dot (GraphModel *model);
 
 G_END_DECLS

@@ -40,6 +40,10 @@ QMP_COMMAND ("x-debug-query-block-graph", x_debug_query_block_graph_register_typ
 QMP_COMMAND ("query-blockstats", query_blockstats_register_type,
              "Tell what those who use nodes have counted")
 
+/* The graph as a whole (commands-graph.c). */
+QMP_COMMAND ("query-graph", query_graph_register_type,
+             "Tell about all objects, what was declared of them, and their edges")
+
 /* Servers (commands-export.c). */
 QMP_COMMAND ("nbd-server-start", nbd_server_start_register_type, "Begin to serve NBD clients")
 QMP_COMMAND ("nbd-server-stop", nbd_server_stop_register_type, "End what nbd-server-start began")

@@ -1,0 +1,118 @@
+/* live-refs.c - banyan inspect --connect: who is related to an object, and how
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "live.h"
+
+static void
+add_relation (BanyanSpecBuilder *list, const char *relation, const char *path, const char *type,
+              BanyanSpec *edge)
+{
+  BanyanSpecBuilder *map = cli_map_new ();
+
+  cli_add_text (map, "relation", relation);
+  cli_add_text (map, "path", path);
+  cli_add_text (map, "type", type);
+  if (edge != NULL)
+    {
+      cli_add_text (map, "edge", cli_spec_text (edge, "path"));
+      cli_add (map, "used", cli_spec_get (edge, "used"));
+      cli_add (map, "shared", cli_spec_get (edge, "shared"));
+    }
+  cli_add_built (list, NULL, map);
+}
+
+static void
+add_branches (BanyanSpecBuilder *list, LiveSession *session, GraphObject *object,
+              gboolean is_inverse)
+{
+  g_autoptr (GArray) branches = graph_model_list_branches (session->graph, object, is_inverse);
+
+  for (guint i = 0; i < branches->len; i++)
+    {
+      const GraphBranch *branch = &g_array_index (branches, GraphBranch, i);
+      const char *relation = branch->edge != NULL ? (is_inverse ? "used by" : "uses")
+                                                  : (is_inverse ? "member of" : "member");
+
+      add_relation (list, relation, branch->object->path, live_name_type (branch->object),
+                    branch->edge);
+    }
+}
+
+/* A declaration names the objects that it links to, a throttle group for instance, by id. */
+static gboolean
+names_object (BanyanSpec *value, const char *id)
+{
+  if (banyan_spec_get_kind (value) == BANYAN_SPEC_LIST)
+    {
+      for (guint i = 0; i < banyan_spec_get_length (value); i++)
+        if (names_object (banyan_spec_get_item (value, i), id))
+          return TRUE;
+      return FALSE;
+    }
+
+  return banyan_spec_get_kind (value) == BANYAN_SPEC_STRING
+         && g_str_equal (banyan_spec_get_text (value), id);
+}
+
+static void
+add_links (BanyanSpecBuilder *list, LiveSession *session, GraphObject *target)
+{
+  const char *id = cli_spec_text (target->facts, "id");
+
+  for (guint i = 0; i < session->graph->objects->len; i++)
+    {
+      GraphObject *object = session->graph->objects->pdata[i];
+      BanyanSpec *properties = cli_spec_get (object->facts, "properties");
+
+      for (guint j = 0; j < cli_spec_count (properties); j++)
+        if (names_object (banyan_spec_get_item (properties, j), id))
+          {
+            g_autofree char *relation
+                = g_strconcat ("linked as ", banyan_spec_get_key (properties, j), NULL);
+
+            add_relation (list, relation, object->path, live_name_type (object), NULL);
+          }
+    }
+}
+
+static CliStatus
+print_relations (BanyanSpec *relations)
+{
+  g_autoptr (CliTable) table = cli_table_new (0, 5);
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  cli_table_set_style (table, 1, CLI_BOLD);
+  for (guint i = 0; i < cli_spec_count (relations); i++)
+    {
+      BanyanSpec *relation = banyan_spec_get_item (relations, i);
+      g_autofree char *used = cli_spec_join (cli_spec_get (relation, "used"), ", ");
+      g_autofree char *taken = *used != '\0' ? g_strdup_printf ("[%s]", used) : NULL;
+      const char *edge = cli_spec_text (relation, "edge");
+      g_autofree char *through = edge != NULL ? g_strconcat ("by ", edge, NULL) : NULL;
+
+      cli_table_add (table, cli_spec_text (relation, "relation"), cli_spec_text (relation, "path"),
+                     cli_spec_text (relation, "type"), through, taken);
+    }
+  cli_table_append_to (table, text);
+  return cli_print (text->str);
+}
+
+CliStatus
+live_run_refs (LiveSession *session, char **arguments)
+{
+  CliStatus status;
+  GraphObject *object = live_find (session, arguments[0], &status);
+  BanyanSpecBuilder *list;
+  g_autoptr (BanyanSpec) relations = NULL;
+
+  if (object == NULL)
+    return status;
+
+  list = cli_list_new ();
+  add_branches (list, session, object, TRUE);
+  if (g_str_has_prefix (object->path, "/objects/"))
+    add_links (list, session, object);
+  add_branches (list, session, object, FALSE);
+  relations = banyan_spec_builder_end (list);
+  return session->options->as_json ? cli_print_json (relations) : print_relations (relations);
+}
