@@ -5,6 +5,7 @@
 
 #include <banyan/banyan-backend.h>
 #include <banyan/banyan-graph.h>
+#include <banyan/banyan-socket-address.h>
 
 G_BEGIN_DECLS
 
@@ -23,6 +24,15 @@ struct _BanyanFrontendClass
 /* The iothread's loop, or the graph's; while open. */
 BANYAN_API
 BanyanLoop *banyan_frontend_get_loop (BanyanFrontend *self);
+
+/* Sockets at @address, appended to @fds (element-type int): those of the frontend whose place @self
+ * takes, where it has the same. For open and close. */
+BANYAN_API
+gboolean BANYAN_COROUTINE banyan_co_frontend_listen (BanyanFrontend *self,
+                                                     BanyanSocketAddress *address, GArray *fds,
+                                                     GError **error);
+BANYAN_API
+void banyan_frontend_unlisten (BanyanFrontend *self, GArray *fds);
 
 /* One thing that a server offers: a child of the frontend, with a backend. */
 #define BANYAN_TYPE_EXPORT (banyan_export_get_type ())

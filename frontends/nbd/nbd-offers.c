@@ -11,12 +11,15 @@ nbd_server_add_export (NbdServer *self, NbdExport *export)
   g_ptr_array_add (self->offered, g_object_ref (export));
 }
 
-/* Two of a name: clients reach one of them only. (nullable) */
+/* Two of a name: clients reach one of them only. One that is about to close does not count.
+ * (nullable) */
 static char *
 describe_clash (NbdExport *one, NbdExport *other)
 {
   const char *id = banyan_object_get_id (BANYAN_OBJECT (other));
 
+  if (banyan_element_is_leaving (BANYAN_ELEMENT (other)))
+    return NULL;
   if (strcmp (nbd_export_get_name (one), nbd_export_get_name (other)) == 0)
     return g_strdup_printf ("clients know %s as \"%s\" already; give one of them another name", id,
                             nbd_export_get_name (other));

@@ -3,8 +3,6 @@
 
 #include "nbd-server-private.h"
 
-#include <unistd.h>
-
 enum
 {
   PROP_0,
@@ -66,20 +64,6 @@ nbd_server_check (BanyanObject *object, const BanyanProposal *proposal, BanyanPr
 
 /* -- Opening and closing. -- */
 
-typedef struct
-{
-  NbdServer *server;
-  GError *error;
-} ListenJob;
-
-static gssize
-run_listen (gpointer data)
-{
-  ListenJob *job = data;
-
-  return banyan_socket_address_listen (job->server->listen, job->server->fds, &job->error);
-}
-
 static void
 note_listening (NbdServer *self)
 {
@@ -94,18 +78,17 @@ static gboolean BANYAN_COROUTINE
 nbd_server_open (BanyanElement *element, GError **error)
 {
   NbdServer *self = NBD_SERVER (element);
-  ListenJob job = { self, NULL };
 
   self->fds = g_array_new (FALSE, FALSE, sizeof (int));
-  if (self->listen == NULL ? banyan_socket_activation_listen (self->fds, &job.error)
-                           : banyan_co_offload (run_listen, &job) != 0)
+  if (self->listen == NULL
+          ? banyan_socket_activation_listen (self->fds, error)
+          : banyan_co_frontend_listen (BANYAN_FRONTEND (self), self->listen, self->fds, error))
     {
       note_listening (self);
       return TRUE;
     }
 
-  g_propagate_prefixed_error (error, job.error,
-                              "%s: ", banyan_object_get_id (BANYAN_OBJECT (self)));
+  g_prefix_error (error, "%s: ", banyan_object_get_id (BANYAN_OBJECT (self)));
   g_clear_pointer (&self->fds, g_array_unref);
   return FALSE;
 }
@@ -126,11 +109,8 @@ nbd_server_close (BanyanElement *element)
   g_mutex_lock (&self->mutex);
   g_ptr_array_set_size (self->listening, 0);
   g_mutex_unlock (&self->mutex);
-  for (guint i = 0; i < self->fds->len; i++)
-    close (g_array_index (self->fds, int, i));
+  banyan_frontend_unlisten (BANYAN_FRONTEND (self), self->fds);
   g_clear_pointer (&self->fds, g_array_unref);
-  if (self->listen != NULL)
-    banyan_socket_address_forget (self->listen);
 }
 
 /* -- The class. -- */

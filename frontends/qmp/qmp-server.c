@@ -124,38 +124,21 @@ stop_on_main (gpointer data, GError **error)
   accept_clients (self, FALSE);
   while (self->clients->len > 0)
     qmp_client_close (self->clients->pdata[self->clients->len - 1]);
-  for (guint i = 0; i < fds->len; i++)
-    close (g_array_index (fds, int, i));
+  banyan_frontend_unlisten (BANYAN_FRONTEND (self), fds);
   return TRUE;
 }
 
 /* -- Opening and closing. -- */
 
-typedef struct
-{
-  QmpServer *server;
-  GError *error;
-} ListenJob;
-
-static gssize
-run_listen (gpointer data)
-{
-  ListenJob *job = data;
-
-  return banyan_socket_address_listen (job->server->listen, job->server->fds, &job->error);
-}
-
 static gboolean BANYAN_COROUTINE
 qmp_server_open (BanyanElement *element, GError **error)
 {
   QmpServer *self = QMP_SERVER (element);
-  ListenJob job = { self, NULL };
 
   self->fds = g_array_new (FALSE, FALSE, sizeof (int));
-  if (banyan_co_offload (run_listen, &job) != 0)
+  if (banyan_co_frontend_listen (BANYAN_FRONTEND (self), self->listen, self->fds, error))
     return TRUE;
 
-  g_propagate_error (error, job.error);
   g_clear_pointer (&self->fds, g_array_unref);
   return FALSE;
 }
@@ -172,7 +155,6 @@ qmp_server_close (BanyanElement *element)
   QmpServer *self = QMP_SERVER (element);
 
   banyan_co_run_on (banyan_loop_get_main (), stop_on_main, self, NULL);
-  banyan_socket_address_forget (self->listen);
 }
 
 /* -- The class. -- */

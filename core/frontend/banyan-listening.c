@@ -1,0 +1,185 @@
+/* banyan-listening.c - sockets that a frontend listens at, and leaves to the one that follows it
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A frontend that takes another's place is open before that one closes. Where both have the same
+ * address, the new one gets duplicates of the sockets: nobody who calls meanwhile is refused, and
+ * an address that was given as "any" stays the same. */
+
+#include <banyan/banyan-frontend.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+typedef struct
+{
+  BanyanFrontend *frontend;   /* (unowned): takes itself off when it closes */
+  char *address;              /* (owned) */
+  BanyanSocketAddress *maker; /* (owned): that bound the sockets, and knows what to remove */
+  GArray *fds;                /* (owned) (element-type int): the frontend's */
+} Listening;
+
+static GMutex lock;
+static GPtrArray *all; /* (element-type Listening): under @lock */
+
+static void
+listening_free (gpointer data)
+{
+  Listening *self = data;
+
+  g_array_unref (self->fds);
+  g_object_unref (self->maker);
+  g_free (self->address);
+  g_free (self);
+}
+
+static gboolean
+duplicate (GArray *from, GArray *fds, GError **error)
+{
+  guint n = fds->len;
+
+  for (guint i = 0; i < from->len; i++)
+    {
+      int fd = fcntl (g_array_index (from, int, i), F_DUPFD_CLOEXEC, 3);
+      int number = errno;
+
+      if (fd >= 0)
+        {
+          g_array_append_val (fds, fd);
+          continue;
+        }
+      for (guint j = n; j < fds->len; j++)
+        close (g_array_index (fds, int, j));
+      g_array_set_size (fds, n);
+      return banyan_throw_errno (error, number, "taking over a socket");
+    }
+  return TRUE;
+}
+
+/* Under the lock. */
+static Listening *
+find (const char *address)
+{
+  for (guint i = 0; all != NULL && i < all->len; i++)
+    if (g_str_equal (((Listening *) all->pdata[i])->address, address))
+      return all->pdata[i];
+  return NULL;
+}
+
+/* NULL: nobody leaves any there, or @error tells why not. (transfer full) */
+static BanyanSocketAddress *
+take_over (const char *address, GArray *fds, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&lock);
+  Listening *other = find (address);
+
+  if (other == NULL || !banyan_element_is_leaving (BANYAN_ELEMENT (other->frontend))
+      || !duplicate (other->fds, fds, error))
+    return NULL;
+
+  return g_object_ref (other->maker);
+}
+
+static void
+enter (BanyanFrontend *self, const char *address, BanyanSocketAddress *maker, GArray *fds)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&lock);
+  Listening *listening = g_new0 (Listening, 1);
+
+  listening->frontend = self;
+  listening->address = g_strdup (address);
+  listening->maker = g_object_ref (maker);
+  listening->fds = g_array_ref (fds);
+  if (all == NULL)
+    all = g_ptr_array_new_with_free_func (listening_free);
+  g_ptr_array_add (all, listening);
+}
+
+typedef struct
+{
+  BanyanSocketAddress *address;
+  GArray *fds;
+  GError *error;
+} ListenJob;
+
+static gssize
+run_listen (gpointer data)
+{
+  ListenJob *job = data;
+
+  return banyan_socket_address_listen (job->address, job->fds, &job->error);
+}
+
+/**
+ * banyan_co_frontend_listen: (skip)
+ * @self: a frontend that is being opened
+ * @address: where
+ * @fds: (element-type int): an array to which sockets are added
+ * @error: where to put the error, or %NULL
+ *
+ * Listens at @address, with the sockets of a frontend whose place @self takes where that one has
+ * the same address. To be ended by banyan_frontend_unlisten().
+ *
+ * Returns: whether it does
+ */
+gboolean
+banyan_co_frontend_listen (BanyanFrontend *self, BanyanSocketAddress *address, GArray *fds,
+                           GError **error)
+{
+  g_autofree char *name = banyan_socket_address_to_string (address);
+  ListenJob job = { address, fds, NULL };
+  g_autoptr (BanyanSocketAddress) maker = take_over (name, fds, &job.error);
+
+  if (maker == NULL && job.error == NULL)
+    banyan_co_offload (run_listen, &job);
+  if (job.error != NULL)
+    {
+      g_propagate_error (error, job.error);
+      return FALSE;
+    }
+
+  enter (self, name, maker != NULL ? maker : address, fds);
+  return TRUE;
+}
+
+/* Who bound the sockets, where nobody listens at them any more. (transfer full) (nullable) */
+static BanyanSocketAddress *
+leave (BanyanFrontend *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&lock);
+
+  for (guint i = 0; all != NULL && i < all->len; i++)
+    {
+      Listening *listening = all->pdata[i];
+      g_autoptr (BanyanSocketAddress) maker = NULL;
+      g_autofree char *address = NULL;
+
+      if (listening->frontend != self)
+        continue;
+      address = g_strdup (listening->address);
+      maker = g_object_ref (listening->maker);
+      g_ptr_array_remove_index (all, i);
+      return find (address) == NULL ? g_steal_pointer (&maker) : NULL;
+    }
+  return NULL;
+}
+
+/**
+ * banyan_frontend_unlisten: (skip)
+ * @self: a frontend that closes
+ * @fds: (element-type int): its sockets
+ *
+ * Closes the sockets. What the address left behind, such as a socket's file, goes with them unless
+ * another frontend has taken them over.
+ */
+void
+banyan_frontend_unlisten (BanyanFrontend *self, GArray *fds)
+{
+  g_autoptr (BanyanSocketAddress) maker = leave (self);
+
+  for (guint i = 0; i < fds->len; i++)
+    close (g_array_index (fds, int, i));
+  g_array_set_size (fds, 0);
+  if (maker != NULL)
+    banyan_socket_address_forget (maker);
+}
