@@ -29,6 +29,7 @@ BanyanChild *banyan_element_make_edge (BanyanElement *self, const char *role);
 void banyan_element_adopt_edge (BanyanElement *self, BanyanChild *edge);
 /* Takes @edge out of the element; the caller frees it. */
 void banyan_element_drop_edge (BanyanElement *self, BanyanChild *edge);
+void banyan_element_sort_edges (BanyanElement *self, GCompareDataFunc compare, gpointer data);
 /* A GDestroyNotify. */
 void banyan_element_free_edge (gpointer edge);
 

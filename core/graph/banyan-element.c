@@ -238,6 +238,12 @@ banyan_element_drop_edge (BanyanElement *self, BanyanChild *edge)
 }
 
 void
+banyan_element_sort_edges (BanyanElement *self, GCompareDataFunc compare, gpointer data)
+{
+  g_ptr_array_sort_with_data (private_of (self)->edges, compare, data);
+}
+
+void
 banyan_child_set_target (BanyanChild *edge, BanyanNode *node)
 {
   BanyanNode *old = edge->target;

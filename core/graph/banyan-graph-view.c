@@ -31,6 +31,7 @@ free_object (gpointer data)
 
   g_ptr_array_unref (self->edges);
   g_ptr_array_unref (self->users);
+  g_ptr_array_unref (self->resets);
   g_ptr_array_unref (self->settings);
   g_clear_pointer (&self->proposal, banyan_proposal_free);
   g_object_unref (self->object);
@@ -199,6 +200,7 @@ banyan_view_object_new (BanyanGraphView *view, BanyanObject *object, BanyanObjec
   self->edges = g_ptr_array_new_with_free_func (free_edge);
   self->users = g_ptr_array_new ();
   self->settings = g_ptr_array_new_with_free_func (free_setting);
+  self->resets = g_ptr_array_new ();
   self->shared = BANYAN_PERMISSIONS_ALL;
   self->resize_to = G_MAXUINT64;
   g_ptr_array_add (view->objects, self);

@@ -47,6 +47,7 @@ struct _BanyanViewObject
   GPtrArray *edges;         /* (owned) (element-type BanyanViewEdge) */
   GPtrArray *users;         /* (owned) (element-type BanyanViewEdge): that lead here, afterwards */
   GPtrArray *settings;      /* (owned) (element-type BanyanViewSetting) */
+  GPtrArray *resets;        /* (owned) (element-type utf8): interned; declared no more */
   BanyanProposal *proposal; /* (owned) (nullable): until someone asks for it */
   guint used;
   guint shared;
@@ -55,6 +56,7 @@ struct _BanyanViewObject
   guint mark;        /* of the walk that is under way */
   gboolean is_added;
   gboolean is_removed;
+  gboolean is_reordered;      /* its edges come in the order that they have here */
   gboolean is_refreshed;      /* its limits are others */
   gboolean is_changed;        /* goes through the phases of a change */
   gboolean has_newcomers;     /* something that is added is above it */
@@ -109,7 +111,7 @@ typedef struct
   char *key;            /* (owned) (nullable) */
   BanyanSpec *value;    /* (owned) (nullable) */
   guint64 length;       /* bytes */
-  gboolean is_on;
+  gboolean is_on;       /* counting; for a property: it is declared no more */
 } BanyanStep;
 
 /* The present graph with @steps (element-type BanyanStep) done, checked, and its drained set. */

@@ -77,6 +77,9 @@ void banyan_transaction_remove_filter (BanyanTransaction *self, BanyanNode *filt
 BANYAN_API
 void banyan_transaction_set (BanyanTransaction *self, BanyanObject *object, const char *key,
                              BanyanSpec *value);
+/* Back to what it is where nobody declares it. */
+BANYAN_API
+void banyan_transaction_reset (BanyanTransaction *self, BanyanObject *object, const char *key);
 /* Children of a MANY role. */
 BANYAN_API
 void banyan_transaction_add_child (BanyanTransaction *self, BanyanElement *parent, const char *role,

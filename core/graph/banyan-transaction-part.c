@@ -51,7 +51,8 @@ part_new (BanyanViewObject *object)
     {
       BanyanViewEdge *edge = object->edges->pdata[i];
 
-      if (edge->is_new || edge->is_removed || edge->node != edge->child->node)
+      if (edge->is_new || edge->is_removed || edge->node != edge->child->node
+          || object->is_reordered)
         banyan_change_touch (self->change, g_intern_string (edge->child->role));
     }
   return self;
@@ -411,6 +412,9 @@ declare_roles (BanyanTransaction *self, BanyanViewObject *object)
 static gboolean
 moves_edges (BanyanViewObject *object)
 {
+  if (object->is_reordered)
+    return TRUE;
+
   for (guint i = 0; i < object->edges->len; i++)
     {
       BanyanViewEdge *edge = object->edges->pdata[i];
@@ -433,6 +437,47 @@ take_place (BanyanTransaction *self, BanyanViewObject *object)
     banyan_object_note_member (owner->object, object->object, TRUE);
 }
 
+static guint
+place_of (BanyanViewObject *object, BanyanChild *child)
+{
+  guint i = 0;
+
+  while (((BanyanViewEdge *) object->edges->pdata[i])->child != child)
+    i++;
+  return i;
+}
+
+static gint
+compare_places (gconstpointer a, gconstpointer b, gpointer object)
+{
+  return (gint) place_of (object, *(BanyanChild *const *) a)
+         - (gint) place_of (object, *(BanyanChild *const *) b);
+}
+
+static void
+switch_edges (BanyanTransaction *self, BanyanViewObject *object)
+{
+  switch_members (self, object);
+  if (object->is_reordered)
+    banyan_element_sort_edges (BANYAN_ELEMENT (object->object), compare_places, object);
+  for (guint i = 0; i < object->edges->len; i++)
+    banyan_transaction_switch_edge (self, object->edges->pdata[i]);
+  banyan_element_bind_fields (BANYAN_ELEMENT (object->object));
+  declare_roles (self, object);
+}
+
+static void
+undeclare (BanyanViewObject *object)
+{
+  for (guint i = 0; i < object->resets->len; i++)
+    {
+      g_autoptr (BanyanSpec) declared = banyan_spec_with (
+          banyan_object_get_declaration (object->object), object->resets->pdata[i], NULL);
+
+      banyan_object_set_declaration (object->object, declared);
+    }
+}
+
 /* Values, edges and permissions of what was there before. Its class sees them as they are now when
  * its commit is called. */
 void
@@ -452,18 +497,11 @@ banyan_part_switch (BanyanTransaction *self, BanyanPart *part)
 
       banyan_object_put (object->object, setting->pspec, &setting->value, setting->spec);
     }
-  if (!BANYAN_IS_ELEMENT (object->object))
-    return;
-
-  banyan_element_set_in_force (BANYAN_ELEMENT (object->object), object->used, object->shared);
-  if (!moves_edges (object))
-    return;
-
-  switch_members (self, object);
-  for (guint i = 0; i < object->edges->len; i++)
-    banyan_transaction_switch_edge (self, object->edges->pdata[i]);
-  banyan_element_bind_fields (BANYAN_ELEMENT (object->object));
-  declare_roles (self, object);
+  if (BANYAN_IS_ELEMENT (object->object))
+    banyan_element_set_in_force (BANYAN_ELEMENT (object->object), object->used, object->shared);
+  if (BANYAN_IS_ELEMENT (object->object) && moves_edges (object))
+    switch_edges (self, object);
+  undeclare (object);
 }
 
 void

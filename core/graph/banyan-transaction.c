@@ -3,6 +3,8 @@
 
 #include "banyan-transaction-private.h"
 
+#include "banyan-param-private.h"
+
 G_DEFINE_FINAL_TYPE (BanyanTransaction, banyan_transaction, G_TYPE_OBJECT)
 
 #define DEFAULT_DRAIN_TIMEOUT_MS 30000
@@ -216,6 +218,44 @@ banyan_transaction_set (BanyanTransaction *self, BanyanObject *object, const cha
   step = add_step (self, BANYAN_STEP_SET, object, NULL);
   step->key = g_strdup (key);
   step->value = banyan_spec_ref (value);
+}
+
+/* What the property is where nobody says anything. */
+static BanyanSpec *
+default_of (GParamSpec *pspec, const BanyanOrigin *origin)
+{
+  if (banyan_param_has_links (pspec))
+    return banyan_spec_new_null (origin);
+
+  return banyan_param_value_to_spec (pspec, g_param_spec_get_default_value (pspec), origin);
+}
+
+/**
+ * banyan_transaction_reset:
+ * @self: a transaction
+ * @object: an object
+ * @key: the name of a property
+ *
+ * Makes one property of an object what it is where nobody declares it, and takes it out of the
+ * declaration.
+ */
+void
+banyan_transaction_reset (BanyanTransaction *self, BanyanObject *object, const char *key)
+{
+  GParamSpec *pspec;
+  BanyanStep *step;
+
+  g_return_if_fail (BANYAN_IS_TRANSACTION (self));
+  g_return_if_fail (BANYAN_IS_OBJECT (object));
+  g_return_if_fail (key != NULL);
+
+  pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (object), key);
+  g_return_if_fail (pspec != NULL);
+
+  step = add_step (self, BANYAN_STEP_SET, object, NULL);
+  step->key = g_strdup (key);
+  step->value = default_of (pspec, &self->manager);
+  step->is_on = TRUE;
 }
 
 /**

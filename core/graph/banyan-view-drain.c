@@ -149,7 +149,7 @@ find_change (GPtrArray *pending, BanyanViewObject *object)
       must_stop |= ((BanyanViewEdge *) object->edges->pdata[i])->is_recounted;
     }
 
-  object->is_changed |= needs_reopening (object)
+  object->is_changed |= object->is_reordered || needs_reopening (object)
                         || object->used != banyan_element_get_used (element)
                         || object->shared != banyan_element_get_shared (element);
   if (object->is_changed || must_stop || object->is_refreshed)

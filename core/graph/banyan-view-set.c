@@ -3,6 +3,8 @@
 
 #include "banyan-view-private.h"
 
+#include <string.h>
+
 static BanyanViewSetting *
 find_setting (BanyanViewObject *object, const char *property)
 {
@@ -94,6 +96,52 @@ keep_members (BanyanViewObject *object, const BanyanRole *role, BanyanList *want
     }
 }
 
+static gboolean
+is_member_of (BanyanViewEdge *edge, const BanyanRole *role)
+{
+  gsize length = strlen (role->name);
+
+  return strncmp (edge->child->role, role->name, length) == 0 && edge->child->role[length] == '.'
+         && !edge->is_removed;
+}
+
+/* The place of the first member behind @from that leads to @node. */
+static guint
+find_member (BanyanViewObject *object, const BanyanRole *role, guint from, gpointer node)
+{
+  while (from < object->edges->len
+         && (!is_member_of (object->edges->pdata[from], role)
+             || ((BanyanViewEdge *) object->edges->pdata[from])->node != node))
+    from++;
+  return from;
+}
+
+/* Who is asked first, for instance, is for the list to say. */
+static void
+sort_members (BanyanViewObject *object, const BanyanRole *role, BanyanList *wanted)
+{
+  GPtrArray *edges = object->edges;
+  guint place = 0;
+
+  for (guint i = 0; i < banyan_list_get_length (wanted); i++, place++)
+    {
+      guint found;
+      gpointer edge;
+
+      while (place < edges->len && !is_member_of (edges->pdata[place], role))
+        place++;
+      found = find_member (object, role, place, banyan_list_get_object (wanted, i));
+      if (found >= edges->len || found == place)
+        continue;
+
+      edge = edges->pdata[found];
+      memmove (&edges->pdata[place + 1], &edges->pdata[place],
+               (found - place) * sizeof edges->pdata[0]);
+      edges->pdata[place] = edge;
+      object->is_reordered = TRUE;
+    }
+}
+
 /* A list of children given anew keeps the edges of those that stay. */
 static void
 set_members (BanyanGraphView *self, BanyanViewObject *object, const BanyanRole *role,
@@ -112,6 +160,7 @@ set_members (BanyanGraphView *self, BanyanViewObject *object, const BanyanRole *
 
         banyan_graph_view_apply (self, &step);
       }
+  sort_members (object, role, wanted);
 }
 
 static void
@@ -219,6 +268,8 @@ banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
       || !may_set (self, object, pspec, step->value))
     return;
 
+  if (step->is_on)
+    g_ptr_array_add (object->resets, (gpointer) pspec->name);
   follow_name (self, &value);
   spec = whole != NULL ? g_steal_pointer (&whole)
                        : banyan_object_declare_nested (object->object, step->key, step->value);
