@@ -1,12 +1,21 @@
 /* banyan-export-config.c - the running graph as a document
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-graph-private.h"
 #include "banyan-object-private.h"
 #include "banyan-param-private.h"
 #include "banyan-plan-private.h"
 
-static BanyanSpec *export_object (BanyanObject *object, const char *directory,
-                                  const char *type_key);
+#include <string.h>
+
+typedef struct
+{
+  const char *directory; /* (nullable) */
+  GHashTable *written;   /* (owned): inline objects that have been */
+} Export;
+
+static BanyanSpec *export_object (Export *self, BanyanObject *object, const char *type_key,
+                                  const char *id);
 
 static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
 
@@ -17,46 +26,105 @@ plain (const char *text)
   return text != NULL ? banyan_spec_new_scalar (BANYAN_SPEC_TEXT, text, &origin) : NULL;
 }
 
-/* The node that was declared inside of @object's property, and belongs to it. */
-static BanyanObject *
-find_inline (BanyanObject *object, GParamSpec *pspec, const char *id)
-{
-  g_autofree char *birth_name
-      = g_strdup_printf ("%s.%s", banyan_object_get_id (object), pspec->name);
-  BanyanObject *found = banyan_object_get_child (banyan_object_get_parent (object), id);
+/* -- Who is declared inside of whom. -- */
 
-  return found != NULL && banyan_object_is_implicit (found) && g_str_has_prefix (id, birth_name)
-             ? found
-             : NULL;
+static gboolean
+is_born_in (BanyanObject *object, BanyanObject *user)
+{
+  const char *id = banyan_object_get_id (user);
+
+  return g_str_has_prefix (banyan_object_get_id (object), id)
+         && banyan_object_get_id (object)[strlen (id)] == '.';
+}
+
+/* The user of an inline node in which it is declared: where it was born, if that still uses it. */
+static BanyanObject *
+find_owner (BanyanObject *object)
+{
+  GPtrArray *parents
+      = BANYAN_IS_NODE (object) ? banyan_node_get_parents (BANYAN_NODE (object)) : NULL;
+  BanyanObject *owner = NULL;
+
+  for (guint i = 0; parents != NULL && i < parents->len; i++)
+    {
+      BanyanObject *parent = (BanyanObject *) ((BanyanChild *) parents->pdata[i])->parent;
+
+      if (parent != NULL && (owner == NULL || is_born_in (object, parent)))
+        owner = parent;
+    }
+  return owner;
+}
+
+static gboolean
+is_declared_in (Export *self, BanyanObject *object, BanyanObject *user)
+{
+  if (!banyan_object_is_implicit (object) || g_hash_table_contains (self->written, object))
+    return FALSE;
+
+  return BANYAN_IS_NODE (object) ? find_owner (object) == user : is_born_in (object, user);
+}
+
+/* -- Links. -- */
+
+static BanyanObject *
+find_target (BanyanObject *object, GParamSpec *pspec, const char *id)
+{
+  GType type = g_type_from_name (banyan_param_get_link_target (pspec));
+  BanyanObject *root = banyan_object_get_root (object);
+  BanyanCollection *collection
+      = type != G_TYPE_INVALID ? banyan_root_get_collection_for_type (BANYAN_ROOT (root), type)
+                               : NULL;
+
+  return collection != NULL ? banyan_object_get_child (BANYAN_OBJECT (collection), id) : NULL;
+}
+
+/* What is called as it would be by itself need not say so. */
+static BanyanSpec *
+export_inline (Export *self, BanyanObject *target, const char *birth_name)
+{
+  const char *id = banyan_object_get_id (target);
+  BanyanCollection *collection = BANYAN_COLLECTION (banyan_object_get_parent (target));
+
+  g_hash_table_add (self->written, target);
+  return export_object (self, target, banyan_collection_get_type_key (collection),
+                        g_str_equal (id, birth_name) ? NULL : id);
 }
 
 static BanyanSpec *
-export_link (BanyanObject *object, GParamSpec *pspec, BanyanSpec *declared, const char *directory)
+export_link (Export *self, BanyanObject *object, GParamSpec *pspec, BanyanSpec *declared,
+             const char *birth_name)
 {
   const char *id = banyan_spec_get_kind (declared) == BANYAN_SPEC_NULL
                        ? NULL
                        : banyan_spec_get_text (declared);
-  BanyanObject *child = id != NULL ? find_inline (object, pspec, id) : NULL;
+  BanyanObject *target = id != NULL ? find_target (object, pspec, id) : NULL;
 
-  if (child != NULL)
-    return export_object (child, directory, "driver");
+  if (target != NULL && is_declared_in (self, target, object))
+    return export_inline (self, target, birth_name);
   return id != NULL ? plain (id) : banyan_spec_ref (declared);
 }
 
 static BanyanSpec *
-export_links (BanyanObject *object, GParamSpec *pspec, BanyanSpec *declared, const char *directory)
+export_links (Export *self, BanyanObject *object, GParamSpec *pspec, BanyanSpec *declared,
+              const char *birth_name)
 {
   BanyanSpecKind kind = banyan_spec_get_kind (declared);
   BanyanSpecBuilder *builder;
 
   if (kind != BANYAN_SPEC_LIST && kind != BANYAN_SPEC_MAP)
-    return export_link (object, pspec, declared, directory);
+    return export_link (self, object, pspec, declared, birth_name);
 
   builder = banyan_spec_builder_new (kind, banyan_spec_get_origin (declared));
   for (guint i = 0; i < banyan_spec_get_length (declared); i++)
-    banyan_spec_builder_take (
-        builder, kind == BANYAN_SPEC_MAP ? banyan_spec_get_key (declared, i) : NULL,
-        export_links (object, pspec, banyan_spec_get_item (declared, i), directory));
+    {
+      g_autofree char *number = g_strdup_printf ("%u", i);
+      const char *key = kind == BANYAN_SPEC_MAP ? banyan_spec_get_key (declared, i) : NULL;
+      g_autofree char *name = g_strconcat (birth_name, ".", key != NULL ? key : number, NULL);
+
+      banyan_spec_builder_take (builder, key,
+                                export_links (self, object, banyan_param_get_element (pspec),
+                                              banyan_spec_get_item (declared, i), name));
+    }
   return banyan_spec_builder_end (builder);
 }
 
@@ -79,6 +147,22 @@ export_path (const char *path, const char *directory)
       = path != NULL && directory != NULL ? make_relative (path, directory) : g_strdup (path);
 
   return path != NULL ? plain (relative) : banyan_spec_new_null (&origin);
+}
+
+static gboolean
+has_paths (GType type)
+{
+  g_autoptr (GTypeClass) klass = g_type_class_ref (type);
+  g_autofree GParamSpec **pspecs = NULL;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_CLASS (klass), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    if (banyan_param_is_path (pspecs[i]))
+      return TRUE;
+
+  /* Which of its kinds it is, and so what is in it, tells the value only. */
+  return G_TYPE_IS_ABSTRACT (type);
 }
 
 /* @spec is what @instance is written as. */
@@ -108,16 +192,22 @@ export_struct (BanyanStruct *instance, BanyanSpec *spec, const char *directory)
 
 /* A name that was relative to its document is so no more. */
 static BanyanSpec *
-export_value (BanyanObject *object, GParamSpec *pspec, BanyanSpec *declared, const char *directory)
+export_value (Export *self, BanyanObject *object, GParamSpec *pspec, BanyanSpec *declared)
 {
+  const char *directory = self->directory;
   g_auto (GValue) value = G_VALUE_INIT;
   g_autoptr (BanyanSpec) whole = NULL;
 
   if (banyan_param_has_links (pspec))
-    return export_links (object, pspec, declared, directory);
+    {
+      g_autofree char *name = g_strconcat (banyan_object_get_id (object), ".", pspec->name, NULL);
+
+      return export_links (self, object, pspec, declared, name);
+    }
   if (banyan_param_is_secret (pspec) || !(pspec->flags & G_PARAM_READABLE))
     return NULL;
-  if (!banyan_param_is_path (pspec) && !banyan_param_is_struct (pspec))
+  if (!banyan_param_is_path (pspec)
+      && (!banyan_param_is_struct (pspec) || !has_paths (pspec->value_type)))
     return banyan_spec_ref (declared);
 
   g_value_init (&value, pspec->value_type);
@@ -134,7 +224,7 @@ export_value (BanyanObject *object, GParamSpec *pspec, BanyanSpec *declared, con
 /* -- Objects. -- */
 
 static void
-export_properties (BanyanSpecBuilder *map, BanyanObject *object, const char *directory)
+export_properties (Export *self, BanyanSpecBuilder *map, BanyanObject *object)
 {
   BanyanSpec *declared = banyan_object_get_declaration (object);
 
@@ -148,12 +238,12 @@ export_properties (BanyanSpecBuilder *map, BanyanObject *object, const char *dir
       if (pspec == NULL || banyan_param_has_members (pspec)
           || banyan_spec_get_origin (value)->kind == BANYAN_ORIGIN_INHERITED)
         continue;
-      banyan_spec_builder_take (map, key, export_value (object, pspec, value, directory));
+      banyan_spec_builder_take (map, key, export_value (self, object, pspec, value));
     }
 }
 
 static void
-export_members (BanyanSpecBuilder *map, BanyanObject *object, const char *directory)
+export_members (Export *self, BanyanSpecBuilder *map, BanyanObject *object)
 {
   g_autoptr (GPtrArray) children = banyan_object_list_children (object);
   g_autofree GParamSpec **pspecs = NULL;
@@ -169,13 +259,14 @@ export_members (BanyanSpecBuilder *map, BanyanObject *object, const char *direct
       members = banyan_spec_builder_new_map ();
       for (guint j = 0; j < children->len; j++)
         banyan_spec_builder_take (members, banyan_object_get_id (children->pdata[j]),
-                                  export_object (children->pdata[j], directory, NULL));
+                                  export_object (self, children->pdata[j], NULL, NULL));
       banyan_spec_builder_take_built (map, pspecs[i]->name, members);
     }
 }
 
+/* @id: (nullable): where it has to be said. */
 static BanyanSpec *
-export_object (BanyanObject *object, const char *directory, const char *type_key)
+export_object (Export *self, BanyanObject *object, const char *type_key, const char *id)
 {
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
@@ -183,28 +274,23 @@ export_object (BanyanObject *object, const char *directory, const char *type_key
     banyan_spec_builder_take (map, type_key,
                               plain (banyan_registry_get_name_of_type (
                                   banyan_registry_get_default (), G_OBJECT_TYPE (object))));
-  export_properties (map, object, directory);
-  export_members (map, object, directory);
+  if (id != NULL)
+    banyan_spec_builder_take (map, BANYAN_IS_NODE (object) ? "node-name" : "id", plain (id));
+  export_properties (self, map, object);
+  export_members (self, map, object);
   return banyan_spec_builder_end (map);
 }
 
-/* One that was born inline, but is nobody's own any more, gets a declaration of its own. */
+/* One that was declared inline, but is nobody's own any more, gets a declaration of its own. */
 static gboolean
 has_own_declaration (BanyanObject *object)
 {
-  const char *id = banyan_object_get_id (object);
-  g_autofree char *parent_id = g_strndup (id, strcspn (id, "."));
-  BanyanObject *parent;
-
-  if (!banyan_object_is_implicit (object))
-    return TRUE;
-
-  parent = banyan_object_get_child (banyan_object_get_parent (object), parent_id);
-  return parent == NULL || !BANYAN_IS_NODE (object);
+  return !banyan_object_is_implicit (object)
+         || (BANYAN_IS_NODE (object) && find_owner (object) == NULL);
 }
 
 static BanyanSpecBuilder *
-export_collection (BanyanObject *collection, const char *directory)
+export_collection (Export *self, BanyanObject *collection)
 {
   g_autoptr (GPtrArray) children = banyan_object_list_children (collection);
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
@@ -213,7 +299,7 @@ export_collection (BanyanObject *collection, const char *directory)
   for (guint i = 0; i < children->len; i++)
     if (has_own_declaration (children->pdata[i]))
       banyan_spec_builder_take (map, banyan_object_get_id (children->pdata[i]),
-                                export_object (children->pdata[i], directory, type_key));
+                                export_object (self, children->pdata[i], type_key, NULL));
   return map;
 }
 
@@ -231,6 +317,8 @@ BanyanSpec *
 banyan_graph_export (BanyanGraph *self, const char *directory)
 {
   static const char *const sections[] = { "objects", "nodes", "frontends", "jobs" };
+  g_autoptr (GHashTable) written = g_hash_table_new (NULL, NULL);
+  Export export = { directory, written };
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
   g_return_val_if_fail (BANYAN_IS_GRAPH (self), NULL);
@@ -241,8 +329,7 @@ banyan_graph_export (BanyanGraph *self, const char *directory)
       BanyanObject *collection = banyan_object_get_child (BANYAN_OBJECT (self), sections[i]);
 
       if (banyan_object_get_n_children (collection) > 0)
-        banyan_spec_builder_take_built (map, sections[i],
-                                        export_collection (collection, directory));
+        banyan_spec_builder_take_built (map, sections[i], export_collection (&export, collection));
     }
   return banyan_spec_builder_end (map);
 }

@@ -78,23 +78,11 @@ tell_how (GParamSpec *pspec)
   return banyan_param_get_mutability (pspec) == BANYAN_MUTABLE_LIVE ? "live" : "reopen";
 }
 
-/* What was declared and is no more goes back to what it would be without. */
-static BanyanSpec *
-value_to_set (GParamSpec *pspec, BanyanSpec *wanted, const BanyanOrigin *origin)
-{
-  if (wanted != NULL)
-    return banyan_spec_ref (wanted);
-  if (banyan_param_has_links (pspec))
-    return banyan_spec_new_null (origin);
-
-  return banyan_param_value_to_spec (pspec, g_param_spec_get_default_value (pspec), origin);
-}
-
 static void
 add_setting (const Pair *self, GParamSpec *pspec, BanyanSpec *wanted)
 {
   BanyanPlanSetting setting = { g_object_ref (self->object), g_intern_string (pspec->name),
-                                value_to_set (pspec, wanted, &self->plan->manager) };
+                                wanted != NULL ? banyan_spec_ref (wanted) : NULL };
 
   g_array_append_val (self->plan->settings, setting);
 }
@@ -108,6 +96,34 @@ needs_replacing (GParamSpec *pspec)
          && banyan_param_get_role (pspec) == NULL;
 }
 
+static gboolean
+is_declared_so (BanyanSpec *wanted, BanyanSpec *present)
+{
+  const BanyanOrigin *one, *other;
+
+  if (wanted == NULL || present == NULL)
+    return wanted == present;
+
+  one = banyan_spec_get_origin (wanted);
+  other = banyan_spec_get_origin (present);
+  return banyan_spec_equal (wanted, present) && one->kind == other->kind && one->name == other->name
+         && one->line == other->line && one->column == other->column;
+}
+
+/* The same value, in the words of this document from now on. */
+static void
+note_words (const Pair *self, GParamSpec *pspec, BanyanSpec *wanted, BanyanSpec *present)
+{
+  BanyanPlanSetting setting = { NULL, g_intern_string (pspec->name), NULL };
+
+  if (is_declared_so (wanted, present))
+    return;
+
+  setting.object = g_object_ref (self->object);
+  setting.value = wanted != NULL ? banyan_spec_ref (wanted) : NULL;
+  g_array_append_val (self->plan->words, setting);
+}
+
 /* FALSE: it can only be had by putting another object in the place of this one. */
 static gboolean
 compare_property (const Pair *self, GParamSpec *pspec)
@@ -116,7 +132,10 @@ compare_property (const Pair *self, GParamSpec *pspec)
   BanyanSpec *present = declared_for (banyan_object_get_declaration (self->object), pspec->name);
 
   if (is_same (self, pspec, wanted, present))
-    return TRUE;
+    {
+      note_words (self, pspec, wanted, present);
+      return TRUE;
+    }
   if (is_drift (self, pspec->name, wanted) && !(self->plan->flags & BANYAN_PLAN_OVERRIDE))
     {
       banyan_plan_note (self->plan, BANYAN_DIFFERENCE_DRIFT, self->path, pspec->name, present,

@@ -50,7 +50,7 @@ typedef struct
 {
   BanyanObject *object; /* (owned) */
   const char *key;      /* interned */
-  BanyanSpec *value;    /* (owned) */
+  BanyanSpec *value;    /* (owned) (nullable): declared no more */
 } BanyanPlanSetting;
 
 struct _BanyanPlan
@@ -65,6 +65,7 @@ struct _BanyanPlan
   GPtrArray *differences;         /* (owned) (element-type BanyanDifference) */
   GArray *additions;              /* (owned) (element-type BanyanAddition) */
   GArray *settings;               /* (owned) (element-type BanyanPlanSetting) */
+  GArray *words;                  /* (owned) (element-type BanyanPlanSetting): the same values */
   GPtrArray *removals;            /* (owned) (element-type BanyanObject) */
   BanyanTransaction *transaction; /* (owned) */
   char **drained;                 /* (owned) (nullable) */

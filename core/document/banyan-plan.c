@@ -24,7 +24,7 @@ setting_clear (gpointer data)
   BanyanPlanSetting *self = data;
 
   g_object_unref (self->object);
-  banyan_spec_unref (self->value);
+  g_clear_pointer (&self->value, banyan_spec_unref);
 }
 
 static void
@@ -38,6 +38,7 @@ banyan_plan_finalize (GObject *object)
   g_ptr_array_unref (self->differences);
   g_ptr_array_unref (self->removals);
   g_array_unref (self->settings);
+  g_array_unref (self->words);
   g_array_unref (self->additions);
   g_strfreev (self->drained);
   g_free (self->directory);
@@ -60,6 +61,8 @@ banyan_plan_init (BanyanPlan *self)
   self->additions = g_array_new (FALSE, TRUE, sizeof (BanyanAddition));
   self->settings = g_array_new (FALSE, TRUE, sizeof (BanyanPlanSetting));
   g_array_set_clear_func (self->settings, setting_clear);
+  self->words = g_array_new (FALSE, TRUE, sizeof (BanyanPlanSetting));
+  g_array_set_clear_func (self->words, setting_clear);
 }
 
 static BanyanSpec *
@@ -94,7 +97,10 @@ fill_transaction (BanyanPlan *self, BanyanProblems *problems)
     {
       BanyanPlanSetting *setting = &g_array_index (self->settings, BanyanPlanSetting, i);
 
-      banyan_transaction_set (self->transaction, setting->object, setting->key, setting->value);
+      if (setting->value != NULL)
+        banyan_transaction_set (self->transaction, setting->object, setting->key, setting->value);
+      else
+        banyan_transaction_reset (self->transaction, setting->object, setting->key);
     }
   for (guint i = 0; i < self->removals->len; i++)
     banyan_transaction_remove (self->transaction, self->removals->pdata[i]);
@@ -238,7 +244,39 @@ banyan_plan_describe (BanyanPlan *self)
   return banyan_spec_builder_end (map);
 }
 
+/**
+ * banyan_plan_get_transaction:
+ * @self: a plan
+ *
+ * Gives the transaction that applying commits, to set how long it may wait, for instance, or to see
+ * how far it is.
+ *
+ * Returns: (transfer none): the transaction
+ */
+BanyanTransaction *
+banyan_plan_get_transaction (BanyanPlan *self)
+{
+  g_return_val_if_fail (BANYAN_IS_PLAN (self), NULL);
+
+  return self->transaction;
+}
+
 /* -- Doing it. -- */
+
+/* Everything that the document says is declared by it now, spelt as there, at its lines. */
+static void
+note_applied (BanyanPlan *self)
+{
+  for (guint i = 0; i < self->words->len; i++)
+    {
+      BanyanPlanSetting *words = &g_array_index (self->words, BanyanPlanSetting, i);
+      g_autoptr (BanyanSpec) declared = banyan_spec_with (
+          banyan_object_get_declaration (words->object), words->key, words->value);
+
+      banyan_object_set_declaration (words->object, declared);
+    }
+  banyan_graph_set_applied (self->graph, self->applied);
+}
 
 static void
 applied (GObject *object, GAsyncResult *result, gpointer data)
@@ -253,7 +291,7 @@ applied (GObject *object, GAsyncResult *result, gpointer data)
       return;
     }
 
-  banyan_graph_set_applied (self->graph, self->applied);
+  note_applied (self);
   g_task_return_boolean (task, TRUE);
 }
 
@@ -280,7 +318,7 @@ banyan_plan_apply_async (BanyanPlan *self, GCancellable *cancellable, GAsyncRead
   g_task_set_check_cancellable (task, FALSE);
   if (banyan_plan_is_empty (self))
     {
-      banyan_graph_set_applied (self->graph, self->applied);
+      note_applied (self);
       g_task_return_boolean (task, TRUE);
       g_object_unref (task);
       return;

@@ -33,6 +33,10 @@ gboolean banyan_plan_is_empty (BanyanPlan *self);
 BANYAN_API
 BanyanSpec *banyan_plan_describe (BanyanPlan *self);
 
+/* (transfer none): what will be committed */
+BANYAN_API
+BanyanTransaction *banyan_plan_get_transaction (BanyanPlan *self);
+
 /* All of it, in one transaction, or nothing. */
 BANYAN_API
 void banyan_plan_apply_async (BanyanPlan *self, GCancellable *cancellable,
