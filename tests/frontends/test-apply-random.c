@@ -1,0 +1,327 @@
+/* test-apply-random.c - any right document is reached from any other, or nothing changes
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A walk begins at a random document and goes on to others. Each time the change first fails at
+ * each of its steps in turn, and everything must be as it was; then it succeeds, and everything
+ * must be as the document says. Clients verify their data all the while. A walk that fails tells
+ * its seed, and `test-apply-random --seed N` goes it again. */
+
+#include "banyan-test.h"
+#include "random-document.h"
+
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+
+/* nbd-load itself gives up when it waits 20 s for an answer. */
+#define PATIENCE_S 120
+#define REQUESTS "3000"
+
+typedef struct
+{
+  BanyanGraph *graph; /* (owned) */
+  char *folder;       /* (owned) */
+  GRand *random;      /* (owned) */
+  char *document;     /* (owned): the one in force */
+  GPtrArray *clients; /* (owned) (element-type GSubprocess) */
+  guint n_running;
+  guint n_failures; /* that were injected */
+  guint n_documents;
+} Walk;
+
+/* -- Asking. -- */
+
+static BanyanPlan *
+plan (Walk *self, const char *document)
+{
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  BanyanPlan *made
+      = banyan_plan_new (self->graph, document, -1, "random.yaml", self->folder, 0, problems);
+  g_autoptr (GError) error = NULL;
+
+  banyan_problems_check (problems, &error);
+  g_assert_no_error (error);
+  return made;
+}
+
+static char *export(Walk *self)
+{
+  g_autoptr (BanyanSpec) document = banyan_graph_export (self->graph, self->folder);
+
+  return banyan_spec_to_yaml (document);
+}
+
+static void
+assert_no_difference (Walk *self, const char *document)
+{
+  g_autoptr (BanyanPlan) none = plan (self, document);
+  g_autoptr (BanyanSpec) description = banyan_plan_describe (none);
+  g_autofree char *text = banyan_spec_to_yaml (description);
+
+  if (!banyan_plan_is_empty (none)
+      || banyan_spec_get_length (banyan_spec_lookup (description, "drift")) > 0)
+    g_error ("there should be no difference to\n%s\nbut there is\n%s", document, text);
+}
+
+/* -- Whether an export says what the document says, with its maps in any order. -- */
+
+static gboolean
+is_scalar (BanyanSpec *spec)
+{
+  return banyan_spec_get_kind (spec) != BANYAN_SPEC_MAP
+         && banyan_spec_get_kind (spec) != BANYAN_SPEC_LIST;
+}
+
+/* Where they first differ, or NULL. */
+static char *
+find_difference (BanyanSpec *one, BanyanSpec *other, const char *path)
+{
+  BanyanSpecKind kind = banyan_spec_get_kind (one);
+
+  if (is_scalar (one) && is_scalar (other)
+      && g_str_equal (banyan_spec_get_text (one), banyan_spec_get_text (other)))
+    return NULL;
+  if (is_scalar (one) || kind != banyan_spec_get_kind (other)
+      || banyan_spec_get_length (one) != banyan_spec_get_length (other))
+    return g_strdup (path);
+
+  for (guint i = 0; i < banyan_spec_get_length (one); i++)
+    {
+      const char *key = kind == BANYAN_SPEC_MAP ? banyan_spec_get_key (one, i) : "[]";
+      BanyanSpec *twin = kind == BANYAN_SPEC_LIST ? banyan_spec_get_item (other, i)
+                                                  : banyan_spec_lookup (other, key);
+      g_autofree char *inner = g_strdup_printf ("%s.%s", path, key);
+      char *found = twin == NULL ? g_strdup (inner)
+                                 : find_difference (banyan_spec_get_item (one, i), twin, inner);
+
+      if (found != NULL)
+        return found;
+    }
+  return NULL;
+}
+
+static void
+assert_export_is (Walk *self, const char *document)
+{
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (BanyanSpec) wanted = banyan_spec_parse_yaml (document, -1, NULL, problems);
+  g_autofree char *text = export(self);
+  g_autoptr (BanyanSpec) exported = banyan_spec_parse_yaml (text, -1, NULL, problems);
+  g_autofree char *difference = NULL;
+
+  g_assert_nonnull (wanted);
+  g_assert_nonnull (exported);
+  difference = find_difference (wanted, exported, "");
+  if (difference != NULL)
+    g_error ("%s differs: this was applied\n%s\nand this exported\n%s", difference, document, text);
+  assert_no_difference (self, document);
+  assert_no_difference (self, text);
+}
+
+/* -- Clients. -- */
+
+static void
+client_ended (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Walk *self = data;
+  g_autofree char *output = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_subprocess_communicate_utf8_finish (G_SUBPROCESS (source), result, &output, NULL, &error);
+  g_assert_no_error (error);
+  if (!g_subprocess_get_successful (G_SUBPROCESS (source)))
+    g_error ("a client ended with: %s\nthe document is\n%s", output, self->document);
+  self->n_running--;
+}
+
+static void
+start_client (Walk *self, guint disk)
+{
+  g_autofree char *program
+      = g_build_filename (g_getenv ("BANYAN_BUILD_DIR"), "tests", "bench", "nbd-load", NULL);
+  g_autofree char *path = g_build_filename (self->folder, "disks.sock", NULL);
+  g_autofree char *name = g_strdup_printf ("d%u", disk);
+  const char *const argv[] = { program,    "--unix",  path, "--export", name,     "--mix",
+                               "--zeroed", "--depth", "8",  "--count",  REQUESTS, NULL };
+  g_autoptr (GError) error = NULL;
+  GSubprocess *client = g_subprocess_newv (
+      argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, &error);
+
+  g_assert_no_error (error);
+  g_ptr_array_add (self->clients, client);
+  g_subprocess_communicate_utf8_async (client, NULL, NULL, client_ended, self);
+  self->n_running++;
+}
+
+/* -- Walking. -- */
+
+/* What cannot be, such as two writers where one only may be, is no document to go to. */
+static char *
+draw_document (Walk *self)
+{
+  while (TRUE)
+    {
+      g_autofree char *document = random_document_new (self->random);
+      g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+      g_autoptr (BanyanGraph) graph = banyan_graph_new ();
+      g_autoptr (GError) error = NULL;
+
+      if (banyan_graph_check (graph, document, -1, "random.yaml", self->folder, problems))
+        return g_steal_pointer (&document);
+      banyan_problems_check (problems, &error);
+      g_test_message ("drawn again: %s", error->message);
+    }
+}
+
+static Walk *
+walk_new (guint32 seed)
+{
+  Walk *self = g_new0 (Walk, 1);
+  g_autoptr (GError) error = NULL;
+
+  self->folder = g_dir_make_tmp ("banyan-apply-XXXXXX", &error);
+  g_assert_no_error (error);
+  random_document_make_files (self->folder);
+  self->random = g_rand_new_with_seed (seed);
+  self->clients = g_ptr_array_new_with_free_func (g_object_unref);
+  self->graph = banyan_graph_new ();
+  self->document = draw_document (self);
+  banyan_graph_load (self->graph, self->document, -1, "random.yaml", self->folder, &error);
+  g_assert_no_error (error);
+  return self;
+}
+
+static void
+walk_free (Walk *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  banyan_graph_close (self->graph, &error);
+  g_assert_no_error (error);
+  g_object_unref (self->graph);
+  g_ptr_array_unref (self->clients);
+  random_document_remove_files (self->folder);
+  g_rand_free (self->random);
+  g_free (self->document);
+  g_free (self->folder);
+  g_free (self);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Walk, walk_free)
+
+/* TRUE: there was such a step, which failed, and everything is as it was. */
+static gboolean
+fail_at (Walk *self, const char *document, BanyanTransactionPhase phase, guint nth)
+{
+  g_autofree char *before = export(self);
+  g_autofree char *after = NULL;
+  g_autoptr (BanyanPlan) change = plan (self, document);
+  g_autoptr (GError) error = NULL;
+
+  banyan_transaction_fail_at (banyan_plan_get_transaction (change), phase, nth);
+  if (banyan_plan_apply (change, &error))
+    return FALSE;
+
+  g_assert_error (error, BANYAN_ERRNO, EIO);
+  after = export(self);
+  g_assert_cmpstr (before, ==, after);
+  assert_no_difference (self, self->document);
+  self->n_failures++;
+  return TRUE;
+}
+
+/* All steps of @phase fail, one after the other; when there are no more, nothing does. */
+static void
+go_to (Walk *self, const char *document, BanyanTransactionPhase phase)
+{
+  g_autofree char *wanted = g_strdup (document);
+
+  for (guint nth = 0; fail_at (self, wanted, phase, nth); nth++)
+    ;
+
+  assert_export_is (self, wanted);
+  g_free (self->document);
+  self->document = g_steal_pointer (&wanted);
+  self->n_documents++;
+}
+
+/* Forth, back and forth again: each way is for the failures of another phase. */
+static void
+visit_next (Walk *self)
+{
+  g_autofree char *here = g_strdup (self->document);
+  g_autofree char *there = draw_document (self);
+
+  go_to (self, there, BANYAN_PHASE_PREPARE);
+  go_to (self, here, BANYAN_PHASE_SWITCH);
+  go_to (self, there, BANYAN_PHASE_SETTLE);
+}
+
+static gboolean
+give_up (gpointer data)
+{
+  g_error ("the clients have not ended after %u s", PATIENCE_S);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+go (guint32 seed, guint n_visits)
+{
+  g_autoptr (Walk) self = walk_new (seed);
+  guint timeout;
+
+  for (guint i = 0; i < RANDOM_DISKS; i++)
+    start_client (self, i);
+  for (guint i = 0; i < n_visits; i++)
+    visit_next (self);
+
+  timeout = g_timeout_add_seconds (PATIENCE_S, give_up, NULL);
+  while (self->n_running > 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (timeout);
+  g_test_message ("seed %u: %u changes, after %u that failed", seed, self->n_documents,
+                  self->n_failures);
+}
+
+static gint64 only_seed = -1;
+
+static void
+test_walks (void)
+{
+  guint n_seeds = g_test_slow () ? 60 : 3;
+
+  g_test_summary ("From any document to any other, with clients that verify; a change that fails "
+                  "at any step leaves nothing behind");
+
+  if (only_seed >= 0)
+    {
+      go (only_seed, 4);
+      return;
+    }
+  for (guint32 seed = 1; seed <= n_seeds; seed++)
+    {
+      g_test_message ("walk with seed %u", seed);
+      go (seed, g_test_slow () ? 8 : 2);
+    }
+}
+
+static void
+take_seed (int *argc, char **argv)
+{
+  for (int i = 1; i + 1 < *argc; i++)
+    if (g_str_equal (argv[i], "--seed"))
+      {
+        only_seed = g_ascii_strtoll (argv[i + 1], NULL, 10);
+        for (int j = i; j + 2 <= *argc; j++)
+          argv[j] = argv[j + 2];
+        *argc -= 2;
+        return;
+      }
+}
+
+int
+main (int argc, char **argv)
+{
+  take_seed (&argc, argv);
+  banyan_test_init (&argc, &argv);
+  g_test_add_func ("/apply/random/walks", test_walks);
+  return g_test_run ();
+}
