@@ -59,6 +59,10 @@ BanyanAnswer BANYAN_COROUTINE banyan_channel_block_status (BanyanChannel *self, 
                                                            guint64 length,
                                                            BanyanBlockStatus *status,
                                                            GError **error);
+/* As banyan_child_send(). Counted as a read where something went. */
+BANYAN_API
+BanyanAnswer BANYAN_COROUTINE banyan_channel_send (BanyanChannel *self, guint64 offset,
+                                                   gsize length, int socket, gsize *sent);
 BANYAN_API
 BanyanAnswer BANYAN_COROUTINE banyan_channel_resize (BanyanChannel *self,
                                                      const BanyanResize *resize, GError **error);

@@ -329,6 +329,34 @@ banyan_channel_block_status (BanyanChannel *self, guint64 offset, guint64 length
 }
 
 /**
+ * banyan_channel_send: (skip)
+ * @self: a channel of the calling loop
+ * @offset: where to begin
+ * @length: how many bytes to send; above 0
+ * @socket: a socket that does not block, or -1 to ask whether all of it could be sent
+ * @sent: (out): how many bytes went
+ *
+ * As banyan_child_send(). Waits at the gate, and nowhere else.
+ *
+ * Returns: done, or unsupported
+ */
+BanyanAnswer
+banyan_channel_send (BanyanChannel *self, guint64 offset, gsize length, int socket, gsize *sent)
+{
+  BanyanAnswer answer;
+
+  enter (self);
+  answer = banyan_child_send (self->edge, offset, length, socket, sent);
+  if (*sent > 0)
+    {
+      count (&self->statistics.operations[BANYAN_STATISTIC_READ], 1);
+      count (&self->statistics.bytes[BANYAN_STATISTIC_READ], *sent);
+    }
+  leave (self);
+  return answer;
+}
+
+/**
  * banyan_channel_resize: (skip)
  * @self: a channel of the calling loop
  * @resize: how large the node shall be

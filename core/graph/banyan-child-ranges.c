@@ -351,6 +351,35 @@ banyan_child_block_status (BanyanChild *self, guint64 offset, guint64 length,
   return answer;
 }
 
+/* -- Sending. -- */
+
+/**
+ * banyan_child_send: (skip)
+ * @self: an edge
+ * @offset: where to begin
+ * @length: how many bytes to send; above 0
+ * @socket: a socket that does not block, or -1 to ask whether all of it could be sent
+ * @sent: (out): how many bytes went
+ *
+ * Hands data to a socket without copying it, as far as it is there and the socket takes it. Never
+ * waits. What was sent cannot be taken back: who has begun a message with it goes on by
+ * banyan_child_read() where this comes to its end.
+ *
+ * Returns: done, or unsupported
+ */
+BanyanAnswer
+banyan_child_send (BanyanChild *self, guint64 offset, gsize length, int socket, gsize *sent)
+{
+  const BanyanRoute *route = &self->route[BANYAN_OP_SEND];
+
+  *sent = 0;
+  if (route->any == NULL || self->statistics != NULL || ((offset | length) & route->align_mask) != 0
+      || !banyan_child_check_range (self, route, offset, length, NULL))
+    return BANYAN_UNSUPPORTED;
+
+  return route->send (route->node, offset, length, socket, sent);
+}
+
 /* -- Resize and copy. -- */
 
 /**

@@ -22,6 +22,7 @@ typedef enum
   BANYAN_OP_BLOCK_STATUS,
   BANYAN_OP_RESIZE,
   BANYAN_OP_COPY_RANGE,
+  BANYAN_OP_SEND,
   BANYAN_N_OPS,
 } BanyanOp;
 
@@ -63,6 +64,7 @@ typedef struct
     BanyanAnswer (*resize) (BanyanNode *, const BanyanResize *, GError **);
     BanyanAnswer (*copy_range) (BanyanNode *, const BanyanRequest *, BanyanNode *, guint64,
                                 GError **);
+    BanyanAnswer (*send) (BanyanNode *, guint64, gsize, int, gsize *);
   };
   const guint64 *length; /* atomic; bytes */
   guint64 align_mask;

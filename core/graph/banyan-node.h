@@ -34,6 +34,11 @@ typedef struct
    */
   BanyanAnswer (*copy_range) (BanyanNode *self, const BanyanRequest *target, BanyanNode *source,
                               guint64 source_offset, GError **error);
+  /* Hands what can be had at once to @socket, which does not block, without a copy on the way.
+   * @sent: how much of it went; nothing where the socket is full. @socket -1: whether all of it
+   * could. Done, or unsupported: it has to be read. Never waits. A filter that reads by itself
+   * passes this on only if it says so. */
+  BanyanAnswer (*send) (BanyanNode *self, guint64 offset, gsize length, int socket, gsize *sent);
 } BanyanNodeOps;
 
 /* What requests to a node must look like; 0 stands for no limit, alignments are powers of 2. A
@@ -206,6 +211,10 @@ BanyanAnswer BANYAN_COROUTINE banyan_child_copy_range (BanyanChild *self,
                                                        const BanyanRequest *target,
                                                        BanyanNode *source, guint64 source_offset,
                                                        GError **error);
+/* Without alignment care: what is misaligned is unsupported. */
+BANYAN_API
+BanyanAnswer banyan_child_send (BanyanChild *self, guint64 offset, gsize length, int socket,
+                                gsize *sent);
 BANYAN_API
 guint64 banyan_child_get_length (BanyanChild *self);
 

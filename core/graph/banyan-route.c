@@ -135,6 +135,8 @@ op_of_class (BanyanNode *node, BanyanOp op)
       return ops->resize;
     case BANYAN_OP_COPY_RANGE:
       return ops->copy_range;
+    case BANYAN_OP_SEND:
+      return ops->send;
     default:
       g_assert_not_reached ();
     }
@@ -217,6 +219,17 @@ may_pass_by (BanyanNode *filter)
   return enforces_nothing (&private->enforced) && private->filtered->statistics == NULL;
 }
 
+/* Whoever does something to what is read must not be passed by unread, and edges that count do not
+ * see what is not asked for by reading. */
+static gboolean
+stops_here (BanyanNode *node, BanyanOp op)
+{
+  BanyanNodePrivate *private = banyan_node_private (node);
+
+  return op == BANYAN_OP_SEND && private->filtered != NULL
+         && (op_of_class (node, BANYAN_OP_READ) != NULL || !may_pass_by (node));
+}
+
 static BanyanRoute
 make_route (BanyanNode *node, BanyanOp op)
 {
@@ -228,7 +241,8 @@ make_route (BanyanNode *node, BanyanOp op)
   if (own == NULL && op == BANYAN_OP_FLUSH && private->filtered == NULL)
     own = banyan_child_get_flush_of_all ();
 
-  if (own != NULL || private->filtered == NULL || private->filtered->node == NULL)
+  if (own != NULL || private->filtered == NULL || private->filtered->node == NULL
+      || stops_here (node, op))
     route = route_to (node, op, own);
   else if (may_pass_by (node))
     route = private->filtered->route[op];

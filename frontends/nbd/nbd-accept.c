@@ -84,6 +84,7 @@ connection_free (NbdConnection *self)
       g_free (chunk);
     }
   nbd_buffer_pool_clear (&self->pool);
+  banyan_co_mutex_clear (&self->turn);
 
   delist (server, self);
   g_clear_object (&self->export);
@@ -175,6 +176,7 @@ take_connection (NbdServer *self, int fd)
   connection->server = g_object_ref (self);
   connection->fd = fd;
   connection->out_last = &connection->out_first;
+  banyan_co_mutex_init (&connection->turn);
 
   g_mutex_lock (&self->mutex);
   connection->loop = choose_loop (self);

@@ -7,6 +7,8 @@
 
 /* Reads of at least this ask for holes first, so that none are read. */
 #define SPARSE_MIN (64u << 10)
+/* Reads of at least this go to the socket from where they lie, if they can. */
+#define SEND_MIN (128u << 10)
 /* Content chunks of one structured reply. */
 #define MAX_CHUNKS 64
 
@@ -149,6 +151,29 @@ read_sparse (NbdConnection *self, const NbdRequest *request, GError **error)
   return TRUE;
 }
 
+static gboolean
+wants_holes (NbdConnection *self, const NbdRequest *request)
+{
+  return (self->structured || self->extended) && request->length >= SPARSE_MIN
+         && !(request->flags & NBD_CMD_FLAG_DF);
+}
+
+/* Not where holes would be sent as such: they are the less work. */
+static gboolean BANYAN_COROUTINE
+may_send (NbdConnection *self, const NbdRequest *request)
+{
+  BanyanBlockStatus status = { .size = sizeof status };
+  g_autoptr (GError) error = NULL;
+
+  if (!wants_holes (self, request))
+    return TRUE;
+
+  return banyan_channel_block_status (self->channel, request->offset, request->length, &status,
+                                      &error)
+             == BANYAN_DONE
+         && (status.flags & BANYAN_BLOCK_ZERO) == 0 && status.length >= request->length;
+}
+
 static void BANYAN_COROUTINE
 command_read (NbdConnection *self, NbdRequest *request)
 {
@@ -161,8 +186,10 @@ command_read (NbdConnection *self, NbdRequest *request)
       return;
     }
 
-  if ((self->structured || self->extended) && request->length >= SPARSE_MIN
-      && !(request->flags & NBD_CMD_FLAG_DF))
+  if (request->length >= SEND_MIN && may_send (self, request) && nbd_send_read (self, request))
+    return;
+
+  if (wants_holes (self, request))
     {
       banyan_channel_enter (self->channel);
       done = read_sparse (self, request, &error);

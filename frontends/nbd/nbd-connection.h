@@ -90,7 +90,9 @@ struct _NbdConnection
   NbdChunk *free_chunks;
   gsize out_bytes;
   gboolean is_sending;
-  gboolean out_closed; /* nothing can be sent any more */
+  BanyanCoMutex turn;           /* of those who send from the graph */
+  BanyanCoroutine *next_sender; /* (nullable): who has it, and waits for others to be through */
+  gboolean out_closed;          /* nothing can be sent any more */
 
   /* Coroutines. */
   guint in_flight;         /* requests being executed, the reader's included */
@@ -126,10 +128,20 @@ void nbd_connection_close_input (NbdConnection *self);
 /* -- Output (nbd-output.c). -- */
 
 NbdChunk *nbd_output_new_chunk (NbdConnection *self);
+void nbd_output_free_chunk (NbdConnection *self, NbdChunk *chunk);
 /* Takes @chunk. */
 void nbd_output_queue (NbdConnection *self, NbdChunk *chunk);
 /* Sends all that is queued, unless somebody is doing so. FALSE: the peer has gone. */
 gboolean BANYAN_COROUTINE nbd_output_flush (NbdConnection *self);
+/* -- Sending from the graph (nbd-send.c): a large read whose data goes from where it lies to the
+ * socket, without a buffer in between. FALSE: it has to be read, and nothing has been sent. -- */
+gboolean BANYAN_COROUTINE nbd_send_read (NbdConnection *self, const NbdRequest *request);
+/* What nbd_reply_data() puts before the data. */
+void nbd_reply_fill_header (NbdConnection *self, const NbdRequest *request, NbdChunk *chunk,
+                            guint64 offset, gsize length, gboolean is_last);
+/* Somebody who sent is through: what was queued meanwhile goes out, or nothing does any more. */
+void nbd_output_end (NbdConnection *self, gboolean success);
+
 /* Tells the owner that there is something to send, or that all is over. */
 void nbd_connection_wake_owner (NbdConnection *self);
 

@@ -27,8 +27,8 @@ nbd_output_new_chunk (NbdConnection *self)
   return chunk;
 }
 
-static void
-free_chunk (NbdConnection *self, NbdChunk *chunk)
+void
+nbd_output_free_chunk (NbdConnection *self, NbdChunk *chunk)
 {
   if (chunk->buffer != NULL)
     nbd_buffer_pool_give_back (&self->pool, chunk->buffer);
@@ -41,7 +41,7 @@ nbd_output_queue (NbdConnection *self, NbdChunk *chunk)
 {
   if (self->out_closed)
     {
-      free_chunk (self, chunk);
+      nbd_output_free_chunk (self, chunk);
       return;
     }
 
@@ -94,7 +94,7 @@ retire (NbdConnection *self, gsize sent)
       self->out_first = chunk->next;
       if (self->out_first == NULL)
         self->out_last = &self->out_first;
-      free_chunk (self, chunk);
+      nbd_output_free_chunk (self, chunk);
     }
 
   return sent;
@@ -108,7 +108,7 @@ drop_all (NbdConnection *self)
       NbdChunk *chunk = self->out_first;
 
       self->out_first = chunk->next;
-      free_chunk (self, chunk);
+      nbd_output_free_chunk (self, chunk);
     }
   self->out_last = &self->out_first;
   self->out_bytes = 0;
@@ -140,6 +140,25 @@ send_all (NbdConnection *self)
   return TRUE;
 }
 
+void
+nbd_output_end (NbdConnection *self, gboolean success)
+{
+  self->is_sending = FALSE;
+  if (!success)
+    self->out_closed = TRUE;
+  if (self->waiter != NULL)
+    banyan_coroutine_wake (self->waiter);
+  if (self->next_sender != NULL)
+    banyan_coroutine_wake (self->next_sender);
+
+  if (success)
+    return;
+
+  drop_all (self);
+  /* Nobody will get an answer: there is no use in reading more. */
+  shutdown (self->fd, SHUT_RDWR);
+}
+
 /* Who comes while another sends leaves it to that one, which looks again when it is through. */
 gboolean BANYAN_COROUTINE
 nbd_output_flush (NbdConnection *self)
@@ -151,17 +170,6 @@ nbd_output_flush (NbdConnection *self)
 
   self->is_sending = TRUE;
   success = send_all (self);
-  self->is_sending = FALSE;
-  if (!success)
-    self->out_closed = TRUE;
-  if (self->waiter != NULL)
-    banyan_coroutine_wake (self->waiter);
-
-  if (!success)
-    {
-      drop_all (self);
-      /* Nobody will get an answer: there is no use in reading more. */
-      shutdown (self->fd, SHUT_RDWR);
-    }
+  nbd_output_end (self, success);
   return success;
 }

@@ -33,15 +33,20 @@ queue (NbdConnection *self, NbdChunk *chunk, const guint8 *header_end)
   nbd_output_queue (self, chunk);
 }
 
-static void
-put_simple (NbdConnection *self, const NbdRequest *request, NbdChunk *chunk, guint32 error)
+static guint8 *
+put_simple_header (const NbdRequest *request, NbdChunk *chunk, guint32 error)
 {
   guint8 *to = chunk->header;
 
   to = nbd_put32 (to, NBD_SIMPLE_REPLY_MAGIC);
   to = nbd_put32 (to, error);
-  to = nbd_put64 (to, request->cookie);
-  queue (self, chunk, to);
+  return nbd_put64 (to, request->cookie);
+}
+
+static void
+put_simple (NbdConnection *self, const NbdRequest *request, NbdChunk *chunk, guint32 error)
+{
+  queue (self, chunk, put_simple_header (request, chunk, error));
 }
 
 /* "Once structured replies are negotiated, a simple reply MAY still answer a request other than
@@ -131,25 +136,31 @@ nbd_reply_error (NbdConnection *self, const NbdRequest *request, int number, con
 }
 
 void
+nbd_reply_fill_header (NbdConnection *self, const NbdRequest *request, NbdChunk *chunk,
+                       guint64 offset, gsize length, gboolean is_last)
+{
+  guint8 *to;
+
+  if (!self->extended && !self->structured)
+    to = put_simple_header (request, chunk, NBD_SUCCESS);
+  else
+    to = nbd_put64 (put_chunk_header (self, request, chunk, NBD_REPLY_TYPE_OFFSET_DATA,
+                                      is_last ? NBD_REPLY_FLAG_DONE : 0, 8 + length),
+                    offset);
+  chunk->header_length = to - chunk->header;
+}
+
+void
 nbd_reply_data (NbdConnection *self, const NbdRequest *request, guint64 offset, NbdBuffer *buffer,
                 const guint8 *data, gsize length, gboolean is_last)
 {
   NbdChunk *chunk = nbd_output_new_chunk (self);
-  guint8 *to;
 
   chunk->buffer = buffer;
   chunk->data = data;
   chunk->length = length;
-
-  if (!self->extended && !self->structured)
-    {
-      put_simple (self, request, chunk, NBD_SUCCESS);
-      return;
-    }
-
-  to = put_chunk_header (self, request, chunk, NBD_REPLY_TYPE_OFFSET_DATA,
-                         is_last ? NBD_REPLY_FLAG_DONE : 0, 8 + length);
-  queue (self, chunk, nbd_put64 (to, offset));
+  nbd_reply_fill_header (self, request, chunk, offset, length, is_last);
+  nbd_output_queue (self, chunk);
 }
 
 void

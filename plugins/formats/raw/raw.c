@@ -96,6 +96,14 @@ banyan_raw_block_status (BanyanNode *node, guint64 offset, guint64 length,
   return banyan_child_block_status (self->file, offset + self->offset, length, status, error);
 }
 
+static BanyanAnswer
+banyan_raw_send (BanyanNode *node, guint64 offset, gsize length, int socket, gsize *sent)
+{
+  BanyanRaw *self = BANYAN_NODE_SELF (BanyanRaw, node);
+
+  return banyan_child_send (self->file, offset + self->offset, length, socket, sent);
+}
+
 static BanyanAnswer BANYAN_COROUTINE
 banyan_raw_copy_range (BanyanNode *node, const BanyanRequest *target, BanyanNode *source,
                        guint64 source_offset, GError **error)
@@ -171,6 +179,7 @@ static const BanyanNodeOps banyan_raw_ops = {
   .block_status = banyan_raw_block_status,
   .resize = banyan_raw_resize,
   .copy_range = banyan_raw_copy_range,
+  .send = banyan_raw_send,
 };
 
 static guint

@@ -28,6 +28,9 @@ BanyanAnswer BANYAN_COROUTINE file_io_discard (FileHandle *handle, const char *i
                                                const BanyanRequest *request, GError **error);
 BanyanAnswer BANYAN_COROUTINE file_io_write_zeroes (FileHandle *handle, const char *id,
                                                     const BanyanRequest *request, GError **error);
+/* What the page cache has goes to @socket from there (file-send.c). */
+BanyanAnswer file_io_send (FileHandle *handle, guint64 offset, gsize length, int socket,
+                           gsize *sent);
 /* The extent at @offset, at most @length bytes long. */
 BanyanAnswer BANYAN_COROUTINE file_io_find_extent (FileHandle *handle, guint64 offset,
                                                    guint64 *length, gboolean *is_data);

@@ -126,6 +126,12 @@ banyan_file_copy_range (BanyanNode *node, const BanyanRequest *target, BanyanNod
                              target->offset, target->length, error);
 }
 
+static BanyanAnswer
+banyan_file_send (BanyanNode *node, guint64 offset, gsize length, int socket, gsize *sent)
+{
+  return file_io_send (BANYAN_NODE_SELF (BanyanFile, node)->handle, offset, length, socket, sent);
+}
+
 static const BanyanNodeOps banyan_file_ops = {
   .size = sizeof banyan_file_ops,
   .read = banyan_file_read,
@@ -136,6 +142,7 @@ static const BanyanNodeOps banyan_file_ops = {
   .block_status = banyan_file_block_status,
   .resize = banyan_file_resize,
   .copy_range = banyan_file_copy_range,
+  .send = banyan_file_send,
 };
 
 static guint
