@@ -189,11 +189,16 @@ connect_to (const char *address, GError **error)
   return negotiate (self, error) ? g_steal_pointer (&self) : NULL;
 }
 
+const char *
+cli_connect_get_address (void)
+{
+  return cli_connect_address != NULL ? cli_connect_address : g_getenv ("BANYAN_CONNECT");
+}
+
 CliConnection *
 cli_connect (CliStatus *status)
 {
-  const char *address
-      = cli_connect_address != NULL ? cli_connect_address : g_getenv ("BANYAN_CONNECT");
+  const char *address = cli_connect_get_address ();
   g_autoptr (GError) error = NULL;
   CliConnection *self;
 
@@ -208,6 +213,17 @@ cli_connect (CliStatus *status)
   if (self == NULL)
     *status = cli_fail (CLI_CANNOT_CONNECT, "cannot connect to %s: %s", address, error->message);
   return self;
+}
+
+GSocket *
+cli_connection_get_socket (CliConnection *self, GByteArray *unread)
+{
+  GBufferedInputStream *input = G_BUFFERED_INPUT_STREAM (self->input);
+  gsize n;
+  const void *data = g_buffered_input_stream_peek_buffer (input, &n);
+
+  g_byte_array_append (unread, data, n);
+  return g_socket_connection_get_socket (self->connection);
 }
 
 void

@@ -5,6 +5,8 @@
 
 #include "cli.h"
 
+#include <gio/gio.h>
+
 G_BEGIN_DECLS
 
 typedef struct _CliConnection CliConnection;
@@ -17,6 +19,8 @@ extern char *cli_connect_address;
         "Where the running graph's qmp frontend listens: a socket's path, or HOST:PORT", "SOCKET" \
   }
 
+/* What --connect or BANYAN_CONNECT says; NULL: nothing. */
+const char *cli_connect_get_address (void);
 /* To --connect's argument, or to what BANYAN_CONNECT says. NULL after it has said why, with
  * @status.
  */
@@ -35,5 +39,9 @@ BanyanSpec *cli_call_or_say (CliConnection *self, const char *command, BanyanSpe
 BanyanSpec *cli_exchange (CliConnection *self, BanyanSpec *message, GError **error);
 /* (transfer full): the next event; waits for one. NULL with @error, also when the server ends. */
 BanyanSpec *cli_next_event (CliConnection *self, GError **error);
+
+/* (transfer none): for who reads and writes it alone from now on; what has been read from it
+ * already is appended to @unread. */
+GSocket *cli_connection_get_socket (CliConnection *self, GByteArray *unread);
 
 G_END_DECLS

@@ -3,6 +3,8 @@
 
 #include "cli.h"
 
+#include <string.h>
+
 static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
 
 BanyanSpec *
@@ -65,6 +67,45 @@ cli_read_value (const char *text)
 
   g_clear_pointer (&value, banyan_spec_unref);
   return banyan_spec_new_scalar (BANYAN_SPEC_STRING, text, &written);
+}
+
+/* A dotted key makes maps: file.driver=null-co. */
+static BanyanSpec *
+set_at (BanyanSpec *map, const char *key, BanyanSpec *value)
+{
+  const char *dot = strchr (key, '.');
+  g_autofree char *first = dot != NULL ? g_strndup (key, dot - key) : g_strdup (key);
+  g_autoptr (BanyanSpec) inner = NULL;
+  g_autoptr (BanyanSpec) changed = NULL;
+  BanyanSpec *old;
+
+  if (dot == NULL)
+    return banyan_spec_with (map, key, value);
+
+  old = cli_spec_get (map, first);
+  inner = old != NULL && banyan_spec_get_kind (old) == BANYAN_SPEC_MAP
+              ? banyan_spec_ref (old)
+              : banyan_spec_builder_end (cli_map_new ());
+  changed = set_at (inner, dot + 1, value);
+  return banyan_spec_with (map, first, changed);
+}
+
+BanyanSpec *
+cli_read_arguments (char **words)
+{
+  BanyanSpec *arguments = banyan_spec_builder_end (cli_map_new ());
+
+  for (guint i = 0; words[i] != NULL; i++)
+    {
+      const char *equals = strchr (words[i], '=');
+      g_autofree char *key
+          = equals != NULL ? g_strndup (words[i], equals - words[i]) : g_strdup (words[i]);
+      g_autoptr (BanyanSpec) value = cli_read_value (equals != NULL ? equals + 1 : "true");
+      g_autoptr (BanyanSpec) old = arguments;
+
+      arguments = set_at (old, key, value);
+    }
+  return arguments;
 }
 
 BanyanSpecBuilder *

@@ -132,6 +132,8 @@ char *cli_spec_join (BanyanSpec *list, const char *separator);
 /* What a person writes for a value: JSON where it is JSON, else a string. size=4096, flag=true,
  * name=disk0, list=["a"]. (transfer full) */
 BanyanSpec *cli_read_value (const char *text);
+/* KEY=VALUE words as a map; dotted keys reach inside, and a key alone is true. (transfer full) */
+BanyanSpec *cli_read_arguments (char **words);
 
 BanyanSpecBuilder *cli_map_new (void);
 BanyanSpecBuilder *cli_list_new (void);

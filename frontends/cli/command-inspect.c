@@ -4,13 +4,14 @@
  * All that is shown of types comes from the registry's descriptions: a warm cache answers, and no
  * plugin is loaded. */
 
+#include "browse.h"
 #include "inspect.h"
-#include "live.h"
 
 static gboolean as_json;
 static gboolean show_plugins;
 static gboolean show_types;
 static char *markdown_type;
+static gboolean is_interactive;
 static LiveOptions live = { .interval = 1 };
 
 static const GOptionEntry options[] = {
@@ -25,6 +26,8 @@ static const GOptionEntry options[] = {
   { "count", 'n', 0, G_OPTION_ARG_INT, &live.count, "top, watch: end after so many", "N" },
   { "interval", 'd', 0, G_OPTION_ARG_DOUBLE, &live.interval,
     "top: seconds from one round to the next; 1 if not given", "SECONDS" },
+  { "interactive", 'i', 0, G_OPTION_ARG_NONE, &is_interactive,
+    "Browse the running graph full-screen", NULL },
   { "batch", 'b', 0, G_OPTION_ARG_NONE, &live.is_batch, "top: print each round below the last",
     NULL },
   { "json", 0, 0, G_OPTION_ARG_NONE, &as_json, "Print JSON", NULL },
@@ -130,7 +133,7 @@ is_live (const char *word)
 {
   const char *address = g_getenv ("BANYAN_CONNECT");
 
-  if (cli_connect_address != NULL)
+  if (cli_connect_address != NULL || is_interactive)
     return TRUE;
   if (word == NULL || live_word_find (word) == NULL)
     return FALSE;
@@ -151,7 +154,10 @@ run_live (char **arguments)
   if (live.count < 0 || !(live.interval > 0 && live.interval <= 3600))
     return cli_fail (CLI_USAGE, "-n takes a number from 0 on, -d seconds up to 3600");
 
-  return live_run (arguments, &live);
+  if (is_interactive && arguments[0] != NULL)
+    return cli_fail (CLI_USAGE, "inspect -i takes no words");
+
+  return is_interactive ? browse_run (&live) : live_run (arguments, &live);
 }
 
 static CliStatus
@@ -178,11 +184,13 @@ const CliCommand cli_inspect = {
   .name = "inspect",
   .arguments = "[TYPE | TYPE.PROPERTY | --connect SOCKET WORD...]",
   .summary = "Show types, properties and plugins, and what is running",
-  .description = "Without an argument: all types, by kind. With a type: its class, operations, "
-                 "properties, children and an example. With TYPE.PROPERTY: that property. No "
-                 "plugin is loaded for it once the registry's cache knows them.\n\n"
-                 "With --connect, of the graph that listens at SOCKET: ls [PATH], tree [PATH], "
-                 "get PATH.PROPERTY, set PATH.PROPERTY VALUE, refs PATH, top.",
+  .description
+  = "Without an argument: all types, by kind. With a type: its class, operations, "
+    "properties, children and an example. With TYPE.PROPERTY: that property. No "
+    "plugin is loaded for it once the registry's cache knows them.\n\n"
+    "With --connect, of the graph that listens at SOCKET: ls [PATH], tree [PATH], "
+    "get PATH.PROPERTY, set PATH.PROPERTY VALUE, refs PATH, watch [PATH], top; and -i, a "
+    "full-screen browser.",
   .options = options,
   .words = CLI_WORDS_TYPES,
   .max_arguments = CLI_MANY,

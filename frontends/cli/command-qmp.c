@@ -4,7 +4,6 @@
 #include "cli-connect.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 static gboolean as_json;
@@ -17,47 +16,6 @@ static const GOptionEntry options[] = {
   { "json", 0, 0, G_OPTION_ARG_NONE, &as_json, "Print each answer as one line of JSON", NULL },
   { NULL },
 };
-
-/* -- What a person writes: COMMAND KEY=VALUE..., or a message as it goes over the wire. -- */
-
-/* A dotted key makes maps: file.driver=null-co. */
-static BanyanSpec *
-set_at (BanyanSpec *map, const char *key, BanyanSpec *value)
-{
-  const char *dot = strchr (key, '.');
-  g_autofree char *first = dot != NULL ? g_strndup (key, dot - key) : g_strdup (key);
-  g_autoptr (BanyanSpec) inner = NULL;
-  g_autoptr (BanyanSpec) changed = NULL;
-  BanyanSpec *old;
-
-  if (dot == NULL)
-    return banyan_spec_with (map, key, value);
-
-  old = cli_spec_get (map, first);
-  inner = old != NULL && banyan_spec_get_kind (old) == BANYAN_SPEC_MAP
-              ? banyan_spec_ref (old)
-              : banyan_spec_builder_end (cli_map_new ());
-  changed = set_at (inner, dot + 1, value);
-  return banyan_spec_with (map, first, changed);
-}
-
-static BanyanSpec *
-read_arguments (char **words)
-{
-  BanyanSpec *arguments = banyan_spec_builder_end (cli_map_new ());
-
-  for (guint i = 0; words[i] != NULL; i++)
-    {
-      const char *equals = strchr (words[i], '=');
-      g_autofree char *key
-          = equals != NULL ? g_strndup (words[i], equals - words[i]) : g_strdup (words[i]);
-      g_autoptr (BanyanSpec) value = cli_read_value (equals != NULL ? equals + 1 : "true");
-      g_autoptr (BanyanSpec) old = arguments;
-
-      arguments = set_at (old, key, value);
-    }
-  return arguments;
-}
 
 /* -- Answers. -- */
 
@@ -80,7 +38,7 @@ run_words (CliConnection *connection, char **words)
 {
   CliStatus status;
   g_autoptr (BanyanSpec) answer
-      = cli_call_or_say (connection, words[0], read_arguments (words + 1), &status);
+      = cli_call_or_say (connection, words[0], cli_read_arguments (words + 1), &status);
 
   return answer != NULL ? print_answer (answer) : status;
 }

@@ -155,6 +155,20 @@ live_find_property (LiveSession *self, const char *name, const char **property, 
 
 /* -- Calls. -- */
 
+void
+live_add_describe_arguments (BanyanSpecBuilder *arguments, const char *path)
+{
+  const char *const paths[] = { path, NULL };
+
+  cli_add_strings (arguments, "paths", paths);
+}
+
+BanyanSpec *
+live_get_described (BanyanSpec *answer)
+{
+  return cli_spec_get (banyan_spec_get_item (answer, 0), "properties");
+}
+
 BanyanSpec *
 live_call_path (LiveSession *self, const char *command, const char *path, CliStatus *status)
 {
@@ -190,10 +204,8 @@ find_nearest_property (LiveSession *self, const char *path, const char *property
   return g_strdup (banyan_did_you_mean (property, (const char *const *) names->pdata));
 }
 
-/* Where in this very connection a value stood is nothing to tell who has just written it:
- * "client control.3:1:96: ". */
-static const char *
-skip_place (const char *message)
+const char *
+live_skip_place (const char *message)
 {
   const char *end = g_str_has_prefix (message, "client ") ? strstr (message, ": ") : NULL;
 
@@ -222,7 +234,7 @@ live_call_property (LiveSession *self, const char *command, const char *path, co
   if (nearest != NULL)
     cli_message ("%s has no property \"%s\"; did you mean \"%s\"?", path, property, nearest);
   else
-    cli_message ("%s", skip_place (error->message));
+    cli_message ("%s", live_skip_place (error->message));
   return NULL;
 }
 

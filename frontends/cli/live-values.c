@@ -86,9 +86,9 @@ parse_in_unit (const char *text, const char *unit, guint64 *number)
 }
 
 /* JSON, which goes over the wire, has no "2M" and no "10ms" but as strings, which are no numbers
- * there. (transfer full) */
-static BanyanSpec *
-read_value (const char *text, GraphObject *object, const char *property)
+ * there. */
+BanyanSpec *
+live_read_value (GraphObject *object, const char *property, const char *text)
 {
   g_autofree char *unit = find_unit (object, property);
   g_autofree char *digits = NULL;
@@ -115,7 +115,7 @@ live_run_set (LiveSession *session, char **arguments)
   before = live_call_property (session, "qom-get", object->path, property, NULL, &status);
   if (before == NULL)
     return status;
-  wanted = read_value (arguments[1], object, property);
+  wanted = live_read_value (object, property, arguments[1]);
   done = live_call_property (session, "qom-set", object->path, property, wanted, &status);
   if (done == NULL)
     return status;

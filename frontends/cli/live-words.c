@@ -13,6 +13,7 @@ const LiveWord live_words[] = {
     2, 2, live_run_set },
   { "refs", "PATH", "List who uses an object, whom it uses, and who links to it", LIVE_TAKES_PATH,
     1, 1, live_run_refs },
+  { "watch", "[PATH]", "Print what happens, a line each", LIVE_TAKES_PATH, 0, 1, live_run_watch },
   { "top", "", "Show requests a second, bytes and times, a line each", LIVE_TAKES_NOTHING, 0, 0,
     live_run_top },
   { NULL },

@@ -50,6 +50,17 @@ BanyanSpec *live_call_property (LiveSession *self, const char *command, const ch
 BanyanSpec *live_call_path (LiveSession *self, const char *command, const char *path,
                             CliStatus *status);
 
+/* Asks for all properties of an object, with their values; and the list of them in the answer
+ * (transfer none). */
+#define LIVE_DESCRIBE_COMMAND "qom-list-get"
+void live_add_describe_arguments (BanyanSpecBuilder *arguments, const char *path);
+BanyanSpec *live_get_described (BanyanSpec *answer);
+/* Where in this very connection a value stood is nothing to tell who has just written it:
+ * "client control.3:1:96: ". */
+const char *live_skip_place (const char *message);
+/* What a person writes for the value of a property, with its unit if they like: "10ms".
+ * (transfer full) */
+BanyanSpec *live_read_value (GraphObject *object, const char *property, const char *text);
 /* One line: a scalar's text, or JSON. (transfer full) */
 char *live_value_to_text (BanyanSpec *value);
 
@@ -86,8 +97,17 @@ CliStatus live_run_get (LiveSession *session, char **arguments);
 CliStatus live_run_set (LiveSession *session, char **arguments);
 /* live-refs.c */
 CliStatus live_run_refs (LiveSession *session, char **arguments);
+/* live-events.c */
+CliStatus live_run_watch (LiveSession *session, char **arguments);
 /* live-top.c */
 CliStatus live_run_top (LiveSession *session, char **arguments);
+
+/* -- live-events.c -- */
+
+/* "12:00:59.999", of the clock on the wall. (transfer full) */
+char *live_format_time (gint64 time_us);
+/* 0 where there is none. */
+gint64 live_read_integer (BanyanSpec *map, const char *key);
 
 /* -- live-rates.c: what happens between two answers of query-blockstats. -- */
 
