@@ -1,6 +1,8 @@
 /* banyan-monitor.c - a control connection: who runs commands on a graph
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-blocking-private.h"
+
 #include <banyan/banyan-command.h>
 #include <unistd.h>
 
@@ -241,12 +243,6 @@ banyan_monitor_execute_finish (BanyanMonitor *self, GAsyncResult *result, GError
   return g_task_propagate_pointer (G_TASK (result), error);
 }
 
-static void
-keep_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  *(GAsyncResult **) data = g_object_ref (result);
-}
-
 /**
  * banyan_monitor_execute:
  * @self: a monitor
@@ -267,17 +263,9 @@ banyan_monitor_execute (BanyanMonitor *self, const char *name, BanyanSpec *argum
 
   g_return_val_if_fail (BANYAN_IS_MONITOR (self), NULL);
 
-  if (g_main_depth () > 0)
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK,
-                           "banyan_monitor_execute() would block the main loop that it was called "
-                           "in; use banyan_monitor_execute_async()");
-      return NULL;
-    }
+  if (!banyan_may_block (G_STRFUNC, error))
+    return NULL;
 
-  banyan_monitor_execute_async (self, name, arguments, NULL, keep_result, &result);
-  while (result == NULL)
-    g_main_context_iteration (NULL, TRUE);
-
-  return banyan_monitor_execute_finish (self, result, error);
+  banyan_monitor_execute_async (self, name, arguments, NULL, banyan_keep_result, &result);
+  return banyan_monitor_execute_finish (self, banyan_wait_for_result (&result), error);
 }

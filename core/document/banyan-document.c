@@ -7,6 +7,8 @@
 
 #include "banyan-plan-private.h"
 
+#include "banyan-blocking-private.h"
+
 #define ALL_KINDS G_MAXUINT
 
 static const char *const sections[] = { "objects", "nodes", "frontends", "jobs", NULL };
@@ -299,12 +301,6 @@ banyan_graph_load_finish (BanyanGraph *self, GAsyncResult *result, GError **erro
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
-static void
-keep_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  *(GAsyncResult **) data = g_object_ref (result);
-}
-
 /**
  * banyan_graph_load:
  * @self: a graph
@@ -327,19 +323,11 @@ banyan_graph_load (BanyanGraph *self, const char *text, gssize length, const cha
 
   g_return_val_if_fail (BANYAN_IS_GRAPH (self), FALSE);
 
-  if (g_main_depth () > 0)
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK,
-                           "banyan_graph_load() would block the main loop that it was called in; "
-                           "use banyan_graph_load_async()");
-      return FALSE;
-    }
+  if (!banyan_may_block (G_STRFUNC, error))
+    return FALSE;
 
-  banyan_graph_load_async (self, text, length, name, directory, NULL, keep_result, &result);
-  while (result == NULL)
-    g_main_context_iteration (NULL, TRUE);
-
-  return banyan_graph_load_finish (self, result, error);
+  banyan_graph_load_async (self, text, length, name, directory, NULL, banyan_keep_result, &result);
+  return banyan_graph_load_finish (self, banyan_wait_for_result (&result), error);
 }
 
 /**

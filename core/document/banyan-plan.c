@@ -3,6 +3,7 @@
 
 #include "banyan-plan-private.h"
 
+#include "banyan-blocking-private.h"
 #include "banyan-object-private.h"
 
 G_DEFINE_FINAL_TYPE (BanyanPlan, banyan_plan, G_TYPE_OBJECT)
@@ -343,12 +344,6 @@ banyan_plan_apply_finish (BanyanPlan *self, GAsyncResult *result, GError **error
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
-static void
-keep_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  *(GAsyncResult **) data = g_object_ref (result);
-}
-
 /**
  * banyan_plan_apply:
  * @self: a plan
@@ -366,17 +361,9 @@ banyan_plan_apply (BanyanPlan *self, GError **error)
 
   g_return_val_if_fail (BANYAN_IS_PLAN (self), FALSE);
 
-  if (g_main_depth () > 0)
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK,
-                           "banyan_plan_apply() would block the main loop that it was called in; "
-                           "use banyan_plan_apply_async()");
-      return FALSE;
-    }
+  if (!banyan_may_block (G_STRFUNC, error))
+    return FALSE;
 
-  banyan_plan_apply_async (self, NULL, keep_result, &result);
-  while (result == NULL)
-    g_main_context_iteration (NULL, TRUE);
-
-  return banyan_plan_apply_finish (self, result, error);
+  banyan_plan_apply_async (self, NULL, banyan_keep_result, &result);
+  return banyan_plan_apply_finish (self, banyan_wait_for_result (&result), error);
 }

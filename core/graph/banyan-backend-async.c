@@ -7,6 +7,8 @@
 
 #include "banyan-channel-private.h"
 
+#include "banyan-blocking-private.h"
+
 #include <errno.h>
 
 typedef struct
@@ -258,32 +260,6 @@ banyan_backend_flush_finish (BanyanBackend *self, GAsyncResult *result, GError *
 
 /* -- Blocking forms. -- */
 
-static gboolean
-may_wait (GError **error)
-{
-  if (g_main_depth () == 0)
-    return TRUE;
-
-  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK,
-                       "this would block the main loop that it was called in; use the async form");
-  return FALSE;
-}
-
-static void
-keep_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  *(GAsyncResult **) data = g_object_ref (result);
-}
-
-static GAsyncResult *
-wait_for (GAsyncResult **result)
-{
-  while (*result == NULL)
-    g_main_context_iteration (NULL, TRUE);
-
-  return *result;
-}
-
 /**
  * banyan_backend_read:
  * @self: a backend
@@ -301,11 +277,11 @@ banyan_backend_read (BanyanBackend *self, guint64 offset, gsize length, GError *
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  if (!may_wait (error))
+  if (!banyan_may_block (G_STRFUNC, error))
     return NULL;
 
-  banyan_backend_read_async (self, offset, length, NULL, keep_result, &result);
-  return banyan_backend_read_finish (self, wait_for (&result), error);
+  banyan_backend_read_async (self, offset, length, NULL, banyan_keep_result, &result);
+  return banyan_backend_read_finish (self, banyan_wait_for_result (&result), error);
 }
 
 /**
@@ -326,11 +302,11 @@ banyan_backend_write (BanyanBackend *self, guint64 offset, GBytes *bytes, guint 
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  if (!may_wait (error))
+  if (!banyan_may_block (G_STRFUNC, error))
     return FALSE;
 
-  banyan_backend_write_async (self, offset, bytes, flags, NULL, keep_result, &result);
-  return banyan_backend_write_finish (self, wait_for (&result), error);
+  banyan_backend_write_async (self, offset, bytes, flags, NULL, banyan_keep_result, &result);
+  return banyan_backend_write_finish (self, banyan_wait_for_result (&result), error);
 }
 
 /**
@@ -347,11 +323,11 @@ banyan_backend_flush (BanyanBackend *self, GError **error)
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  if (!may_wait (error))
+  if (!banyan_may_block (G_STRFUNC, error))
     return FALSE;
 
-  banyan_backend_flush_async (self, NULL, keep_result, &result);
-  return banyan_backend_flush_finish (self, wait_for (&result), error);
+  banyan_backend_flush_async (self, NULL, banyan_keep_result, &result);
+  return banyan_backend_flush_finish (self, banyan_wait_for_result (&result), error);
 }
 
 /**
@@ -374,11 +350,11 @@ banyan_backend_run (BanyanBackend *self, BanyanChannelFunc func, gpointer data, 
 
   g_return_val_if_fail (BANYAN_IS_BACKEND (self), FALSE);
 
-  if (!may_wait (error))
+  if (!banyan_may_block (G_STRFUNC, error))
     return FALSE;
 
-  call = call_new (self, func, NULL, keep_result, &result);
+  call = call_new (self, func, NULL, banyan_keep_result, &result);
   call->func_data = data;
   call_start (call);
-  return g_task_propagate_boolean (G_TASK (wait_for (&result)), error);
+  return g_task_propagate_boolean (G_TASK (banyan_wait_for_result (&result)), error);
 }

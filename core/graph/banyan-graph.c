@@ -3,6 +3,7 @@
 
 #include "banyan-transaction-private.h"
 
+#include "banyan-blocking-private.h"
 #include "banyan-loop-private.h"
 
 #include <banyan/banyan-frontend.h>
@@ -448,12 +449,6 @@ banyan_graph_close_finish (BanyanGraph *self, GAsyncResult *result, GError **err
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
-static void
-keep_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  *(GAsyncResult **) data = g_object_ref (result);
-}
-
 /**
  * banyan_graph_close:
  * @self: a graph
@@ -471,17 +466,9 @@ banyan_graph_close (BanyanGraph *self, GError **error)
 
   g_return_val_if_fail (BANYAN_IS_GRAPH (self), FALSE);
 
-  if (g_main_depth () > 0)
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK,
-                           "banyan_graph_close() would block the main loop that it was called in; "
-                           "use banyan_graph_close_async()");
-      return FALSE;
-    }
+  if (!banyan_may_block (G_STRFUNC, error))
+    return FALSE;
 
-  banyan_graph_close_async (self, NULL, keep_result, &result);
-  while (result == NULL)
-    g_main_context_iteration (NULL, TRUE);
-
-  return banyan_graph_close_finish (self, result, error);
+  banyan_graph_close_async (self, NULL, banyan_keep_result, &result);
+  return banyan_graph_close_finish (self, banyan_wait_for_result (&result), error);
 }

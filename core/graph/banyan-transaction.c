@@ -3,6 +3,7 @@
 
 #include "banyan-transaction-private.h"
 
+#include "banyan-blocking-private.h"
 #include "banyan-param-private.h"
 
 G_DEFINE_FINAL_TYPE (BanyanTransaction, banyan_transaction, G_TYPE_OBJECT)
@@ -584,12 +585,6 @@ banyan_transaction_commit_finish (BanyanTransaction *self, GAsyncResult *result,
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
-static void
-keep_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  *(GAsyncResult **) data = g_object_ref (result);
-}
-
 /**
  * banyan_transaction_commit:
  * @self: a transaction that has not been committed before
@@ -607,17 +602,9 @@ banyan_transaction_commit (BanyanTransaction *self, GError **error)
 
   g_return_val_if_fail (BANYAN_IS_TRANSACTION (self), FALSE);
 
-  if (g_main_depth () > 0)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK,
-                   "%s() would block the main loop that it was called in; use %s_async()",
-                   G_STRFUNC, G_STRFUNC);
-      return FALSE;
-    }
+  if (!banyan_may_block (G_STRFUNC, error))
+    return FALSE;
 
-  banyan_transaction_commit_async (self, NULL, keep_result, &result);
-  while (result == NULL)
-    g_main_context_iteration (NULL, TRUE);
-
-  return banyan_transaction_commit_finish (self, result, error);
+  banyan_transaction_commit_async (self, NULL, banyan_keep_result, &result);
+  return banyan_transaction_commit_finish (self, banyan_wait_for_result (&result), error);
 }

@@ -5,6 +5,8 @@
  * acquire, and waits for those that have. */
 
 #include "banyan-object-private.h"
+
+#include "banyan-blocking-private.h"
 #include "banyan-param-private.h"
 
 /* -- What a plain object does. -- */
@@ -285,36 +287,6 @@ banyan_object_set_finish (BanyanObject *self, GAsyncResult *result, GError **err
 
 /* -- Waiting. -- */
 
-static void
-keep_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  GAsyncResult **kept = data;
-
-  *kept = g_object_ref (result);
-}
-
-/* Iterating the main loop below a callback of its own would run other callbacks in the middle of
- * that one, and a callback that waits for what only the loop can bring would wait for ever. */
-static gboolean
-may_wait (const char *what, GError **error)
-{
-  if (g_main_depth () == 0)
-    return TRUE;
-
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK,
-               "%s() would block the main loop that it was called in; use %s_async()", what, what);
-  return FALSE;
-}
-
-static GAsyncResult *
-wait_for (GAsyncResult **result)
-{
-  while (!*result)
-    g_main_context_iteration (NULL, TRUE);
-
-  return *result;
-}
-
 /**
  * banyan_object_open:
  * @self: an object that is not open yet
@@ -332,11 +304,11 @@ banyan_object_open (BanyanObject *self, GError **error)
 
   g_return_val_if_fail (BANYAN_IS_OBJECT (self), FALSE);
 
-  if (!may_wait ("banyan_object_open", error))
+  if (!banyan_may_block (G_STRFUNC, error))
     return FALSE;
 
-  banyan_object_open_async (self, NULL, keep_result, &result);
-  return banyan_object_open_finish (self, wait_for (&result), error);
+  banyan_object_open_async (self, NULL, banyan_keep_result, &result);
+  return banyan_object_open_finish (self, banyan_wait_for_result (&result), error);
 }
 
 /**
@@ -356,11 +328,11 @@ banyan_object_close (BanyanObject *self, GError **error)
 
   g_return_val_if_fail (BANYAN_IS_OBJECT (self), FALSE);
 
-  if (!may_wait ("banyan_object_close", error))
+  if (!banyan_may_block (G_STRFUNC, error))
     return FALSE;
 
-  banyan_object_close_async (self, NULL, keep_result, &result);
-  return banyan_object_close_finish (self, wait_for (&result), error);
+  banyan_object_close_async (self, NULL, banyan_keep_result, &result);
+  return banyan_object_close_finish (self, banyan_wait_for_result (&result), error);
 }
 
 /* "{ direct: true }" and "[a, b]" are read as YAML where the property has parts; all else is a
@@ -404,7 +376,7 @@ banyan_object_set (BanyanObject *self, const char *key, const char *value, GErro
   g_return_val_if_fail (BANYAN_IS_OBJECT (self), FALSE);
   g_return_val_if_fail (key != NULL, FALSE);
 
-  if (!may_wait ("banyan_object_set", error))
+  if (!banyan_may_block (G_STRFUNC, error))
     return FALSE;
 
   problems = banyan_problems_new ();
@@ -412,6 +384,6 @@ banyan_object_set (BanyanObject *self, const char *key, const char *value, GErro
   if (!banyan_problems_check (problems, error))
     return FALSE;
 
-  banyan_object_set_async (self, key, spec, NULL, keep_result, &result);
-  return banyan_object_set_finish (self, wait_for (&result), error);
+  banyan_object_set_async (self, key, spec, NULL, banyan_keep_result, &result);
+  return banyan_object_set_finish (self, banyan_wait_for_result (&result), error);
 }

@@ -1,0 +1,35 @@
+/* banyan-blocking.c - the blocking form of an asynchronous call
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "banyan-blocking-private.h"
+
+/* Iterating the main loop below a callback of its own would run other callbacks in the middle of
+ * that one, and a callback that waits for what only the loop can bring would wait for ever. */
+gboolean
+banyan_may_block (const char *what, GError **error)
+{
+  if (g_main_depth () == 0)
+    return TRUE;
+
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK,
+               "%s() would block the main loop that it was called in; use an asynchronous form",
+               what);
+  return FALSE;
+}
+
+void
+banyan_keep_result (GObject *object, GAsyncResult *result, gpointer data)
+{
+  GAsyncResult **kept = data;
+
+  *kept = g_object_ref (result);
+}
+
+GAsyncResult *
+banyan_wait_for_result (GAsyncResult **result)
+{
+  while (*result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+
+  return *result;
+}
