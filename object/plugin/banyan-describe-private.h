@@ -7,15 +7,10 @@
 
 G_BEGIN_DECLS
 
-/* Each adds @key to a map, or nothing where the value is NULL or FALSE: what is left out is not so.
- */
-void banyan_describe_text (BanyanSpecBuilder *map, const char *key, const char *text);
+/* These add to a map what banyan_spec_builder_add_boolean() and the like would, but nothing where
+ * that is FALSE or an empty list: what is left out is not so. */
 void banyan_describe_true (BanyanSpecBuilder *map, const char *key, gboolean value);
 void banyan_describe_strings (BanyanSpecBuilder *map, const char *key, const char *const *strings);
-void banyan_describe_number (BanyanSpecBuilder *map, const char *key, const char *format, ...)
-    G_GNUC_PRINTF (3, 4);
-/* Adds what @builder has made to @map (or to a list where @key is NULL), unless it is an empty
- * list. */
 void banyan_describe_built (BanyanSpecBuilder *map, const char *key, BanyanSpecBuilder *builder);
 
 /* The properties of @klass as a list under @key. */

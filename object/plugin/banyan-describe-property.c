@@ -29,7 +29,7 @@ describe_unit (BanyanSpecBuilder *map, GParamSpec *pspec)
   BanyanUnit unit = banyan_param_get_unit (pspec);
 
   if ((guint) unit < G_N_ELEMENTS (units))
-    banyan_describe_text (map, "unit", units[unit]);
+    banyan_spec_builder_add_string (map, "unit", units[unit]);
 }
 
 /* One word for programs; "type-text" has more words for people. */
@@ -81,27 +81,25 @@ name_type (GParamSpec *pspec)
 static void
 describe_signed (BanyanSpecBuilder *map, gint64 minimum, gint64 maximum)
 {
-  banyan_describe_number (map, "minimum", "%" G_GINT64_FORMAT, minimum);
-  banyan_describe_number (map, "maximum", "%" G_GINT64_FORMAT, maximum);
+  banyan_spec_builder_add_int (map, "minimum", minimum);
+  banyan_spec_builder_add_int (map, "maximum", maximum);
 }
 
 static void
 describe_unsigned (BanyanSpecBuilder *map, guint64 minimum, guint64 maximum)
 {
-  banyan_describe_number (map, "minimum", "%" G_GUINT64_FORMAT, minimum);
-  banyan_describe_number (map, "maximum", "%" G_GUINT64_FORMAT, maximum);
+  banyan_spec_builder_add_uint (map, "minimum", minimum);
+  banyan_spec_builder_add_uint (map, "maximum", maximum);
 }
 
 /* The largest double is how a GParamSpec says that there is no limit. */
 static void
 describe_double (BanyanSpecBuilder *map, double minimum, double maximum)
 {
-  char text[G_ASCII_DTOSTR_BUF_SIZE];
-
   if (minimum > -DBL_MAX)
-    banyan_describe_number (map, "minimum", "%s", g_ascii_dtostr (text, sizeof text, minimum));
+    banyan_spec_builder_add_double (map, "minimum", minimum);
   if (maximum < DBL_MAX)
-    banyan_describe_number (map, "maximum", "%s", g_ascii_dtostr (text, sizeof text, maximum));
+    banyan_spec_builder_add_double (map, "maximum", maximum);
 }
 
 static void
@@ -127,12 +125,12 @@ describe_range (BanyanSpecBuilder *map, GParamSpec *pspec)
 static void
 describe_nick_aliases (BanyanSpecBuilder *map, GParamSpec *pspec, const char *nick)
 {
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
   const char *alias, *meant;
 
   for (guint i = 0; (alias = banyan_param_get_value_alias (pspec, i, &meant)) != NULL; i++)
     if (g_str_equal (meant, nick))
-      banyan_describe_text (list, NULL, alias);
+      banyan_spec_builder_add_string (list, NULL, alias);
 
   banyan_describe_built (map, "aliases", list);
 }
@@ -140,10 +138,10 @@ describe_nick_aliases (BanyanSpecBuilder *map, GParamSpec *pspec, const char *ni
 static void
 add_nick (BanyanSpecBuilder *list, GParamSpec *pspec, const char *nick, guint number)
 {
-  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
-  banyan_describe_text (map, "nick", nick);
-  banyan_describe_number (map, "value", "%d", (int) number);
+  banyan_spec_builder_add_string (map, "nick", nick);
+  banyan_spec_builder_add_int (map, "value", (int) number);
   describe_nick_aliases (map, pspec, nick);
   banyan_describe_built (list, NULL, map);
 }
@@ -151,7 +149,7 @@ add_nick (BanyanSpecBuilder *list, GParamSpec *pspec, const char *nick, guint nu
 static void
 describe_nicks (BanyanSpecBuilder *map, GParamSpec *pspec)
 {
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
   if (G_IS_PARAM_SPEC_ENUM (pspec))
     {
@@ -178,7 +176,7 @@ static void describe_property (BanyanSpecBuilder *list, GParamSpec *pspec, GSLis
 static void
 describe_fields (BanyanSpecBuilder *map, const char *key, GObjectClass *klass, GSList *outer)
 {
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
   guint n;
   g_autofree GParamSpec **pspecs = g_object_class_list_properties (klass, &n);
 
@@ -191,12 +189,12 @@ describe_fields (BanyanSpecBuilder *map, const char *key, GObjectClass *klass, G
 static void
 describe_variant (BanyanSpecBuilder *list, GType type, GSList *outer)
 {
-  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   BanyanStructClass *klass = g_type_class_ref (type);
 
-  banyan_describe_text (map, "name", banyan_struct_class_get_name (klass));
-  banyan_describe_text (map, "gtype", g_type_name (type));
-  banyan_describe_text (map, "short-form", banyan_struct_class_get_short_form (klass));
+  banyan_spec_builder_add_string (map, "name", banyan_struct_class_get_name (klass));
+  banyan_spec_builder_add_string (map, "gtype", g_type_name (type));
+  banyan_spec_builder_add_string (map, "short-form", banyan_struct_class_get_short_form (klass));
   describe_fields (map, "fields", G_OBJECT_CLASS (klass), outer);
   banyan_describe_built (list, NULL, map);
   g_type_class_unref (klass);
@@ -207,16 +205,17 @@ describe_variant (BanyanSpecBuilder *list, GType type, GSList *outer)
 static void
 describe_struct (BanyanSpecBuilder *owner, GType type, GSList *outer)
 {
-  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
   BanyanStructClass *klass = g_type_class_ref (type);
   GSList here = { GSIZE_TO_POINTER (type), outer };
   guint n = 0;
   g_autofree GType *variants = NULL;
 
-  banyan_describe_text (map, "gtype", g_type_name (type));
-  banyan_describe_text (map, "discriminator", banyan_struct_class_get_discriminator (klass));
-  banyan_describe_text (map, "short-form", banyan_struct_class_get_short_form (klass));
+  banyan_spec_builder_add_string (map, "gtype", g_type_name (type));
+  banyan_spec_builder_add_string (map, "discriminator",
+                                  banyan_struct_class_get_discriminator (klass));
+  banyan_spec_builder_add_string (map, "short-form", banyan_struct_class_get_short_form (klass));
 
   /* A struct within itself, as in a tree of rules, is described once. */
   if (g_slist_find (outer, GSIZE_TO_POINTER (type)) != NULL)
@@ -254,7 +253,7 @@ describe_members (BanyanSpecBuilder *map, GParamSpec *element, GSList *outer)
 static void
 describe_element (BanyanSpecBuilder *owner, GParamSpec *pspec, GSList *outer)
 {
-  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   GParamSpec *element = banyan_param_get_element (pspec);
 
   describe_value (map, element, outer);
@@ -271,15 +270,15 @@ describe_value (BanyanSpecBuilder *map, GParamSpec *pspec, GSList *outer)
   g_autofree char *range = banyan_param_describe_range (pspec);
   GType type = G_PARAM_SPEC_VALUE_TYPE (pspec);
 
-  banyan_describe_text (map, "type", name_type (pspec));
-  banyan_describe_text (map, "type-text", text);
+  banyan_spec_builder_add_string (map, "type", name_type (pspec));
+  banyan_spec_builder_add_string (map, "type-text", text);
   describe_unit (map, pspec);
   describe_range (map, pspec);
-  banyan_describe_text (map, "range-text", range);
+  banyan_spec_builder_add_string (map, "range-text", range);
   describe_nicks (map, pspec);
   banyan_describe_true (map, "path", banyan_param_is_path (pspec));
-  banyan_describe_text (map, "target", banyan_param_get_link_target (pspec));
-  banyan_describe_text (map, "declares", banyan_param_get_declared_type (pspec));
+  banyan_spec_builder_add_string (map, "target", banyan_param_get_link_target (pspec));
+  banyan_spec_builder_add_string (map, "declares", banyan_param_get_declared_type (pspec));
   if (g_type_is_a (type, BANYAN_TYPE_STRUCT))
     describe_struct (map, type, outer);
   if (banyan_param_get_element (pspec) != NULL)
@@ -298,8 +297,8 @@ describe_default (BanyanSpecBuilder *map, GParamSpec *pspec)
       || banyan_param_get_kind (pspec) != BANYAN_PARAM_CONFIGURATION)
     return;
 
-  banyan_describe_text (map, "computed-default", computed);
-  banyan_describe_text (map, "default-text", text);
+  banyan_spec_builder_add_string (map, "computed-default", computed);
+  banyan_spec_builder_add_string (map, "default-text", text);
   if (computed != NULL)
     return;
 
@@ -313,24 +312,25 @@ describe_property (BanyanSpecBuilder *list, GParamSpec *pspec, GSList *outer)
 {
   static const char *const kinds[] = { "configuration", "state", "statistic" };
   static const char *const mutabilities[] = { "before-open", "reopen", "live" };
-  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   BanyanParamKind kind = banyan_param_get_kind (pspec);
 
-  banyan_describe_text (map, "name", pspec->name);
-  banyan_describe_text (map, "nick", g_param_spec_get_nick (pspec));
-  banyan_describe_text (map, "blurb", g_param_spec_get_blurb (pspec));
+  banyan_spec_builder_add_string (map, "name", pspec->name);
+  banyan_spec_builder_add_string (map, "nick", g_param_spec_get_nick (pspec));
+  banyan_spec_builder_add_string (map, "blurb", g_param_spec_get_blurb (pspec));
   banyan_describe_strings (map, "aliases", banyan_param_get_aliases (pspec));
   describe_value (map, pspec, outer);
   describe_default (map, pspec);
-  banyan_describe_text (map, "kind", kinds[kind]);
+  banyan_spec_builder_add_string (map, "kind", kinds[kind]);
   /* A field changes as its struct does. */
   if (kind == BANYAN_PARAM_CONFIGURATION && !g_type_is_a (pspec->owner_type, BANYAN_TYPE_STRUCT))
-    banyan_describe_text (map, "mutability", mutabilities[banyan_param_get_mutability (pspec)]);
+    banyan_spec_builder_add_string (map, "mutability",
+                                    mutabilities[banyan_param_get_mutability (pspec)]);
   banyan_describe_true (map, "required", banyan_param_is_required (pspec));
   banyan_describe_true (map, "secret", banyan_param_is_secret (pspec));
   banyan_describe_true (map, "identifying", banyan_param_is_identifying (pspec));
   banyan_describe_true (map, "inherited", banyan_param_is_inherited (pspec));
-  banyan_describe_text (map, "defined-by", g_type_name (pspec->owner_type));
+  banyan_spec_builder_add_string (map, "defined-by", g_type_name (pspec->owner_type));
   banyan_describe_built (list, NULL, map);
 }
 

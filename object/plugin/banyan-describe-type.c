@@ -15,41 +15,13 @@ typedef struct
 
 static GArray *describers; /* (element-type Describer): in the order added */
 
-static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
-
-/* -- Adding to maps and lists. -- */
-
-static void
-add (BanyanSpecBuilder *map, const char *key, BanyanSpec *value)
-{
-  banyan_spec_builder_add (map, key, &origin, value);
-  banyan_spec_unref (value);
-}
-
-void
-banyan_describe_text (BanyanSpecBuilder *map, const char *key, const char *text)
-{
-  if (text != NULL)
-    add (map, key, banyan_spec_new_scalar (BANYAN_SPEC_STRING, text, &origin));
-}
+/* -- What is not so is left out. -- */
 
 void
 banyan_describe_true (BanyanSpecBuilder *map, const char *key, gboolean value)
 {
   if (value)
-    add (map, key, banyan_spec_new_scalar (BANYAN_SPEC_BOOLEAN, "true", &origin));
-}
-
-void
-banyan_describe_number (BanyanSpecBuilder *map, const char *key, const char *format, ...)
-{
-  g_autofree char *text = NULL;
-  va_list arguments;
-
-  va_start (arguments, format);
-  text = g_strdup_vprintf (format, arguments);
-  va_end (arguments);
-  add (map, key, banyan_spec_new_scalar (BANYAN_SPEC_NUMBER, text, &origin));
+    banyan_spec_builder_add_boolean (map, key, TRUE);
 }
 
 void
@@ -58,7 +30,7 @@ banyan_describe_built (BanyanSpecBuilder *map, const char *key, BanyanSpecBuilde
   BanyanSpec *built = banyan_spec_builder_end (builder);
 
   if (banyan_spec_get_length (built) > 0 || banyan_spec_get_kind (built) == BANYAN_SPEC_MAP)
-    add (map, key, built);
+    banyan_spec_builder_take (map, key, built);
   else
     banyan_spec_unref (built);
 }
@@ -66,12 +38,8 @@ banyan_describe_built (BanyanSpecBuilder *map, const char *key, BanyanSpecBuilde
 void
 banyan_describe_strings (BanyanSpecBuilder *map, const char *key, const char *const *strings)
 {
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
-
-  for (guint i = 0; strings != NULL && strings[i] != NULL; i++)
-    banyan_describe_text (list, NULL, strings[i]);
-
-  banyan_describe_built (map, key, list);
+  if (strings != NULL && strings[0] != NULL)
+    banyan_spec_builder_add_strings (map, key, strings);
 }
 
 /* -- The parts of a description. -- */
@@ -80,10 +48,10 @@ banyan_describe_strings (BanyanSpecBuilder *map, const char *key, const char *co
 static void
 describe_chain (BanyanSpecBuilder *map, GType type)
 {
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
   for (; type != G_TYPE_INVALID; type = g_type_parent (type))
-    banyan_describe_text (list, NULL, g_type_name (type));
+    banyan_spec_builder_add_string (list, NULL, g_type_name (type));
 
   banyan_describe_built (map, "chain", list);
 }
@@ -92,12 +60,12 @@ describe_chain (BanyanSpecBuilder *map, GType type)
 static void
 describe_interfaces (BanyanSpecBuilder *map, GType type)
 {
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
   guint n;
   g_autofree GType *interfaces = g_type_interfaces (type, &n);
 
   for (guint i = 0; i < n; i++)
-    banyan_describe_text (list, NULL, g_type_name (interfaces[i]));
+    banyan_spec_builder_add_string (list, NULL, g_type_name (interfaces[i]));
 
   banyan_describe_built (map, "interfaces", list);
 }
@@ -105,18 +73,18 @@ describe_interfaces (BanyanSpecBuilder *map, GType type)
 static void
 describe_signal (BanyanSpecBuilder *list, guint id)
 {
-  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
-  BanyanSpecBuilder *parameters = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *parameters = banyan_spec_builder_new_list ();
   GSignalQuery query;
 
   g_signal_query (id, &query);
-  banyan_describe_text (map, "name", query.signal_name);
+  banyan_spec_builder_add_string (map, "name", query.signal_name);
   for (guint i = 0; i < query.n_params; i++)
-    banyan_describe_text (parameters, NULL,
-                          g_type_name (query.param_types[i] & ~G_SIGNAL_TYPE_STATIC_SCOPE));
+    banyan_spec_builder_add_string (
+        parameters, NULL, g_type_name (query.param_types[i] & ~G_SIGNAL_TYPE_STATIC_SCOPE));
   banyan_describe_built (map, "parameters", parameters);
   banyan_describe_true (map, "detailed", (query.signal_flags & G_SIGNAL_DETAILED) != 0);
-  banyan_describe_text (map, "defined-by", g_type_name (query.itype));
+  banyan_spec_builder_add_string (map, "defined-by", g_type_name (query.itype));
   banyan_describe_built (list, NULL, map);
 }
 
@@ -124,7 +92,7 @@ describe_signal (BanyanSpecBuilder *list, guint id)
 static void
 describe_signals (BanyanSpecBuilder *map, GType type)
 {
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
   for (; type != G_TYPE_OBJECT && type != G_TYPE_INVALID; type = g_type_parent (type))
     {
@@ -153,14 +121,14 @@ ask_describers (BanyanSpecBuilder *map, GObjectClass *klass)
 BanyanSpec *
 banyan_describe_type (BanyanTypeInfo *info)
 {
-  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   GObjectClass *klass = g_type_class_ref (info->type);
 
-  banyan_describe_text (map, "name", info->name);
-  banyan_describe_text (map, "kind", banyan_plugin_kind_to_string (info->kind));
-  banyan_describe_text (map, "summary", info->summary);
+  banyan_spec_builder_add_string (map, "name", info->name);
+  banyan_spec_builder_add_string (map, "kind", banyan_plugin_kind_to_string (info->kind));
+  banyan_spec_builder_add_string (map, "summary", info->summary);
   banyan_describe_strings (map, "aliases", (const char *const *) info->aliases);
-  banyan_describe_text (map, "gtype", info->class_name);
+  banyan_spec_builder_add_string (map, "gtype", info->class_name);
   banyan_describe_true (map, "abstract", G_TYPE_IS_ABSTRACT (info->type));
   describe_chain (map, info->type);
   describe_interfaces (map, info->type);
