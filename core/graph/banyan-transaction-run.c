@@ -4,10 +4,10 @@
  * Prepare opens what is new and prepares what changes, lower objects before those above. The gates
  * of all that is concerned are closed; settle does the I/O that wants nothing else in flight: who
  * leaves a node to others is flushed and inactivated, and those others, which had to wait for that,
- * are opened. A node is shortened last of all. Until here everything can fail, and is undone in the
- * opposite order. The switch moves
- * pointers and cannot fail. Then the gates open, and finish lets go of what is old and closes what
- * was removed. */
+ * are opened; nodes grow, and last of all are shortened, which nobody can take back. Until then
+ * everything can fail, and is undone in the opposite order. The switch moves pointers and cannot
+ * fail. Then the gates open, and finish lets go of what is old, closes what was removed and starts
+ * what is new. */
 
 #include "banyan-transaction-private.h"
 
