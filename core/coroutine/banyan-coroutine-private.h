@@ -78,7 +78,6 @@ void banyan_stacks_init (BanyanStacks *stacks);
 void banyan_stacks_clear (BanyanStacks *stacks);
 void banyan_stacks_trim (BanyanStacks *stacks);
 BanyanCoroutine *banyan_stacks_grow (BanyanStacks *stacks, void (*entry) (void));
-gsize banyan_stacks_get_size (void);
 
 /* Calls @func for all coroutines at home on @loop that have not ended; its thread only. */
 void banyan_stacks_foreach (BanyanLoop *loop, void (*func) (BanyanCoroutine *, gpointer),

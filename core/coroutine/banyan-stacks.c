@@ -40,12 +40,6 @@ static guint n_mapped;
 /* All coroutines, pooled ones included; debuggers walk it. */
 BanyanCoroutine *banyan_coroutine_registry;
 
-gsize
-banyan_stacks_get_size (void)
-{
-  return STACK_SIZE_BYTES;
-}
-
 static BanyanCoroutine *
 take_spare (guint *colour)
 {

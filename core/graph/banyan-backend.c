@@ -45,14 +45,6 @@ banyan_backend_new_for_edge (BanyanElement *owner, BanyanChild *edge, BanyanLoop
   return self;
 }
 
-void
-banyan_backend_set_home (BanyanBackend *self, BanyanLoop *home)
-{
-  banyan_backends_lock ();
-  self->home = home;
-  banyan_backends_unlock ();
-}
-
 /**
  * banyan_backend_new:
  * @node: an open node of a graph

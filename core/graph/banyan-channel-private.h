@@ -91,11 +91,9 @@ void banyan_backends_unlock (void);
 GPtrArray *banyan_backends_get_all (void);
 /* Under the lock. */
 guint64 banyan_backend_count_in_flight (BanyanBackend *self);
-char *banyan_backend_describe_in_flight (BanyanBackend *self);
 
 /* A channel's part of gates (banyan-gate.c), on its loop. */
 void banyan_channel_close_gate (BanyanChannel *self);
-void banyan_channel_open_gate (BanyanChannel *self);
 /* The last request has left, and the gate is closed. */
 void banyan_channel_report_idle (BanyanChannel *self);
 

@@ -22,7 +22,6 @@ typedef struct
 const BanyanRole *banyan_param_get_role (GParamSpec *pspec);
 /* The role that @edge_name ("file", "children.0") belongs to. */
 const BanyanRole *banyan_element_class_find_role (BanyanElementClass *klass, const char *edge_name);
-GParamSpec *banyan_element_class_find_role_param (BanyanElementClass *klass, const char *edge_name);
 
 /* One more edge of a MANY role, or a free one of a single role; not yet among the element's. */
 BanyanChild *banyan_element_make_edge (BanyanElement *self, const char *role);

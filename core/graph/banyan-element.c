@@ -142,19 +142,11 @@ banyan_element_class_add_backend_role (BanyanElementClass *klass, const char *na
 }
 
 /* "children.0" is an edge of "children". */
-GParamSpec *
-banyan_element_class_find_role_param (BanyanElementClass *klass, const char *edge_name)
-{
-  g_autofree char *name = g_strndup (edge_name, strcspn (edge_name, "."));
-  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_CLASS (klass), name);
-
-  return pspec != NULL && banyan_param_get_role (pspec) != NULL ? pspec : NULL;
-}
-
 const BanyanRole *
 banyan_element_class_find_role (BanyanElementClass *klass, const char *edge_name)
 {
-  GParamSpec *pspec = banyan_element_class_find_role_param (klass, edge_name);
+  g_autofree char *name = g_strndup (edge_name, strcspn (edge_name, "."));
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_CLASS (klass), name);
 
   return pspec != NULL ? banyan_param_get_role (pspec) : NULL;
 }

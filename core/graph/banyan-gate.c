@@ -51,8 +51,8 @@ banyan_channel_close_gate (BanyanChannel *self)
   banyan_presence_here ()->n_closed++;
 }
 
-void
-banyan_channel_open_gate (BanyanChannel *self)
+static void
+open_gate (BanyanChannel *self)
 {
   if (!self->is_closed)
     return;
@@ -158,7 +158,7 @@ open_gates_here (BanyanTask *task)
 {
   BanyanDrainMessage *message = (BanyanDrainMessage *) task;
 
-  banyan_drain_foreach_here (message->drain, banyan_channel_open_gate);
+  banyan_drain_foreach_here (message->drain, open_gate);
   banyan_drain_answer (message);
 }
 
@@ -240,8 +240,8 @@ wait_for_answers (BanyanDrain *drain)
     banyan_co_suspend ();
 }
 
-char *
-banyan_backend_describe_in_flight (BanyanBackend *self)
+static char *
+describe_in_flight (BanyanBackend *self)
 {
   g_autofree char *path = banyan_backend_dup_path (self);
 
@@ -260,7 +260,7 @@ throw_timeout (BanyanDrain *drain, guint64 timeout_ms, GError **error)
   for (guint i = 0; i < drain->backends->len; i++)
     if (banyan_backend_count_in_flight (drain->backends->pdata[i]) > 0)
       {
-        g_autofree char *one = banyan_backend_describe_in_flight (drain->backends->pdata[i]);
+        g_autofree char *one = describe_in_flight (drain->backends->pdata[i]);
 
         g_string_append_printf (busy, "%s%s", busy->len > 0 ? ", " : "", one);
       }

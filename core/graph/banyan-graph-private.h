@@ -82,9 +82,8 @@ struct _BanyanChild
   gboolean read_only; /* the node is, or what it passes to */
 
   /* Control path. */
-  BanyanNode *node; /* (owned) (nullable): bound while the parent is open */
-  BanyanNode
-      *target; /* (owned) (nullable): what it was configured to lead to; banyan-element.c's */
+  BanyanNode *node;       /* (owned) (nullable): bound while the parent is open */
+  BanyanNode *target;     /* (owned) (nullable): as configured; banyan-element.c's */
   BanyanElement *parent;  /* (unowned) (nullable): none for a program's backend */
   BanyanBackend *backend; /* (unowned) (nullable): of a root edge */
   char *role;             /* (owned): "file", "children.0" */
@@ -139,7 +138,6 @@ gpointer banyan_pass_for_transaction (void);
 /* Backends' side of an edge (banyan-backend.c). */
 BanyanBackend *banyan_backend_new_for_edge (BanyanElement *owner, BanyanChild *edge,
                                             BanyanLoop *home);
-void banyan_backend_set_home (BanyanBackend *self, BanyanLoop *home);
 /* No new channels; waits until the channels have been closed by their users. */
 void BANYAN_COROUTINE banyan_co_backend_shut (BanyanBackend *self);
 
@@ -154,7 +152,5 @@ GPtrArray *banyan_element_get_edges (BanyanElement *self);
  * banyan_transaction_commit() does. */
 gboolean banyan_graph_attach (BanyanGraph *self, BanyanChild *edge, BanyanNode *node,
                               GError **error);
-/* How a message names an edge that has no parent: the backend's name. banyan_child_dup_path() of
- * any edge. */
 
 G_END_DECLS

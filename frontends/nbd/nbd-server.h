@@ -12,8 +12,6 @@ G_BEGIN_DECLS
 #define NBD_TYPE_EXPORT (nbd_export_get_type ())
 G_DECLARE_FINAL_TYPE (NbdExport, nbd_export, NBD, EXPORT, BanyanExport)
 
-void nbd_export_register (GTypeModule *module);
-
 /* Fixed while it is open; any thread. */
 const char *nbd_export_get_name (NbdExport *self);
 gboolean nbd_export_is_default (NbdExport *self);
@@ -26,8 +24,6 @@ BanyanCoMutex *nbd_export_get_resize_mutex (NbdExport *self);
 
 #define NBD_TYPE_SERVER (nbd_server_get_type ())
 G_DECLARE_FINAL_TYPE (NbdServer, nbd_server, NBD, SERVER, BanyanFrontend)
-
-void nbd_server_register (GTypeModule *module);
 
 /* The table of what is offered; any thread. An export adds itself when it starts and takes itself
  * out before it closes, which ends the connections to it. */

@@ -105,13 +105,7 @@ qmp_add_member (BanyanMonitor *monitor, BanyanObject *owner, const char *propert
   return add_built (mapper, problems, owner, transaction, error);
 }
 
-/* -- Specs. -- */
-
-BanyanSpec *
-qmp_without (BanyanSpec *spec, const char *key)
-{
-  return banyan_spec_with (spec, key, NULL);
-}
+/* -- Values. -- */
 
 BanyanSpec *
 qmp_describe_value (BanyanObject *object, GParamSpec *pspec)

@@ -65,7 +65,6 @@ describe_cache (BanyanNode *node)
 {
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   BanyanCache *cache = banyan_node_get_cache (node);
-
   gboolean is_direct = FALSE, is_no_flush = FALSE;
 
   if (cache != NULL)
@@ -326,7 +325,7 @@ describe_statistics (const BanyanStatistics *statistics)
   return map;
 }
 
-static gboolean
+static void
 describe_backend (BanyanSpecBuilder *list, BanyanObject *owner)
 {
   BanyanBackend *backend
@@ -337,7 +336,7 @@ describe_backend (BanyanSpecBuilder *list, BanyanObject *owner)
   BanyanNode *node;
 
   if (backend == NULL || (node = banyan_backend_get_node (backend)) == NULL)
-    return FALSE;
+    return;
 
   statistics = g_new0 (BanyanStatistics, 1);
   banyan_backend_get_statistics (backend, statistics);
@@ -349,7 +348,6 @@ describe_backend (BanyanSpecBuilder *list, BanyanObject *owner)
   banyan_spec_builder_take_built (map, "stats", describe_statistics (statistics));
   banyan_spec_builder_take_built (list, NULL, map);
   g_free (statistics);
-  return TRUE;
 }
 
 static void

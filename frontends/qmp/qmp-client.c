@@ -520,12 +520,6 @@ qmp_client_set_ready (QmpClient *self, gboolean with_out_of_band)
   self->is_out_of_band = with_out_of_band;
 }
 
-gboolean
-qmp_client_is_ready (QmpClient *self)
-{
-  return self->is_ready;
-}
-
 QmpSubscriptions *
 qmp_client_get_subscriptions (QmpClient *self)
 {

@@ -22,7 +22,6 @@ QmpClient *qmp_client_new (BanyanGraph *graph, const char *name, int fd,
 void qmp_client_close (QmpClient *self);
 /* Agreed by qmp_capabilities. */
 void qmp_client_set_ready (QmpClient *self, gboolean is_out_of_band);
-gboolean qmp_client_is_ready (QmpClient *self);
 /* (transfer none) */
 QmpSubscriptions *qmp_client_get_subscriptions (QmpClient *self);
 

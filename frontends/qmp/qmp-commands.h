@@ -71,8 +71,6 @@ gboolean qmp_add_declared (BanyanMonitor *monitor, const char *collection, Banya
 gboolean qmp_add_member (BanyanMonitor *monitor, BanyanObject *owner, const char *property,
                          const char *id, BanyanSpec *spec, BanyanTransaction *transaction,
                          GError **error);
-/* @spec, a map, without @key. (transfer full) */
-BanyanSpec *qmp_without (BanyanSpec *spec, const char *key);
 /* The value in force of a property. (transfer full) */
 BanyanSpec *qmp_describe_value (BanyanObject *object, GParamSpec *pspec);
 

@@ -212,8 +212,9 @@ banyan_param_format_range (GParamSpec *pspec, char **minimum, char **maximum)
   return FALSE;
 }
 
-gboolean
-banyan_param_is_bounded (GParamSpec *pspec, gboolean *below, gboolean *above)
+/* Whether either end of the range is narrower than the C type. */
+static gboolean
+is_bounded (GParamSpec *pspec, gboolean *below, gboolean *above)
 {
 #define BOUND(TYPE, Type, least, most) \
   if (G_IS_PARAM_SPEC_##TYPE (pspec)) \
@@ -272,8 +273,7 @@ banyan_param_describe_range (GParamSpec *pspec)
     return describe_nicks (pspec->value_type, 0, FALSE);
   if (banyan_param_get_element (pspec))
     return banyan_param_describe_range (banyan_param_get_element (pspec));
-  if (!banyan_param_is_bounded (pspec, &below, &above)
-      || !banyan_param_format_range (pspec, &minimum, &maximum))
+  if (!is_bounded (pspec, &below, &above) || !banyan_param_format_range (pspec, &minimum, &maximum))
     return NULL;
   if (!above)
     return g_strdup_printf ("at least %s", minimum);

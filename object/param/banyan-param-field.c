@@ -235,13 +235,6 @@ banyan_param_init_fields (GObject *instance)
     }
 }
 
-void
-banyan_param_init_value (GParamSpec *pspec, GValue *value)
-{
-  g_value_init (value, pspec->value_type);
-  g_param_value_set_default (pspec, value);
-}
-
 /* -- Comparing. -- */
 
 static gboolean

@@ -33,9 +33,6 @@ char *banyan_param_name_of_type (const char *type_name);
 /* Sets the fields of a new instance to their properties' defaults, without asking setters. */
 void banyan_param_init_fields (GObject *instance);
 
-/* Initializes @value for @pspec and sets the default. */
-void banyan_param_init_value (GParamSpec *pspec, GValue *value);
-
 /* Compares values, those inside structs, lists and maps included. */
 gboolean banyan_value_equal (const GValue *one, const GValue *other);
 
@@ -71,7 +68,5 @@ char *banyan_param_format_int (GParamSpec *pspec, gint64 number);
 char *banyan_param_format_double (GParamSpec *pspec, double number);
 /* The range's ends, formatted; FALSE for types without a range. */
 gboolean banyan_param_format_range (GParamSpec *pspec, char **minimum, char **maximum);
-/* Whether either end of the range is narrower than the C type. */
-gboolean banyan_param_is_bounded (GParamSpec *pspec, gboolean *below, gboolean *above);
 
 G_END_DECLS

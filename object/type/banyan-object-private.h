@@ -38,9 +38,6 @@ void banyan_proposal_set_subject (BanyanProposal *self, const char *subject,
 
 gboolean banyan_collection_accepts (BanyanCollection *self, BanyanObject *child, GError **error);
 
-/* Records users of the links in @value, or takes the record back. */
-void banyan_object_use_links (BanyanObject *self, GParamSpec *pspec, const GValue *value,
-                              gboolean in_use);
 void banyan_object_clear_links (BanyanObject *self);
 
 /* Notes a change for banyan_object_queue_notify(): the names that wait, and whether the object is

@@ -43,9 +43,9 @@ use_contents (BanyanObject *self, GParamSpec *pspec, const GValue *value, gboole
     use_one (self, pspec, g_value_get_object (value), in_use);
 }
 
-void
-banyan_object_use_links (BanyanObject *self, GParamSpec *pspec, const GValue *value,
-                         gboolean in_use)
+/* Records users of the links in @value, or takes the record back. */
+static void
+use_links (BanyanObject *self, GParamSpec *pspec, const GValue *value, gboolean in_use)
 {
   /* Members are parts, not users' targets: they go with their owner. */
   if (banyan_param_has_links (pspec) && !banyan_param_has_members (pspec))
@@ -86,7 +86,7 @@ clear_link (BanyanObject *self, GParamSpec *pspec)
   g_value_init (&old, pspec->value_type);
   g_value_init (&none, pspec->value_type);
   banyan_param_read_field (pspec, self, &old);
-  banyan_object_use_links (self, pspec, &old, FALSE);
+  use_links (self, pspec, &old, FALSE);
   banyan_param_write_field (pspec, self, &none);
   release_later (&old);
 }
@@ -202,9 +202,9 @@ change_field (BanyanObject *self, GParamSpec *pspec, const GValue *value)
   if (banyan_value_equal (&old, value))
     return;
 
-  banyan_object_use_links (self, pspec, value, TRUE);
+  use_links (self, pspec, value, TRUE);
   banyan_param_write_field (pspec, self, value);
-  banyan_object_use_links (self, pspec, &old, FALSE);
+  use_links (self, pspec, &old, FALSE);
   g_object_notify_by_pspec (G_OBJECT (self), pspec);
 }
 
