@@ -1,6 +1,7 @@
 /* test-conformance-frontends.c - every frontend is opened, changed, closed and opened again
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-test-change.h"
 #include "conformance.h"
 
 static char *
@@ -39,15 +40,6 @@ test_reopens (const Case *the_case)
 }
 
 static void
-commit (BanyanTransaction *transaction)
-{
-  g_autoptr (GError) error = NULL;
-
-  banyan_transaction_commit (transaction, &error);
-  g_assert_no_error (error);
-}
-
-static void
 test_follows_its_node (const Case *the_case)
 {
   Stage stage;
@@ -71,11 +63,11 @@ test_follows_its_node (const Case *the_case)
     banyan_transaction_add (put, filter, NULL);
     banyan_transaction_insert_above (put, BANYAN_NODE (filter),
                                      banyan_test_get_node (graph, "disk"));
-    commit (put);
+    banyan_test_commit (put);
     banyan_transaction_remove_filter (take, BANYAN_NODE (filter));
-    commit (take);
+    banyan_test_commit (take);
     banyan_transaction_remove (remove, banyan_object_get_child (frontends, "top"));
-    commit (remove);
+    banyan_test_commit (remove);
     g_assert_null (banyan_object_get_child (frontends, "top"));
   }
   banyan_test_graph_free (graph);

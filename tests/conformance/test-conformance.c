@@ -1,6 +1,7 @@
 /* test-conformance.c - every driver is opened, driven, resized, changed under I/O and closed
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-test-change.h"
 #include "walker.h"
 
 #include <errno.h>
@@ -28,15 +29,6 @@ drop_backend (BanyanBackend *backend)
 {
   banyan_backend_close (backend);
   g_assert_finalize_object (backend);
-}
-
-static void
-must_commit (BanyanTransaction *transaction)
-{
-  g_autoptr (GError) error = NULL;
-
-  banyan_transaction_commit (transaction, &error);
-  g_assert_no_error (error);
 }
 
 /* Runs @func on the driver's graph. All objects are gone afterwards, and all descriptors closed;
@@ -101,7 +93,7 @@ shrink (BanyanTestGraph *graph, guint64 length)
       = banyan_transaction_new (banyan_test_graph_get (graph));
 
   banyan_transaction_resize (transaction, banyan_test_get_node (graph, "top"), length);
-  must_commit (transaction);
+  banyan_test_commit (transaction);
 }
 
 /* What comes with growth is zero, even where data was before. */
@@ -271,30 +263,6 @@ walk_overlapping (Stage *stage, BanyanTestGraph *graph)
 /* -- Changes under I/O. -- */
 
 static void
-insert (BanyanTestGraph *graph, const char *type, const char *id, BanyanChild *edge)
-{
-  g_autoptr (BanyanTransaction) transaction
-      = banyan_transaction_new (banyan_test_graph_get (graph));
-  g_autoptr (GError) error = NULL;
-  g_autoptr (BanyanObject) filter = banyan_object_new (type, id, &error);
-
-  g_assert_no_error (error);
-  banyan_transaction_add (transaction, filter, NULL);
-  banyan_transaction_insert_on_edge (transaction, BANYAN_NODE (filter), edge);
-  must_commit (transaction);
-}
-
-static void
-take_out (BanyanTestGraph *graph, const char *id)
-{
-  g_autoptr (BanyanTransaction) transaction
-      = banyan_transaction_new (banyan_test_graph_get (graph));
-
-  banyan_transaction_remove_filter (transaction, banyan_test_get_node (graph, id));
-  must_commit (transaction);
-}
-
-static void
 set_discard (BanyanTestGraph *graph, const char *value)
 {
   g_autoptr (GError) error = NULL;
@@ -337,21 +305,21 @@ change_round (Stage *stage, BanyanTestGraph *graph)
   g_autoptr (GPtrArray) edges
       = banyan_element_list_children (BANYAN_ELEMENT (banyan_test_get_node (graph, "top")));
 
-  insert (graph, own, "above", banyan_test_get_edge (graph, "up:file"));
+  banyan_test_insert (graph, own, "above", banyan_test_get_edge (graph, "up:file"));
   for (guint i = 0; i < edges->len; i++)
     {
       g_autofree char *id = g_strdup_printf ("below%u", i);
 
-      insert (graph, own, id, edges->pdata[i]);
+      banyan_test_insert (graph, own, id, edges->pdata[i]);
     }
   set_discard (graph, "ignore");
-  take_out (graph, "above");
+  banyan_test_take_out (graph, "above");
   set_discard (graph, "unmap");
   for (guint i = 0; i < edges->len; i++)
     {
       g_autofree char *id = g_strdup_printf ("below%u", i);
 
-      take_out (graph, id);
+      banyan_test_take_out (graph, id);
     }
 }
 

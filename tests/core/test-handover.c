@@ -1,7 +1,7 @@
 /* test-handover.c - a node goes from one user to another, who finds there all that was written
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "banyan-test.h"
+#include "banyan-test-change.h"
 #include "control-drivers.h"
 
 #include <errno.h>
@@ -62,15 +62,6 @@ assert_counted (Fixture *fixture)
                     fixture->n_writes);
 }
 
-static void
-set (BanyanTransaction *transaction, gpointer object, const char *key, const char *text)
-{
-  BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
-  g_autoptr (BanyanSpec) value = banyan_spec_new_scalar (BANYAN_SPEC_TEXT, text, &origin);
-
-  banyan_transaction_set (transaction, object, key, value);
-}
-
 /* A new image of the same name, on the same disk, for the same export. */
 static BanyanTransaction *
 replace_image (Fixture *fixture)
@@ -88,8 +79,8 @@ replace_image (Fixture *fixture)
 
   banyan_transaction_add (transaction, fixture->new, NULL);
   banyan_transaction_remove (transaction, fixture->old);
-  set (transaction, fixture->new, "file", "disk");
-  set (transaction, export, "node", "image");
+  banyan_test_add_set (transaction, fixture->new, "file", "disk");
+  banyan_test_add_set (transaction, export, "node", "image");
   return transaction;
 }
 

@@ -1,7 +1,7 @@
 /* test-life.c - what is born inline, who keeps it, and what is left of what did not open
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "banyan-test.h"
+#include "banyan-test-change.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -16,21 +16,12 @@ new_transaction (BanyanTestGraph *graph)
 }
 
 static void
-must_commit (BanyanTransaction *transaction)
-{
-  g_autoptr (GError) error = NULL;
-
-  banyan_transaction_commit (transaction, &error);
-  g_assert_no_error (error);
-}
-
-static void
 remove_node (BanyanTestGraph *graph, const char *id)
 {
   g_autoptr (BanyanTransaction) transaction = new_transaction (graph);
 
   banyan_transaction_remove (transaction, BANYAN_OBJECT (banyan_test_get_node (graph, id)));
-  must_commit (transaction);
+  banyan_test_commit (transaction);
 }
 
 static gboolean
@@ -67,7 +58,7 @@ test_birth_name (void)
   banyan_transaction_add (transaction, watch, NULL);
   banyan_transaction_insert_on_edge (transaction, BANYAN_NODE (watch),
                                      banyan_test_get_edge (graph, "slow:file"));
-  must_commit (transaction);
+  banyan_test_commit (transaction);
   assert_edge (graph, "nodes/slow:file", "/nodes/slow:file", "watch");
   assert_edge (graph, "/nodes/watch:image", "/nodes/watch:image", "slow.file");
 }

@@ -1,7 +1,7 @@
 /* test-live.c - the graph changes while several iothreads use it
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "banyan-test.h"
+#include "banyan-test-change.h"
 #include "control-drivers.h"
 
 #include <errno.h>
@@ -117,40 +117,6 @@ stop_workers (Worker *workers)
 
 /* -- Changes. -- */
 
-static void
-must_commit (BanyanTransaction *transaction)
-{
-  g_autoptr (GError) error = NULL;
-
-  banyan_transaction_commit (transaction, &error);
-  g_assert_no_error (error);
-}
-
-static void
-insert (BanyanTestGraph *graph, const char *edge, const char *id)
-{
-  g_autoptr (BanyanTransaction) transaction
-      = banyan_transaction_new (banyan_test_graph_get (graph));
-  g_autoptr (GError) error = NULL;
-  g_autoptr (BanyanObject) filter = banyan_object_new ("test-pass", id, &error);
-
-  g_assert_no_error (error);
-  banyan_transaction_add (transaction, filter, NULL);
-  banyan_transaction_insert_on_edge (transaction, BANYAN_NODE (filter),
-                                     banyan_test_get_edge (graph, edge));
-  must_commit (transaction);
-}
-
-static void
-take_out (BanyanTestGraph *graph, const char *id)
-{
-  g_autoptr (BanyanTransaction) transaction
-      = banyan_transaction_new (banyan_test_graph_get (graph));
-
-  banyan_transaction_remove_filter (transaction, banyan_test_get_node (graph, id));
-  must_commit (transaction);
-}
-
 /* A child that is taken out has old data when it comes back, so a third takes turns on writes only:
  * the first one, which is read, stays. */
 static void
@@ -169,7 +135,7 @@ change_members (BanyanTestGraph *graph, gboolean add)
 
       banyan_transaction_remove_child (transaction, edges->pdata[1]);
     }
-  must_commit (transaction);
+  banyan_test_commit (transaction);
 }
 
 /* Rolled back at the last moment. */
@@ -197,15 +163,15 @@ change_round (BanyanTestGraph *graph, guint round)
   g_autofree char *label = g_strdup_printf ("label-%u", round);
   g_autoptr (GError) error = NULL;
 
-  insert (graph, "top:file", "above");
-  insert (graph, "m:children.0", "below");
+  banyan_test_insert (graph, "test-pass", "above", banyan_test_get_edge (graph, "top:file"));
+  banyan_test_insert (graph, "test-pass", "below", banyan_test_get_edge (graph, "m:children.0"));
   banyan_object_set (BANYAN_OBJECT (banyan_test_get_node (graph, "top")), "label", label, &error);
   g_assert_no_error (error);
   change_members (graph, FALSE);
   try_and_fail (graph, round);
-  take_out (graph, "above");
+  banyan_test_take_out (graph, "above");
   change_members (graph, TRUE);
-  take_out (graph, "below");
+  banyan_test_take_out (graph, "below");
 }
 
 static void

@@ -1,7 +1,7 @@
 /* test-rollback.c - a change that fails leaves exactly what was; changes wait for each other
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "banyan-test.h"
+#include "banyan-test-change.h"
 #include "control-drivers.h"
 
 #include <errno.h>
@@ -77,31 +77,12 @@ describe (BanyanTestGraph *graph)
 
 /* -- One of everything. -- */
 
-static BanyanObject *
-make (const char *type, const char *id)
-{
-  g_autoptr (GError) error = NULL;
-  BanyanObject *object = banyan_object_new (type, id, &error);
-
-  g_assert_no_error (error);
-  return object;
-}
-
-static void
-set (BanyanTransaction *transaction, gpointer object, const char *key, const char *text)
-{
-  BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
-  g_autoptr (BanyanSpec) value = banyan_spec_new_scalar (BANYAN_SPEC_TEXT, text, &origin);
-
-  banyan_transaction_set (transaction, object, key, value);
-}
-
 /* A place is taken, an edge led elsewhere, another one given a filter, a third one counts. */
 static void
 change_more (BanyanTestGraph *graph, BanyanTransaction *transaction)
 {
-  g_autoptr (BanyanObject) again = make ("test-memory", "a");
-  g_autoptr (BanyanObject) between = make ("test-pass", "between");
+  g_autoptr (BanyanObject) again = banyan_test_make ("test-memory", "a");
+  g_autoptr (BanyanObject) between = banyan_test_make ("test-pass", "between");
 
   banyan_transaction_add (transaction, again, NULL);
   banyan_transaction_add (transaction, between, NULL);
@@ -116,9 +97,9 @@ static BanyanTransaction *
 change_everything (BanyanTestGraph *graph)
 {
   BanyanTransaction *transaction = banyan_transaction_new (banyan_test_graph_get (graph));
-  g_autoptr (BanyanObject) filter = make ("test-pass", "filter");
-  g_autoptr (BanyanObject) disk = make ("test-memory", "new-disk");
-  g_autoptr (BanyanObject) thread = make ("iothread", "io0");
+  g_autoptr (BanyanObject) filter = banyan_test_make ("test-pass", "filter");
+  g_autoptr (BanyanObject) disk = banyan_test_make ("test-memory", "new-disk");
+  g_autoptr (BanyanObject) thread = banyan_test_make ("iothread", "io0");
   BanyanElement *mirror = BANYAN_ELEMENT (banyan_test_get_node (graph, "m"));
 
   banyan_transaction_add (transaction, thread, NULL);
@@ -130,11 +111,12 @@ change_everything (BanyanTestGraph *graph)
   banyan_transaction_add_child (transaction, mirror, "children", BANYAN_NODE (disk));
   banyan_transaction_remove_child (transaction, banyan_test_get_edge (graph, "m:children.0"));
   banyan_transaction_remove (transaction, BANYAN_OBJECT (banyan_test_get_node (graph, "a")));
-  set (transaction, banyan_test_get_node (graph, "top"), "label", "changed");
-  set (transaction, banyan_test_get_node (graph, "top"), "level", "9");
-  set (transaction,
-       banyan_object_resolve (BANYAN_OBJECT (banyan_test_graph_get (graph)), "s0/e", NULL),
-       "writable", "true");
+  banyan_test_add_set (transaction, banyan_test_get_node (graph, "top"), "label", "changed");
+  banyan_test_add_set (transaction, banyan_test_get_node (graph, "top"), "level", "9");
+  banyan_test_add_set (
+      transaction,
+      banyan_object_resolve (BANYAN_OBJECT (banyan_test_graph_get (graph)), "s0/e", NULL),
+      "writable", "true");
   change_more (graph, transaction);
   return transaction;
 }
@@ -212,7 +194,7 @@ change_lengths (BanyanTestGraph *graph)
 
   banyan_transaction_resize (transaction, banyan_test_get_node (graph, "long"), SHORT_BYTES);
   banyan_transaction_resize (transaction, banyan_test_get_node (graph, "short"), LONG_BYTES);
-  set (transaction, banyan_test_get_node (graph, "last"), "label", "changed");
+  banyan_test_add_set (transaction, banyan_test_get_node (graph, "last"), "label", "changed");
   return transaction;
 }
 
@@ -311,7 +293,7 @@ test_driver_fails (void)
   g_autofree char *before = describe (graph);
   g_autofree char *after = NULL;
   g_autoptr (BanyanTransaction) transaction = change_everything (graph);
-  g_autoptr (BanyanObject) bad = make ("test-memory", "bad");
+  g_autoptr (BanyanObject) bad = banyan_test_make ("test-memory", "bad");
   g_autoptr (GError) error = NULL;
 
   g_test_summary ("A driver that does not open fails the change, by its path and its reason");
@@ -330,7 +312,7 @@ static void
 test_tried_again (void)
 {
   g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (GRAPH);
-  g_autoptr (BanyanObject) disk = make ("test-memory", "new-disk");
+  g_autoptr (BanyanObject) disk = banyan_test_make ("test-memory", "new-disk");
   g_autoptr (GError) error = NULL;
 
   g_test_summary ("What could not be added can be added again");
@@ -395,7 +377,7 @@ test_queue (void)
       g_autoptr (BanyanTransaction) transaction
           = banyan_transaction_new (banyan_test_graph_get (graph));
 
-      set (transaction, top, "label", commits[i].name);
+      banyan_test_add_set (transaction, top, "label", commits[i].name);
       banyan_transaction_commit_async (transaction, i == 1 ? cancellable : NULL, committed,
                                        &commits[i]);
     }
@@ -427,7 +409,7 @@ test_cancel_open (void)
       = banyan_transaction_new (banyan_test_graph_get (graph));
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   g_autoptr (GString) order = g_string_new (NULL);
-  g_autoptr (BanyanObject) slow = make ("test-memory", "slow");
+  g_autoptr (BanyanObject) slow = banyan_test_make ("test-memory", "slow");
   g_autofree char *before = describe (graph);
   g_autofree char *after = NULL;
   Commit commit = { order, "a" };
@@ -494,7 +476,7 @@ test_drain_timeout (void)
   while (control_count_stuck () == 0)
     g_main_context_iteration (NULL, FALSE);
 
-  set (transaction, banyan_test_get_node (graph, "top"), "label", "later");
+  banyan_test_add_set (transaction, banyan_test_get_node (graph, "top"), "label", "later");
   banyan_transaction_set_drain_timeout_ms (transaction, 20);
   g_assert_false (banyan_transaction_commit (transaction, &error));
   g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_TIMEOUT);

@@ -1,41 +1,13 @@
 /* test-transaction.c - a change of the graph is put together, checked and put in force
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "banyan-test.h"
+#include "banyan-test-change.h"
 #include "control-drivers.h"
 
 #include <string.h>
 
 #define DISK "disk: { driver: test-memory, size: 1MiB }\n"
 #define STACK "top: { driver: test-pass, file: disk }\n" DISK
-
-static void
-must_commit (BanyanTransaction *transaction)
-{
-  g_autoptr (GError) error = NULL;
-
-  banyan_transaction_commit (transaction, &error);
-  g_assert_no_error (error);
-}
-
-static BanyanObject *
-make (const char *type, const char *id)
-{
-  g_autoptr (GError) error = NULL;
-  BanyanObject *object = banyan_object_new (type, id, &error);
-
-  g_assert_no_error (error);
-  return object;
-}
-
-static void
-set (BanyanTransaction *transaction, gpointer object, const char *key, const char *text)
-{
-  BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
-  g_autoptr (BanyanSpec) value = banyan_spec_new_scalar (BANYAN_SPEC_TEXT, text, &origin);
-
-  banyan_transaction_set (transaction, object, key, value);
-}
 
 static void
 assert_leads (BanyanTestGraph *graph, const char *edge, const char *node)
@@ -170,14 +142,14 @@ test_insert_above (void)
   g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (STACK);
   g_autoptr (BanyanTransaction) transaction
       = banyan_transaction_new (banyan_test_graph_get (graph));
-  g_autoptr (BanyanObject) filter = make ("test-pass", "filter");
+  g_autoptr (BanyanObject) filter = banyan_test_make ("test-pass", "filter");
 
   g_test_summary ("A filter goes between a node and all who use it");
 
   banyan_transaction_add (transaction, filter, NULL);
   banyan_transaction_insert_above (transaction, BANYAN_NODE (filter),
                                    banyan_test_get_node (graph, "disk"));
-  must_commit (transaction);
+  banyan_test_commit (transaction);
 
   assert_leads (graph, "top:file", "filter");
   assert_leads (graph, "filter:file", "disk");
@@ -193,8 +165,8 @@ test_insert_on_edge (void)
       = banyan_test_graph_must_load ("other: { driver: test-pass, file: disk }\n" STACK);
   g_autoptr (BanyanTransaction) transaction
       = banyan_transaction_new (banyan_test_graph_get (graph));
-  g_autoptr (BanyanObject) first = make ("test-pass", "first");
-  g_autoptr (BanyanObject) second = make ("test-pass", "second");
+  g_autoptr (BanyanObject) first = banyan_test_make ("test-pass", "first");
+  g_autoptr (BanyanObject) second = banyan_test_make ("test-pass", "second");
   BanyanChild *edge = banyan_test_get_edge (graph, "/nodes/top:file");
 
   g_test_summary ("Filters go onto one edge, the second above the first, and others stay");
@@ -203,7 +175,7 @@ test_insert_on_edge (void)
   banyan_transaction_add (transaction, second, NULL);
   banyan_transaction_insert_on_edge (transaction, BANYAN_NODE (first), edge);
   banyan_transaction_insert_on_edge (transaction, BANYAN_NODE (second), edge);
-  must_commit (transaction);
+  banyan_test_commit (transaction);
 
   assert_leads (graph, "top:file", "second");
   assert_leads (graph, "second:file", "first");
@@ -226,7 +198,7 @@ test_remove_filter (void)
   g_test_summary ("A filter is taken out, and its users use what it filtered");
 
   banyan_transaction_remove_filter (transaction, banyan_test_get_node (graph, "top"));
-  must_commit (transaction);
+  banyan_test_commit (transaction);
 
   assert_leads (graph, "user:file", "disk");
   g_assert_null (banyan_graph_get_node (banyan_test_graph_get (graph), "top"));
@@ -247,7 +219,7 @@ test_replace (void)
   g_assert_nonnull (banyan_graph_get_node (banyan_test_graph_get (graph), "top.file"));
   banyan_transaction_replace_child (transaction, banyan_test_get_edge (graph, "top:file"),
                                     banyan_test_get_node (graph, "other"));
-  must_commit (transaction);
+  banyan_test_commit (transaction);
 
   assert_leads (graph, "top:file", "other");
   g_assert_null (banyan_graph_get_node (banyan_test_graph_get (graph), "top.file"));
@@ -262,7 +234,7 @@ test_same_id (void)
   BanyanObject *nodes = banyan_object_get_child (root, "nodes");
   g_autoptr (BanyanObject) old
       = g_object_ref (BANYAN_OBJECT (banyan_test_get_node (graph, "disk")));
-  g_autoptr (BanyanObject) disk = make ("test-memory", "disk");
+  g_autoptr (BanyanObject) disk = banyan_test_make ("test-memory", "disk");
   g_autoptr (GError) error = NULL;
 
   g_test_summary (
@@ -275,7 +247,7 @@ test_same_id (void)
 
       banyan_transaction_add (transaction, disk, NULL);
       banyan_transaction_remove (transaction, old);
-      set (transaction, banyan_test_get_node (graph, "top"), "file", "disk");
+      banyan_test_add_set (transaction, banyan_test_get_node (graph, "top"), "file", "disk");
       if (i == 0)
         banyan_transaction_fail_at (transaction, BANYAN_PHASE_SWITCH, 0);
       g_assert_cmpint (banyan_transaction_commit (transaction, &error), ==, i == 1);
@@ -298,9 +270,9 @@ test_id_is_taken (void)
   g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (STACK);
   g_autoptr (BanyanTransaction) transaction
       = banyan_transaction_new (banyan_test_graph_get (graph));
-  g_autoptr (BanyanObject) one = make ("test-memory", "one");
-  g_autoptr (BanyanObject) again = make ("test-memory", "one");
-  g_autoptr (BanyanObject) disk = make ("test-memory", "disk");
+  g_autoptr (BanyanObject) one = banyan_test_make ("test-memory", "one");
+  g_autoptr (BanyanObject) again = banyan_test_make ("test-memory", "one");
+  g_autoptr (BanyanObject) disk = banyan_test_make ("test-memory", "disk");
   g_autoptr (GError) error = NULL;
 
   g_test_summary ("An id that somebody has or gets is refused");
@@ -355,7 +327,7 @@ test_many (void)
 
   banyan_transaction_add_child (transaction, mirror, "children", banyan_test_get_node (graph, "c"));
   banyan_transaction_remove_child (transaction, banyan_test_get_edge (graph, "m:children.0"));
-  must_commit (transaction);
+  banyan_test_commit (transaction);
 
   g_assert_null (banyan_element_get_child (mirror, "children.0"));
   assert_leads (graph, "m:children.1", "b");
@@ -458,7 +430,7 @@ test_final_graph (void)
                                     banyan_test_get_node (graph, "user"));
   banyan_transaction_replace_child (transaction, banyan_test_get_edge (graph, "user:file"),
                                     banyan_test_get_node (graph, "disk"));
-  must_commit (transaction);
+  banyan_test_commit (transaction);
 
   assert_leads (graph, "top:file", "user");
   assert_data_passes (graph, "top", "disk");
@@ -490,7 +462,7 @@ test_resize (void)
   g_test_summary ("A node gets shorter as a change of the graph, and its filters with it");
 
   banyan_transaction_resize (transaction, banyan_test_get_node (graph, "top"), 65536);
-  must_commit (transaction);
+  banyan_test_commit (transaction);
   g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "disk")), ==, 65536);
   g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "top")), ==, 65536);
 }
@@ -535,7 +507,7 @@ replace_export (const char *id)
                          banyan_test_get_node (graph, "disk"), NULL);
   banyan_transaction_add (transaction, export, server);
   banyan_transaction_remove (transaction, banyan_object_get_child (server, "a"));
-  must_commit (transaction);
+  banyan_test_commit (transaction);
 
   g_object_get (server, "exports", &exports, NULL);
   g_assert_cmpuint (banyan_map_get_length (exports), ==, 1);
@@ -589,7 +561,7 @@ test_plan (void)
       "  other: { driver: test-memory }\n");
   g_autoptr (BanyanTransaction) transaction
       = banyan_transaction_new (banyan_test_graph_get (graph));
-  g_autoptr (BanyanObject) filter = make ("test-pass", "filter");
+  g_autoptr (BanyanObject) filter = banyan_test_make ("test-pass", "filter");
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) drained = NULL;
 

@@ -1,6 +1,7 @@
 /* test-nbd-raw.c - the NBD server, asked by sockets that behave badly
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-test-change.h"
 #include "nbd-stage.h"
 
 static void
@@ -394,15 +395,6 @@ call_again_and_again (gpointer data)
   return NULL;
 }
 
-static void
-commit (BanyanTransaction *transaction)
-{
-  g_autoptr (GError) error = NULL;
-
-  banyan_transaction_commit (transaction, &error);
-  g_assert_no_error (error);
-}
-
 static int idle_fd;
 
 static void
@@ -432,7 +424,7 @@ test_gone (void)
 
   run_raw_on (stage, be_idle);
   banyan_transaction_remove (go, banyan_object_get_child (server, "scratch"));
-  commit (go);
+  banyan_test_commit (go);
   run_raw_on (stage, hear_the_end);
 }
 
@@ -460,9 +452,9 @@ test_come_and_go (void)
 
       g_object_set (export, "node", banyan_graph_get_node (stage->graph, "disk0"), NULL);
       banyan_transaction_remove (go, banyan_object_get_child (server, "scratch"));
-      commit (go);
+      banyan_test_commit (go);
       banyan_transaction_add (come, export, server);
-      commit (come);
+      banyan_test_commit (come);
       g_object_unref (export);
     }
 

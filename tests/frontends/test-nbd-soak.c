@@ -9,7 +9,7 @@
  * A slot is empty or holds one node that changes no data. Only the clients and the graph's own
  * answers decide when something happens, and what is random has a fixed seed. */
 
-#include "banyan-test.h"
+#include "banyan-test-change.h"
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>
@@ -387,15 +387,6 @@ test_changes (void)
 
 /* -- That the soak would notice. -- */
 
-static void
-commit (BanyanTransaction *transaction)
-{
-  g_autoptr (GError) error = NULL;
-
-  banyan_transaction_commit (transaction, &error);
-  g_assert_no_error (error);
-}
-
 /* The only client has ended with a message that says @what. */
 static void
 assert_noticed (const Soak *soak, const char *what)
@@ -417,7 +408,7 @@ test_notices_failure (void)
     g_autoptr (BanyanTransaction) transaction = banyan_transaction_new (soak->graph);
 
     fill (soak, transaction, 0, BLKDEBUG);
-    commit (transaction);
+    banyan_test_commit (transaction);
   }
   banyan_object_set (BANYAN_OBJECT (get_node (soak, soak->slots[0].id)), "rules",
                      "[{ operations: [write], after: 2000, count: 1, error: eio }]", &error);

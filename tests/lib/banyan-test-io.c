@@ -36,6 +36,36 @@ banyan_test_close_backend (BanyanBackend *backend)
   g_object_unref (backend);
 }
 
+void
+banyan_test_must_read (BanyanTestGraph *self, const char *node, guint64 offset, gsize length,
+                       guint seed)
+{
+  g_autofree guint8 *data = g_malloc (length);
+  g_autoptr (GError) error = NULL;
+
+  banyan_test_read (self, node, offset, data, length, &error);
+  g_assert_no_error (error);
+  banyan_test_assert_filled (data, offset, length, seed);
+}
+
+void
+banyan_test_write_unseen (BanyanTestGraph *self, const char *node, guint64 offset, gsize length,
+                          guint seed)
+{
+  guint8 *data = g_malloc (length);
+  g_autoptr (GBytes) bytes = g_bytes_new_take (data, length);
+  g_autoptr (GError) error = NULL;
+  BanyanBackend *backend
+      = banyan_backend_new (banyan_test_get_node (self, node), "gremlin",
+                            BANYAN_PERMISSION_WRITE_UNCHANGED, BANYAN_PERMISSIONS_ALL, &error);
+
+  g_assert_no_error (error);
+  banyan_test_fill (data, offset, length, seed);
+  banyan_backend_write (backend, offset, bytes, 0, &error);
+  g_assert_no_error (error);
+  banyan_test_close_backend (backend);
+}
+
 /* The clock of the iothreads is the real one: somebody wakes the main context, or it looks again
  * soon. */
 static gboolean
@@ -163,6 +193,25 @@ banyan_test_request_end (BanyanTestRequest *self)
   g_free (self->data);
   g_free (self);
   return error;
+}
+
+void
+banyan_test_contend (BanyanTestGraph *self, const char *node)
+{
+  BanyanBackend *backend = banyan_test_open_backend (self, node);
+  BanyanTestRequest *requests[64];
+
+  for (guint i = 0; i < G_N_ELEMENTS (requests); i++)
+    requests[i]
+        = banyan_test_request_start (backend, banyan_test_get_loop (self, i % 2 ? "io0" : "io1"),
+                                     i % 4 * 512, 2048, i % 3 == 0 ? 0 : i);
+  for (guint i = 0; i < G_N_ELEMENTS (requests); i++)
+    {
+      g_autoptr (GError) error = banyan_test_request_end (requests[i]);
+
+      g_assert_no_error (error);
+    }
+  banyan_test_close_backend (backend);
 }
 
 /* -- Workers. -- */

@@ -14,6 +14,14 @@ BanyanLoop *banyan_test_get_loop (BanyanTestGraph *self, const char *id);
 BanyanBackend *banyan_test_open_backend (BanyanTestGraph *self, const char *node);
 void banyan_test_close_backend (BanyanBackend *backend);
 
+/* What banyan_test_fill() makes must be there. */
+void banyan_test_must_read (BanyanTestGraph *self, const char *node, guint64 offset, gsize length,
+                            guint seed);
+/* Writes that as who changes nothing that anybody sees: below other layers no other writes are
+ * shared. */
+void banyan_test_write_unseen (BanyanTestGraph *self, const char *node, guint64 offset,
+                               gsize length, guint seed);
+
 /* -- One request, which the test need not wait for. -- */
 
 typedef struct _BanyanTestRequest BanyanTestRequest;
@@ -27,6 +35,9 @@ guint banyan_test_request_get_order (BanyanTestRequest *self);
 void banyan_test_request_cancel (BanyanTestRequest *self);
 /* Waits for it, frees it, and returns its error, or NULL. */
 GError *banyan_test_request_end (BanyanTestRequest *self);
+/* 64 of them at once, reads and writes of four places that overlap, from the iothreads "io0" and
+ * "io1". All succeed. */
+void banyan_test_contend (BanyanTestGraph *self, const char *node);
 
 /* -- Workers: each writes, zeroes and reads a region of its own, and knows what must be there. --
  */

@@ -15,21 +15,6 @@
   "  r: { driver: blkdebug, image: { driver: memory, size: 1MiB } }\n"
 
 static void
-corrupt (BanyanTestGraph *graph, const char *id, guint64 offset)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) bytes = g_bytes_new_static ("?", 1);
-  BanyanBackend *backend
-      = banyan_backend_new (banyan_test_get_node (graph, id), "gremlin",
-                            BANYAN_PERMISSION_WRITE_UNCHANGED, BANYAN_PERMISSIONS_ALL, &error);
-
-  g_assert_no_error (error);
-  banyan_backend_write (backend, offset, bytes, 0, &error);
-  g_assert_no_error (error);
-  banyan_test_close_backend (backend);
-}
-
-static void
 test_mismatch (void)
 {
   g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (GRAPH (""));
@@ -46,8 +31,8 @@ test_mismatch (void)
   g_assert_no_error (error);
   banyan_test_assert_filled (data, 0, 700000, 3);
 
-  corrupt (graph, "r.image", 500001);
-  corrupt (graph, "t.image", 600001);
+  banyan_test_write_unseen (graph, "r.image", 500001, 1, 9);
+  banyan_test_write_unseen (graph, "t.image", 600001, 1, 9);
   g_assert_false (banyan_test_read (graph, "v", 100, data, 690000, &error));
   g_assert_error (error, BANYAN_ERRNO, EIO);
   g_assert_nonnull (strstr (error->message, "contents mismatch at offset 500001"));
@@ -120,22 +105,10 @@ test_overlapping (void)
 {
   g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (
       GRAPH ("{ operations: [read, write], probability: 30, delay: 1ms }"));
-  BanyanBackend *backend = banyan_test_open_backend (graph, "v");
-  BanyanTestRequest *requests[64];
 
   g_test_summary ("Requests for one place from two iothreads at once make no difference");
 
-  for (guint i = 0; i < G_N_ELEMENTS (requests); i++)
-    requests[i]
-        = banyan_test_request_start (backend, banyan_test_get_loop (graph, i % 2 ? "io0" : "io1"),
-                                     i % 4 * 512, 2048, i % 3 == 0 ? 0 : i);
-  for (guint i = 0; i < G_N_ELEMENTS (requests); i++)
-    {
-      g_autoptr (GError) error = banyan_test_request_end (requests[i]);
-
-      g_assert_no_error (error);
-    }
-  banyan_test_close_backend (backend);
+  banyan_test_contend (graph, "v");
 }
 
 int

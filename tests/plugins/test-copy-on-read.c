@@ -23,36 +23,6 @@
 
 #define MEMORY "{ driver: memory, size: 1MiB }"
 
-/* As who changes nothing that anybody sees: layers share no other writes. */
-static void
-must_write (BanyanTestGraph *graph, const char *node, guint64 offset, gsize length, guint seed)
-{
-  guint8 *data = g_malloc (length);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) bytes = NULL;
-  BanyanBackend *backend
-      = banyan_backend_new (banyan_test_get_node (graph, node), "filler",
-                            BANYAN_PERMISSION_WRITE_UNCHANGED, BANYAN_PERMISSIONS_ALL, &error);
-
-  g_assert_no_error (error);
-  banyan_test_fill (data, offset, length, seed);
-  bytes = g_bytes_new_take (data, length);
-  banyan_backend_write (backend, offset, bytes, 0, &error);
-  g_assert_no_error (error);
-  banyan_test_close_backend (backend);
-}
-
-static void
-must_read (BanyanTestGraph *graph, const char *node, guint64 offset, gsize length, guint seed)
-{
-  g_autofree guint8 *data = g_malloc (length);
-  g_autoptr (GError) error = NULL;
-
-  banyan_test_read (graph, node, offset, data, length, &error);
-  g_assert_no_error (error);
-  banyan_test_assert_filled (data, offset, length, seed);
-}
-
 static guint
 count_blocks (BanyanTestGraph *graph, const char *node)
 {
@@ -69,8 +39,8 @@ load (const char *document)
 {
   BanyanTestGraph *graph = banyan_test_graph_must_load (document);
 
-  must_write (graph, "base", 0, 768 << 10, 1);
-  must_write (graph, "middle", COW_BLOCK, COW_BLOCK, 2);
+  banyan_test_write_unseen (graph, "base", 0, 768 << 10, 1);
+  banyan_test_write_unseen (graph, "middle", COW_BLOCK, COW_BLOCK, 2);
   return graph;
 }
 
@@ -90,16 +60,16 @@ test_keeps (void)
 
   g_test_summary ("What was read is in the child, and the second read copies nothing");
 
-  must_read (graph, "cor", 100, 2000, 1);
-  must_read (graph, "cor", COW_BLOCK, 10, 2);
+  banyan_test_must_read (graph, "cor", 100, 2000, 1);
+  banyan_test_must_read (graph, "cor", COW_BLOCK, 10, 2);
   g_assert_cmpuint (count_blocks (graph, "top"), ==, 2);
   g_assert_cmpuint (count_blocks (graph, "middle"), ==, 1);
   g_assert_cmpuint (get_copied (graph), ==, 2010);
 
-  must_write (graph, "base", 0, COW_BLOCK, 9);
-  must_write (graph, "middle", COW_BLOCK, COW_BLOCK, 9);
-  must_read (graph, "cor", 0, COW_BLOCK, 1);
-  must_read (graph, "cor", COW_BLOCK, COW_BLOCK, 2);
+  banyan_test_write_unseen (graph, "base", 0, COW_BLOCK, 9);
+  banyan_test_write_unseen (graph, "middle", COW_BLOCK, COW_BLOCK, 9);
+  banyan_test_must_read (graph, "cor", 0, COW_BLOCK, 1);
+  banyan_test_must_read (graph, "cor", COW_BLOCK, COW_BLOCK, 2);
   g_assert_cmpuint (get_copied (graph), ==, 2010);
 }
 
@@ -130,9 +100,9 @@ test_bottom (void)
 
   g_test_summary ("What only a layer below the bottom has is read and stays there");
 
-  must_read (graph, "cor", 0, COW_BLOCK, 1);
-  must_read (graph, "cor", COW_BLOCK, COW_BLOCK, 2);
-  must_read (graph, "cor", 2 * COW_BLOCK, 65536, 1);
+  banyan_test_must_read (graph, "cor", 0, COW_BLOCK, 1);
+  banyan_test_must_read (graph, "cor", COW_BLOCK, COW_BLOCK, 2);
+  banyan_test_must_read (graph, "cor", 2 * COW_BLOCK, 65536, 1);
   g_assert_cmpuint (count_blocks (graph, "top"), ==, 1);
   g_assert_true (cow_driver_has_block (banyan_test_get_node (graph, "top"), COW_BLOCK));
 }
@@ -168,13 +138,13 @@ test_prefetch (void)
 
   g_test_summary ("A prefetch copies, and needs no memory");
 
-  must_write (graph, "cor", 3 * COW_BLOCK, COW_BLOCK, 3);
+  banyan_test_write_unseen (graph, "cor", 3 * COW_BLOCK, COW_BLOCK, 3);
   banyan_test_run (graph, "cor", co_prefetch, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (count_blocks (graph, "top"), ==, (768 << 10) / COW_BLOCK);
-  must_read (graph, "top", 0, COW_BLOCK, 1);
-  must_read (graph, "top", COW_BLOCK, COW_BLOCK, 2);
-  must_read (graph, "top", 3 * COW_BLOCK, COW_BLOCK, 3);
+  banyan_test_must_read (graph, "top", 0, COW_BLOCK, 1);
+  banyan_test_must_read (graph, "top", COW_BLOCK, COW_BLOCK, 2);
+  banyan_test_must_read (graph, "top", 3 * COW_BLOCK, COW_BLOCK, 3);
 }
 
 #define FULL \
@@ -189,7 +159,7 @@ test_full (void)
 
   g_test_summary ("A read whose data cannot be kept succeeds, a prefetch does not");
 
-  must_read (graph, "cor", 0, COW_BLOCK, 1);
+  banyan_test_must_read (graph, "cor", 0, COW_BLOCK, 1);
   g_object_get (banyan_test_get_node (graph, "cor"), "failed", &failed, NULL);
   g_assert_cmpuint (failed, ==, 1);
   g_assert_cmpuint (count_blocks (graph, "top"), ==, 0);
@@ -223,7 +193,7 @@ test_read_only (void)
 
   g_test_summary ("A read-only node copies nothing");
 
-  must_read (graph, "cor", 0, COW_BLOCK, 1);
+  banyan_test_must_read (graph, "cor", 0, COW_BLOCK, 1);
   g_assert_cmpuint (count_blocks (graph, "top"), ==, 0);
 }
 

@@ -1,6 +1,7 @@
 /* test-file-reopen.c - an image is opened in another way while it is used
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-test-change.h"
 #include "image.h"
 
 #include <errno.h>
@@ -101,16 +102,6 @@ stop_workers (Worker *workers)
 }
 
 static void
-must_set (Image *image, const char *key, const char *text)
-{
-  g_autoptr (GError) error = NULL;
-
-  banyan_object_set (BANYAN_OBJECT (banyan_test_get_node (image->graph, "disk")), key, text,
-                     &error);
-  g_assert_no_error (error);
-}
-
-static void
 load (Image *image, const char *more)
 {
   g_autofree char *document = g_strdup_printf ("version: 1\n"
@@ -162,8 +153,8 @@ test_under_io (gconstpointer data)
   start_workers (image, workers, backend, FALSE);
   for (guint round = 0; round < 10; round++)
     {
-      must_set (image, change->key, change->one);
-      must_set (image, change->key, change->other);
+      banyan_test_set (banyan_test_get_node (image->graph, "disk"), change->key, change->one);
+      banyan_test_set (banyan_test_get_node (image->graph, "disk"), change->key, change->other);
     }
   stop_workers (workers);
   image_let_go (backend);
@@ -185,11 +176,11 @@ test_other_name (void)
   backend = image_hold (image, "top", IMAGE_WRITES, &error);
   g_assert_no_error (error);
   start_workers (image, workers, backend, FALSE);
-  must_set (image, "filename", image->other);
+  banyan_test_set (banyan_test_get_node (image->graph, "disk"), "filename", image->other);
   g_assert_cmpint (g_unlink (image->path), ==, 0);
-  must_set (image, "aio", "threads");
+  banyan_test_set (banyan_test_get_node (image->graph, "disk"), "aio", "threads");
   g_assert_cmpint (link (image->other, image->path), ==, 0);
-  must_set (image, "filename", image->path);
+  banyan_test_set (banyan_test_get_node (image->graph, "disk"), "filename", image->path);
   stop_workers (workers);
   image_let_go (backend);
 }
@@ -210,11 +201,11 @@ test_read_only_and_back (void)
   start_workers (image, workers, backend, TRUE);
   for (guint round = 0; round < 5; round++)
     {
-      must_set (image, "read-only", "true");
+      banyan_test_set (banyan_test_get_node (image->graph, "disk"), "read-only", "true");
       g_assert_false (banyan_test_write (image->graph, "disk", 900000, "x", 1, &error));
       g_assert_nonnull (error);
       g_clear_error (&error);
-      must_set (image, "read-only", "false");
+      banyan_test_set (banyan_test_get_node (image->graph, "disk"), "read-only", "false");
       image_must_write (image, "disk", 900000, 512, round);
     }
   stop_workers (workers);
@@ -272,7 +263,7 @@ test_resized_meanwhile (void)
   g_assert_cmpint (banyan_test_resize (image->graph, "top", 2 * IMAGE_SIZE, &error), ==,
                    BANYAN_DONE);
   g_assert_no_error (error);
-  must_set (image, "aio", "threads");
+  banyan_test_set (banyan_test_get_node (image->graph, "disk"), "aio", "threads");
   g_assert_cmpuint (banyan_node_get_length (top), ==, 2 * IMAGE_SIZE);
   image_must_write (image, "top", 2 * IMAGE_SIZE - 512, 512, 1);
 }

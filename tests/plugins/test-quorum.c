@@ -1,6 +1,7 @@
 /* test-quorum.c - several copies, of which some fail and some lie
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-test-change.h"
 #include "banyan-test-io.h"
 
 #include <errno.h>
@@ -31,21 +32,12 @@ get_node (BanyanTestGraph *graph, const char *id)
 }
 
 static void
-must_set (BanyanTestGraph *graph, const char *id, const char *key, const char *value)
-{
-  g_autoptr (GError) error = NULL;
-
-  banyan_object_set (get_node (graph, id), key, value, &error);
-  g_assert_no_error (error);
-}
-
-static void
 fail_all (BanyanTestGraph *graph, const char *id, const char *operations, const char *number)
 {
   g_autofree char *rules
       = g_strdup_printf ("[{ operations: [%s], error: %s }]", operations, number);
 
-  must_set (graph, id, "rules", rules);
+  banyan_test_set (get_node (graph, id), "rules", rules);
 }
 
 static int
@@ -81,30 +73,8 @@ static void
 corrupt (BanyanTestGraph *graph, const char *id, guint64 offset, gsize length, guint seed)
 {
   g_autofree char *name = g_strconcat (id, ".image", NULL);
-  BanyanNode *node = banyan_test_get_node (graph, name);
-  guint8 *data = g_malloc (length);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) bytes = NULL;
-  BanyanBackend *backend = banyan_backend_new (node, "gremlin", BANYAN_PERMISSION_WRITE_UNCHANGED,
-                                               BANYAN_PERMISSIONS_ALL, &error);
 
-  g_assert_no_error (error);
-  banyan_test_fill (data, offset, length, seed);
-  bytes = g_bytes_new_take (data, length);
-  banyan_backend_write (backend, offset, bytes, 0, &error);
-  g_assert_no_error (error);
-  banyan_test_close_backend (backend);
-}
-
-static void
-must_have (BanyanTestGraph *graph, const char *id, guint64 offset, gsize length, guint seed)
-{
-  g_autofree guint8 *data = g_malloc (length);
-  g_autoptr (GError) error = NULL;
-
-  banyan_test_read (graph, id, offset, data, length, &error);
-  g_assert_no_error (error);
-  banyan_test_assert_filled (data, offset, length, seed);
+  banyan_test_write_unseen (graph, name, offset, length, seed);
 }
 
 static guint64
@@ -126,9 +96,9 @@ test_writes_all (void)
   g_test_summary ("What is written is in every child, at any offset and longer than a vote");
 
   g_assert_cmpint (try_write (graph, 1000, 600000, 1), ==, 0);
-  must_have (graph, "a", 1000, 600000, 1);
-  must_have (graph, "b", 1000, 600000, 1);
-  must_have (graph, "c", 1000, 600000, 1);
+  banyan_test_must_read (graph, "a", 1000, 600000, 1);
+  banyan_test_must_read (graph, "b", 1000, 600000, 1);
+  banyan_test_must_read (graph, "c", 1000, 600000, 1);
   g_assert_cmpint (try_read (graph, 1000, 600000, 1), ==, 0);
 }
 
@@ -146,7 +116,7 @@ test_outvotes (void)
   g_assert_cmpint (try_read (graph, 4096, 4096, 1), ==, 0);
   g_assert_cmpuint (get_count (graph, "bad-votes"), ==, 2);
   g_assert_cmpuint (get_count (graph, "rewritten"), ==, 0);
-  must_have (graph, "a", 104, 1, 9);
+  banyan_test_must_read (graph, "a", 104, 1, 9);
 }
 
 static void
@@ -173,7 +143,7 @@ test_rewrites (void)
   g_assert_cmpint (try_write (graph, 0, 8192, 1), ==, 0);
   corrupt (graph, "b", 1000, 50, 9);
   g_assert_cmpint (try_read (graph, 0, 8192, 1), ==, 0);
-  must_have (graph, "b", 0, 8192, 1);
+  banyan_test_must_read (graph, "b", 0, 8192, 1);
   g_assert_cmpint (try_read (graph, 0, 8192, 1), ==, 0);
   g_assert_cmpuint (get_count (graph, "bad-votes"), ==, 1);
   g_assert_cmpuint (get_count (graph, "rewritten"), ==, 1);
@@ -225,9 +195,9 @@ test_failing_children (void)
   g_assert_cmpint (banyan_test_zeroes (graph, "q", 65536, 65536, 0, &error), ==, BANYAN_FAILED);
   g_assert_cmpuint (get_count (graph, "failures"), ==, 4);
 
-  must_set (graph, "a", "rules", "[]");
-  must_set (graph, "b", "rules", "[]");
-  must_set (graph, "c", "rules", "[]");
+  banyan_test_set (get_node (graph, "a"), "rules", "[]");
+  banyan_test_set (get_node (graph, "b"), "rules", "[]");
+  banyan_test_set (get_node (graph, "c"), "rules", "[]");
 }
 
 static void
@@ -386,15 +356,15 @@ test_children_change (void)
   g_assert_no_error (error);
   g_assert_cmpint (try_read (graph, 0, 4096, 1), ==, 0);
   g_assert_cmpuint (get_count (graph, "bad-votes"), ==, 1);
-  must_set (graph, "q", "rewrite-corrupted", "true");
+  banyan_test_set (get_node (graph, "q"), "rewrite-corrupted", "true");
   g_assert_cmpint (try_read (graph, 0, 4096, 1), ==, 0);
 
   change_children (graph, NULL, "q:children.0", &error);
   g_assert_no_error (error);
   g_assert_cmpint (try_read (graph, 0, 4096, 1), ==, 0);
   g_assert_cmpuint (get_count (graph, "bad-votes"), ==, 2);
-  must_set (graph, "q", "children", "[a, b, c]");
-  must_set (graph, "q", "vote-threshold", "3");
+  banyan_test_set (get_node (graph, "q"), "children", "[a, b, c]");
+  banyan_test_set (get_node (graph, "q"), "vote-threshold", "3");
   g_assert_cmpint (try_read (graph, 0, 4096, 1), ==, 0);
   g_assert_false (banyan_object_set (get_node (graph, "q"), "children", "[a, b]", &error));
   g_assert_nonnull (strstr (error->message, "vote-threshold"));
@@ -442,22 +412,10 @@ test_order (void)
       " rules: [{ operations: [write], probability: 30, delay: 1ms }] }\n"
       "  b: { driver: blkdebug, seed: 2, image: { driver: memory, size: 1MiB },"
       " rules: [{ operations: [write, read], probability: 30, delay: 1ms }] }\n");
-  BanyanBackend *backend = banyan_test_open_backend (graph, "q");
-  BanyanTestRequest *requests[64];
 
   g_test_summary ("Whoever writes to one place at once, the children have the same, at all times");
 
-  for (guint i = 0; i < G_N_ELEMENTS (requests); i++)
-    requests[i]
-        = banyan_test_request_start (backend, banyan_test_get_loop (graph, i % 2 ? "io0" : "io1"),
-                                     i % 4 * 512, 2048, i % 3 == 0 ? 0 : i);
-  for (guint i = 0; i < G_N_ELEMENTS (requests); i++)
-    {
-      g_autoptr (GError) error = banyan_test_request_end (requests[i]);
-
-      g_assert_no_error (error);
-    }
-  banyan_test_close_backend (backend);
+  banyan_test_contend (graph, "q");
 }
 
 /* -- Declarations. -- */

@@ -1,6 +1,7 @@
 /* test-throttle.c - requests keep to the limits, share them, and wait no longer than they must
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-test-change.h"
 #include "banyan-test-io.h"
 
 #include <string.h>
@@ -235,15 +236,6 @@ get_object (BanyanTestGraph *graph, const char *id)
       banyan_object_get_child (BANYAN_OBJECT (banyan_test_graph_get (graph)), "objects"), id);
 }
 
-static void
-must_set (BanyanObject *object, const char *key, const char *value)
-{
-  g_autoptr (GError) error = NULL;
-
-  banyan_object_set (object, key, value, &error);
-  g_assert_no_error (error);
-}
-
 static guint
 count_queued (BanyanTestGraph *graph)
 {
@@ -331,7 +323,7 @@ test_live_limit (void)
 
   g_test_summary ("Those who wait go on when the limit is taken away");
 
-  must_set (get_object (stuck.graph, "group"), "bps-total", "0");
+  banyan_test_set (get_object (stuck.graph, "group"), "bps-total", "0");
   for (guint i = 0; i < N_STUCK; i++)
     must_end (&stuck, i);
   g_assert_cmpuint (count_queued (stuck.graph), ==, 0);
@@ -359,7 +351,7 @@ test_turns (void)
       "Nodes take turns, and within a node who came first goes first, on two iothreads");
 
   /* 4096 bytes take a tenth of a second. */
-  must_set (get_object (stuck.graph, "group"), "bps-total", "40960");
+  banyan_test_set (get_object (stuck.graph, "group"), "bps-total", "40960");
   banyan_test_wait_until (are_done, &stuck);
   for (guint i = 1; i < N_STUCK; i++)
     g_assert_cmpuint (banyan_test_request_get_order (stuck.requests[order[i]]), >,
@@ -406,7 +398,7 @@ test_drain (void)
   must_end (&stuck, 3);
   late = banyan_test_request_start (stuck.a, banyan_test_get_loop (stuck.graph, "io1"), 0, 1, 0);
   wait_for_queued (stuck.graph, 1);
-  must_set (get_object (stuck.graph, "group"), "bps-total", "0");
+  banyan_test_set (get_object (stuck.graph, "group"), "bps-total", "0");
   error = banyan_test_request_end (late);
   g_assert_no_error (error);
   stuck_clear (&stuck);
@@ -450,7 +442,7 @@ test_member_leaves (void)
   must_end (&stuck, 1);
   g_assert_cmpuint (count_queued (stuck.graph), ==, 2);
 
-  must_set (get_object (stuck.graph, "group"), "bps-total", "1G");
+  banyan_test_set (get_object (stuck.graph, "group"), "bps-total", "1G");
   must_end (&stuck, 2);
   must_end (&stuck, 3);
   stuck_clear (&stuck);
@@ -465,7 +457,8 @@ test_group_changes (void)
 
   g_test_summary ("A node whose requests wait goes over to another group");
 
-  must_set (BANYAN_OBJECT (banyan_test_get_node (stuck.graph, "a")), "throttle-group", "other");
+  banyan_test_set (BANYAN_OBJECT (banyan_test_get_node (stuck.graph, "a")), "throttle-group",
+                   "other");
   must_end (&stuck, 0);
   must_end (&stuck, 1);
   error = banyan_test_request_end (
@@ -474,7 +467,7 @@ test_group_changes (void)
   g_object_get (banyan_test_get_node (stuck.graph, "a"), "throttled", &throttled, NULL);
   g_assert_cmpuint (throttled, ==, 2);
 
-  must_set (get_object (stuck.graph, "group"), "bps-total", "0");
+  banyan_test_set (get_object (stuck.graph, "group"), "bps-total", "0");
   must_end (&stuck, 2);
   must_end (&stuck, 3);
   stuck_clear (&stuck);
@@ -512,11 +505,12 @@ test_under_load (void)
   for (guint i = 0; i < 20; i++)
     {
       banyan_test_workers_wait (workers, 200);
-      must_set (get_object (graph, "group"), "iops-total", limits[i % G_N_ELEMENTS (limits)]);
-      must_set (BANYAN_OBJECT (banyan_test_get_node (graph, "a")), "throttle-group",
-                i % 5 == 0 ? "other" : "group");
+      banyan_test_set (get_object (graph, "group"), "iops-total",
+                       limits[i % G_N_ELEMENTS (limits)]);
+      banyan_test_set (BANYAN_OBJECT (banyan_test_get_node (graph, "a")), "throttle-group",
+                       i % 5 == 0 ? "other" : "group");
     }
-  must_set (get_object (graph, "group"), "iops-total", "0");
+  banyan_test_set (get_object (graph, "group"), "iops-total", "0");
   banyan_test_workers_stop (workers);
   g_assert_cmpuint (count_queued (graph), ==, 0);
   banyan_test_close_backend (backend);
@@ -584,7 +578,7 @@ test_spellings (void)
 
   g_test_summary ("QEMU's spellings of the limits mean the same");
 
-  must_set (get_object (graph, "group"), "limits.bps-read", "8");
+  banyan_test_set (get_object (graph, "group"), "limits.bps-read", "8");
   g_object_get (get_object (graph, "group"), "iops-total", &iops, "bps-read", &read, "bps-read-max",
                 &max, NULL);
   g_assert_cmpuint (iops, ==, 5);
