@@ -4,16 +4,17 @@
 #include "banyan-object-private.h"
 #include "banyan-plan-private.h"
 
-static G_DEFINE_QUARK (banyan_applied, applied)
+static G_DEFINE_QUARK (banyan_applied, applied);
 
-                       /**
-                        * banyan_graph_get_applied:
-                        * @self: a graph
-                        *
-                        * Returns: (transfer none) (nullable): a map from paths to what the last
-                        * document that was put in force declared there
-                        */
-                       BanyanSpec *banyan_graph_get_applied (BanyanGraph *self)
+/**
+ * banyan_graph_get_applied:
+ * @self: a graph
+ *
+ * Returns: (transfer none) (nullable): a map from paths to what the last document that was put in
+ *   force declared there
+ */
+BanyanSpec *
+banyan_graph_get_applied (BanyanGraph *self)
 {
   g_return_val_if_fail (BANYAN_IS_GRAPH (self), NULL);
 
