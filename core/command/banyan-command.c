@@ -27,9 +27,10 @@ typedef struct
   guint n_arguments;
 } Description;
 
-static G_DEFINE_QUARK (banyan_command_description, description)
+static G_DEFINE_QUARK (banyan_command_description, description);
 
-                           static Description *description_of (BanyanCommandClass *klass)
+static Description *
+description_of (BanyanCommandClass *klass)
 {
   GType type = G_TYPE_FROM_CLASS (klass);
   Description *self = g_type_get_qdata (type, description_quark ());
