@@ -19,28 +19,6 @@ find_setting (BanyanViewObject *object, const char *property)
   return NULL;
 }
 
-/* @spec with what the rest of a dotted key names replaced. */
-static BanyanSpec *
-replace_nested (BanyanSpec *spec, const char *key, BanyanSpec *value)
-{
-  g_autofree char *first = g_strndup (key, strcspn (key, "."));
-  g_autoptr (BanyanSpec) inner = NULL;
-  g_autoptr (BanyanSpec) changed = NULL;
-  BanyanSpec *old = banyan_spec_lookup (spec, first);
-
-  if (key[strlen (first)] == '\0')
-    return banyan_spec_with (spec, first, value);
-
-  if (old != NULL && banyan_spec_get_kind (old) == BANYAN_SPEC_MAP)
-    inner = banyan_spec_ref (old);
-  else
-    inner = banyan_spec_builder_end (
-        banyan_spec_builder_new (BANYAN_SPEC_MAP, banyan_spec_get_origin (value)));
-
-  changed = replace_nested (inner, key + strlen (first) + 1, value);
-  return banyan_spec_with (spec, first, changed);
-}
-
 /* Two steps may each set a field of the same struct: the second goes on top of the first. NULL
  * where there was no first. */
 static BanyanSpec *
@@ -52,7 +30,7 @@ whole_value (BanyanViewObject *object, const char *first, BanyanStep *step)
       || banyan_spec_get_kind (setting->spec) != BANYAN_SPEC_MAP)
     return NULL;
 
-  return replace_nested (setting->spec, step->key + strlen (first) + 1, step->value);
+  return banyan_spec_with_nested (setting->spec, step->key + strlen (first) + 1, step->value);
 }
 
 static gboolean

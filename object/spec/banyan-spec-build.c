@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <banyan/banyan-spec.h>
+#include <string.h>
 
 static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
 
@@ -198,4 +199,36 @@ banyan_spec_lookup_text (BanyanSpec *self, const char *key)
     return NULL;
 
   return banyan_spec_get_text (value);
+}
+
+/**
+ * banyan_spec_with_nested:
+ * @self: (nullable): a tree
+ * @key: a key, or several with dots between: `cache.direct` is two steps down
+ * @value: what is to stand there
+ *
+ * Makes a tree that differs from @self in one place. What is not there yet begins as a map, and a
+ * scalar on the way, such as the short form of a struct, gives way to one.
+ *
+ * Returns: (transfer full) (nullable): the tree, or %NULL where @key leads into a list
+ */
+BanyanSpec *
+banyan_spec_with_nested (BanyanSpec *self, const char *key, BanyanSpec *value)
+{
+  const char *dot = strchr (key, '.');
+  g_autofree char *first = g_strndup (key, strcspn (key, "."));
+  g_autoptr (BanyanSpec) empty = NULL;
+  g_autoptr (BanyanSpec) inner = NULL;
+
+  g_return_val_if_fail (value != NULL, NULL);
+
+  if (self != NULL && banyan_spec_get_kind (self) == BANYAN_SPEC_LIST)
+    return NULL;
+  if (self == NULL || banyan_spec_get_kind (self) != BANYAN_SPEC_MAP)
+    self = empty = banyan_spec_builder_end (
+        banyan_spec_builder_new (BANYAN_SPEC_MAP, banyan_spec_get_origin (value)));
+
+  inner = dot != NULL ? banyan_spec_with_nested (banyan_spec_lookup (self, first), dot + 1, value)
+                      : banyan_spec_ref (value);
+  return inner != NULL ? banyan_spec_with (self, first, inner) : NULL;
 }

@@ -174,6 +174,9 @@ const char *banyan_spec_lookup_text (BanyanSpec *self, const char *key);
 /* A new map that is @self with @key set to @value, or without it where @value is NULL. */
 BANYAN_API
 BanyanSpec *banyan_spec_with (BanyanSpec *self, const char *key, BanyanSpec *value);
+/* The same further down: @key is dotted. NULL where it leads into a list. */
+BANYAN_API
+BanyanSpec *banyan_spec_with_nested (BanyanSpec *self, const char *key, BanyanSpec *value);
 /* Values only; origins and the order of keys do not count; TEXT equals STRING/NUMBER/BOOLEAN/NULL
  * of the same text. */
 BANYAN_API

@@ -8,33 +8,6 @@
 
 #include <string.h>
 
-/* @value where @key says, in what is @container now: "cache.direct" is two steps down. A list is
- * counted from 0. NULL where a step leads nowhere. */
-static BanyanSpec *
-replace_nested (BanyanSpec *container, const char *key, BanyanSpec *value)
-{
-  const char *dot = strchr (key, '.');
-  g_autofree char *first = g_strndup (key, dot ? (gsize) (dot - key) : strlen (key));
-  g_autoptr (BanyanSpec) empty = NULL;
-  g_autoptr (BanyanSpec) inner = NULL;
-
-  /* What is not there yet begins as a map; a short form gives way to one. */
-  if (!container || banyan_spec_get_kind (container) != BANYAN_SPEC_MAP)
-    {
-      if (container && banyan_spec_get_kind (container) == BANYAN_SPEC_LIST)
-        return NULL;
-      container = empty = banyan_spec_builder_end (
-          banyan_spec_builder_new (BANYAN_SPEC_MAP, banyan_spec_get_origin (value)));
-    }
-
-  if (dot)
-    inner = replace_nested (banyan_spec_lookup (container, first), dot + 1, value);
-  else
-    inner = banyan_spec_ref (value);
-
-  return inner ? banyan_spec_with (container, first, inner) : NULL;
-}
-
 static GParamSpec *
 find_first (GObjectClass *klass, const char *key, const char **rest)
 {
@@ -79,7 +52,7 @@ banyan_object_declare_nested (BanyanObject *self, const char *key, BanyanSpec *v
     return banyan_spec_ref (value);
 
   declared = banyan_spec_lookup (banyan_object_get_declaration (self), pspec->name);
-  changed = replace_nested (declared, rest, value);
+  changed = banyan_spec_with_nested (declared, rest, value);
   return changed ? changed : banyan_spec_ref (value);
 }
 
@@ -96,7 +69,7 @@ complete (BanyanObject *object, GParamSpec *pspec, const char *rest, BanyanSpec 
   g_value_init (&current, pspec->value_type);
   g_object_get_property (G_OBJECT (object), pspec->name, &current);
   whole = banyan_param_value_to_spec (pspec, &current, banyan_spec_get_origin (spec));
-  return replace_nested (whole, rest, spec);
+  return banyan_spec_with_nested (whole, rest, spec);
 }
 
 static void

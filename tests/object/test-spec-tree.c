@@ -102,6 +102,24 @@ test_with (void)
 }
 
 static void
+test_with_nested (void)
+{
+  g_autoptr (BanyanSpec) value = text ("new"), short_form = text ("short");
+  g_autoptr (BanyanSpec) first = banyan_spec_with_nested (NULL, "a.b", value);
+  g_autoptr (BanyanSpec) second = banyan_spec_with_nested (first, "a.c", value);
+  g_autoptr (BanyanSpec) deeper = banyan_spec_with_nested (short_form, "x", second);
+  g_autoptr (BanyanSpec) list
+      = banyan_spec_builder_end (banyan_spec_builder_new (BANYAN_SPEC_LIST, NULL));
+  g_autoptr (BanyanSpec) with_list = banyan_spec_with_nested (NULL, "l", list);
+  g_autofree char *json = banyan_spec_to_json (deeper, FALSE);
+
+  g_test_summary ("A dotted key makes the maps that it leads through, and never enters a list");
+
+  g_assert_cmpstr (g_strchomp (json), ==, "{\"x\": {\"a\": {\"b\": \"new\", \"c\": \"new\"}}}");
+  g_assert_null (banyan_spec_with_nested (with_list, "l.0", value));
+}
+
+static void
 test_equality_of_kinds (void)
 {
   static const struct
@@ -235,6 +253,7 @@ main (int argc, char **argv)
   g_test_add_func ("/spec/map/keeps-order", test_map_keeps_order);
   g_test_add_func ("/spec/builder/refuses-second-key", test_builder_refuses_second_key);
   g_test_add_func ("/spec/with/changes-a-copy", test_with);
+  g_test_add_func ("/spec/with/makes-what-is-between", test_with_nested);
   g_test_add_func ("/spec/equal/kinds", test_equality_of_kinds);
   g_test_add_func ("/spec/equal/containers", test_equality_of_containers);
   g_test_add_func ("/spec/threads-share", test_threads_share);
