@@ -305,7 +305,8 @@ banyan_test_elapsed_ms (BanyanTestGraph *self)
 static guint8
 byte_at (guint64 place, guint seed)
 {
-  guint64 word = (place / 8 + 1) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15) + seed;
+  guint64 word = (place / 8 + 1) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15)
+                 + seed * G_GUINT64_CONSTANT (0xbf58476d1ce4e5b9);
 
   return (guint8) ((word ^ word >> 29) >> (place % 8 * 8));
 }
