@@ -7,6 +7,7 @@
 #include <banyan/banyan-co-sync.h>
 #include <banyan/banyan-command.h>
 #include <banyan/banyan-coroutine.h>
+#include <banyan/banyan-descriptors.h>
 #include <banyan/banyan-document.h>
 #include <banyan/banyan-element.h>
 #include <banyan/banyan-error.h>

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "banyan-blocking-private.h"
+#include "banyan-descriptors-private.h"
 
 #include <banyan/banyan-command.h>
 #include <unistd.h>
@@ -32,13 +33,24 @@ private_of (BanyanMonitor *self)
 }
 
 static void
+set_graph (BanyanMonitorPrivate *private, BanyanGraph *graph)
+{
+  if (graph == NULL)
+    return;
+
+  private->graph = g_object_ref (graph);
+  banyan_descriptors_add_monitor (banyan_graph_get_descriptors (graph));
+}
+
+static void
 banyan_monitor_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
   BanyanMonitorPrivate *private = private_of (BANYAN_MONITOR (object));
 
   if (id == PROP_GRAPH)
-  private->graph = g_value_dup_object (value);
-  else if (id == PROP_NAME) private->origin.name = g_intern_string (g_value_get_string (value));
+    set_graph (private, g_value_get_object (value));
+  else if (id == PROP_NAME)
+  private->origin.name = g_intern_string (g_value_get_string (value));
   else G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
@@ -61,6 +73,9 @@ banyan_monitor_finalize (GObject *object)
   BanyanMonitorPrivate *private = private_of (BANYAN_MONITOR (object));
   int fd;
 
+  banyan_named_fds_close_all (object);
+  if (private->graph != NULL)
+    banyan_descriptors_remove_monitor (banyan_graph_get_descriptors (private->graph));
   while ((fd = banyan_monitor_take_fd (BANYAN_MONITOR (object))) >= 0)
     close (fd);
   g_array_unref (private->fds);
@@ -178,6 +193,42 @@ banyan_monitor_take_fd (BanyanMonitor *self)
   fd = g_array_index (fds, int, 0);
   g_array_remove_index (fds, 0);
   return fd;
+}
+
+/**
+ * banyan_monitor_name_fd:
+ * @self: a monitor
+ * @name: what addresses call it: "str" of type fd
+ * @fd: a descriptor, which is taken
+ *
+ * Keeps a descriptor until something uses it. One that had the name is closed.
+ */
+void
+banyan_monitor_name_fd (BanyanMonitor *self, const char *name, int fd)
+{
+  g_return_if_fail (BANYAN_IS_MONITOR (self));
+  g_return_if_fail (name != NULL);
+  g_return_if_fail (fd >= 0);
+
+  banyan_named_fds_put (self, name, fd);
+}
+
+/**
+ * banyan_monitor_close_fd:
+ * @self: a monitor
+ * @name: what banyan_monitor_name_fd() called it
+ *
+ * Closes a descriptor that nothing has used.
+ *
+ * Returns: FALSE where there is none
+ */
+gboolean
+banyan_monitor_close_fd (BanyanMonitor *self, const char *name)
+{
+  g_return_val_if_fail (BANYAN_IS_MONITOR (self), FALSE);
+  g_return_val_if_fail (name != NULL, FALSE);
+
+  return banyan_named_fds_close (self, name);
 }
 
 /* -- Running commands. -- */

@@ -33,6 +33,11 @@ BANYAN_API
 void banyan_monitor_put_fd (BanyanMonitor *self, int fd);
 BANYAN_API
 int banyan_monitor_take_fd (BanyanMonitor *self);
+/* Descriptors that wait under a name for an address that uses them. Takes @fd. */
+BANYAN_API
+void banyan_monitor_name_fd (BanyanMonitor *self, const char *name, int fd);
+BANYAN_API
+gboolean banyan_monitor_close_fd (BanyanMonitor *self, const char *name);
 
 /* Runs the command called @name ("blockdev-add") with @arguments (a map, or NULL for none), checked
  * as a document is. */

@@ -16,6 +16,7 @@ struct _BanyanGraph
   BanyanLoop *loop; /* (owned) (nullable): until something opens, and after the end */
   GQueue changes;   /* (owned) (element-type BanyanTransaction): the first is under way */
   GQueue history;   /* (owned) (element-type BanyanSpec): the last changes, the oldest first */
+  BanyanDescriptors *descriptors; /* (owned) */
   gboolean is_closed;
   gboolean was_asked_to_quit;
 };
@@ -67,6 +68,7 @@ banyan_graph_finalize (GObject *object)
 {
   g_assert (g_queue_is_empty (&BANYAN_GRAPH (object)->changes));
   g_queue_clear_full (&BANYAN_GRAPH (object)->history, (GDestroyNotify) banyan_spec_unref);
+  g_clear_object (&BANYAN_GRAPH (object)->descriptors);
 
   G_OBJECT_CLASS (banyan_graph_parent_class)->finalize (object);
 }
@@ -107,6 +109,7 @@ banyan_graph_init (BanyanGraph *self)
 {
   g_queue_init (&self->changes);
   g_queue_init (&self->history);
+  self->descriptors = banyan_descriptors_new ();
 }
 
 /**
@@ -120,6 +123,20 @@ BanyanGraph *
 banyan_graph_new (void)
 {
   return g_object_new (BANYAN_TYPE_GRAPH, NULL);
+}
+
+/**
+ * banyan_graph_get_descriptors:
+ * @self: a graph
+ *
+ * Returns: (transfer none): open files that were passed to it instead of names
+ */
+BanyanDescriptors *
+banyan_graph_get_descriptors (BanyanGraph *self)
+{
+  g_return_val_if_fail (BANYAN_IS_GRAPH (self), NULL);
+
+  return self->descriptors;
 }
 
 /* -- What those outside are told. -- */

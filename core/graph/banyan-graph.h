@@ -4,6 +4,7 @@
 #pragma once
 
 #include <banyan/banyan-backend.h>
+#include <banyan/banyan-descriptors.h>
 #include <banyan/banyan-root.h>
 
 G_BEGIN_DECLS
@@ -27,6 +28,10 @@ BANYAN_API
 gboolean banyan_graph_close_finish (BanyanGraph *self, GAsyncResult *result, GError **error);
 BANYAN_API
 gboolean banyan_graph_close (BanyanGraph *self, GError **error);
+
+/* Open files that were passed instead of names. (transfer none) */
+BANYAN_API
+BanyanDescriptors *banyan_graph_get_descriptors (BanyanGraph *self);
 
 /* What those who watch the graph from outside are told, and what they may ask of the program: the
  * signals "event" and "quit". */

@@ -3,12 +3,12 @@
 
 #include "banyan-socket-address-private.h"
 
+#include "banyan-descriptors-private.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-#define FIRST_ACTIVATED_FD 3
 
 G_DECLARE_FINAL_TYPE (BanyanFdAddress, banyan_fd_address, BANYAN, FD_ADDRESS, BanyanSocketAddress)
 
@@ -20,32 +20,6 @@ struct _BanyanFdAddress
 };
 
 G_DEFINE_FINAL_TYPE (BanyanFdAddress, banyan_fd_address, BANYAN_TYPE_SOCKET_ADDRESS)
-
-/* How many sockets systemd handed to this process, from FIRST_ACTIVATED_FD on. What it said to
- * another, whose environment we have, is not for us. */
-static guint
-count_activated_fds (void)
-{
-  guint pid, n_fds;
-
-  if (!banyan_socket_parse_number (g_getenv ("LISTEN_PID"), &pid) || pid != (guint) getpid ()
-      || !banyan_socket_parse_number (g_getenv ("LISTEN_FDS"), &n_fds))
-    return 0;
-  return n_fds;
-}
-
-static int
-find_activated_fd (const char *name)
-{
-  const char *names = g_getenv ("LISTEN_FDNAMES");
-  g_auto (GStrv) list = g_strsplit (names != NULL ? names : "", ":", -1);
-  guint n_fds = count_activated_fds ();
-
-  for (guint i = 0; list[i] != NULL && i < n_fds; i++)
-    if (strcmp (list[i], name) == 0)
-      return FIRST_ACTIVATED_FD + i;
-  return -1;
-}
 
 static char *
 banyan_fd_address_describe (BanyanSocketAddress *address)
@@ -66,7 +40,7 @@ listen_at_duplicate (int given, GArray *fds, GError **error)
   if (!listens)
     return banyan_throw_errno (error, EINVAL, "descriptor %d is not a listening socket", given);
 
-  fd = fcntl (given, F_DUPFD_CLOEXEC, FIRST_ACTIVATED_FD);
+  fd = fcntl (given, F_DUPFD_CLOEXEC, BANYAN_INHERITED_FIRST);
   if (fd < 0)
     return banyan_throw_errno (error, errno, "duplicating descriptor %d", given);
   if (fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK) < 0)
@@ -81,6 +55,23 @@ listen_at_duplicate (int given, GArray *fds, GError **error)
   return TRUE;
 }
 
+/* systemd's OpenFile= hands files over beside sockets. */
+static gboolean
+is_opened_file (int fd)
+{
+  struct stat status;
+
+  return fstat (fd, &status) == 0 && !S_ISSOCK (status.st_mode);
+}
+
+static gboolean
+throw_no_socket (GError **error)
+{
+  g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_MISSING,
+               "listen is missing, and there is no socket from systemd (LISTEN_FDS)");
+  return FALSE;
+}
+
 /**
  * banyan_socket_activation_listen: (skip)
  * @fds: (element-type int): where to add the sockets
@@ -93,43 +84,55 @@ listen_at_duplicate (int given, GArray *fds, GError **error)
 gboolean
 banyan_socket_activation_listen (GArray *fds, GError **error)
 {
-  guint n_fds = count_activated_fds ();
+  guint n_fds = banyan_inherited_count ();
   guint before = fds->len;
 
-  if (n_fds == 0)
-    {
-      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_MISSING,
-                   "listen is missing, and there is no socket from systemd (LISTEN_FDS)");
-      return FALSE;
-    }
-
   for (guint i = 0; i < n_fds; i++)
-    if (i > G_MAXINT - FIRST_ACTIVATED_FD
-        || !listen_at_duplicate (FIRST_ACTIVATED_FD + i, fds, error))
+    if (i > G_MAXINT - BANYAN_INHERITED_FIRST
+        || (!is_opened_file (BANYAN_INHERITED_FIRST + i)
+            && !listen_at_duplicate (BANYAN_INHERITED_FIRST + i, fds, error)))
       {
         banyan_socket_close_from (fds, before);
         return FALSE;
       }
-  return TRUE;
+  return fds->len > before || throw_no_socket (error);
+}
+
+/* From who ever knows it: a client of a monitor, whose it is no longer then, or the service
+ * manager. -1 with @error. */
+static int
+take_by_name (const char *name, gboolean *is_ours, GError **error)
+{
+  int fd = banyan_named_fds_take (name);
+
+  *is_ours = fd >= 0;
+  if (fd < 0)
+    fd = banyan_inherited_find (name, -1);
+  if (fd < 0)
+    g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE,
+                 "\"%s\" is neither a descriptor's number nor one of the names in LISTEN_FDNAMES "
+                 "or of getfd",
+                 name);
+  return fd;
 }
 
 static gboolean
 banyan_fd_address_listen (BanyanSocketAddress *address, GArray *fds, GError **error)
 {
   BanyanFdAddress *self = BANYAN_FD_ADDRESS (address);
+  gboolean is_ours = FALSE, listens;
   guint number;
+  int fd;
 
-  if (!banyan_socket_parse_number (self->str, &number))
-    number = find_activated_fd (self->str);
-  if (number > G_MAXINT)
-    {
-      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE,
-                   "\"%s\" is neither a descriptor's number nor one of the names in LISTEN_FDNAMES",
-                   self->str);
-      return FALSE;
-    }
+  fd = banyan_socket_parse_number (self->str, &number) ? (int) number
+                                                       : take_by_name (self->str, &is_ours, error);
+  if (fd < 0)
+    return FALSE;
 
-  return listen_at_duplicate (number, fds, error);
+  listens = listen_at_duplicate (fd, fds, error);
+  if (is_ours)
+    close (fd);
+  return listens;
 }
 
 static void
@@ -158,7 +161,8 @@ banyan_fd_address_class_init (BanyanFdAddressClass *klass)
   g_object_class_install_property (
       object_class, 1,
       banyan_param_required (banyan_param_string (
-          "str", "Descriptor", "Number of an inherited socket, or its name in LISTEN_FDNAMES", NULL,
+          "str", "Descriptor",
+          "Number of an inherited socket, or its name: in LISTEN_FDNAMES or by getfd", NULL,
           G_STRUCT_OFFSET (BanyanFdAddress, str))));
 }
 

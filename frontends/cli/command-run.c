@@ -8,6 +8,7 @@
 #include "cli.h"
 
 #include "cli-notify.h"
+#include "run-fds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@ static gboolean quiet;
 static gboolean as_json;
 static int ready_fd = -1;
 static char *pidfile;
+static char **passed_fds;
 
 static const GOptionEntry options[] = {
   { "check", 0, 0, G_OPTION_ARG_NONE, &only_check, "Only check the file, as banyan check does",
@@ -29,6 +31,9 @@ static const GOptionEntry options[] = {
     "Write a line to this descriptor and close it once clients are served", "N" },
   { "pidfile", 0, 0, G_OPTION_ARG_FILENAME, &pidfile,
     "Keep the process's number in this file while clients are served", "FILE" },
+  { "add-fd", 0, 0, G_OPTION_ARG_STRING_ARRAY, &passed_fds,
+    "Descriptor that this process was started with, as /dev/fdset/M for file names",
+    "fd=N,set=M[,opaque=TEXT]" },
   { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Do not say on standard error when it serves",
     NULL },
   { "json", 0, 0, G_OPTION_ARG_NONE, &as_json,
@@ -241,12 +246,31 @@ opened (GObject *object, GAsyncResult *result, gpointer data)
 /* -- The whole. -- */
 
 static void
+begin (Server *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (run_fds_add (self->graph, passed_fds, &error))
+    {
+      banyan_graph_load_async (self->graph, self->document->text, self->document->length,
+                               self->document->name, self->document->directory, self->opening,
+                               opened, self);
+      return;
+    }
+
+  self->status = cli_fail_with (error);
+  close_graph (self);
+}
+
+static void
 serve (Server *self)
 {
   guint sources[2];
 
-  /* A client that goes away is the socket's news, not a reason to die. */
+  /* A client that goes away is the socket's news, and a file that may not grow is the writer's;
+   * neither is a reason to die. */
   signal (SIGPIPE, SIG_IGN);
+  signal (SIGXFSZ, SIG_IGN);
   self->graph = banyan_graph_new ();
   self->loop = g_main_loop_new (NULL, FALSE);
   self->opening = g_cancellable_new ();
@@ -254,9 +278,7 @@ serve (Server *self)
   sources[0] = g_unix_signal_add (SIGTERM, on_sigterm, self);
   sources[1] = g_unix_signal_add (SIGINT, on_sigint, self);
 
-  banyan_graph_load_async (self->graph, self->document->text, self->document->length,
-                           self->document->name, self->document->directory, self->opening, opened,
-                           self);
+  begin (self);
   g_main_loop_run (self->loop);
 
   for (guint i = 0; i < G_N_ELEMENTS (sources); i++)

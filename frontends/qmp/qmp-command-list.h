@@ -44,6 +44,13 @@ QMP_COMMAND ("query-blockstats", query_blockstats_register_type,
 QMP_COMMAND ("query-graph", query_graph_register_type,
              "Tell about all objects, what was declared of them, and their edges")
 
+/* Descriptors that were passed (commands-fd.c). */
+QMP_COMMAND ("add-fd", add_fd_register_type, "Add a descriptor to a set: /dev/fdset/N to files")
+QMP_COMMAND ("remove-fd", remove_fd_register_type, "Close descriptors of a set")
+QMP_COMMAND ("query-fdsets", query_fdsets_register_type, "List the sets of descriptors")
+QMP_COMMAND ("getfd", getfd_register_type, "Name a descriptor, for an address to use")
+QMP_COMMAND ("closefd", closefd_register_type, "Close a descriptor that was named")
+
 /* Servers (commands-export.c). */
 QMP_COMMAND ("nbd-server-start", nbd_server_start_register_type, "Begin to serve NBD clients")
 QMP_COMMAND ("nbd-server-stop", nbd_server_stop_register_type, "End what nbd-server-start began")

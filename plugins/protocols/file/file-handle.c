@@ -14,32 +14,23 @@
 
 #define MAX_ALIGNMENT 4096
 
+static void
+close_descriptor (FileHandle *self, int fd)
+{
+  if (fd >= 0 && self->descriptors != NULL)
+    banyan_descriptors_close (self->descriptors, fd);
+  else if (fd >= 0)
+    close (fd);
+}
+
 void
 file_handle_free (FileHandle *self)
 {
   g_clear_pointer (&self->lock, file_lock_free);
-  if (self->fd >= 0)
-    close (self->fd);
-  if (self->tail_fd >= 0)
-    close (self->tail_fd);
+  close_descriptor (self, self->fd);
+  close_descriptor (self, self->tail_fd);
+  g_clear_object (&self->descriptors);
   g_free (self);
-}
-
-/* O_NONBLOCK: to open a FIFO or a tape must not hang; it means nothing to files and disks. */
-static int
-open_descriptor (const FileOpen *how, gboolean *read_only)
-{
-  int flags = O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (how->direct ? O_DIRECT : 0);
-  int fd = open (how->path, flags | (how->read_only ? O_RDONLY : O_RDWR));
-
-  *read_only = how->read_only;
-  if (fd < 0 && !how->read_only && how->auto_read_only
-      && (errno == EACCES || errno == EROFS || errno == EPERM))
-    {
-      fd = open (how->path, flags | O_RDONLY);
-      *read_only = TRUE;
-    }
-  return fd;
 }
 
 /* What to do about it. */
@@ -72,6 +63,54 @@ throw_open_error (const FileOpen *how, int number, GError **error)
   g_set_error (error, BANYAN_ERRNO, number, "opening %s%s: %s%s", path, user, g_strerror (number),
                advise (how, number));
   return FALSE;
+}
+
+/* O_NONBLOCK: to open a FIFO or a tape must not hang; it means nothing to files and disks. */
+static int
+open_path (const FileOpen *how, int flags, GError **error)
+{
+  int fd;
+
+  if (banyan_descriptors_is_path (how->path))
+    return banyan_descriptors_open (how->descriptors, how->path, flags, error);
+
+  fd = open (how->path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0)
+    throw_open_error (how, errno, error);
+  return fd;
+}
+
+static gboolean
+is_refusal (const GError *error)
+{
+  return g_error_matches (error, BANYAN_ERRNO, EACCES)
+         || g_error_matches (error, BANYAN_ERRNO, EROFS)
+         || g_error_matches (error, BANYAN_ERRNO, EPERM);
+}
+
+static gboolean
+open_descriptor (FileHandle *self, const FileOpen *how, GError **error)
+{
+  int flags = how->direct ? O_DIRECT : 0;
+  g_autoptr (GError) refused = NULL;
+
+  self->read_only = how->read_only;
+  self->fd = open_path (how, flags | (how->read_only ? O_RDONLY : O_RDWR), &refused);
+  if (self->fd < 0 && !how->read_only && how->auto_read_only && is_refusal (refused))
+    {
+      g_clear_error (&refused);
+      self->read_only = TRUE;
+      self->fd = open_path (how, flags | O_RDONLY, &refused);
+    }
+  if (self->fd < 0)
+    {
+      g_propagate_error (error, g_steal_pointer (&refused));
+      return FALSE;
+    }
+
+  if (banyan_descriptors_is_path (how->path))
+    self->descriptors = g_object_ref (how->descriptors);
+  return TRUE;
 }
 
 static const char *
@@ -191,18 +230,34 @@ probe_alignment (FileHandle *self)
   free (buffer);
 }
 
+/* From the same set: a member without O_DIRECT, or the file opened anew. */
+static gboolean
+open_passed_tail (FileHandle *self, const FileOpen *how, int access, GError **error)
+{
+  self->tail_fd = banyan_descriptors_open (self->descriptors, how->path, access, error);
+  if (self->tail_fd >= 0)
+    return TRUE;
+
+  g_prefix_error (error, "for the last piece of the file, which is not read directly: ");
+  return FALSE;
+}
+
 /* The last piece of a file whose length is no multiple of the alignment cannot be read or written
  * past the page cache. The kernel keeps the two ways of the same bytes apart. A description of its
  * own, as O_DIRECT belongs to the description. */
 static gboolean
 open_tail (FileHandle *self, const FileOpen *how, GError **error)
 {
-  g_autofree char *same = g_strdup_printf ("/proc/self/fd/%d", self->fd);
+  int access = self->read_only ? O_RDONLY : O_RDWR;
+  g_autofree char *same = NULL;
 
   if (!self->direct || self->is_device)
     return TRUE;
+  if (self->descriptors != NULL)
+    return open_passed_tail (self, how, access, error);
 
-  self->tail_fd = open (same, O_CLOEXEC | (self->read_only ? O_RDONLY : O_RDWR));
+  same = g_strdup_printf ("/proc/self/fd/%d", self->fd);
+  self->tail_fd = open (same, O_CLOEXEC | access);
   if (self->tail_fd < 0)
     return throw_open_error (how, errno, error);
   return TRUE;
@@ -245,13 +300,9 @@ file_handle_open (const FileOpen *how, GError **error)
   self->direct = how->direct;
   self->tail_fd = -1;
   self->use_threads = how->aio == FILE_AIO_THREADS;
-  self->fd = open_descriptor (how, &self->read_only);
-  if (self->fd < 0)
-    {
-      throw_open_error (how, errno, error);
-      return NULL;
-    }
-
+  self->fd = -1;
+  if (!open_descriptor (self, how, error))
+    return NULL;
   if (!learn_kind_and_length (self, how, error) || !open_tail (self, how, error))
     return NULL;
   if (how->drop_cache && !how->direct

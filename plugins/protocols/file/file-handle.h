@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   BanyanNode *node;
+  BanyanDescriptors *descriptors; /* of the node's graph */
   const char *path;
   gboolean read_only;
   gboolean auto_read_only; /* settle for read-only where writing is refused */
@@ -29,7 +30,8 @@ typedef struct
 /* Shared by iothreads: fields that change are atomics. */
 typedef struct
 {
-  int fd;         /* (owned) */
+  int fd;                         /* (owned) */
+  BanyanDescriptors *descriptors; /* (owned) (nullable): whose fd is, where they were passed */
   int tail_fd;    /* (owned): the same file through the page cache, -1 where it is not direct */
   FileLock *lock; /* (owned) (nullable) */
   gboolean read_only;

@@ -216,6 +216,8 @@ how_to_open (BanyanFile *self, const BanyanProposal *proposal, guint used, guint
   FileLocking locking = g_value_get_enum (banyan_proposal_get (proposal, "locking"));
   FileOpen how = {
     .node = BANYAN_NODE (self),
+    .descriptors
+    = banyan_graph_get_descriptors (BANYAN_GRAPH (banyan_object_get_root (BANYAN_OBJECT (self)))),
     .path = g_value_get_string (banyan_proposal_get (proposal, "filename")),
     .read_only = g_value_get_boolean (banyan_proposal_get (proposal, "read-only")),
     .auto_read_only = g_value_get_boolean (banyan_proposal_get (proposal, "auto-read-only")),
@@ -416,9 +418,11 @@ static void
 install_properties (GObjectClass *object_class)
 {
   properties[PROP_FILENAME] = banyan_param_mutable (
-      banyan_param_required (banyan_param_identifying (banyan_param_path (banyan_param_string (
-          "filename", "File name", "Path of the image, taken as it is: a colon is a colon", NULL,
-          G_STRUCT_OFFSET (BanyanFile, filename))))),
+      banyan_param_required (banyan_param_identifying (banyan_param_path (
+          banyan_param_string ("filename", "File name",
+                               "Path of the image, taken as it is: a colon is a colon; "
+                               "/dev/fdset/N stands for a descriptor that was passed",
+                               NULL, G_STRUCT_OFFSET (BanyanFile, filename))))),
       BANYAN_MUTABLE_REOPEN);
   properties[PROP_LOCKING] = banyan_param_mutable (
       banyan_param_enum ("locking", "Locking",
