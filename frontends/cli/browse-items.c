@@ -91,7 +91,7 @@ add_properties (BrowseModel *self)
       BanyanSpec *property = banyan_spec_get_item (self->properties, i);
       BanyanSpec *value = cli_spec_get (property, "value");
       const char *unit = cli_spec_text (property, "unit");
-      g_autofree char *text = value != NULL ? live_value_to_text (value) : g_strdup ("");
+      g_autofree char *text = value != NULL ? cli_spec_to_line (value) : g_strdup ("");
       BrowseItem *item;
 
       item = add_item (self, BROWSE_PROPERTY, cli_spec_text (property, "name"),

@@ -192,7 +192,7 @@ edit (BrowseModel *self)
   g_free (self->edited_path);
   self->edited = g_strdup (item->name);
   self->edited_path = g_strdup (self->properties_path);
-  text = value != NULL ? live_value_to_text (value) : g_strdup ("");
+  text = value != NULL ? cli_spec_to_line (value) : g_strdup ("");
   open_prompt (self, BROWSE_EDIT, text);
 }
 

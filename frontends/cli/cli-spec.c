@@ -108,6 +108,19 @@ cli_read_arguments (char **words)
   return arguments;
 }
 
+char *
+cli_spec_to_line (BanyanSpec *value)
+{
+  if (value == NULL)
+    return g_strdup ("nothing");
+  if (banyan_spec_get_kind (value) == BANYAN_SPEC_NULL)
+    return g_strdup ("null");
+  if (banyan_spec_get_kind (value) < BANYAN_SPEC_LIST)
+    return cli_make_printable (banyan_spec_get_text (value));
+
+  return g_strchomp (banyan_spec_to_json (value, FALSE));
+}
+
 BanyanSpecBuilder *
 cli_map_new (void)
 {

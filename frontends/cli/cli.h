@@ -129,6 +129,9 @@ gboolean cli_spec_flag (BanyanSpec *map, const char *key);
 BanyanSpec *cli_spec_get (BanyanSpec *map, const char *key);
 guint cli_spec_count (BanyanSpec *list);
 char *cli_spec_join (BanyanSpec *list, const char *separator);
+/* A value as one would write it, on one line and safe for terminals; "nothing" where there is none.
+ * (transfer full) */
+char *cli_spec_to_line (BanyanSpec *value);
 /* What a person writes for a value: JSON where it is JSON, else a string. size=4096, flag=true,
  * name=disk0, list=["a"]. (transfer full) */
 BanyanSpec *cli_read_value (const char *text);

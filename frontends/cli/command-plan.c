@@ -3,8 +3,6 @@
 
 #include "cli-connect.h"
 
-#include <string.h>
-
 static gboolean as_json;
 static gboolean override;
 
@@ -17,24 +15,6 @@ static const GOptionEntry plan_options[] = {
 };
 
 /* -- In words. -- */
-
-/* As one would write it in a document, on one line. */
-static char *
-describe_value (BanyanSpec *value)
-{
-  if (value == NULL)
-    return g_strdup ("nothing");
-  if (banyan_spec_get_kind (value) == BANYAN_SPEC_LIST
-      || banyan_spec_get_kind (value) == BANYAN_SPEC_MAP)
-    {
-      g_autofree char *text = banyan_spec_to_json (value, FALSE);
-
-      return g_strdup (g_strchomp (text));
-    }
-  if (banyan_spec_get_kind (value) == BANYAN_SPEC_NULL)
-    return g_strdup ("null");
-  return g_strdup (banyan_spec_get_text (value));
-}
 
 static const char *
 sign_of (const char *change)
@@ -54,8 +34,8 @@ describe_property (BanyanSpec *difference)
 {
   const char *property = cli_spec_text (difference, "property");
   const char *how = cli_spec_text (difference, "how");
-  g_autofree char *from = describe_value (cli_spec_get (difference, "from"));
-  g_autofree char *to = describe_value (cli_spec_get (difference, "to"));
+  g_autofree char *from = cli_spec_to_line (cli_spec_get (difference, "from"));
+  g_autofree char *to = cli_spec_to_line (cli_spec_get (difference, "to"));
 
   if (property == NULL)
     return g_strdup (how != NULL ? how : "");

@@ -31,7 +31,7 @@ describe_data (BanyanSpec *data)
 
   for (guint i = 0; i < cli_spec_count (data); i++)
     {
-      g_autofree char *value = live_value_to_text (banyan_spec_get_item (data, i));
+      g_autofree char *value = cli_spec_to_line (banyan_spec_get_item (data, i));
 
       g_string_append_printf (text, "%s%s=%s", i > 0 ? " " : "", banyan_spec_get_key (data, i),
                               value);
@@ -51,7 +51,7 @@ describe_event (BanyanSpec *event)
   if (property == NULL || value == NULL)
     return describe_data (data);
 
-  text = live_value_to_text (value);
+  text = cli_spec_to_line (value);
   return g_strdup_printf ("%s.%s = %s (%s)", cli_spec_text (data, "path"), property, text,
                           cli_spec_text (data, "origin"));
 }

@@ -237,14 +237,3 @@ live_call_property (LiveSession *self, const char *command, const char *path, co
     cli_message ("%s", live_skip_place (error->message));
   return NULL;
 }
-
-char *
-live_value_to_text (BanyanSpec *value)
-{
-  if (banyan_spec_get_kind (value) == BANYAN_SPEC_NULL)
-    return g_strdup ("null");
-  if (banyan_spec_get_kind (value) < BANYAN_SPEC_LIST)
-    return cli_make_printable (banyan_spec_get_text (value));
-
-  return g_strchomp (banyan_spec_to_json (value, FALSE));
-}

@@ -21,7 +21,7 @@ live_run_get (LiveSession *session, char **arguments)
   if (session->options->as_json)
     return cli_print_json (value);
 
-  text = live_value_to_text (value);
+  text = cli_spec_to_line (value);
   line = g_strconcat (text, "\n", NULL);
   return cli_print (line);
 }
@@ -30,8 +30,8 @@ static CliStatus
 print_change (LiveSession *session, const char *path, const char *property, BanyanSpec *before,
               BanyanSpec *after)
 {
-  g_autofree char *old = live_value_to_text (before);
-  g_autofree char *new = live_value_to_text (after);
+  g_autofree char *old = cli_spec_to_line (before);
+  g_autofree char *new = cli_spec_to_line (after);
   g_autofree char *line = NULL;
   g_autoptr (BanyanSpec) change = NULL;
   BanyanSpecBuilder *map;

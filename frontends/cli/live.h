@@ -61,8 +61,6 @@ const char *live_skip_place (const char *message);
 /* What a person writes for the value of a property, with its unit if they like: "10ms".
  * (transfer full) */
 BanyanSpec *live_read_value (GraphObject *object, const char *property, const char *text);
-/* One line: a scalar's text, or JSON. (transfer full) */
-char *live_value_to_text (BanyanSpec *value);
 
 /* -- The words. -- */
 
