@@ -157,50 +157,33 @@ describe_role (GParamSpec *pspec)
 {
   static const char *const names[]
       = { "data", "metadata", "filtered", "cow", "primary", "optional", "many" };
-  static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
   const BanyanRole *role = banyan_param_get_role (pspec);
-  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
-  g_autoptr (BanyanSpec) name = banyan_spec_new_scalar (BANYAN_SPEC_STRING, role->name, &origin);
-  g_autoptr (BanyanSpec) blurb
-      = banyan_spec_new_scalar (BANYAN_SPEC_STRING, g_param_spec_get_blurb (pspec), &origin);
-  g_autoptr (BanyanSpec) flags = NULL;
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *flags = banyan_spec_builder_new_list ();
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-    {
-      g_autoptr (BanyanSpec) flag = banyan_spec_new_scalar (BANYAN_SPEC_STRING, names[i], &origin);
+    if (role->flags & (1u << i))
+      banyan_spec_builder_add_string (flags, NULL, names[i]);
 
-      if (role->flags & (1u << i))
-        banyan_spec_builder_add (list, NULL, NULL, flag);
-    }
-
-  flags = banyan_spec_builder_end (list);
-  banyan_spec_builder_add (map, "name", &origin, name);
-  banyan_spec_builder_add (map, "blurb", &origin, blurb);
-  banyan_spec_builder_add (map, "flags", &origin, flags);
+  banyan_spec_builder_add_string (map, "name", role->name);
+  banyan_spec_builder_add_string (map, "blurb", g_param_spec_get_blurb (pspec));
+  banyan_spec_builder_take_built (map, "flags", flags);
   return banyan_spec_builder_end (map);
 }
 
 static void
 describe_class (GObjectClass *klass, BanyanSpecBuilder *description)
 {
-  static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  BanyanSpecBuilder *roles = banyan_spec_builder_new_list ();
   g_autofree GParamSpec **pspecs = NULL;
-  g_autoptr (BanyanSpec) roles = NULL;
   guint n_pspecs;
 
   pspecs = g_object_class_list_properties (klass, &n_pspecs);
   for (guint i = 0; i < n_pspecs; i++)
     if (banyan_param_get_role (pspecs[i]) != NULL)
-      {
-        g_autoptr (BanyanSpec) role = describe_role (pspecs[i]);
+      banyan_spec_builder_take (roles, NULL, describe_role (pspecs[i]));
 
-        banyan_spec_builder_add (list, NULL, NULL, role);
-      }
-
-  roles = banyan_spec_builder_end (list);
-  banyan_spec_builder_add (description, "roles", &origin, roles);
+  banyan_spec_builder_take_built (description, "roles", roles);
 }
 
 /* -- Edges. -- */

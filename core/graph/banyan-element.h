@@ -27,6 +27,10 @@ typedef enum
 
 #define BANYAN_PERMISSIONS_ALL 0xf
 
+/* A list of names: consistent-read, write, ... (transfer full) */
+BANYAN_API
+BanyanSpec *banyan_permissions_to_spec (guint permissions);
+
 /**
  * BanyanChildRole:
  * @BANYAN_CHILD_DATA: the child holds guest data

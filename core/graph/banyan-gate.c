@@ -362,38 +362,26 @@ banyan_co_open_gates (GPtrArray *backends, GPtrArray *elements)
   banyan_drain_clear (&drain);
 }
 
-static void
-add_entry (BanyanSpecBuilder *builder, BanyanSpecKind kind, const char *key, const char *text)
-{
-  static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
-  g_autoptr (BanyanSpec) value = banyan_spec_new_scalar (kind, text, &origin);
-
-  banyan_spec_builder_add (builder, key, &origin, value);
-}
-
 BanyanSpec *
 banyan_backend_describe_gate (BanyanBackend *self)
 {
-  static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
-  g_autoptr (BanyanSpecBuilder) builder = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   g_autofree char *path = banyan_backend_dup_path (self);
-  g_autofree char *in_flight = NULL;
-  g_autofree char *age = NULL;
-  g_autofree char *gates = NULL;
+  guint64 in_flight;
+  gint64 age_us;
+  guint gates;
 
   banyan_backends_lock ();
-  gates = g_strdup_printf ("%u", self->gates);
-  in_flight = g_strdup_printf ("%" G_GUINT64_FORMAT, banyan_backend_count_in_flight (self));
-  age = g_strdup_printf ("%" G_GINT64_FORMAT,
-                         self->gates > 0 ? (g_get_monotonic_time () - self->closed_since_us) / 1000
-                                         : 0);
+  gates = self->gates;
+  in_flight = banyan_backend_count_in_flight (self);
+  age_us = gates > 0 ? g_get_monotonic_time () - self->closed_since_us : 0;
   banyan_backends_unlock ();
 
-  add_entry (builder, BANYAN_SPEC_STRING, "owner", path);
-  add_entry (builder, BANYAN_SPEC_NUMBER, "closed", gates);
-  add_entry (builder, BANYAN_SPEC_NUMBER, "age-ms", age);
-  add_entry (builder, BANYAN_SPEC_NUMBER, "in-flight", in_flight);
-  return banyan_spec_builder_end (g_steal_pointer (&builder));
+  banyan_spec_builder_add_string (map, "owner", path);
+  banyan_spec_builder_add_uint (map, "closed", gates);
+  banyan_spec_builder_add_int (map, "age-ms", age_us / 1000);
+  banyan_spec_builder_add_uint (map, "in-flight", in_flight);
+  return banyan_spec_builder_end (map);
 }
 
 gpointer

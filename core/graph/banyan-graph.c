@@ -1,5 +1,5 @@
-/* banyan-graph.c - the root of one storage graph: its collections, its iothread, its queue of
- * changes SPDX-License-Identifier: LGPL-2.1-or-later */
+/* banyan-graph.c - the root of one storage graph: collections, an iothread, a queue of changes
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "banyan-transaction-private.h"
 
@@ -280,17 +280,13 @@ banyan_graph_leave_queue (BanyanGraph *self, BanyanTransaction *transaction)
 BanyanSpec *
 banyan_graph_describe_changes (BanyanGraph *self)
 {
-  BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  BanyanSpecBuilder *list = NULL;
 
   g_return_val_if_fail (BANYAN_IS_GRAPH (self), NULL);
 
+  list = banyan_spec_builder_new_list ();
   for (GList *l = self->changes.head; l != NULL; l = l->next)
-    {
-      g_autoptr (BanyanSpec) change = banyan_transaction_describe (l->data);
-
-      banyan_spec_builder_add (list, NULL, NULL, change);
-    }
+    banyan_spec_builder_take (list, NULL, banyan_transaction_describe (l->data));
 
   return banyan_spec_builder_end (list);
 }

@@ -494,10 +494,8 @@ banyan_node_finalize (GObject *object)
 static void
 describe_operations (GObjectClass *klass, BanyanSpecBuilder *description)
 {
-  static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
   const BanyanNodeOps *ops = banyan_node_class_get_ops (BANYAN_NODE_CLASS (klass));
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
-  g_autoptr (BanyanSpec) operations = NULL;
+  BanyanSpecBuilder *operations = banyan_spec_builder_new_list ();
   const struct
   {
     const char *name;
@@ -514,16 +512,9 @@ describe_operations (GObjectClass *klass, BanyanSpecBuilder *description)
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (known); i++)
-    {
-      g_autoptr (BanyanSpec) name
-          = banyan_spec_new_scalar (BANYAN_SPEC_STRING, known[i].name, &origin);
-
-      if (known[i].has)
-        banyan_spec_builder_add (list, NULL, NULL, name);
-    }
-
-  operations = banyan_spec_builder_end (list);
-  banyan_spec_builder_add (description, "operations", &origin, operations);
+    if (known[i].has)
+      banyan_spec_builder_add_string (operations, NULL, known[i].name);
+  banyan_spec_builder_take_built (description, "operations", operations);
 }
 
 static void

@@ -60,10 +60,28 @@ banyan_permissions_for_role (guint role_flags, gboolean read_only, guint used, g
     permissions_for_data (read_only, used, shared, child_used, child_shared);
 }
 
+static const char *const names[] = { "consistent-read", "write", "write-unchanged", "resize" };
+
+/**
+ * banyan_permissions_to_spec:
+ * @permissions: #BanyanPermissions
+ *
+ * Returns: (transfer full): a list of their names: "consistent-read", "write", ...
+ */
+BanyanSpec *
+banyan_permissions_to_spec (guint permissions)
+{
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (permissions & (1u << i))
+      banyan_spec_builder_add_string (list, NULL, names[i]);
+  return banyan_spec_builder_end (list);
+}
+
 char *
 banyan_permissions_to_string (guint permissions)
 {
-  static const char *const names[] = { "consistent-read", "write", "write-unchanged", "resize" };
   g_autoptr (GPtrArray) present = g_ptr_array_new ();
   g_autofree char *last = NULL;
 

@@ -3,31 +3,14 @@
 
 #include "banyan-transaction-private.h"
 
-static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
-
-static void
-add_text (BanyanSpecBuilder *map, const char *key, BanyanSpecKind kind, const char *text)
+static BanyanSpecBuilder *
+describe_drained (GPtrArray *backends)
 {
-  g_autoptr (BanyanSpec) spec = banyan_spec_new_scalar (kind, text, &origin);
-
-  banyan_spec_builder_add (map, key, &origin, spec);
-}
-
-static void
-add_drained (BanyanSpecBuilder *map, GPtrArray *backends)
-{
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
-  g_autoptr (BanyanSpec) drained = NULL;
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
   for (guint i = 0; i < backends->len; i++)
-    {
-      g_autoptr (BanyanSpec) gate = banyan_backend_describe_gate (backends->pdata[i]);
-
-      banyan_spec_builder_add (list, NULL, NULL, gate);
-    }
-
-  drained = banyan_spec_builder_end (list);
-  banyan_spec_builder_add (map, "drained", &origin, drained);
+    banyan_spec_builder_take (list, NULL, banyan_backend_describe_gate (backends->pdata[i]));
+  return list;
 }
 
 BanyanSpec *
@@ -35,45 +18,21 @@ banyan_transaction_describe (BanyanTransaction *self)
 {
   static const char *const phases[]
       = { "queued", "prepare", "close-gates", "settle", "switch", "open-gates", "finish", "done" };
-  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   g_autofree char *manager = banyan_origin_to_string (&self->manager);
-  g_autofree char *steps = g_strdup_printf ("%u", self->steps->len);
-  g_autofree char *age
-      = g_strdup_printf ("%" G_GINT64_FORMAT, (g_get_monotonic_time () - self->queued_us) / 1000);
 
-  add_text (map, "owner", BANYAN_SPEC_STRING, manager);
-  add_text (map, "phase", BANYAN_SPEC_STRING, phases[self->phase]);
-  add_text (map, "age-ms", BANYAN_SPEC_NUMBER, age);
-  add_text (map, "steps", BANYAN_SPEC_NUMBER, steps);
+  banyan_spec_builder_add_string (map, "owner", manager);
+  banyan_spec_builder_add_string (map, "phase", phases[self->phase]);
+  banyan_spec_builder_add_int (map, "age-ms", (g_get_monotonic_time () - self->queued_us) / 1000);
+  banyan_spec_builder_add_uint (map, "steps", self->steps->len);
   if (self->view != NULL && self->phase >= BANYAN_PHASE_CLOSE_GATES
       && self->phase <= BANYAN_PHASE_OPEN_GATES)
-    add_drained (map, self->view->backends);
+    banyan_spec_builder_take_built (map, "drained", describe_drained (self->view->backends));
 
   return banyan_spec_builder_end (map);
 }
 
 /* -- The graph as it would be. -- */
-
-static void
-add_built (BanyanSpecBuilder *map, const char *key, BanyanSpecBuilder *inner)
-{
-  g_autoptr (BanyanSpec) built = banyan_spec_builder_end (inner);
-
-  banyan_spec_builder_add (map, key, &origin, built);
-}
-
-static void
-add_permissions (BanyanSpecBuilder *map, const char *key, guint permissions)
-{
-  static const char *const names[] = { "consistent-read", "write", "write-unchanged", "resize" };
-  BanyanSpecBuilder *list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
-
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-    if (permissions & (1u << i))
-      add_text (list, NULL, BANYAN_SPEC_STRING, names[i]);
-
-  add_built (map, key, list);
-}
 
 /* By path, as every object would have it. */
 static char *
@@ -88,16 +47,16 @@ dup_node_path (BanyanGraphView *view, BanyanNode *node)
 static void
 add_edge (BanyanSpecBuilder *list, BanyanGraphView *view, BanyanViewEdge *edge)
 {
-  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   g_autofree char *path = banyan_view_edge_dup_path (edge);
   g_autofree char *node = dup_node_path (view, edge->node);
 
-  add_text (map, "path", BANYAN_SPEC_STRING, path);
-  add_text (map, "role", BANYAN_SPEC_STRING, edge->child->role);
-  add_text (map, "node", BANYAN_SPEC_STRING, node);
-  add_permissions (map, "used", edge->used);
-  add_permissions (map, "shared", edge->shared);
-  add_built (list, NULL, map);
+  banyan_spec_builder_add_string (map, "path", path);
+  banyan_spec_builder_add_string (map, "role", edge->child->role);
+  banyan_spec_builder_add_string (map, "node", node);
+  banyan_spec_builder_take (map, "used", banyan_permissions_to_spec (edge->used));
+  banyan_spec_builder_take (map, "shared", banyan_permissions_to_spec (edge->shared));
+  banyan_spec_builder_take_built (list, NULL, map);
 }
 
 /* What was declared of @object itself: its children are told as edges, its members as objects, and
@@ -105,7 +64,7 @@ add_edge (BanyanSpecBuilder *list, BanyanGraphView *view, BanyanViewEdge *edge)
 static void
 add_declared (BanyanSpecBuilder *map, BanyanObject *object)
 {
-  BanyanSpecBuilder *properties = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  BanyanSpecBuilder *properties = banyan_spec_builder_new_map ();
   BanyanSpec *declaration = banyan_object_get_declaration (object);
 
   for (guint i = 0; declaration != NULL && i < banyan_spec_get_length (declaration); i++)
@@ -115,35 +74,34 @@ add_declared (BanyanSpecBuilder *map, BanyanObject *object)
 
       if (pspec != NULL && !banyan_param_is_secret (pspec) && !banyan_param_has_members (pspec)
           && banyan_param_get_role (pspec) == NULL)
-        banyan_spec_builder_add (properties, key, &origin, banyan_spec_get_item (declaration, i));
+        banyan_spec_builder_add (properties, key, NULL, banyan_spec_get_item (declaration, i));
     }
 
-  add_built (map, "properties", properties);
+  banyan_spec_builder_take_built (map, "properties", properties);
 }
 
 static void
 add_object (BanyanSpecBuilder *list, BanyanGraphView *view, BanyanViewObject *object)
 {
-  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
-  BanyanSpecBuilder *edges = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *edges = banyan_spec_builder_new_list ();
   g_autofree char *path = banyan_view_object_dup_path (object);
   const char *type = banyan_registry_get_name_of_type (banyan_registry_get_default (),
                                                        G_OBJECT_TYPE (object->object));
 
-  add_text (map, "path", BANYAN_SPEC_STRING, path);
-  add_text (map, "id", BANYAN_SPEC_STRING, banyan_object_get_id (object->object));
-  if (type != NULL)
-    add_text (map, "type", BANYAN_SPEC_STRING, type);
-  add_text (map, "gtype", BANYAN_SPEC_STRING, G_OBJECT_TYPE_NAME (object->object));
+  banyan_spec_builder_add_string (map, "path", path);
+  banyan_spec_builder_add_string (map, "id", banyan_object_get_id (object->object));
+  banyan_spec_builder_add_string (map, "type", type);
+  banyan_spec_builder_add_string (map, "gtype", G_OBJECT_TYPE_NAME (object->object));
   if (banyan_object_is_implicit (object->object))
-    add_text (map, "implicit", BANYAN_SPEC_BOOLEAN, "true");
+    banyan_spec_builder_add_boolean (map, "implicit", TRUE);
   add_declared (map, object->object);
 
   for (guint i = 0; i < object->edges->len; i++)
     if (((BanyanViewEdge *) object->edges->pdata[i])->node != NULL)
       add_edge (edges, view, object->edges->pdata[i]);
-  add_built (map, "edges", edges);
-  add_built (list, NULL, map);
+  banyan_spec_builder_take_built (map, "edges", edges);
+  banyan_spec_builder_take_built (list, NULL, map);
 }
 
 /**
@@ -170,7 +128,7 @@ banyan_transaction_describe_graph (BanyanTransaction *self, BanyanProblems *prob
   if (!banyan_graph_view_is_right (view))
     return NULL;
 
-  list = banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
+  list = banyan_spec_builder_new_list ();
   for (guint i = 0; i < view->objects->len; i++)
     {
       BanyanViewObject *object = view->objects->pdata[i];

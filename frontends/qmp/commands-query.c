@@ -203,18 +203,6 @@ number_of_object (Drawing *self, BanyanObject *object)
 }
 
 static void
-add_permissions (BanyanSpecBuilder *map, const char *key, guint permissions)
-{
-  static const char *const names[] = { "consistent-read", "write", "write-unchanged", "resize" };
-  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
-
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-    if (permissions & (1u << i))
-      banyan_spec_builder_add_string (list, NULL, names[i]);
-  banyan_spec_builder_take_built (map, key, list);
-}
-
-static void
 draw_edge (Drawing *self, guint parent, BanyanChild *edge)
 {
   BanyanNode *node = banyan_child_get_node (edge);
@@ -227,8 +215,9 @@ draw_edge (Drawing *self, guint parent, BanyanChild *edge)
   banyan_spec_builder_add_uint (map, "parent", parent);
   banyan_spec_builder_add_uint (map, "child", number_of_object (self, BANYAN_OBJECT (node)));
   banyan_spec_builder_add_string (map, "name", banyan_child_get_role (edge));
-  add_permissions (map, "perm", banyan_child_get_used (edge));
-  add_permissions (map, "shared-perm", banyan_child_get_shared (edge));
+  banyan_spec_builder_take (map, "perm", banyan_permissions_to_spec (banyan_child_get_used (edge)));
+  banyan_spec_builder_take (map, "shared-perm",
+                            banyan_permissions_to_spec (banyan_child_get_shared (edge)));
   banyan_spec_builder_take_built (self->edges, NULL, map);
 }
 
