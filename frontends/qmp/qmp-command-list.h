@@ -12,7 +12,7 @@ QMP_COMMAND ("quit", quit_register_type, "End the program: drain, flush and clos
 
 /* Events (commands-events.c). */
 QMP_COMMAND ("subscribe", subscribe_register_type, "Be told of what happens to an object")
-QMP_COMMAND ("unsubscribe", unsubscribe_register_type, "Be told no more")
+QMP_COMMAND ("unsubscribe", unsubscribe_register_type, "Be told of an object no more")
 
 /* Nodes (commands-node.c). */
 QMP_COMMAND ("blockdev-add", blockdev_add_register_type, "Make a node and open it")
@@ -36,7 +36,7 @@ QMP_COMMAND ("query-named-block-nodes", query_named_block_nodes_register_type,
 QMP_COMMAND ("query-block-graph", query_block_graph_register_type,
              "Tell which edges there are, and what they take and share")
 QMP_COMMAND ("x-debug-query-block-graph", x_debug_query_block_graph_register_type,
-             "The same, as QEMU calls it")
+             "query-block-graph, as QEMU calls it")
 QMP_COMMAND ("query-blockstats", query_blockstats_register_type,
              "Tell what those who use nodes have counted")
 
@@ -60,7 +60,7 @@ QMP_COMMAND ("query-block-exports", query_block_exports_register_type, "List the
 
 /* Objects of any kind (commands-object.c). */
 QMP_COMMAND ("object-add", object_add_register_type, "Make an object that is no node")
-QMP_COMMAND ("object-del", object_del_register_type, "Close such an object")
+QMP_COMMAND ("object-del", object_del_register_type, "Close an object that is no node")
 QMP_COMMAND ("qom-list", qom_list_register_type, "List children and properties of an object")
 QMP_COMMAND ("qom-get", qom_get_register_type, "Tell the value of one property")
 QMP_COMMAND ("qom-set", qom_set_register_type, "Change one property")
