@@ -69,27 +69,6 @@ cli_read_value (const char *text)
   return banyan_spec_new_scalar (BANYAN_SPEC_STRING, text, &written);
 }
 
-/* A dotted key makes maps: file.driver=null-co. */
-static BanyanSpec *
-set_at (BanyanSpec *map, const char *key, BanyanSpec *value)
-{
-  const char *dot = strchr (key, '.');
-  g_autofree char *first = dot != NULL ? g_strndup (key, dot - key) : g_strdup (key);
-  g_autoptr (BanyanSpec) inner = NULL;
-  g_autoptr (BanyanSpec) changed = NULL;
-  BanyanSpec *old;
-
-  if (dot == NULL)
-    return banyan_spec_with (map, key, value);
-
-  old = cli_spec_get (map, first);
-  inner = old != NULL && banyan_spec_get_kind (old) == BANYAN_SPEC_MAP
-              ? banyan_spec_ref (old)
-              : banyan_spec_builder_end (cli_map_new ());
-  changed = set_at (inner, dot + 1, value);
-  return banyan_spec_with (map, first, changed);
-}
-
 BanyanSpec *
 cli_read_arguments (char **words)
 {
@@ -103,7 +82,10 @@ cli_read_arguments (char **words)
       g_autoptr (BanyanSpec) value = cli_read_value (equals != NULL ? equals + 1 : "true");
       g_autoptr (BanyanSpec) old = arguments;
 
-      arguments = set_at (old, key, value);
+      /* What leads into a list stays as it is written: the server tells what is wrong. */
+      arguments = banyan_spec_with_nested (old, key, value);
+      if (arguments == NULL)
+        arguments = banyan_spec_with (old, key, value);
     }
   return arguments;
 }
