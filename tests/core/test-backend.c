@@ -347,12 +347,12 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/backend/sums-statistics", test_statistics);
-  g_test_add_func ("/backend/latency-buckets", test_latency_buckets);
-  g_test_add_func ("/backend/read-only", test_read_only);
-  g_test_add_func ("/backend/permissions", test_permissions);
-  g_test_add_func ("/backend/blocking-calls", test_blocking_calls);
+  g_test_add_func ("/backend/latencies-lie-in-their-buckets", test_latency_buckets);
+  g_test_add_func ("/backend/read-only-is-not-written", test_read_only);
+  g_test_add_func ("/backend/needs-its-permissions", test_permissions);
+  g_test_add_func ("/backend/blocking-calls-succeed-and-fail", test_blocking_calls);
   g_test_add_func ("/backend/blocking-refused-in-callbacks", test_blocking_refused);
-  g_test_add_func ("/backend/shut", test_shut);
+  g_test_add_func ("/backend/shut-takes-nothing-more", test_shut);
   g_test_add_func ("/iothread/runs-a-loop", test_iothread);
   g_test_add_func ("/iothread/classes-are-documented", test_iothread_documented);
   return g_test_run ();

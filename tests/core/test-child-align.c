@@ -385,7 +385,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/child/align/leaf-gets-what-it-wants", test_leaf_gets_what_it_wants);
-  g_test_add_func ("/child/align/neat-length", test_neat_length);
+  g_test_add_func ("/child/align/neat-length-needs-no-tail", test_neat_length);
   g_test_add_func ("/child/align/filters-change-nothing", test_through_filters);
   g_test_add_func ("/child/align/filter-with-demands", test_filter_with_demands);
   g_test_add_func ("/child/align/odd-offset-over-aligned-child", test_shift_over_aligned);

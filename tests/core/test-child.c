@@ -579,13 +579,13 @@ main (int argc, char **argv)
   g_test_add_func ("/child/fua-is-emulated", test_fua);
   g_test_add_func ("/child/fua-flushes-once", test_fua_split);
   g_test_add_func ("/child/failed-write-is-not-flushed", test_failing_fua);
-  g_test_add_func ("/child/no-flush", test_no_flush);
+  g_test_add_func ("/child/no-flush-leaves-out-flushes", test_no_flush);
   g_test_add_func ("/child/zeroes-fall-back", test_zeroes_fallback);
   g_test_add_func ("/child/zeroes-heads-and-tails", test_zeroes_heads_and_tails);
   g_test_add_func ("/child/discard-is-ignored", test_discard_ignored);
   g_test_add_func ("/child/discard-is-aligned", test_discard_aligned);
   g_test_add_func ("/child/detects-zeroes", test_detect_zeroes);
-  g_test_add_func ("/child/third-answer", test_third_answer);
+  g_test_add_func ("/child/left-out-is-unsupported", test_third_answer);
   g_test_add_func ("/child/leads-nowhere", test_empty_edge);
   g_test_add_func ("/child/prefetch-is-dropped", test_prefetch);
   g_test_add_func ("/child/length-goes-up", test_length_goes_up);

@@ -190,7 +190,7 @@ main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
   control_drivers_register ();
-  g_test_add_func ("/document/its-outside", test_outside);
+  g_test_add_func ("/document/problems-around-it-have-places", test_outside);
   g_test_add_func ("/document/all-problems-at-once", test_all_at_once);
   g_test_add_func ("/document/check-finds-conflicts", test_checks_graph);
   g_test_add_func ("/document/second-one-adds", test_second_document);

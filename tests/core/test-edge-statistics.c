@@ -114,7 +114,7 @@ main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
   control_drivers_register ();
-  g_test_add_func ("/edge-statistics/on-request", test_counts);
+  g_test_add_func ("/edge-statistics/count-on-request", test_counts);
   g_test_add_func ("/edge-statistics/backends-have-their-own", test_backend);
   return g_test_run ();
 }

@@ -608,6 +608,6 @@ main (int argc, char **argv)
   g_test_add_func ("/gate/sleepers-are-cut", test_sleepers_are_cut);
   g_test_add_func ("/gate/opened-while-closed", test_opened_while_closed);
   g_test_add_func ("/gate/switches-under-churn", test_switches_under_churn);
-  g_test_add_func ("/gate/hooks", test_hooks);
+  g_test_add_func ("/gate/hooks-tell-begin-and-end", test_hooks);
   return g_test_run ();
 }

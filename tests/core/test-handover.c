@@ -260,9 +260,9 @@ main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
   control_drivers_register ();
-  g_test_add_func ("/handover/in-order", test_order);
+  g_test_add_func ("/handover/flushes-before-it-opens", test_order);
   g_test_add_func ("/handover/fails-in-every-phase", test_every_phase);
-  g_test_add_func ("/handover/drivers-fail", test_driver_fails);
+  g_test_add_func ("/handover/drivers-that-fail-say-why", test_driver_fails);
   g_test_add_func ("/handover/what-is-taken-out-is-flushed", test_taken_out);
   g_test_add_func ("/handover/what-comes-between-does-not-wait", test_between);
   return g_test_run ();

@@ -541,7 +541,7 @@ main (int argc, char **argv)
   banyan_test_init (&argc, &argv);
   control_drivers_register ();
   g_test_add_func ("/rollback/every-step-of-every-phase", test_every_step);
-  g_test_add_func ("/rollback/lengths", test_lengths);
+  g_test_add_func ("/rollback/keeps-lengths", test_lengths);
   g_test_add_func ("/rollback/two-do-not-shrink", test_two_shrink);
   g_test_add_func ("/rollback/a-driver-does-not-open", test_driver_fails);
   g_test_add_func ("/rollback/can-be-tried-again", test_tried_again);

@@ -333,12 +333,12 @@ main (int argc, char **argv)
                                "A server that tests ask about");
   g_test_add_func ("/socket-address/refuses-bad", test_refuses);
   g_test_add_func ("/socket-address/accepts-good", test_accepts);
-  g_test_add_func ("/socket-address/relative-path", test_relative);
+  g_test_add_func ("/socket-address/relative-path-is-the-documents", test_relative);
   g_test_add_func ("/socket-address/forgets-its-own", test_forgets_its_own);
   g_test_add_func ("/socket-address/replaces-stale", test_replaces_stale);
   g_test_add_func ("/socket-address/tells-port", test_tells_port);
   g_test_add_func ("/socket-address/tells-family", test_tells_family);
   g_test_add_func ("/socket-address/inherits", test_inherits);
-  g_test_add_func ("/socket-address/others-sockets", test_others_sockets);
+  g_test_add_func ("/socket-address/leaves-others-sockets", test_others_sockets);
   return g_test_run ();
 }

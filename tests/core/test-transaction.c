@@ -584,7 +584,7 @@ main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
   control_drivers_register ();
-  g_test_add_func ("/transaction/loads", test_loads);
+  g_test_add_func ("/transaction/loads-a-document", test_loads);
   g_test_add_func ("/transaction/opens-and-closes-in-order", test_order);
   g_test_add_func ("/transaction/inserts-above-a-node", test_insert_above);
   g_test_add_func ("/transaction/inserts-on-an-edge", test_insert_on_edge);
@@ -605,7 +605,7 @@ main (int argc, char **argv)
   g_test_add_func ("/transaction/edges-have-candidates", test_edge_candidates);
   g_test_add_func ("/transaction/exports-come-and-go", test_exports);
   g_test_add_func ("/transaction/types-are-described", test_describes);
-  g_test_add_func ("/transaction/plans", test_plan);
-  g_test_add_func ("/graph/flush-default", test_flush_default);
+  g_test_add_func ("/transaction/plans-and-touches-nothing", test_plan);
+  g_test_add_func ("/graph/flushes-what-it-writes-to", test_flush_default);
   return g_test_run ();
 }

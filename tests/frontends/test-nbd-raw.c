@@ -472,17 +472,17 @@ main (int argc, char **argv)
   g_test_add_func ("/nbd-server/handshake/giant-option", test_giant_option);
   g_test_add_func ("/nbd-server/handshake/unknown-export", test_unknown_export);
   g_test_add_func ("/nbd-server/handshake/empty-name", test_empty_name);
-  g_test_add_func ("/nbd-server/requests/refused", test_refused_requests);
-  g_test_add_func ("/nbd-server/requests/vanish", test_vanish);
-  g_test_add_func ("/nbd-server/requests/extended", test_extended);
+  g_test_add_func ("/nbd-server/requests/are-refused-with-their-errno", test_refused_requests);
+  g_test_add_func ("/nbd-server/requests/half-a-write-writes-nothing", test_vanish);
+  g_test_add_func ("/nbd-server/requests/extended-go-round", test_extended);
   g_test_add_func ("/nbd-server/close/deaf-client", test_deaf_client);
   g_test_add_func ("/nbd-server/handshake/name-with-nul", test_name_with_nul);
   g_test_add_func ("/nbd-server/handshake/no-downgrade", test_downgrade);
-  g_test_add_func ("/nbd-server/requests/resize", test_resize);
+  g_test_add_func ("/nbd-server/requests/resize-lengthens-only", test_resize);
   g_test_add_func ("/nbd-server/exports/resizable-alone", test_resize_is_permitted);
   g_test_add_func ("/nbd-server/exports/refuses-clashes", test_clashing_exports);
   g_test_add_func ("/nbd-server/exports/refuses-late-clash", test_late_clash);
-  g_test_add_func ("/nbd-server/exports/gone", test_gone);
+  g_test_add_func ("/nbd-server/exports/gone-hangs-up", test_gone);
   g_test_add_func ("/nbd-server/exports/come-and-go", test_come_and_go);
   return g_test_run ();
 }

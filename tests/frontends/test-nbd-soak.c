@@ -466,7 +466,7 @@ int
 main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
-  g_test_add_func ("/nbd-soak/changes", test_changes);
+  g_test_add_func ("/nbd-soak/survives-changes", test_changes);
   g_test_add_func ("/nbd-soak/notices-failure", test_notices_failure);
   g_test_add_func ("/nbd-soak/notices-corruption", test_notices_corruption);
   return g_test_run ();

@@ -150,9 +150,9 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/build-id/reads-id", test_reads_id);
-  g_test_add_func ("/build-id/cut-short", test_cut_short);
-  g_test_add_func ("/build-id/lies", test_lies);
-  g_test_add_func ("/build-id/second-note", test_second_note);
-  g_test_add_func ("/build-id/own", test_own);
+  g_test_add_func ("/build-id/cut-short-is-none", test_cut_short);
+  g_test_add_func ("/build-id/lies-do-no-harm", test_lies);
+  g_test_add_func ("/build-id/passes-over-other-notes", test_second_note);
+  g_test_add_func ("/build-id/own-is-the-same-each-time", test_own);
   return g_test_run ();
 }

@@ -193,13 +193,13 @@ main (int argc, char **argv)
   basket = banyan_type_info_describe (info);
 
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/describe/type", test_type);
-  g_test_add_func ("/describe/scalars", test_scalars);
-  g_test_add_func ("/describe/defaults", test_defaults);
-  g_test_add_func ("/describe/containers", test_containers);
-  g_test_add_func ("/describe/values", test_values);
-  g_test_add_func ("/describe/struct", test_struct);
-  g_test_add_func ("/describe/describer", test_describer);
+  g_test_add_func ("/describe/type-has-names-and-chain", test_type);
+  g_test_add_func ("/describe/scalars-say-what-they-take", test_scalars);
+  g_test_add_func ("/describe/defaults-are-values-or-sentences", test_defaults);
+  g_test_add_func ("/describe/containers-have-their-element", test_containers);
+  g_test_add_func ("/describe/choices-have-their-values", test_values);
+  g_test_add_func ("/describe/structs-have-their-variants", test_struct);
+  g_test_add_func ("/describe/base-class-adds-to-it", test_describer);
   result = g_test_run ();
 
   banyan_spec_unref (basket);

@@ -201,11 +201,11 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/spec/dotted/good", test_good);
   g_test_add_func ("/spec/dotted/values-are-text", test_values_are_text);
-  g_test_add_func ("/spec/dotted/origins", test_origins);
+  g_test_add_func ("/spec/dotted/values-have-places", test_origins);
   g_test_add_func ("/spec/dotted/bad", test_bad);
-  g_test_add_func ("/spec/dotted/bounds", test_bounds);
+  g_test_add_func ("/spec/dotted/ends-at-its-bounds", test_bounds);
   g_test_add_func ("/spec/dotted/too-many-problems", test_too_many_problems);
   g_test_add_func ("/spec/dotted/writes-back", test_writes_back);
-  g_test_add_func ("/spec/dotted/cannot-say", test_cannot_say);
+  g_test_add_func ("/spec/dotted/refuses-what-it-cannot-say", test_cannot_say);
   return g_test_run ();
 }

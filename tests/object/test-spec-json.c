@@ -267,16 +267,16 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/spec/json/scalars", test_scalars);
+  g_test_add_func ("/spec/json/scalars-keep-their-kind", test_scalars);
   g_test_add_func ("/spec/json/writes-back", test_writes_back);
   g_test_add_func ("/spec/json/writes-prettily", test_writes_prettily);
   g_test_add_func ("/spec/json/writes-text", test_writes_text);
   g_test_add_func ("/spec/json/writes-valid-utf8", test_writes_valid_utf8);
-  g_test_add_func ("/spec/json/origins", test_origins);
+  g_test_add_func ("/spec/json/values-have-places", test_origins);
   g_test_add_func ("/spec/json/bad-values", test_bad_values);
   g_test_add_func ("/spec/json/bad-strings", test_bad_strings);
   g_test_add_func ("/spec/json/bad-containers", test_bad_containers);
-  g_test_add_func ("/spec/json/encodings", test_encodings);
-  g_test_add_func ("/spec/json/bounds", test_bounds);
+  g_test_add_func ("/spec/json/refuses-other-encodings", test_encodings);
+  g_test_add_func ("/spec/json/ends-at-its-bounds", test_bounds);
   return g_test_run ();
 }

@@ -149,11 +149,11 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/problems/order", test_order);
-  g_test_add_func ("/problems/parts", test_parts);
-  g_test_add_func ("/problems/none", test_none);
-  g_test_add_func ("/problems/no-escape", test_no_escape);
-  g_test_add_func ("/did-you-mean/slips", test_did_you_mean);
-  g_test_add_func ("/did-you-mean/ties", test_did_you_mean_ties);
+  g_test_add_func ("/problems/stand-in-order", test_order);
+  g_test_add_func ("/problems/have-their-parts", test_parts);
+  g_test_add_func ("/problems/none-is-no-error", test_none);
+  g_test_add_func ("/problems/control-no-terminal", test_no_escape);
+  g_test_add_func ("/did-you-mean/finds-slips", test_did_you_mean);
+  g_test_add_func ("/did-you-mean/takes-the-first-of-ties", test_did_you_mean_ties);
   return g_test_run ();
 }

@@ -454,15 +454,15 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/spec/yaml/scalar-kinds", test_scalar_kinds);
-  g_test_add_func ("/spec/yaml/structure", test_structure);
-  g_test_add_func ("/spec/yaml/origins", test_origins);
+  g_test_add_func ("/spec/yaml/keeps-structure", test_structure);
+  g_test_add_func ("/spec/yaml/values-have-places", test_origins);
   g_test_add_func ("/spec/yaml/collects-problems", test_collects);
   g_test_add_func ("/spec/yaml/syntax-errors", test_syntax);
-  g_test_add_func ("/spec/yaml/encodings", test_encodings);
-  g_test_add_func ("/spec/yaml/depth", test_depth);
+  g_test_add_func ("/spec/yaml/refuses-other-encodings", test_encodings);
+  g_test_add_func ("/spec/yaml/depth-is-bounded", test_depth);
   g_test_add_func ("/spec/yaml/depth-of-aliases", test_depth_of_aliases);
-  g_test_add_func ("/spec/yaml/bombs", test_bombs);
-  g_test_add_func ("/spec/yaml/size", test_size);
+  g_test_add_func ("/spec/yaml/bombs-do-not-go-off", test_bombs);
+  g_test_add_func ("/spec/yaml/size-is-bounded", test_size);
   g_test_add_func ("/spec/yaml/too-many-problems", test_too_many_problems);
   g_test_add_func ("/spec/yaml/many-keys", test_many_keys);
   g_test_add_func ("/spec/yaml/anchor-redefined", test_anchor_redefined);

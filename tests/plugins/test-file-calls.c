@@ -444,11 +444,11 @@ main (int argc, char **argv)
   banyan_test_init (&argc, &argv);
   banyan_registry_add_builtin (banyan_registry_get_default (), "test-copier", BANYAN_PLUGIN_FILTER,
                                TEST_TYPE_COPIER, "Copies instead of writing");
-  g_test_add_func ("/protocol/file/calls/fua", test_fua);
+  g_test_add_func ("/protocol/file/calls/fua-ends-on-the-disk", test_fua);
   g_test_add_func ("/protocol/file/calls/no-flush", test_no_flush);
   g_test_add_func ("/protocol/file/calls/failed-flush", test_failed_flush);
-  g_test_add_func ("/protocol/file/calls/interrupted", test_interrupted);
-  g_test_add_func ("/protocol/file/calls/short", test_short);
+  g_test_add_func ("/protocol/file/calls/interrupted-ones-are-repeated", test_interrupted);
+  g_test_add_func ("/protocol/file/calls/short-ones-go-on", test_short);
   g_test_add_func ("/protocol/file/calls/remembers-what-is-missing",
                    test_remembers_what_is_missing);
   g_test_add_func ("/protocol/file/calls/forgets-single-refusals", test_forgets_single_refusals);

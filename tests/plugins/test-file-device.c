@@ -175,7 +175,7 @@ main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
   g_test_add_func ("/protocol/file/device/length-and-blocks", test_length_and_blocks);
-  g_test_add_func ("/protocol/file/device/space", test_space);
+  g_test_add_func ("/protocol/file/device/gives-space-up", test_space);
   g_test_add_func ("/protocol/file/device/fixed-length", test_fixed_length);
   return g_test_run ();
 }

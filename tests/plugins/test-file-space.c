@@ -324,10 +324,10 @@ main (int argc, char **argv)
 
   mount_all ();
   banyan_test_init (&argc, &argv);
-  g_test_add_func ("/protocol/file/space/holes", test_holes);
+  g_test_add_func ("/protocol/file/space/holes-are-told", test_holes);
   g_test_add_func ("/protocol/file/space/given-back", test_gives_space_back);
   g_test_add_func ("/protocol/file/space/plain-files", test_plain_files);
-  g_test_add_func ("/protocol/file/space/full", test_full);
+  g_test_add_func ("/protocol/file/space/full-disk-fails-and-recovers", test_full);
   g_test_add_func ("/protocol/file/space/preallocated-or-not", test_preallocates_or_not);
   g_test_add_func ("/protocol/file/space/cut-by-others", test_cut_by_others);
   g_test_add_func ("/protocol/file/space/grown-by-others", test_grown_by_others);

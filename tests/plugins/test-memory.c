@@ -312,7 +312,7 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/memory/zeroes-locked-memory", test_zeroes_locked_memory);
   g_test_add_func ("/protocol/memory/cut-is-forgotten", test_cut_is_forgotten);
   g_test_add_func ("/protocol/memory/refuses-bad-size", test_refuses_bad_size);
-  g_test_add_func ("/protocol/memory/threads", test_threads);
+  g_test_add_func ("/protocol/memory/threads-lose-nothing", test_threads);
   g_test_add_func ("/protocol/memory/process-shrinks", test_process_shrinks);
   return g_test_run ();
 }
