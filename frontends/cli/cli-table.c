@@ -134,19 +134,12 @@ cli_append_heading (GString *text, const char *heading)
                           heading, cli_style_off (CLI_HEADING));
 }
 
-void
-cli_append_wrapped (GString *text, const char *words, guint indent, guint width)
+static void
+append_paragraph (GString *text, const char *words, guint indent, guint width)
 {
-  g_auto (GStrv) split = NULL;
+  g_auto (GStrv) split = g_strsplit (words, " ", -1);
   guint at = indent;
 
-  if (width < indent + MIN_WRAPPED)
-    {
-      g_string_append (text, words);
-      return;
-    }
-
-  split = g_strsplit (words, " ", -1);
   for (guint i = 0; split[i] != NULL; i++)
     {
       guint length = g_utf8_strlen (split[i], -1);
@@ -164,5 +157,28 @@ cli_append_wrapped (GString *text, const char *words, guint indent, guint width)
         }
       g_string_append (text, split[i]);
       at += length;
+    }
+}
+
+void
+cli_append_wrapped (GString *text, const char *words, guint indent, guint width)
+{
+  g_auto (GStrv) paragraphs = NULL;
+
+  if (width < indent + MIN_WRAPPED)
+    {
+      g_string_append (text, words);
+      return;
+    }
+
+  paragraphs = g_strsplit (words, "\n\n", -1);
+  for (guint i = 0; paragraphs[i] != NULL; i++)
+    {
+      if (i > 0)
+        {
+          g_string_append (text, "\n\n");
+          append_spaces (text, indent);
+        }
+      append_paragraph (text, paragraphs[i], indent, width);
     }
 }

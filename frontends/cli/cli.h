@@ -119,7 +119,8 @@ void cli_table_set_style (CliTable *self, guint column, CliStyle style);
 void cli_table_add (CliTable *self, const char *first, ...);
 void cli_table_append_to (CliTable *self, GString *text);
 void cli_append_heading (GString *text, const char *heading);
-/* Lines of @width columns (0: one long line), all after the first begin with @indent spaces. */
+/* Lines of @width columns (0: one long line), all after the first begin with @indent spaces. An
+ * empty line in @words parts paragraphs. */
 void cli_append_wrapped (GString *text, const char *words, guint indent, guint width);
 
 /* -- cli-spec.c: reading and building option trees. -- */
