@@ -5,11 +5,12 @@
  * address, the new one gets duplicates of the sockets: nobody who calls meanwhile is refused, and
  * an address that was given as "any" stays the same. */
 
+#include "banyan-socket-address-private.h"
+
 #include <banyan/banyan-frontend.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <unistd.h>
 
 typedef struct
 {
@@ -48,9 +49,7 @@ duplicate (GArray *from, GArray *fds, GError **error)
           g_array_append_val (fds, fd);
           continue;
         }
-      for (guint j = n; j < fds->len; j++)
-        close (g_array_index (fds, int, j));
-      g_array_set_size (fds, n);
+      banyan_socket_close_from (fds, n);
       return banyan_throw_errno (error, number, "taking over a socket");
     }
   return TRUE;
@@ -177,9 +176,7 @@ banyan_frontend_unlisten (BanyanFrontend *self, GArray *fds)
 {
   g_autoptr (BanyanSocketAddress) maker = leave (self);
 
-  for (guint i = 0; i < fds->len; i++)
-    close (g_array_index (fds, int, i));
-  g_array_set_size (fds, 0);
+  banyan_socket_close_from (fds, 0);
   if (maker != NULL)
     banyan_socket_address_forget (maker);
 }
