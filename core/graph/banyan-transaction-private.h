@@ -4,8 +4,9 @@
  * A transaction is one coroutine on the main loop (banyan-transaction-run.c), which takes its
  * parts, the objects that come and those that change, through the phases
  * (banyan-transaction-part.c), sees to what one node's user leaves to another
- * (banyan-transaction-handover.c) and closes what goes (banyan-transaction-close.c). Whatever may
- * wait runs as a hook on the graph's own iothread. */
+ * (banyan-transaction-handover.c) and to lengths (banyan-transaction-resize.c), tells what has
+ * changed (banyan-transaction-news.c) and closes what goes (banyan-transaction-close.c). Whatever
+ * may wait runs as a hook on the graph's own iothread. */
 
 #pragma once
 
