@@ -376,10 +376,13 @@ banyan_param_struct (const char *name, const char *nick, const char *blurb, GTyp
                   BANYAN_MUTABLE_BEFORE_OPEN, offset);
 }
 
+/* Null stands for a property that has no value; among the members of a list it is none of them, and
+ * nobody who goes through them is prepared for it. */
 static GParamSpec *
 declare_container (GParamSpec *pspec, GParamSpec *element, guint offset)
 {
   declare (pspec, BANYAN_UNIT_NONE, BANYAN_MUTABLE_BEFORE_OPEN, offset);
+  metadata_ensure (element)->is_required = TRUE;
   if (pspec)
     metadata_ensure (pspec)->element = g_param_spec_ref_sink (element);
 

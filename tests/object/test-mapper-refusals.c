@@ -243,6 +243,13 @@ static const Case cases[] = {
       "disk.yaml:1:168: nodes.r.caches.0.direct: \"3\" is neither true nor false",
       "disk.yaml:1:172: nodes.r.caches.1: a plain scalar was given where a map is "
       "wanted" } },
+  { "nulls among what is many",
+    "nodes: { r: { driver: quorum, children: [f, null], tags: [a, ~], limits: { a: null }, "
+    "caches: [null] }, f: { driver: file, filename: a } }\n",
+    { "disk.yaml:1:45: nodes.r.children.1: null was given where the id of a test-node is wanted",
+      "disk.yaml:1:62: nodes.r.tags.1: null was given where a string is wanted",
+      "disk.yaml:1:79: nodes.r.limits.a: null was given where an integer is wanted",
+      "disk.yaml:1:96: nodes.r.caches.0: null was given where a map is wanted" } },
   { "wrong containers",
     "nodes: { r: { driver: quorum, children: [f], tags: {a: b}, limits: [1] }, f: "
     "{ driver: file, filename: a } }\n",
