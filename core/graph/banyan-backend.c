@@ -248,7 +248,7 @@ banyan_backend_finalize (GObject *object)
   g_assert (self->channels->len == 0);
   g_ptr_array_unref (self->channels);
   if (self->is_programs)
-    banyan_child_free (self->edge);
+    banyan_child_unref (self->edge);
 
   G_OBJECT_CLASS (banyan_backend_parent_class)->finalize (object);
 }

@@ -19,6 +19,7 @@ banyan_child_new (BanyanElement *parent, const char *role, guint role_flags)
 {
   BanyanChild *self = g_new0 (BanyanChild, 1);
 
+  g_atomic_ref_count_init (&self->references);
   self->parent = parent;
   self->role = g_strdup (role);
   self->role_flags = role_flags;
@@ -27,9 +28,19 @@ banyan_child_new (BanyanElement *parent, const char *role, guint role_flags)
   return self;
 }
 
-void
-banyan_child_free (BanyanChild *self)
+BanyanChild *
+banyan_child_ref (BanyanChild *self)
 {
+  g_atomic_ref_count_inc (&self->references);
+  return self;
+}
+
+void
+banyan_child_unref (BanyanChild *self)
+{
+  if (!g_atomic_ref_count_dec (&self->references))
+    return;
+
   g_assert (self->node == NULL);
 
   g_free (self->role);

@@ -244,7 +244,7 @@ void
 banyan_element_free_edge (gpointer edge)
 {
   banyan_child_set_target (edge, NULL);
-  banyan_child_free (edge);
+  banyan_child_unref (edge);
 }
 
 static gboolean

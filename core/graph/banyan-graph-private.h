@@ -87,6 +87,7 @@ struct _BanyanChild
   BanyanElement *parent;  /* (unowned) (nullable): none for a program's backend */
   BanyanBackend *backend; /* (unowned) (nullable): of a root edge */
   char *role;             /* (owned): "file", "children.0" */
+  gatomicrefcount references;
   guint role_flags;
   guint used;
   guint shared;
@@ -97,8 +98,11 @@ struct _BanyanChild
 /* -- Edges and nodes: request path's side (banyan-child.c, banyan-node.c). -- */
 
 BanyanChild *banyan_child_new (BanyanElement *parent, const char *role, guint role_flags);
-/* Leads nowhere by now. */
-void banyan_child_free (BanyanChild *self);
+/* Whose edge it is has one, and each step that waits for its turn: it may find the edge gone, but
+ * must find it. */
+BanyanChild *banyan_child_ref (BanyanChild *self);
+/* Leads nowhere by the last time. */
+void banyan_child_unref (BanyanChild *self);
 /* Pointers only: the old node is returned, for finish to drop. Keeps the node's list of parents. */
 BanyanNode *banyan_child_switch (BanyanChild *self, BanyanNode *node) G_GNUC_WARN_UNUSED_RESULT;
 /* Recomputes the route and alignment of @self from the nodes below, whose own edges are right. */

@@ -107,7 +107,7 @@ typedef struct
   BanyanStepKind kind;
   BanyanObject *object; /* (owned) (nullable): what the step is about; of an edge, its parent */
   BanyanObject *other;  /* (owned) (nullable): new parent, or node */
-  BanyanChild *edge;    /* (unowned) (nullable) */
+  BanyanChild *edge;    /* (owned) (nullable) */
   char *key;            /* (owned) (nullable) */
   BanyanSpec *value;    /* (owned) (nullable) */
   guint64 length;       /* bytes */

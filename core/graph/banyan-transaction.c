@@ -17,6 +17,7 @@ free_step (gpointer data)
 
   g_clear_object (&self->object);
   g_clear_object (&self->other);
+  g_clear_pointer (&self->edge, banyan_child_unref);
   g_clear_pointer (&self->value, banyan_spec_unref);
   g_free (self->key);
   g_free (self);
@@ -142,7 +143,7 @@ banyan_transaction_replace_child (BanyanTransaction *self, BanyanChild *edge, Ba
   g_return_if_fail (BANYAN_IS_TRANSACTION (self));
   g_return_if_fail (edge != NULL);
 
-  add_step (self, BANYAN_STEP_REPLACE_CHILD, edge->parent, node)->edge = edge;
+  add_step (self, BANYAN_STEP_REPLACE_CHILD, edge->parent, node)->edge = banyan_child_ref (edge);
 }
 
 /**
@@ -160,7 +161,7 @@ banyan_transaction_insert_on_edge (BanyanTransaction *self, BanyanNode *filter, 
   g_return_if_fail (BANYAN_IS_NODE (filter));
   g_return_if_fail (edge != NULL);
 
-  add_step (self, BANYAN_STEP_INSERT_ON_EDGE, edge->parent, filter)->edge = edge;
+  add_step (self, BANYAN_STEP_INSERT_ON_EDGE, edge->parent, filter)->edge = banyan_child_ref (edge);
 }
 
 /**
@@ -293,7 +294,7 @@ banyan_transaction_remove_child (BanyanTransaction *self, BanyanChild *edge)
   g_return_if_fail (BANYAN_IS_TRANSACTION (self));
   g_return_if_fail (edge != NULL);
 
-  add_step (self, BANYAN_STEP_REMOVE_CHILD, edge->parent, NULL)->edge = edge;
+  add_step (self, BANYAN_STEP_REMOVE_CHILD, edge->parent, NULL)->edge = banyan_child_ref (edge);
 }
 
 /**
@@ -334,7 +335,7 @@ banyan_transaction_set_statistics (BanyanTransaction *self, BanyanChild *edge, g
   g_return_if_fail (edge != NULL);
 
   step = add_step (self, BANYAN_STEP_COUNT, edge->parent, NULL);
-  step->edge = edge;
+  step->edge = banyan_child_ref (edge);
   step->is_on = enabled;
 }
 

@@ -48,7 +48,10 @@ find_edge (BanyanGraphView *self, BanyanChild *child)
   if (edge != NULL && !edge->is_removed && (edge->parent == NULL || !edge->parent->is_removed))
     return edge;
 
-  if (child->parent != NULL)
+  if (child->parent != NULL && banyan_graph_view_find (self, child->parent) != NULL)
+    refuse (self, BANYAN_CONFIG_ERROR_STATE, BANYAN_OBJECT (child->parent),
+            "has no edge \"%s\" any more", child->role);
+  else if (child->parent != NULL)
     refuse (self, BANYAN_CONFIG_ERROR_STATE, BANYAN_OBJECT (child->parent),
             "is not open in this graph, so its edge \"%s\" cannot change", child->role);
   return NULL;

@@ -497,7 +497,7 @@ test_backend_free (BanyanBackend *backend)
   test_settle_main ();
   g_object_unref (backend);
   test_lead (edge, NULL);
-  banyan_child_free (edge);
+  banyan_child_unref (edge);
 }
 
 typedef struct

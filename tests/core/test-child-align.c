@@ -197,7 +197,7 @@ torture_all (gpointer (*above) (TestLeaf *leaf), guint64 length, guint64 base)
       g_rand_free (disk.rand);
       g_free (disk.model);
       test_lead (disk.edge, NULL);
-      banyan_child_free (disk.edge);
+      banyan_child_unref (disk.edge);
       test_node_free (top);
     }
   banyan_loop_stop (loop);
@@ -330,7 +330,7 @@ test_halves_of_a_block (void)
     {
       banyan_loop_stop (loops[i]);
       test_lead (edges[i], NULL);
-      banyan_child_free (edges[i]);
+      banyan_child_unref (edges[i]);
     }
   test_node_free (hollow);
   g_object_unref (leaf);
@@ -376,7 +376,7 @@ test_neat_writes_go_together (void)
   g_assert_cmpuint (leaf->reads, ==, 0);
 
   test_lead (edge, NULL);
-  banyan_child_free (edge);
+  banyan_child_unref (edge);
   test_node_free (leaf);
 }
 

@@ -27,7 +27,7 @@ static void
 stack_free (Stack *stack)
 {
   test_lead (stack->edge, NULL);
-  banyan_child_free (stack->edge);
+  banyan_child_unref (stack->edge);
   test_node_free (stack->top);
 }
 
@@ -464,7 +464,7 @@ test_third_answer (void)
 
   run_alone (NULL, ask_bare, edge);
   test_lead (edge, NULL);
-  banyan_child_free (edge);
+  banyan_child_unref (edge);
   test_settle_main ();
 }
 
@@ -493,7 +493,7 @@ test_empty_edge (void)
   g_test_summary ("An edge that leads nowhere fails with ENOMEDIUM");
 
   run_alone (NULL, use_empty_edge, edge);
-  banyan_child_free (edge);
+  banyan_child_unref (edge);
 }
 
 static void

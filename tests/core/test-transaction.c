@@ -336,6 +336,31 @@ test_many (void)
   assert_data_passes (graph, "m", "c");
 }
 
+/* As when two clients remove it at the same time: one waits in the queue meanwhile. */
+static void
+test_edge_gone (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("m: { driver: test-mirror, children: [a, b] }\n"
+                                     "a: { driver: test-memory }\n"
+                                     "b: { driver: test-memory }\n");
+  BanyanTransaction *first = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (BanyanTransaction) second = banyan_transaction_new (banyan_test_graph_get (graph));
+  BanyanChild *edge = banyan_test_get_edge (graph, "m:children.1");
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A step about an edge that went meanwhile is refused, and tells so");
+
+  banyan_transaction_remove_child (first, edge);
+  banyan_transaction_remove_child (second, edge);
+  banyan_test_commit (first);
+  g_object_unref (first);
+
+  g_assert_false (banyan_transaction_commit (second, &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_STATE);
+  g_assert_cmpstr (error->message, ==, "/nodes/m has no edge \"children.1\" any more");
+}
+
 static void
 test_properties (void)
 {
@@ -592,6 +617,7 @@ main (int argc, char **argv)
   g_test_add_func ("/transaction/replaces-a-child", test_replace);
   g_test_add_func ("/transaction/sets-a-role", test_set_role);
   g_test_add_func ("/transaction/adds-and-removes-members", test_many);
+  g_test_add_func ("/transaction/refuses-an-edge-that-went", test_edge_gone);
   g_test_add_func ("/transaction/sets-properties", test_properties);
   g_test_add_func ("/transaction/refuses-bad-values", test_refuses_values);
   g_test_add_func ("/transaction/refuses-cycles", test_cycle);
