@@ -71,8 +71,7 @@ is_filtered (BanyanSpec *role)
 static char *
 dup_filtered_role (BanyanSpec *filter)
 {
-  BanyanSpec *driver = banyan_spec_lookup (filter, "driver");
-  const char *type = driver != NULL ? banyan_spec_get_text (driver) : NULL;
+  const char *type = banyan_spec_lookup_text (filter, "driver");
   g_autoptr (BanyanTypeInfo) info = NULL;
   g_autoptr (BanyanSpec) description = NULL;
   BanyanSpec *roles;

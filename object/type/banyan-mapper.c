@@ -202,6 +202,15 @@ find_written_id (BanyanSpec *spec)
   return id ? id : banyan_spec_lookup (spec, "node-name");
 }
 
+/* For messages, before it is known whether the id, or the spec, is right. */
+static const char *
+find_written_name (BanyanSpec *spec)
+{
+  const char *id = banyan_spec_lookup_text (spec, "id");
+
+  return id ? id : banyan_spec_lookup_text (spec, "node-name");
+}
+
 /* The id that the spec gives, @otherwise where it gives none, or NULL with a problem. */
 static const char *
 choose_id (BanyanMapper *self, BanyanSpec *spec, const char *otherwise, gboolean must_agree,
@@ -484,17 +493,14 @@ banyan_mapper_declare (BanyanMapper *self, BanyanCollection *collection, const c
 {
   g_autofree char *subject = NULL;
   const BanyanOrigin *place;
-  BanyanSpec *written = NULL;
 
   g_return_if_fail (BANYAN_IS_MAPPER (self));
   g_return_if_fail (BANYAN_IS_COLLECTION (collection));
   g_return_if_fail (spec != NULL);
 
   place = id_origin ? id_origin : banyan_spec_get_origin (spec);
-  if (!id && banyan_spec_get_kind (spec) == BANYAN_SPEC_MAP)
-    written = find_written_id (spec);
   subject = g_strjoin (".", banyan_object_get_id (BANYAN_OBJECT (collection)),
-                       id ? id : (written ? banyan_spec_get_text (written) : NULL), NULL);
+                       id ? id : find_written_name (spec), NULL);
   banyan_mapper_add (self, collection, NULL, subject, id, place, spec);
 }
 
