@@ -7,6 +7,9 @@
 #include <banyan/banyan-command.h>
 #include <unistd.h>
 
+/* A command takes one or two: who sends many more uses up what all clients share. */
+#define MAX_FDS 64
+
 typedef struct
 {
   BanyanGraph *graph;  /* (owned) (nullable) */
@@ -161,7 +164,8 @@ banyan_monitor_get_origin (BanyanMonitor *self)
  * @self: a monitor
  * @fd: a descriptor, which is the monitor's from now on
  *
- * Keeps a descriptor that came along with commands, until one of them takes it.
+ * Keeps a descriptor that came along with commands, until one of them takes it. Where 64 wait to be
+ * taken it is closed at once.
  */
 void
 banyan_monitor_put_fd (BanyanMonitor *self, int fd)
@@ -169,7 +173,10 @@ banyan_monitor_put_fd (BanyanMonitor *self, int fd)
   g_return_if_fail (BANYAN_IS_MONITOR (self));
   g_return_if_fail (fd >= 0);
 
-  g_array_append_val (private_of (self)->fds, fd);
+  if (private_of (self)->fds->len < MAX_FDS)
+    g_array_append_val (private_of (self)->fds, fd);
+  else
+    close (fd);
 }
 
 /**

@@ -7,9 +7,12 @@
 #include "qmp-client.h"
 #include "qmp-commands.h"
 
+#include <errno.h>
 #include <glib-unix.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define ACCEPT_RETRY_MS 100
 
 #define QMP_TYPE_SERVER (qmp_server_get_type ())
 G_DECLARE_FINAL_TYPE (QmpServer, qmp_server, QMP, SERVER, BanyanFrontend)
@@ -26,7 +29,9 @@ struct _QmpServer
   /* Main thread. */
   GPtrArray *sources; /* (owned) (element-type GSource): one a socket, while there is room */
   GPtrArray *clients; /* (owned) (element-type QmpClient) */
+  guint retry;        /* source that accepts again, or 0 */
   guint n_served;     /* each client has a name of its own */
+  gboolean is_started;
 };
 
 enum
@@ -42,7 +47,7 @@ static GParamSpec *properties[N_PROPS];
 
 BANYAN_DEFINE_DRIVER (QmpServer, qmp_server, BANYAN_TYPE_FRONTEND)
 
-static void accept_clients (QmpServer *self, gboolean yes);
+static void update_accepting (QmpServer *self);
 
 /* -- Clients: main thread. -- */
 
@@ -53,7 +58,7 @@ client_ended (QmpClient *client, gpointer data)
 
   g_ptr_array_remove_fast (self->clients, client);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_CLIENTS]);
-  accept_clients (self, TRUE);
+  update_accepting (self);
 }
 
 static void
@@ -69,8 +74,26 @@ take_client (QmpServer *self, int fd)
 
   g_ptr_array_add (self->clients, client);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_CLIENTS]);
-  if (self->clients->len >= self->max_clients)
-    accept_clients (self, FALSE);
+  update_accepting (self);
+}
+
+static gboolean
+on_retry (gpointer data)
+{
+  QmpServer *self = data;
+
+  self->retry = 0;
+  update_accepting (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* Out of descriptors or memory: others may give some back. The client that waits would make the
+ * socket readable all the time. */
+static void
+retry_later (QmpServer *self)
+{
+  self->retry = g_timeout_add (ACCEPT_RETRY_MS, on_retry, self);
+  update_accepting (self);
 }
 
 static gboolean
@@ -80,6 +103,8 @@ on_connecting (int listener, GIOCondition condition, gpointer data)
 
   if (fd >= 0)
     take_client (data, fd);
+  else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+    retry_later (data);
   return G_SOURCE_CONTINUE;
 }
 
@@ -91,13 +116,8 @@ destroy_source (gpointer data)
 }
 
 static void
-accept_clients (QmpServer *self, gboolean yes)
+start_accepting (QmpServer *self)
 {
-  if (!yes)
-    g_ptr_array_set_size (self->sources, 0);
-  if (!yes || self->sources->len > 0 || self->fds == NULL)
-    return;
-
   for (guint i = 0; i < self->fds->len; i++)
     {
       GSource *source = g_unix_fd_source_new (g_array_index (self->fds, int, i), G_IO_IN);
@@ -108,10 +128,24 @@ accept_clients (QmpServer *self, gboolean yes)
     }
 }
 
+static void
+update_accepting (QmpServer *self)
+{
+  gboolean wanted = self->is_started && self->retry == 0 && self->clients->len < self->max_clients;
+
+  if (!wanted)
+    g_ptr_array_set_size (self->sources, 0);
+  else if (self->sources->len == 0)
+    start_accepting (self);
+}
+
 static gboolean
 start_on_main (gpointer data, GError **error)
 {
-  accept_clients (data, TRUE);
+  QmpServer *self = data;
+
+  self->is_started = TRUE;
+  update_accepting (self);
   return TRUE;
 }
 
@@ -121,7 +155,9 @@ stop_on_main (gpointer data, GError **error)
   QmpServer *self = data;
   g_autoptr (GArray) fds = g_steal_pointer (&self->fds);
 
-  accept_clients (self, FALSE);
+  self->is_started = FALSE;
+  g_clear_handle_id (&self->retry, g_source_remove);
+  update_accepting (self);
   while (self->clients->len > 0)
     qmp_client_close (self->clients->pdata[self->clients->len - 1]);
   banyan_frontend_unlisten (BANYAN_FRONTEND (self), fds);
@@ -170,6 +206,14 @@ qmp_server_get_property (GObject *object, guint id, GValue *value, GParamSpec *p
     banyan_element_get_field (object, id, value, pspec);
 }
 
+/* Who waits to be accepted may have a place now. */
+static void
+qmp_server_notify (GObject *object, GParamSpec *pspec)
+{
+  if (pspec == properties[PROP_MAX_CLIENTS])
+    update_accepting (QMP_SERVER (object));
+}
+
 static void
 qmp_server_finalize (GObject *object)
 {
@@ -188,6 +232,7 @@ qmp_server_class_init (QmpServerClass *klass)
 
   object_class->set_property = banyan_element_set_field;
   object_class->get_property = qmp_server_get_property;
+  object_class->notify = qmp_server_notify;
   object_class->finalize = qmp_server_finalize;
   element_class->open = qmp_server_open;
   element_class->start = qmp_server_start;
