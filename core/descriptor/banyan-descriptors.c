@@ -52,6 +52,7 @@ struct _BanyanDescriptors
   GPtrArray *sets;  /* (owned) (element-type Set), by number; under the mutex, as all below */
   GHashTable *uses; /* (owned): descriptor -> Use */
   guint n_monitors;
+  const char *only; /* (nullable): interned */
 };
 
 G_DEFINE_FINAL_TYPE (BanyanDescriptors, banyan_descriptors, G_TYPE_OBJECT)
@@ -601,6 +602,45 @@ banyan_descriptors_close (BanyanDescriptors *self, int fd)
   g_hash_table_remove (self->uses, GINT_TO_POINTER (fd));
   close (fd);
   collect (self, set);
+}
+
+/* -- Nothing else. -- */
+
+/**
+ * banyan_descriptors_set_only:
+ * @self: descriptors
+ * @why: what keeps this process from opening files by name, and the way out, in words
+ *
+ * Says that files are opened by descriptor only. It is not this that forbids names, but what
+ * confines the process: here is what those are told whom the kernel refuses.
+ */
+void
+banyan_descriptors_set_only (BanyanDescriptors *self, const char *why)
+{
+  g_autoptr (GMutexLocker) locker = NULL;
+
+  g_return_if_fail (BANYAN_IS_DESCRIPTORS (self));
+  g_return_if_fail (why != NULL);
+
+  locker = g_mutex_locker_new (&self->mutex);
+  self->only = g_intern_string (why);
+}
+
+/**
+ * banyan_descriptors_get_only:
+ * @self: descriptors
+ *
+ * Returns: (nullable): what banyan_descriptors_set_only() was told
+ */
+const char *
+banyan_descriptors_get_only (BanyanDescriptors *self)
+{
+  g_autoptr (GMutexLocker) locker = NULL;
+
+  g_return_val_if_fail (BANYAN_IS_DESCRIPTORS (self), NULL);
+
+  locker = g_mutex_locker_new (&self->mutex);
+  return self->only;
 }
 
 /* -- Monitors. -- */

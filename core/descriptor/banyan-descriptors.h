@@ -42,4 +42,11 @@ int banyan_descriptors_open (BanyanDescriptors *self, const char *path, int flag
 BANYAN_API
 void banyan_descriptors_close (BanyanDescriptors *self, int fd);
 
+/* From now on files are opened by descriptor only, as far as the process itself can tell: @why is
+ * what those are told who are refused. */
+BANYAN_API
+void banyan_descriptors_set_only (BanyanDescriptors *self, const char *why);
+BANYAN_API
+const char *banyan_descriptors_get_only (BanyanDescriptors *self); /* (nullable) */
+
 G_END_DECLS

@@ -29,23 +29,40 @@ make_address (const char *name, struct sockaddr_un *address, socklen_t *length)
   return TRUE;
 }
 
-/* Nobody is helped if a server stops because its manager does not listen. */
-void
-cli_notify (const char *state)
+static int manager = -1;
+
+/* Once: what serves in a sandbox finds no path any more. */
+static int
+connect_to_manager (void)
 {
   const char *name = g_getenv ("NOTIFY_SOCKET");
   struct sockaddr_un address;
   socklen_t length;
-  int descriptor;
 
-  if (name == NULL || !make_address (name, &address, &length))
-    return;
+  if (manager >= 0 || name == NULL || !make_address (name, &address, &length))
+    return manager;
 
-  descriptor = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (descriptor < 0)
-    return;
-  if (sendto (descriptor, state, strlen (state), MSG_NOSIGNAL, (struct sockaddr *) &address, length)
-      < 0)
-    g_debug ("cannot notify %s", name);
-  close (descriptor);
+  manager = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (manager >= 0 && connect (manager, (struct sockaddr *) &address, length) < 0)
+    {
+      close (manager);
+      manager = -1;
+    }
+  return manager;
+}
+
+void
+cli_notify_prepare (void)
+{
+  connect_to_manager ();
+}
+
+/* Nobody is helped if a server stops because its manager does not listen. */
+void
+cli_notify (const char *state)
+{
+  int descriptor = connect_to_manager ();
+
+  if (descriptor >= 0 && send (descriptor, state, strlen (state), MSG_NOSIGNAL) < 0)
+    g_debug ("cannot notify the service manager");
 }

@@ -97,6 +97,31 @@ drop_separator (int *argc, char **argv)
       }
 }
 
+static gboolean
+may_stand_alone (const CliCommand *command, const char *word)
+{
+  for (guint i = 0; i < count_options (command); i++)
+    if (command->options[i].flags & G_OPTION_FLAG_OPTIONAL_ARG && g_str_has_prefix (word, "--")
+        && g_str_equal (word + 2, command->options[i].long_name))
+      return TRUE;
+  return FALSE;
+}
+
+/* GOption would take the next word for the value of an option that can do without: "--sandbox" is
+ * "--sandbox=". */
+static void
+end_lone_options (const CliCommand *command, char **argv)
+{
+  for (guint i = 1; argv[i] != NULL && !g_str_equal (argv[i], "--"); i++)
+    if (may_stand_alone (command, argv[i]))
+      {
+        char *ended = g_strconcat (argv[i], "=", NULL);
+
+        g_free (argv[i]);
+        argv[i] = ended;
+      }
+}
+
 CliStatus
 cli_options_parse (const CliCommand *command, int *argc, char ***argv, gboolean *wants_help)
 {
@@ -108,6 +133,7 @@ cli_options_parse (const CliCommand *command, int *argc, char ***argv, gboolean 
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) words = g_strdupv (*argv);
 
+  end_lone_options (command, *argv);
   g_option_context_set_help_enabled (context, FALSE);
   if (command->options != NULL)
     g_option_context_add_main_entries (context, command->options, NULL);

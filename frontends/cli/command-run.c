@@ -9,6 +9,7 @@
 
 #include "cli-notify.h"
 #include "run-fds.h"
+#include "run-sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,14 @@ static const GOptionEntry options[] = {
   { "add-fd", 0, 0, G_OPTION_ARG_STRING_ARRAY, &passed_fds,
     "Descriptor that this process was started with, as /dev/fdset/M for file names",
     "fd=N,set=M[,opaque=TEXT]" },
+  { "sandbox", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, run_sandbox_option,
+    "Once everything is open, give up what serving does not need: all, or landlock, root, "
+    "capabilities, seccomp; off",
+    "STEP,..." },
+  { "user", 0, 0, G_OPTION_ARG_STRING, &run_sandbox_user,
+    "Once everything is open, become this user", "USER[:GROUP]" },
+  { "allow-path", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &run_sandbox_paths,
+    "File, or folder with all in it, that may be opened in the sandbox", "PATH" },
   { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Do not say on standard error when it serves",
     NULL },
   { "json", 0, 0, G_OPTION_ARG_NONE, &as_json,
@@ -214,6 +223,19 @@ print_ready (Server *self)
   fflush (stdout);
 }
 
+static gboolean
+enter_sandbox (Server *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  cli_notify_prepare ();
+  if (run_sandbox_enter (self->graph, pidfile, &error))
+    return TRUE;
+
+  self->status = cli_fail_with (error);
+  return FALSE;
+}
+
 static void
 opened (GObject *object, GAsyncResult *result, gpointer data)
 {
@@ -229,7 +251,7 @@ opened (GObject *object, GAsyncResult *result, gpointer data)
     }
 
   self->is_open = TRUE;
-  if (self->is_stopping || !write_pidfile (self))
+  if (self->is_stopping || !write_pidfile (self) || !enter_sandbox (self))
     {
       self->is_stopping = TRUE;
       close_graph (self);
@@ -309,11 +331,17 @@ run (char **arguments)
   if (!ready_fd_is_usable ())
     return cli_fail (CLI_USAGE, "descriptor %d is not open", ready_fd);
 
+  if (!run_sandbox_check (&error))
+    return cli_fail_with (error);
+
   self.document = cli_document_read (arguments[0], &error);
   if (self.document == NULL)
     return cli_fail_with (error);
 
-  serve (&self);
+  if (run_sandbox_begin (&error))
+    serve (&self);
+  else
+    self.status = cli_fail_with (error);
   cli_document_free (self.document);
   return self.status;
 }

@@ -53,6 +53,15 @@ advise (const FileOpen *how, int number)
     }
 }
 
+/* In an empty root there is nothing. */
+static gboolean
+is_confined (const FileOpen *how, int number)
+{
+  return (number == EACCES || number == EPERM || number == ENOENT)
+         && !banyan_descriptors_is_path (how->path)
+         && banyan_descriptors_get_only (how->descriptors) != NULL;
+}
+
 static gboolean
 throw_open_error (const FileOpen *how, int number, GError **error)
 {
@@ -60,8 +69,12 @@ throw_open_error (const FileOpen *how, int number, GError **error)
   g_autofree char *user
       = number == EACCES ? g_strdup_printf (" as user %u", geteuid ()) : g_strdup ("");
 
-  g_set_error (error, BANYAN_ERRNO, number, "opening %s%s: %s%s", path, user, g_strerror (number),
-               advise (how, number));
+  if (is_confined (how, number))
+    g_set_error (error, BANYAN_ERRNO, number, "opening %s: %s (%s)", path, g_strerror (number),
+                 banyan_descriptors_get_only (how->descriptors));
+  else
+    g_set_error (error, BANYAN_ERRNO, number, "opening %s%s: %s%s", path, user, g_strerror (number),
+                 advise (how, number));
   return FALSE;
 }
 
