@@ -219,6 +219,7 @@ run_acceptor (gpointer data)
 {
   Acceptor *acceptor = data;
   NbdServer *self = acceptor->server;
+  gboolean has_warned = FALSE;
 
   g_mutex_lock (&self->mutex);
   acceptor->coroutine = banyan_coroutine_self ();
@@ -229,6 +230,8 @@ run_acceptor (gpointer data)
       int fd = banyan_co_accept (acceptor->fd);
 
       /* Another socket's may have taken the last place meanwhile. */
+      if (fd >= 0)
+        has_warned = FALSE;
       if (fd >= 0 && wait_for_room (self))
         take_connection (self, fd);
       else if (fd >= 0)
@@ -237,9 +240,11 @@ run_acceptor (gpointer data)
         break;
       else
         {
-          /* Out of descriptors or memory: others may give some back. */
-          g_warning ("%s: accepting a client: %s", banyan_object_get_id (BANYAN_OBJECT (self)),
-                     g_strerror (-fd));
+          /* Out of descriptors or memory: others may give some back. Told once, as it may last. */
+          if (!has_warned)
+            g_warning ("%s: accepting a client: %s", banyan_object_get_id (BANYAN_OBJECT (self)),
+                       g_strerror (-fd));
+          has_warned = TRUE;
           if (!banyan_co_sleep_ms (ACCEPT_RETRY_MS, NULL))
             break;
         }

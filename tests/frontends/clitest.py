@@ -3,8 +3,10 @@
 
 import contextlib
 import fcntl
+import itertools
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import traceback
@@ -88,3 +90,16 @@ def serving(path, *options, prefix=(), pass_fds=(), stdout=None, **environment):
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+@contextlib.contextmanager
+def no_more_descriptors(process):
+    """Whatever it opens meanwhile is refused with EMFILE."""
+    used = {int(name) for name in os.listdir(f"/proc/{process.pid}/fd")}
+    free = next(number for number in itertools.count() if number not in used)
+    before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (free, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
