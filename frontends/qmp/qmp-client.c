@@ -38,7 +38,7 @@ struct _QmpClient
   gboolean is_out_of_band;
   gboolean is_ending; /* the client will send nothing more */
 
-  void (*ended) (QmpClient *self, gpointer data);
+  void (*ended) (QmpClient *self, gpointer data); /* (nullable): once it is let go */
   gpointer ended_data;
 };
 
@@ -212,7 +212,10 @@ call_done (GObject *object, GAsyncResult *result, gpointer data)
   if (!call->is_out_of_band)
     {
       self->is_running = FALSE;
-      begin_next (self);
+      if (self->ended != NULL)
+        begin_next (self);
+      else
+        qmp_client_close (self);
     }
 
   g_clear_pointer (&call->id, banyan_spec_unref);
@@ -540,7 +543,27 @@ qmp_client_close (QmpClient *self)
   g_queue_clear_full (&self->waiting, (GDestroyNotify) input_free);
   g_socket_close (self->socket, NULL);
   g_clear_object (&self->socket);
-  self->ended (self, self->ended_data);
+  if (self->ended != NULL)
+    self->ended (self, self->ended_data);
+}
+
+/* A command that runs may be what ends the server: its client is still answered. */
+void
+qmp_client_let_go (QmpClient *self)
+{
+  void (*ended) (QmpClient * self, gpointer data) = self->ended;
+
+  if (!self->is_running)
+    {
+      qmp_client_close (self);
+      return;
+    }
+
+  self->is_ending = TRUE;
+  g_queue_clear_full (&self->waiting, (GDestroyNotify) input_free);
+  update_sources (self);
+  self->ended = NULL;
+  ended (self, self->ended_data);
 }
 
 QmpClient *

@@ -15,11 +15,13 @@ G_BEGIN_DECLS
 #define QMP_TYPE_CLIENT (qmp_client_get_type ())
 G_DECLARE_FINAL_TYPE (QmpClient, qmp_client, QMP, CLIENT, BanyanMonitor)
 
-/* Main thread. @ended is called, once, when the connection is gone. Takes @fd. */
+/* Main thread. @ended is called, once, when the connection is gone or let go. Takes @fd. */
 QmpClient *qmp_client_new (BanyanGraph *graph, const char *name, int fd,
                            void (*ended) (QmpClient *self, gpointer data), gpointer data);
 /* Sends what can be sent at once, and hangs up. Commands that are under way go on. */
 void qmp_client_close (QmpClient *self);
+/* The same, once the command that runs has been answered; nothing more is read. */
+void qmp_client_let_go (QmpClient *self);
 /* Agreed by qmp_capabilities. */
 void qmp_client_set_ready (QmpClient *self, gboolean is_out_of_band);
 /* (transfer none) */

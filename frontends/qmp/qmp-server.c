@@ -159,7 +159,7 @@ stop_on_main (gpointer data, GError **error)
   g_clear_handle_id (&self->retry, g_source_remove);
   update_accepting (self);
   while (self->clients->len > 0)
-    qmp_client_close (self->clients->pdata[self->clients->len - 1]);
+    qmp_client_let_go (self->clients->pdata[self->clients->len - 1]);
   banyan_frontend_unlisten (BANYAN_FRONTEND (self), fds);
   return TRUE;
 }
