@@ -154,7 +154,7 @@ test_auto_read_only (void)
   g_assert_cmpint (seteuid (getuid ()), ==, 0);
 
   banyan_test_write (image->graph, "disk", 0, "x", 1, &error);
-  g_assert_nonnull (error);
+  g_assert_error (error, BANYAN_ERRNO, EROFS);
 }
 
 static void

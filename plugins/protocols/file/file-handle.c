@@ -112,7 +112,7 @@ open_descriptor (FileHandle *self, const FileOpen *how, GError **error)
   if (self->fd < 0 && !how->read_only && how->auto_read_only && is_refusal (refused))
     {
       g_clear_error (&refused);
-      self->read_only = TRUE;
+      self->read_only = self->has_settled = TRUE;
       self->fd = open_path (how, flags | O_RDONLY, &refused);
     }
   if (self->fd < 0)

@@ -35,6 +35,7 @@ typedef struct
   int tail_fd;    /* (owned): the same file through the page cache, -1 where it is not direct */
   FileLock *lock; /* (owned) (nullable) */
   gboolean read_only;
+  gboolean has_settled; /* for read-only, as writing was refused */
   gboolean direct;
   gboolean is_device;
   gboolean use_threads;

@@ -275,6 +275,7 @@ banyan_file_open (BanyanElement *element, GError **error)
     return FALSE;
 
   banyan_node_publish_length (BANYAN_NODE (self), handle->length);
+  banyan_node_publish_read_only (BANYAN_NODE (self), handle->has_settled);
   self->handle = g_steal_pointer (&handle);
   return TRUE;
 }
@@ -392,6 +393,7 @@ banyan_file_commit (BanyanElement *element, BanyanChange *change)
   file_change->handle = old;
   if (file_change->new_lock == file_change->old_lock)
     self->handle->lock = g_steal_pointer (&old->lock);
+  banyan_node_publish_read_only (BANYAN_NODE (self), self->handle->has_settled);
   if (self->handle->length != banyan_node_get_length (BANYAN_NODE (self)))
     banyan_node_publish_length (BANYAN_NODE (self), self->handle->length);
 }
