@@ -13,13 +13,6 @@
 G_DEFINE_QUARK (banyan-errno-quark, banyan_errno);
 
 /**
- * banyan_config_error_quark:
- *
- * Returns: the domain of #BanyanConfigError
- */
-G_DEFINE_QUARK (banyan-config-error-quark, banyan_config_error);
-
-/**
  * banyan_throw_errno: (skip)
  * @error: where to put the error, or NULL
  * @number: an errno, positive or negative

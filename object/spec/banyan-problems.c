@@ -21,6 +21,41 @@ struct _BanyanProblems
 
 G_DEFINE_BOXED_TYPE (BanyanProblems, banyan_problems, banyan_problems_ref, banyan_problems_unref)
 
+/* -- Errors that know what they were made of. -- */
+
+typedef struct
+{
+  BanyanProblems *problems; /* (owned) (nullable) */
+} BanyanConfigErrorPrivate;
+
+static void
+banyan_config_error_private_init (BanyanConfigErrorPrivate *private)
+{
+}
+
+static void
+banyan_config_error_private_copy (const BanyanConfigErrorPrivate *from,
+                                  BanyanConfigErrorPrivate *to)
+{
+  if (from->problems != NULL)
+    to->problems = banyan_problems_ref (from->problems);
+}
+
+static void
+banyan_config_error_private_clear (BanyanConfigErrorPrivate *private)
+{
+  g_clear_pointer (&private->problems, banyan_problems_unref);
+}
+
+/**
+ * banyan_config_error_quark:
+ *
+ * Returns: the domain of #BanyanConfigError
+ */
+G_DEFINE_EXTENDED_ERROR (BanyanConfigError, banyan_config_error)
+
+/* -- The list. -- */
+
 static void
 problem_free (Problem *problem)
 {
@@ -278,6 +313,39 @@ banyan_problems_get_path (BanyanProblems *self, guint index)
 }
 
 /**
+ * banyan_problems_get_text:
+ * @self: a list of problems
+ * @index: a position below its length
+ *
+ * Returns: (transfer none): what is wrong, and what would be right
+ */
+const char *
+banyan_problems_get_text (BanyanProblems *self, guint index)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (index < self->list->len, NULL);
+
+  return problem_at (self, index)->text;
+}
+
+/**
+ * banyan_problems_of_error:
+ * @error: an error
+ *
+ * Tells the single problems of an error that banyan_problems_check() made.
+ *
+ * Returns: (transfer none) (nullable): the problems; %NULL for any other error
+ */
+BanyanProblems *
+banyan_problems_of_error (const GError *error)
+{
+  g_return_val_if_fail (error != NULL, NULL);
+
+  return error->domain == BANYAN_CONFIG_ERROR ? banyan_config_error_get_private (error)->problems
+                                              : NULL;
+}
+
+/**
  * banyan_problems_check:
  * @self: a list of problems
  * @error: where to put them all, one a line, with the first one's code
@@ -301,6 +369,10 @@ banyan_problems_check (BanyanProblems *self, GError **error)
       g_string_append_printf (all, "%s%s", i > 0 ? "\n" : "", message);
     }
 
-  g_set_error_literal (error, BANYAN_CONFIG_ERROR, problem_at (self, 0)->code, all->str);
+  if (error != NULL)
+    {
+      *error = g_error_new_literal (BANYAN_CONFIG_ERROR, problem_at (self, 0)->code, all->str);
+      banyan_config_error_get_private (*error)->problems = banyan_problems_ref (self);
+    }
   return FALSE;
 }

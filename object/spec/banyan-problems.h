@@ -39,11 +39,17 @@ BANYAN_API
 const BanyanOrigin *banyan_problems_get_origin (BanyanProblems *self, guint index);
 BANYAN_API
 const char *banyan_problems_get_path (BanyanProblems *self, guint index);
+/* The message without origin and path. */
+BANYAN_API
+const char *banyan_problems_get_text (BanyanProblems *self, guint index);
 
 /* TRUE when there are none; otherwise FALSE and @error has all messages, one a line, and the first
  * one's code. */
 BANYAN_API
 gboolean banyan_problems_check (BanyanProblems *self, GError **error);
+/* What banyan_problems_check() made @error of; NULL for other errors. (transfer none) */
+BANYAN_API
+BanyanProblems *banyan_problems_of_error (const GError *error);
 
 /* The candidate nearest to @word by edit distance, or NULL when none is near enough to suggest. */
 BANYAN_API
