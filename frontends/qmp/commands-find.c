@@ -21,11 +21,14 @@ qmp_find_node (BanyanMonitor *monitor, const char *name, GError **error)
 static void
 mark_missing (GError **error)
 {
+  g_autoptr (GError) reason = NULL;
+
   if (error == NULL || *error == NULL || (*error)->domain != BANYAN_CONFIG_ERROR)
     return;
 
-  (*error)->domain = BANYAN_COMMAND_ERROR;
-  (*error)->code = BANYAN_COMMAND_ERROR_NO_OBJECT;
+  reason = g_steal_pointer (error);
+  g_set_error_literal (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NO_OBJECT,
+                       reason->message);
 }
 
 BanyanObject *
@@ -39,6 +42,17 @@ qmp_find_object (BanyanMonitor *monitor, const char *path, GError **error)
   return object;
 }
 
+GParamSpec *
+qmp_find_property (BanyanObject *object, const char *name, GError **error)
+{
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (object), name);
+
+  if (pspec == NULL)
+    g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NO_OBJECT,
+                 "Property '%s.%s' not found", G_OBJECT_TYPE_NAME (object), name);
+  return pspec;
+}
+
 BanyanChild *
 qmp_find_edge (BanyanMonitor *monitor, const char *path, GError **error)
 {
@@ -47,6 +61,30 @@ qmp_find_edge (BanyanMonitor *monitor, const char *path, GError **error)
   if (edge == NULL)
     mark_missing (error);
   return edge;
+}
+
+/* And of what belongs to it: a server's exports. */
+static void
+foreach_edge_of (BanyanObject *object, QmpEdgeFunc func, gpointer data)
+{
+  g_autoptr (GPtrArray) children = banyan_object_list_children (object);
+  g_autoptr (GPtrArray) edges = NULL;
+
+  if (BANYAN_IS_ELEMENT (object))
+    {
+      edges = banyan_element_list_children (BANYAN_ELEMENT (object));
+      for (guint i = 0; i < edges->len; i++)
+        if (banyan_child_get_node (edges->pdata[i]) != NULL)
+          func (edges->pdata[i], data);
+    }
+  for (guint i = 0; i < children->len; i++)
+    foreach_edge_of (children->pdata[i], func, data);
+}
+
+void
+qmp_foreach_edge (BanyanMonitor *monitor, QmpEdgeFunc func, gpointer data)
+{
+  foreach_edge_of (BANYAN_OBJECT (banyan_monitor_get_graph (monitor)), func, data);
 }
 
 BanyanObject *

@@ -177,17 +177,6 @@ qom_list_command_class_init (BanyanCommandClass *klass)
 
 /* -- qom-get, qom-set. -- */
 
-static GParamSpec *
-find_property (BanyanObject *object, const char *name, GError **error)
-{
-  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (object), name);
-
-  if (pspec == NULL)
-    g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NO_OBJECT,
-                 "Property '%s.%s' not found", G_OBJECT_TYPE_NAME (object), name);
-  return pspec;
-}
-
 typedef struct
 {
   BanyanCommand parent_instance;
@@ -220,7 +209,7 @@ qom_get_run (BanyanCommand *command, BanyanMonitor *monitor, GError **error)
   QmpQomGet *self = (QmpQomGet *) command;
   BanyanObject *object = qmp_find_object (monitor, self->path, error);
   g_autofree char *first = g_strndup (self->property, strcspn (self->property, "."));
-  GParamSpec *pspec = object != NULL ? find_property (object, first, error) : NULL;
+  GParamSpec *pspec = object != NULL ? qmp_find_property (object, first, error) : NULL;
   g_autoptr (BanyanSpec) value = NULL;
 
   if (pspec == NULL)

@@ -49,14 +49,20 @@ static const char *const command_codes[] = {
   [BANYAN_COMMAND_ERROR_ARGUMENT] = "argument",
 };
 
+static const char *
+name_config_code (guint code)
+{
+  return code < G_N_ELEMENTS (config_codes) ? config_codes[code] : "errno";
+}
+
 /* Stable: programs may decide by it. */
 static const char *
 code_of (const GError *error)
 {
   guint code = error->code;
 
-  if (error->domain == BANYAN_CONFIG_ERROR && code < G_N_ELEMENTS (config_codes))
-    return config_codes[code];
+  if (error->domain == BANYAN_CONFIG_ERROR)
+    return name_config_code (code);
   if (error->domain == BANYAN_COMMAND_ERROR && code < G_N_ELEMENTS (command_codes))
     return command_codes[code];
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
@@ -64,9 +70,100 @@ code_of (const GError *error)
   return "errno";
 }
 
-static BanyanSpec *
-describe_error (const GError *error)
+/* The subject of a problem in a declaration, "nodes.disk0.file", is an object's id with dots of its
+ * own, maybe, and a property: the longest id that there is, else up to the next dot. */
+static void
+add_subject (BanyanSpecBuilder *map, BanyanGraph *graph, const char *subject)
 {
+  g_autofree char *collection_id = g_strndup (subject, strcspn (subject, "."));
+  BanyanObject *collection = banyan_object_get_child (BANYAN_OBJECT (graph), collection_id);
+  const char *rest = subject + strlen (collection_id);
+  g_autofree char *id = NULL;
+  g_autofree char *path = NULL;
+
+  if (collection == NULL || *rest != '.')
+    {
+      banyan_spec_builder_add_string (map, "property", *rest == '.' ? rest + 1 : NULL);
+      return;
+    }
+
+  id = g_strdup (++rest);
+  while (banyan_object_get_child (collection, id) == NULL && strchr (id, '.') != NULL)
+    *strrchr (id, '.') = '\0';
+  path = g_strdup_printf ("/%s/%s", collection_id, id);
+  banyan_spec_builder_add_string (map, "path", path);
+  if (rest[strlen (id)] == '.')
+    banyan_spec_builder_add_string (map, "property", rest + strlen (id) + 1);
+}
+
+/* What a message begins with is what it is about, and behind a semicolon it says what would do. */
+static void
+add_text_parts (BanyanSpecBuilder *map, const char *text, gboolean has_subject)
+{
+  g_autofree char *first = g_strndup (text, strcspn (text, " "));
+  const char *semicolon = strstr (text, "; ");
+
+  if (!has_subject && first[0] == '/')
+    banyan_spec_builder_add_string (map, "path", first);
+  if (semicolon != NULL)
+    banyan_spec_builder_add_string (map, "hint", semicolon + 2);
+}
+
+static void
+add_problem_parts (BanyanSpecBuilder *map, BanyanGraph *graph, BanyanProblems *problems,
+                   guint index)
+{
+  const BanyanOrigin *origin = banyan_problems_get_origin (problems, index);
+  const char *subject = banyan_problems_get_path (problems, index);
+  g_autofree char *place = origin != NULL ? banyan_origin_to_string (origin) : NULL;
+
+  if (subject != NULL)
+    add_subject (map, graph, subject);
+  banyan_spec_builder_add_string (map, "origin", place);
+  add_text_parts (map, banyan_problems_get_text (problems, index), subject != NULL);
+}
+
+static void
+add_parts (BanyanSpecBuilder *map, BanyanGraph *graph, const GError *error)
+{
+  BanyanProblems *problems = banyan_problems_of_error (error);
+
+  if (problems != NULL)
+    add_problem_parts (map, graph, problems, 0);
+  else
+    add_text_parts (map, error->message, FALSE);
+}
+
+BanyanSpec *
+qmp_describe_problems (BanyanGraph *graph, const GError *error)
+{
+  BanyanProblems *problems = banyan_problems_of_error (error);
+  guint n = problems != NULL ? banyan_problems_get_length (problems) : 1;
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
+
+  for (guint i = 0; i < n; i++)
+    {
+      BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+      const char *code = problems != NULL
+                             ? name_config_code (banyan_problems_get_code (problems, i))
+                             : code_of (error);
+
+      banyan_spec_builder_add_string (map, "code", code);
+      banyan_spec_builder_add_string (
+          map, "desc", problems != NULL ? banyan_problems_get_text (problems, i) : error->message);
+      if (problems != NULL)
+        add_problem_parts (map, graph, problems, i);
+      else
+        add_text_parts (map, error->message, FALSE);
+      banyan_spec_builder_take_built (list, NULL, map);
+    }
+  return banyan_spec_builder_end (list);
+}
+
+static BanyanSpec *
+describe_error (BanyanGraph *graph, const GError *error)
+{
+  BanyanProblems *problems = banyan_problems_of_error (error);
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   const char *code = code_of (error);
 
@@ -75,6 +172,9 @@ describe_error (const GError *error)
   banyan_spec_builder_add_string (map, "code", code);
   if (strcmp (code, "errno") == 0)
     banyan_spec_builder_add_int (map, "errno", banyan_error_get_errno (error));
+  add_parts (map, graph, error);
+  if (problems != NULL && banyan_problems_get_length (problems) > 1)
+    banyan_spec_builder_take (map, "problems", qmp_describe_problems (graph, error));
   return banyan_spec_builder_end (map);
 }
 
@@ -90,9 +190,9 @@ wrap (const char *key, BanyanSpec *value, BanyanSpec *id)
 }
 
 BanyanSpec *
-qmp_answer_new (BanyanSpec *result, const GError *error, BanyanSpec *id)
+qmp_answer_new (BanyanGraph *graph, BanyanSpec *result, const GError *error, BanyanSpec *id)
 {
-  return error != NULL ? wrap ("error", describe_error (error), id)
+  return error != NULL ? wrap ("error", describe_error (graph, error), id)
                        : wrap ("return", banyan_spec_ref (result), id);
 }
 

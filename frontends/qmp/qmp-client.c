@@ -110,7 +110,8 @@ send_spec (QmpClient *self, BanyanSpec *message)
 static void
 send_answer (QmpClient *self, BanyanSpec *result, const GError *error, BanyanSpec *id)
 {
-  g_autoptr (BanyanSpec) answer = qmp_answer_new (result, error, id);
+  g_autoptr (BanyanSpec) answer
+      = qmp_answer_new (banyan_monitor_get_graph (BANYAN_MONITOR (self)), result, error, id);
 
   send_spec (self, answer);
 }

@@ -29,7 +29,11 @@ QmpSubscriptions *qmp_client_get_subscriptions (QmpClient *self);
 
 /* -- qmp-answer.c. (transfer full) -- */
 
-BanyanSpec *qmp_answer_new (BanyanSpec *result, const GError *error, BanyanSpec *id);
+/* @graph: where paths are looked up. */
+BanyanSpec *qmp_answer_new (BanyanGraph *graph, BanyanSpec *result, const GError *error,
+                            BanyanSpec *id);
+/* What @error is made of: a list of maps, of one where it is a single thing. */
+BanyanSpec *qmp_describe_problems (BanyanGraph *graph, const GError *error);
 BanyanSpec *qmp_greeting (void);
 BanyanSpec *qmp_version (void);
 BanyanSpec *qmp_event_new (const char *name, BanyanSpec *data);

@@ -37,8 +37,30 @@ QMP_COMMAND ("query-block-graph", query_block_graph_register_type,
              "Tell which edges there are, and what they take and share")
 QMP_COMMAND ("x-debug-query-block-graph", x_debug_query_block_graph_register_type,
              "query-block-graph, as QEMU calls it")
+
+/* What was counted (commands-statistics.c). */
 QMP_COMMAND ("query-blockstats", query_blockstats_register_type,
              "Tell what those who use nodes have counted")
+QMP_COMMAND ("block-latency-histogram-set", block_latency_histogram_set_register_type,
+             "Sort requests of an export by the time they take")
+QMP_COMMAND ("edge-statistics", edge_statistics_register_type, "Count what goes along an edge")
+
+/* What goes on (commands-status.c). */
+QMP_COMMAND ("query-status", query_status_register_type, "Tell that it runs")
+QMP_COMMAND ("query-iothreads", query_iothreads_register_type, "List the iothreads")
+QMP_COMMAND ("query-jobs", query_jobs_register_type, "List the jobs")
+QMP_COMMAND ("query-block-jobs", query_block_jobs_register_type,
+             "List the jobs, as QEMU did before")
+QMP_COMMAND ("query-drains", query_drains_register_type,
+             "Tell where requests wait for a change, whose, and for how long")
+QMP_COMMAND ("query-history", query_history_register_type, "Tell of the last changes")
+
+/* Explanations (commands-explain.c). */
+QMP_COMMAND ("query-refs", query_refs_register_type, "Tell who uses an object")
+QMP_COMMAND ("qom-describe", qom_describe_register_type,
+             "Explain the properties of an object: values, origins, and what they may be")
+QMP_COMMAND ("why", why_register_type,
+             "Tell what stands in the way of a change, and what it would hold up")
 
 /* The graph as a whole (commands-graph.c). */
 QMP_COMMAND ("query-graph", query_graph_register_type,

@@ -56,8 +56,12 @@ qmp_require_declaration (BanyanCommandClass *klass, const char *name, const char
 BanyanNode *qmp_find_node (BanyanMonitor *monitor, const char *name, GError **error);
 /* By any path, whole or partial. */
 BanyanObject *qmp_find_object (BanyanMonitor *monitor, const char *path, GError **error);
+GParamSpec *qmp_find_property (BanyanObject *object, const char *name, GError **error);
 /* "/nodes/disk0:file" */
 BanyanChild *qmp_find_edge (BanyanMonitor *monitor, const char *path, GError **error);
+/* Every edge that leads to a node. */
+typedef void (*QmpEdgeFunc) (BanyanChild *edge, gpointer data);
+void qmp_foreach_edge (BanyanMonitor *monitor, QmpEdgeFunc func, gpointer data);
 BanyanObject *qmp_get_collection (BanyanMonitor *monitor, const char *name);
 /* (transfer full): the type's document name, or its class's where it has none */
 char *qmp_name_type (gpointer object);

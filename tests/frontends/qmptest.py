@@ -79,7 +79,7 @@ class Client:
                 return message
             self.events.append(message)
 
-    def run(self, command, fds=(), **arguments):
+    def run(self, command, /, fds=(), **arguments):
         message = {"execute": command}
         if arguments:
             message["arguments"] = {key.replace("__", "-"): value
