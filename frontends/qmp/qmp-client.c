@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <gio/gunixfdmessage.h>
+#include <string.h>
 #include <unistd.h>
 
 #define RECEIVE_BYTES 65536
@@ -187,6 +188,8 @@ static const QmpSink sink = { send_event, has_room };
 static void
 on_event (BanyanGraph *graph, const char *name, BanyanSpec *data, QmpClient *self)
 {
+  if (strcmp (name, "GRAPH_CHANGED") == 0)
+    qmp_subscriptions_catch_up (self->subscriptions);
   if (self->is_ready && qmp_subscriptions_want (self->subscriptions, name, data))
     send_event (self, name, data);
 }

@@ -8,6 +8,8 @@ QMP_COMMAND ("qmp-capabilities", qmp_capabilities_register_type,
              "Agree on the protocol's abilities; the first command of a connection")
 QMP_COMMAND ("query-version", query_version_register_type, "Tell which version this is")
 QMP_COMMAND ("query-commands", query_commands_register_type, "List the commands")
+QMP_COMMAND ("query-qmp-schema", query_qmp_schema_register_type,
+             "Describe all commands and events, and the types of all they take and tell")
 QMP_COMMAND ("quit", quit_register_type, "End the program: drain, flush and close everything")
 
 /* Events (commands-events.c). */

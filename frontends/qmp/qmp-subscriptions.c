@@ -202,6 +202,13 @@ qmp_subscriptions_flush (QmpSubscriptions *self)
     tell (self, changes->pdata[i]);
 }
 
+void
+qmp_subscriptions_catch_up (QmpSubscriptions *self)
+{
+  if (g_get_monotonic_time () - self->told_us >= PACE_MS * 1000)
+    qmp_subscriptions_flush (self);
+}
+
 static gboolean
 on_time (gpointer data)
 {

@@ -27,6 +27,8 @@ gboolean qmp_subscriptions_add (QmpSubscriptions *self, const char *path, Banyan
 gboolean qmp_subscriptions_remove (QmpSubscriptions *self, const char *path);
 /* Whether the client is to be told. */
 gboolean qmp_subscriptions_want (QmpSubscriptions *self, const char *event, BanyanSpec *data);
+/* A change is about to be summed up: what it changed is told before, if it was quiet. */
+void qmp_subscriptions_catch_up (QmpSubscriptions *self);
 /* There is room again. */
 void qmp_subscriptions_flush (QmpSubscriptions *self);
 

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 
 from clitest import BANYAN
+from qmpschema import Schema
 
 DOCUMENT = """version: 1
 nodes:
@@ -27,9 +28,15 @@ class Refused(Exception):
 
 
 class Client:
-    """Sends what it is told to send, and takes messages apart."""
+    """Sends what it is told to send, and takes messages apart. What it is told is held against the
+    schema that the server gives of itself."""
 
-    def __init__(self, path, negotiate=True, enable=()):
+    schema = None
+
+    def __init__(self, path, negotiate=True, enable=(), checks=True):
+        if checks and Client.schema is None:
+            Client.schema = fetch_schema()
+        self.checks = checks
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(20)
         self.socket.connect(str(path))
@@ -49,15 +56,24 @@ class Client:
         if sent < len(data):
             self.socket.sendall(data[sent:])
 
-    def receive(self):
-        """One message, whatever it is; None when the server has hung up."""
-        while b"\n" not in self.buffer:
-            data = self.socket.recv(1 << 16)
+    def receive_line(self):
+        """None when the server has hung up."""
+        chunks = [self.buffer]
+        while b"\n" not in chunks[-1]:
+            data = self.socket.recv(1 << 20)
             if not data:
                 return None
-            self.buffer += data
-        line, self.buffer = self.buffer.split(b"\n", 1)
-        return json.loads(line)
+            chunks.append(data)
+        line, self.buffer = b"".join(chunks).split(b"\n", 1)
+        return line
+
+    def receive(self):
+        """One message, whatever it is; None when the server has hung up."""
+        line = self.receive_line()
+        message = None if line is None else json.loads(line)
+        if message is not None and "event" in message and self.checks:
+            self.schema.check_event(message)
+        return message
 
     def answer(self):
         """The next message that is no event."""
@@ -88,6 +104,8 @@ class Client:
         answer = self.answer()
         if "error" in answer:
             raise Refused(answer["error"])
+        if self.checks:
+            self.schema.check_result(command, answer["return"])
         return answer["return"]
 
 
@@ -118,6 +136,14 @@ def server(text=DOCUMENT, *options, pass_fds=(), files=None):
             if process.poll() is None:
                 process.kill()
             process.communicate()
+
+
+def fetch_schema():
+    with server() as (folder, _):
+        client = Client(folder / "qmp.sock", checks=False)
+        schema = Schema(client.run("query-qmp-schema"))
+        client.close()
+        return schema
 
 
 @contextlib.contextmanager
