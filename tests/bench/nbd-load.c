@@ -204,11 +204,12 @@ print_json (double seconds, double server_us, double client_us)
   printf ("{\"pattern\": \"%s\", \"connections\": %u, \"depth\": %u, \"block_size\": %u, "
           "\"structured\": %s, \"requests\": %" PRIu64 ", \"seconds\": %.6f, "
           "\"requests_per_second\": %.1f, \"bytes_per_second\": %.0f, \"latency_p50_us\": %.3f, "
-          "\"latency_p99_us\": %.3f, \"latency_max_us\": %.3f, \"client_cpu_us\": %.4f",
+          "\"latency_p99_us\": %.3f, \"latency_p999_us\": %.3f, \"latency_max_us\": %.3f, "
+          "\"client_cpu_us\": %.4f",
           pattern_names[load_options.pattern], load_options.connections, load_options.depth,
           load_options.block_bytes, connections[0]->structured ? "true" : "false", s->requests,
           seconds, s->requests / seconds, s->bytes / seconds, percentile_us (0.5),
-          percentile_us (0.99), s->longest_ns / 1e3, client_us);
+          percentile_us (0.99), percentile_us (0.999), s->longest_ns / 1e3, client_us);
   if (load_options.server_pid > 0)
     printf (", \"server_cpu_us\": %.4f", server_us);
   printf ("}\n");
