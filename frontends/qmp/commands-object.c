@@ -279,20 +279,76 @@ typedef struct
 
 QMP_DEFINE_COMMAND (QmpQomListGet, qom_list_get)
 
-static BanyanSpecBuilder *
-describe_values (BanyanObject *object)
+/* What all objects of a class have in common is made once for an answer. */
+typedef struct
 {
-  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
-  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
+  GParamSpec *pspec; /* (unowned) */
+  BanyanSpec *entry; /* (owned): name, type, and null for the value */
+} NamedProperty;
+
+static void
+clear_named (gpointer data)
+{
+  banyan_spec_unref (((NamedProperty *) data)->entry);
+}
+
+static BanyanSpec *
+make_entry (GParamSpec *pspec)
+{
+  const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+  g_autofree char *type = name_property_type (pspec);
+  BanyanSpecBuilder *entry = banyan_spec_builder_new_map ();
+
+  banyan_spec_builder_add_string (entry, "name", pspec->name);
+  banyan_spec_builder_add_string (entry, "type", type);
+  banyan_spec_builder_take (entry, "value", banyan_spec_new_null (&origin));
+  return banyan_spec_builder_end (entry);
+}
+
+static GArray *
+name_properties (BanyanObject *object)
+{
+  GArray *named = g_array_new (FALSE, FALSE, sizeof (NamedProperty));
   guint n_pspecs;
   g_autofree GParamSpec **pspecs = list_pspecs (object, &n_pspecs);
 
+  g_array_set_clear_func (named, clear_named);
   for (guint i = 0; i < n_pspecs; i++)
     {
-      BanyanSpecBuilder *property = name_property (pspecs[i]);
+      NamedProperty property = { pspecs[i], make_entry (pspecs[i]) };
 
-      banyan_spec_builder_take (property, "value", qmp_describe_value (object, pspecs[i]));
-      banyan_spec_builder_take_built (list, NULL, property);
+      g_array_append_val (named, property);
+    }
+  return named;
+}
+
+/* @classes: (element-type GArray): by class */
+static GArray *
+get_named (GHashTable *classes, BanyanObject *object)
+{
+  gpointer klass = G_OBJECT_GET_CLASS (object);
+  GArray *named = g_hash_table_lookup (classes, klass);
+
+  if (named == NULL)
+    {
+      named = name_properties (object);
+      g_hash_table_insert (classes, klass, named);
+    }
+  return named;
+}
+
+static BanyanSpecBuilder *
+describe_values (BanyanObject *object, GArray *named)
+{
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
+
+  for (guint i = 0; i < named->len; i++)
+    {
+      NamedProperty *property = &g_array_index (named, NamedProperty, i);
+      g_autoptr (BanyanSpec) value = qmp_describe_value (object, property->pspec);
+
+      banyan_spec_builder_take (list, NULL, banyan_spec_with (property->entry, "value", value));
     }
   banyan_spec_builder_take_built (map, "properties", list);
   return map;
@@ -302,6 +358,8 @@ static BanyanSpec *
 qom_list_get_run (BanyanCommand *command, BanyanMonitor *monitor, GError **error)
 {
   QmpQomListGet *self = (QmpQomListGet *) command;
+  g_autoptr (GHashTable) classes
+      = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_array_unref);
   BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
   for (guint i = 0; i < banyan_list_get_length (self->paths); i++)
@@ -314,7 +372,8 @@ qom_list_get_run (BanyanCommand *command, BanyanMonitor *monitor, GError **error
           banyan_spec_builder_free (list);
           return NULL;
         }
-      banyan_spec_builder_take_built (list, NULL, describe_values (object));
+      banyan_spec_builder_take_built (list, NULL,
+                                      describe_values (object, get_named (classes, object)));
     }
   return banyan_spec_builder_end (list);
 }
@@ -324,7 +383,7 @@ qom_list_get_command_class_init (BanyanCommandClass *klass)
 {
   klass->run = qom_list_get_run;
   banyan_command_class_describe (klass, "qom-list-get", 0,
-                                 "[{ properties: [{ " PROPERTY_INFO ", '*value': any }] }]");
+                                 "[{ properties: [{ name: str, type: str, '*value': any }] }]");
   banyan_command_class_add_argument (
       klass, banyan_param_required (banyan_param_list (
                  "paths", "Paths", "Objects to tell everything about",

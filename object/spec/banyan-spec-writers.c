@@ -9,21 +9,49 @@
 
 static void write_json (GString *out, BanyanSpec *spec, gboolean pretty, guint level);
 
+static gboolean
+needs_escape (char c)
+{
+  return (guchar) c < 0x20 || c == 0x7f || c == '"' || c == '\\';
+}
+
+/* Most strings are plain to their end. */
+static gsize
+count_plain (const char *text)
+{
+  const char *at = text;
+
+  while (!needs_escape (*at))
+    at++;
+  return at - text;
+}
+
+static void
+write_json_escape (GString *out, char c)
+{
+  if (c == '"' || c == '\\')
+    g_string_append_printf (out, "\\%c", c);
+  else if (c == '\n')
+    g_string_append (out, "\\n");
+  else
+    g_string_append_printf (out, "\\u%04x", (guint) c);
+}
+
 static void
 write_json_string (GString *out, const char *text)
 {
-  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  g_autofree char *made_valid
+      = g_utf8_validate (text, -1, NULL) ? NULL : g_utf8_make_valid (text, -1);
+  const char *at = made_valid != NULL ? made_valid : text;
 
   g_string_append_c (out, '"');
-  for (const char *at = valid; *at; at++)
-    if (*at == '"' || *at == '\\')
-      g_string_append_printf (out, "\\%c", *at);
-    else if (*at == '\n')
-      g_string_append (out, "\\n");
-    else if ((guchar) *at < 0x20 || *at == 0x7f)
-      g_string_append_printf (out, "\\u%04x", (guint) *at);
-    else
-      g_string_append_c (out, *at);
+  for (gsize plain = count_plain (at); plain > 0 || *at != '\0'; plain = count_plain (at))
+    {
+      g_string_append_len (out, at, plain);
+      at += plain;
+      if (*at != '\0')
+        write_json_escape (out, *at++);
+    }
   g_string_append_c (out, '"');
 }
 
