@@ -10,4 +10,6 @@ add_builtins (void)
 {
   banyan_registry_add_builtin (banyan_registry_get_default (), "iothread", BANYAN_PLUGIN_OBJECT,
                                BANYAN_TYPE_IOTHREAD, "Thread that serves clients and does I/O");
+  banyan_registry_add_builtin (banyan_registry_get_default (), "secret", BANYAN_PLUGIN_OBJECT,
+                               BANYAN_TYPE_SECRET, "Password or key that others link to");
 }

@@ -29,6 +29,7 @@
 #include <banyan/banyan-request.h>
 #include <banyan/banyan-root.h>
 #include <banyan/banyan-scalar.h>
+#include <banyan/banyan-secret.h>
 #include <banyan/banyan-socket-address.h>
 #include <banyan/banyan-spec.h>
 #include <banyan/banyan-struct.h>

@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glib-unix.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -147,7 +148,7 @@ make_glibs_thread (void *data)
   int result = ((int (*) (void)) data) ();
 
   if (result == 0)
-    g_type_ensure (G_TYPE_TASK);
+    g_source_unref (g_unix_signal_source_new (SIGTERM));
   return GINT_TO_POINTER (result);
 }
 

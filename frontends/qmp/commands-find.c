@@ -152,6 +152,7 @@ qmp_describe_value (BanyanObject *object, GParamSpec *pspec)
   g_auto (GValue) value = G_VALUE_INIT;
 
   g_value_init (&value, pspec->value_type);
-  g_object_get_property (G_OBJECT (object), pspec->name, &value);
+  if (pspec->flags & G_PARAM_READABLE) /* a secret is not */
+    g_object_get_property (G_OBJECT (object), pspec->name, &value);
   return banyan_param_value_to_spec (pspec, &value, &origin);
 }
