@@ -31,22 +31,30 @@ add_item (BrowseModel *self, BrowseItemKind kind, const char *name, char *value)
 
 /* -- Rates. -- */
 
+static char *
+describe_rate (double requests, double bytes, double each_us)
+{
+  g_autofree char *amount = live_format_bytes (bytes);
+  g_autofree char *each = live_format_us (each_us);
+
+  return each_us < 0 ? g_strdup_printf ("%.0f/s, %s bytes/s", requests, amount)
+                     : g_strdup_printf ("%.0f/s, %s bytes/s, %s each", requests, amount, each);
+}
+
 static void
 add_rates (BrowseModel *self, const char *path)
 {
   for (guint i = 0; self->rates != NULL && i < self->rates->len; i++)
     {
       const LiveRate *rate = self->rates->pdata[i];
-      g_autofree char *read_bytes = live_format_bytes (rate->read_bytes);
-      g_autofree char *write_bytes = live_format_bytes (rate->write_bytes);
 
       if (!g_str_equal (rate->path, path))
         continue;
       add_item (self, BROWSE_HEADING, "Rates", NULL);
       add_item (self, BROWSE_RATE, "reads",
-                g_strdup_printf ("%.0f/s, %s bytes/s", rate->reads, read_bytes));
+                describe_rate (rate->reads, rate->read_bytes, rate->read_us));
       add_item (self, BROWSE_RATE, "writes",
-                g_strdup_printf ("%.0f/s, %s bytes/s", rate->writes, write_bytes));
+                describe_rate (rate->writes, rate->write_bytes, rate->write_us));
       add_item (self, BROWSE_RATE, "in flight",
                 g_strdup_printf ("%" G_GUINT64_FORMAT, rate->in_flight));
     }
@@ -69,15 +77,16 @@ find_target (BrowseModel *self, BanyanSpec *property, const char *value)
   return target != NULL ? g_strdup (target->path) : NULL;
 }
 
+/* "disk.yaml:6:51, live"; of what the object tells itself there is nothing to say. */
 static char *
 make_note (BanyanSpec *property)
 {
   const char *origin = cli_spec_text (property, "origin");
   const char *mutability = cli_spec_text (property, "mutability");
 
-  if (origin == NULL || mutability == NULL)
-    return g_strdup (origin != NULL ? origin : mutability);
-  return g_strdup_printf ("%s, %s", origin, mutability);
+  if (mutability == NULL)
+    return NULL;
+  return origin != NULL ? g_strdup_printf ("%s, %s", origin, mutability) : g_strdup (mutability);
 }
 
 static void

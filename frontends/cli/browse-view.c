@@ -325,13 +325,12 @@ static void
 draw_help (guint height)
 {
   static const char *const lines[] = {
-    "up down j k    move                        tab     to the other half, and back",
-    "left right     close, open a line          enter   look into it, or follow a link",
-    "/ n            search a name, and again    b       back to where you were",
-    "t              jump to the next of a type  e       edit the property",
-    "s              who uses whom, inverse      g       the graph around the object",
-    "r              ask everything again        ?       this; esc leaves it",
-    "q              end                         ^ marks what stands above already",
+    "up down j k  move            tab    to the other half",
+    "left right   close, open     enter  look in, follow a link",
+    "/ n          search, again   b      go back",
+    "t            next of a type  e      edit a property",
+    "s            who uses whom   g      the graph around it",
+    "r q          ask anew, end   ?      this; ^ stands above",
   };
 
   for (guint i = 0; i < height && i < G_N_ELEMENTS (lines); i++)

@@ -152,6 +152,11 @@ void cli_add_strings (BanyanSpecBuilder *self, const char *key, const char *cons
 /* Consumes @inner. */
 void cli_add_built (BanyanSpecBuilder *self, const char *key, BanyanSpecBuilder *inner);
 
+/* -- command-complete.c -- */
+
+/* Offers @word to a shell, if it begins with @prefix. */
+void cli_offer (GString *text, const char *prefix, const char *word, const char *meaning);
+
 /* -- cli-document.c: files that declare graphs. -- */
 
 typedef struct

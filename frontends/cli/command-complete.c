@@ -5,10 +5,10 @@
  * completed, and may be empty. Each answer is a line "WORD<tab>MEANING"; the line ":files" says
  * that names of files fit too. */
 
-#include "cli.h"
+#include "live.h"
 
-static void
-offer (GString *text, const char *prefix, const char *word, const char *meaning)
+void
+cli_offer (GString *text, const char *prefix, const char *word, const char *meaning)
 {
   g_autofree char *printable = NULL;
 
@@ -25,7 +25,7 @@ offer_commands (GString *text, const char *prefix)
 {
   for (guint i = 0; cli_commands[i] != NULL; i++)
     if (!cli_commands[i]->is_hidden)
-      offer (text, prefix, cli_commands[i]->name, cli_commands[i]->summary);
+      cli_offer (text, prefix, cli_commands[i]->name, cli_commands[i]->summary);
 }
 
 static void
@@ -35,9 +35,9 @@ offer_options (GString *text, const char *prefix, const CliCommand *command)
     {
       g_autofree char *word = g_strconcat ("--", entry->long_name, NULL);
 
-      offer (text, prefix, word, entry->description);
+      cli_offer (text, prefix, word, entry->description);
     }
-  offer (text, prefix, "--help", "Show what the command does");
+  cli_offer (text, prefix, "--help", "Show what the command does");
 }
 
 static void
@@ -53,7 +53,7 @@ offer_properties (GString *text, const char *prefix, const char *type_name)
       BanyanSpec *property = banyan_spec_get_item (properties, i);
       g_autofree char *word = g_strconcat (type_name, ".", cli_spec_text (property, "name"), NULL);
 
-      offer (text, prefix, word, cli_spec_text (property, "blurb"));
+      cli_offer (text, prefix, word, cli_spec_text (property, "blurb"));
     }
 }
 
@@ -74,8 +74,8 @@ offer_types (GString *text, const char *prefix)
 
   types = cli_types_list ();
   for (guint i = 0; types[i] != NULL; i++)
-    offer (text, prefix, banyan_type_info_get_name (types[i]),
-           banyan_type_info_get_summary (types[i]));
+    cli_offer (text, prefix, banyan_type_info_get_name (types[i]),
+               banyan_type_info_get_summary (types[i]));
 }
 
 /* The option whose value @word is, when it stands alone before it. */
@@ -117,19 +117,69 @@ offer_arguments (GString *text, const char *prefix, CliWords words)
     }
 }
 
+/* -- What is running: the words after inspect that are no options. -- */
+
+/* As if it had been given as an option. */
 static void
-complete_command (GString *text, const CliCommand *command, const char *before, const char *word)
+take_address (const char *word, const char *after)
 {
-  const GOptionEntry *option = find_option_with_value (command, before);
+  if (g_str_has_prefix (word, "--connect="))
+    cli_connect_address = (char *) word + strlen ("--connect=");
+  else if (g_str_equal (word, "--connect"))
+    cli_connect_address = (char *) after;
+}
+
+/* (transfer container): of @words, of which the last is the one to be completed */
+static GPtrArray *
+list_arguments (const CliCommand *command, char **words, guint n)
+{
+  GPtrArray *arguments = g_ptr_array_new ();
+
+  for (guint i = 1; i + 1 < n; i++)
+    {
+      take_address (words[i], words[i + 1]);
+      if (find_option_with_value (command, words[i]) != NULL)
+        i++;
+      else if (words[i][0] != '-')
+        g_ptr_array_add (arguments, words[i]);
+    }
+
+  g_ptr_array_add (arguments, NULL);
+  return arguments;
+}
+
+static void
+offer_inspected (GString *text, char **words, guint n)
+{
+  g_autoptr (GPtrArray) arguments = list_arguments (&cli_inspect, words, n);
+  const char *address;
+
+  if (arguments->len == 1 && cli_connect_address == NULL)
+    offer_types (text, words[n - 1]);
+
+  address = cli_connect_get_address ();
+  if (address != NULL && *address != '\0')
+    live_complete (text, (const char *const *) arguments->pdata, words[n - 1]);
+}
+
+static void
+complete_command (GString *text, const CliCommand *command, char **words, guint n)
+{
+  const char *word = words[n - 1];
+  const GOptionEntry *option = find_option_with_value (command, words[n - 2]);
 
   if (option != NULL && is_type_option (option))
     offer_types (text, word);
-  else if (option != NULL && option->arg == G_OPTION_ARG_FILENAME)
+  else if (option != NULL
+           && (option->arg == G_OPTION_ARG_FILENAME
+               || g_strcmp0 (option->arg_description, "SOCKET") == 0))
     g_string_append (text, ":files\n");
   else if (option != NULL)
     return;
   else if (word[0] == '-')
     offer_options (text, word, command);
+  else if (command == &cli_inspect)
+    offer_inspected (text, words, n);
   else
     offer_arguments (text, word, command->words);
 }
@@ -146,15 +196,15 @@ run (char **words)
       offer_commands (text, n == 0 ? "" : words[0]);
       if (n == 1 && words[0][0] == '-')
         {
-          offer (text, words[0], "--help", "List the commands");
-          offer (text, words[0], "--version", "Tell the version");
+          cli_offer (text, words[0], "--help", "List the commands");
+          cli_offer (text, words[0], "--version", "Tell the version");
         }
       return cli_print (text->str);
     }
 
   command = cli_command_find (words[0]);
   if (command != NULL)
-    complete_command (text, command, words[n - 2], words[n - 1]);
+    complete_command (text, command, words, n);
 
   return cli_print (text->str);
 }

@@ -188,9 +188,9 @@ const CliCommand cli_inspect = {
   = "Without an argument: all types, by kind. With a type: its class, operations, "
     "properties, children and an example. With TYPE.PROPERTY: that property. No "
     "plugin is loaded for it once the registry's cache knows them.\n\n"
-    "With --connect, about the graph that listens at SOCKET: ls [PATH], tree [PATH], "
-    "get PATH.PROPERTY, set PATH.PROPERTY VALUE, refs PATH, watch [PATH], top; or -i, a "
-    "full-screen browser.",
+    "With --connect, about the graph that listens at SOCKET: ls [PATH], tree [PATH], show "
+    "PATH, get PATH.PROPERTY, set PATH.PROPERTY VALUE, refs PATH, why PATH or COMMAND, "
+    "watch [PATH], history, top; or -i, a full-screen browser.",
   .options = options,
   .words = CLI_WORDS_TYPES,
   .max_arguments = CLI_MANY,

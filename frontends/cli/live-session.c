@@ -132,24 +132,37 @@ live_find (LiveSession *self, const char *name, CliStatus *status)
 }
 
 GraphObject *
-live_find_property (LiveSession *self, const char *name, const char **property, CliStatus *status)
+live_look_up_property (GraphModel *graph, const char *name, const char **property, guint *n_found)
 {
-  g_autofree char *path = g_strdup (name);
   GraphObject *object = NULL;
-  guint n_found = 0;
+  g_autofree char *path = g_strdup (name);
   char *dot;
 
-  while (object == NULL && n_found == 0 && (dot = strrchr (path, '.')) != NULL)
+  *n_found = 0;
+  *property = NULL;
+  while (object == NULL && *n_found == 0 && (dot = strrchr (path, '.')) != NULL)
     {
       *dot = '\0';
       *property = name + strlen (path) + 1;
-      object = live_look_up (self->graph, path, &n_found);
+      object = live_look_up (graph, path, n_found);
     }
+  return object;
+}
 
-  if (strcmp (path, name) == 0)
+GraphObject *
+live_find_property (LiveSession *self, const char *name, const char **property, CliStatus *status)
+{
+  guint n_found;
+  GraphObject *object = live_look_up_property (self->graph, name, property, &n_found);
+
+  if (*property == NULL)
     *status = cli_fail (CLI_USAGE, "\"%s\" names no property; write PATH.PROPERTY", name);
   else if (object == NULL)
-    live_find (self, path, status);
+    {
+      g_autofree char *path = g_strndup (name, *property - name - 1);
+
+      live_find (self, path, status);
+    }
   return object;
 }
 

@@ -80,6 +80,57 @@ print_json (GPtrArray *rates)
   puts (text);
 }
 
+/* -- Counts: of backends, and of those edges that count. -- */
+
+static void
+add_edges (BanyanSpecBuilder *list, BanyanSpec *node)
+{
+  BanyanSpec *edges = cli_spec_get (node, "edges");
+
+  for (guint i = 0; i < cli_spec_count (edges); i++)
+    {
+      BanyanSpec *edge = banyan_spec_get_item (edges, i);
+      BanyanSpecBuilder *map = cli_map_new ();
+
+      cli_add_text (map, "qdev", cli_spec_text (edge, "path"));
+      cli_add_text (map, "node-name", cli_spec_text (node, "node-name"));
+      cli_add (map, "stats", cli_spec_get (edge, "stats"));
+      cli_add_built (list, NULL, map);
+    }
+}
+
+static BanyanSpec *
+ask_for_nodes (LiveSession *session, CliStatus *status)
+{
+  BanyanSpecBuilder *map = cli_map_new ();
+
+  cli_add_flag (map, "query-nodes", TRUE);
+  return cli_call_or_say (session->connection, "query-blockstats", banyan_spec_builder_end (map),
+                          status);
+}
+
+/* In one list. NULL after it has said why. (transfer full) */
+static BanyanSpec *
+ask_for_counts (LiveSession *session, CliStatus *status)
+{
+  g_autoptr (BanyanSpec) backends
+      = cli_call_or_say (session->connection, "query-blockstats", NULL, status);
+  g_autoptr (BanyanSpec) nodes = backends != NULL ? ask_for_nodes (session, status) : NULL;
+  BanyanSpecBuilder *list;
+
+  if (nodes == NULL)
+    return NULL;
+
+  list = cli_list_new ();
+  for (guint i = 0; i < cli_spec_count (backends); i++)
+    cli_add (list, NULL, banyan_spec_get_item (backends, i));
+  for (guint i = 0; i < cli_spec_count (nodes); i++)
+    add_edges (list, banyan_spec_get_item (nodes, i));
+  return banyan_spec_builder_end (list);
+}
+
+/* -- Rounds. -- */
+
 /* A terminal shows the newest only. */
 static void
 print_round (LiveSession *session, GPtrArray *rates)
@@ -100,8 +151,7 @@ live_run_top (LiveSession *session, char **arguments)
 {
   CliStatus status;
   gint64 began_us = g_get_monotonic_time ();
-  g_autoptr (BanyanSpec) before
-      = cli_call_or_say (session->connection, "query-blockstats", NULL, &status);
+  g_autoptr (BanyanSpec) before = ask_for_counts (session, &status);
 
   for (int round = 0; before != NULL; round++)
     {
@@ -113,7 +163,7 @@ live_run_top (LiveSession *session, char **arguments)
         return CLI_DONE;
 
       g_usleep (session->options->interval * G_USEC_PER_SEC);
-      after = cli_call_or_say (session->connection, "query-blockstats", NULL, &status);
+      after = ask_for_counts (session, &status);
       if (after == NULL)
         return status;
 

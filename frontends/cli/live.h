@@ -42,6 +42,9 @@ GraphObject *live_look_up (GraphModel *graph, const char *name, guint *n_found);
  * object's is one. @property: (out) (transfer none): points into @name */
 GraphObject *live_find_property (LiveSession *self, const char *name, const char **property,
                                  CliStatus *status);
+/* Without a word; *@property NULL: there is no dot. */
+GraphObject *live_look_up_property (GraphModel *graph, const char *name, const char **property,
+                                    guint *n_found);
 /* The same call for all commands about one property; @value: (nullable) (transfer none). NULL after
  * it has said why, and what may have been meant. (transfer full) */
 BanyanSpec *live_call_property (LiveSession *self, const char *command, const char *path,
@@ -87,6 +90,9 @@ const LiveWord *live_word_find (const char *name);
 /* @words[0] is the word; none at all: the tree. */
 CliStatus live_run (char **words, const LiveOptions *options);
 
+/* live-complete.c: @words: those before @prefix that are no options, NULL-terminated */
+void live_complete (GString *text, const char *const *words, const char *prefix);
+
 /* live-tree.c */
 CliStatus live_run_ls (LiveSession *session, char **arguments);
 CliStatus live_run_tree (LiveSession *session, char **arguments);
@@ -95,6 +101,12 @@ CliStatus live_run_get (LiveSession *session, char **arguments);
 CliStatus live_run_set (LiveSession *session, char **arguments);
 /* live-refs.c */
 CliStatus live_run_refs (LiveSession *session, char **arguments);
+/* live-show.c */
+CliStatus live_run_show (LiveSession *session, char **arguments);
+/* live-why.c */
+CliStatus live_run_why (LiveSession *session, char **arguments);
+/* live-history.c */
+CliStatus live_run_history (LiveSession *session, char **arguments);
 /* live-events.c */
 CliStatus live_run_watch (LiveSession *session, char **arguments);
 /* live-top.c */
