@@ -188,7 +188,10 @@ browse (CliConnection *connection, const LiveOptions *options)
   if (pipe2 (signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
     return cli_fail (CLI_FAILED, "cannot make a pipe: %s", g_strerror (errno));
 
-  browse_view_begin ();
+  if (!browse_view_begin ())
+    return cli_fail (CLI_FAILED, "a terminal of the type \"%s\" cannot show it",
+                     g_getenv ("TERM") != NULL ? g_getenv ("TERM") : "");
+
   catch_signals ();
   catch_crashes ();
   run_rounds (&loop, &error);

@@ -38,10 +38,12 @@ begin_colours (void)
   init_pair (PAIR_BAD, COLOR_RED, -1);
 }
 
-void
+gboolean
 browse_view_begin (void)
 {
-  initscr ();
+  if (newterm (NULL, stdout, stdin) == NULL)
+    return FALSE;
+
   cbreak ();
   noecho ();
   nonl ();
@@ -50,6 +52,7 @@ browse_view_begin (void)
   set_escdelay (25);
   curs_set (0);
   begin_colours ();
+  return TRUE;
 }
 
 void

@@ -165,7 +165,8 @@ void browse_model_press (BrowseModel *self, gunichar key, guint page);
 
 /* -- browse-view.c: the only part that knows curses. -- */
 
-void browse_view_begin (void);
+/* FALSE: this terminal cannot do it. */
+gboolean browse_view_begin (void);
 void browse_view_end (void);
 void browse_view_draw (BrowseModel *model, const char *title);
 /* 0: none has been pressed; does not wait. */
