@@ -78,7 +78,7 @@ crash (int number)
 static void
 catch_crashes (void)
 {
-  static const int numbers[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL };
+  static const int numbers[] = { SIGSEGV, SIGABRT, SIGTRAP, SIGBUS, SIGFPE, SIGILL };
   const struct sigaction action = { .sa_handler = crash, .sa_flags = SA_RESETHAND | SA_NODEFER };
 
   for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
