@@ -17,7 +17,7 @@ static const struct
   { BROWSE_ASK_EVENTS, "events", "subscribe" },
   { BROWSE_ASK_SET, "set", "qom-set" },
   { BROWSE_ASK_GRAPH, "graph", "query-graph" },
-  { BROWSE_ASK_PROPERTIES, "properties", LIVE_DESCRIBE_COMMAND },
+  { BROWSE_ASK_PROPERTIES, "properties", "qom-describe" },
   { BROWSE_ASK_RATES, "rates", "query-blockstats" },
 };
 
@@ -29,7 +29,7 @@ add_arguments (BrowseModel *self, BanyanSpecBuilder *message, BrowseAsk ask)
   BanyanSpecBuilder *arguments = cli_map_new ();
 
   if (ask == BROWSE_ASK_PROPERTIES)
-    live_add_describe_arguments (arguments, self->properties_path);
+    cli_add_text (arguments, "path", self->properties_path);
   if (ask == BROWSE_ASK_SET)
     {
       GraphObject *object = graph_model_find (self->graph, self->edited_path);
@@ -80,7 +80,7 @@ static void
 take_properties (BrowseModel *self, BanyanSpec *answer)
 {
   g_clear_pointer (&self->properties, banyan_spec_unref);
-  self->properties = banyan_spec_ref (live_get_described (answer));
+  self->properties = banyan_spec_ref (answer);
   browse_model_update_items (self);
 }
 

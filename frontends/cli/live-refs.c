@@ -38,41 +38,26 @@ add_branches (BanyanSpecBuilder *list, LiveSession *session, GraphObject *object
     }
 }
 
-/* A declaration names the objects that it links to, a throttle group for instance, by id. */
+/* Properties that lead to it, a throttle node's to its group for instance: the server knows them.
+ */
 static gboolean
-names_object (BanyanSpec *value, const char *id)
+add_links (BanyanSpecBuilder *list, LiveSession *session, const char *path, CliStatus *status)
 {
-  if (banyan_spec_get_kind (value) == BANYAN_SPEC_LIST)
+  g_autoptr (BanyanSpec) refs = live_call_path (session, "query-refs", path, status);
+
+  for (guint i = 0; i < cli_spec_count (refs); i++)
     {
-      for (guint i = 0; i < banyan_spec_get_length (value); i++)
-        if (names_object (banyan_spec_get_item (value, i), id))
-          return TRUE;
-      return FALSE;
+      BanyanSpec *ref = banyan_spec_get_item (refs, i);
+      const char *property = cli_spec_text (ref, "property");
+      GraphObject *user = graph_model_find (session->graph, cli_spec_text (ref, "path"));
+      g_autofree char *relation = g_strconcat ("linked as ", property, NULL);
+
+      if (property != NULL)
+        add_relation (list, relation, cli_spec_text (ref, "path"),
+                      user != NULL ? live_name_type (user) : NULL, NULL);
     }
 
-  return banyan_spec_get_kind (value) == BANYAN_SPEC_STRING
-         && g_str_equal (banyan_spec_get_text (value), id);
-}
-
-static void
-add_links (BanyanSpecBuilder *list, LiveSession *session, GraphObject *target)
-{
-  const char *id = cli_spec_text (target->facts, "id");
-
-  for (guint i = 0; i < session->graph->objects->len; i++)
-    {
-      GraphObject *object = session->graph->objects->pdata[i];
-      BanyanSpec *properties = cli_spec_get (object->facts, "properties");
-
-      for (guint j = 0; j < cli_spec_count (properties); j++)
-        if (names_object (banyan_spec_get_item (properties, j), id))
-          {
-            g_autofree char *relation
-                = g_strconcat ("linked as ", banyan_spec_get_key (properties, j), NULL);
-
-            add_relation (list, relation, object->path, live_name_type (object), NULL);
-          }
-    }
+  return refs != NULL;
 }
 
 static CliStatus
@@ -110,8 +95,11 @@ live_run_refs (LiveSession *session, char **arguments)
 
   list = cli_list_new ();
   add_branches (list, session, object, TRUE);
-  if (g_str_has_prefix (object->path, "/objects/"))
-    add_links (list, session, object);
+  if (!add_links (list, session, object->path, &status))
+    {
+      banyan_spec_builder_free (list);
+      return status;
+    }
   add_branches (list, session, object, FALSE);
   relations = banyan_spec_builder_end (list);
   return session->options->as_json ? cli_print_json (relations) : print_relations (relations);

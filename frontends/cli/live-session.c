@@ -168,20 +168,6 @@ live_find_property (LiveSession *self, const char *name, const char **property, 
 
 /* -- Calls. -- */
 
-void
-live_add_describe_arguments (BanyanSpecBuilder *arguments, const char *path)
-{
-  const char *const paths[] = { path, NULL };
-
-  cli_add_strings (arguments, "paths", paths);
-}
-
-BanyanSpec *
-live_get_described (BanyanSpec *answer)
-{
-  return cli_spec_get (banyan_spec_get_item (answer, 0), "properties");
-}
-
 BanyanSpec *
 live_call_path (LiveSession *self, const char *command, const char *path, CliStatus *status)
 {

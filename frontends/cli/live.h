@@ -53,11 +53,6 @@ BanyanSpec *live_call_property (LiveSession *self, const char *command, const ch
 BanyanSpec *live_call_path (LiveSession *self, const char *command, const char *path,
                             CliStatus *status);
 
-/* Asks for all properties of an object, with their values; and the list of them in the answer
- * (transfer none). */
-#define LIVE_DESCRIBE_COMMAND "qom-list-get"
-void live_add_describe_arguments (BanyanSpecBuilder *arguments, const char *path);
-BanyanSpec *live_get_described (BanyanSpec *answer);
 /* Where in this very connection a value stood is nothing to tell who has just written it:
  * "client control.3:1:96: ". */
 const char *live_skip_place (const char *message);

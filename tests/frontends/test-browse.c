@@ -248,9 +248,10 @@ test_searches (void)
 }
 
 #define PROPERTIES \
-  "{\"return\":[{\"properties\":[" \
-  "{\"name\":\"read-delay\",\"type\":\"uint64\",\"value\":2,\"unit\":\"ms\"}," \
-  "{\"name\":\"file\",\"type\":\"link<BanyanNode>\",\"value\":\"disk\"}]}],\"id\":\"properties\"}"
+  "{\"return\":[" \
+  "{\"name\":\"read-delay\",\"type\":\"uint64\",\"value\":2,\"unit\":\"ms\"," \
+  "\"origin\":\"disk.yaml:6:51\",\"mutability\":\"live\"}," \
+  "{\"name\":\"file\",\"type\":\"link to node\",\"value\":\"disk\"}],\"id\":\"properties\"}"
 
 static void
 test_edits (void)
@@ -265,6 +266,7 @@ test_edits (void)
   drop_requests (model);
   take (model, PROPERTIES, 0);
   g_assert_cmpstr (find_item (model, "read-delay")->value, ==, "2 ms");
+  g_assert_cmpstr (find_item (model, "read-delay")->note, ==, "disk.yaml:6:51, live");
   press (model, "e");
   browse_model_press (model, BROWSE_KEY_END, 5);
   browse_model_press (model, BROWSE_KEY_UP, 5);
