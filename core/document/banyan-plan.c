@@ -6,6 +6,8 @@
 #include "banyan-blocking-private.h"
 #include "banyan-object-private.h"
 
+#include <string.h>
+
 G_DEFINE_FINAL_TYPE (BanyanPlan, banyan_plan, G_TYPE_OBJECT)
 
 static void
@@ -264,6 +266,23 @@ banyan_plan_get_transaction (BanyanPlan *self)
 
 /* -- Doing it. -- */
 
+/* Edges that were moved to where the document has them now, too, are its own again. */
+static void
+adopt_edges (BanyanPlan *self, BanyanObject *object, const char *property)
+{
+  GPtrArray *edges
+      = BANYAN_IS_ELEMENT (object) ? banyan_element_get_edges (BANYAN_ELEMENT (object)) : NULL;
+
+  for (guint i = 0; edges != NULL && i < edges->len; i++)
+    {
+      BanyanChild *edge = edges->pdata[i];
+
+      if (g_str_has_prefix (edge->role, property)
+          && (edge->role[strlen (property)] == '\0' || edge->role[strlen (property)] == '.'))
+        edge->manager = self->manager;
+    }
+}
+
 /* Everything that the document says is declared by it now, spelt as there, at its lines. */
 static void
 note_applied (BanyanPlan *self)
@@ -275,6 +294,7 @@ note_applied (BanyanPlan *self)
           banyan_object_get_declaration (words->object), words->key, words->value);
 
       banyan_object_set_declaration (words->object, declared);
+      adopt_edges (self, words->object, words->key);
     }
   banyan_graph_set_applied (self->graph, self->applied);
 }

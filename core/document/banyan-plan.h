@@ -57,4 +57,14 @@ BanyanSpec *banyan_graph_get_applied (BanyanGraph *self); /* (transfer none) (nu
 BANYAN_API
 void banyan_graph_set_applied (BanyanGraph *self, BanyanSpec *applied);
 
+/* What a restart has to know besides: what was applied, and edges that were moved since. (transfer
+ * full) */
+BANYAN_API
+BanyanSpec *banyan_graph_save_state (BanyanGraph *self);
+/* Whether a start from the document would not undo any of it. */
+BANYAN_API
+gboolean banyan_graph_check_state (BanyanGraph *self, BanyanSpec *state, const char *text,
+                                   gssize length, const char *name, const char *directory,
+                                   BanyanProblems *problems);
+
 G_END_DECLS

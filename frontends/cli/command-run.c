@@ -9,6 +9,7 @@
 
 #include "cli-notify.h"
 #include "run-fds.h"
+#include "run-live.h"
 #include "run-sandbox.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ static char *pidfile;
 static char **passed_fds;
 
 static const GOptionEntry options[] = {
+  RUN_LIVE_ENTRIES,
   { "check", 0, 0, G_OPTION_ARG_NONE, &only_check, "Only check the file, as banyan check does",
     NULL },
   { "ready-fd", 0, 0, G_OPTION_ARG_INT, &ready_fd,
@@ -84,6 +86,7 @@ closed (GObject *object, GAsyncResult *result, gpointer data)
 static void
 close_graph (Server *self)
 {
+  run_live_end ();
   cli_notify ("STOPPING=1");
   banyan_graph_close_async (self->graph, NULL, closed, self);
 }
@@ -258,6 +261,7 @@ opened (GObject *object, GAsyncResult *result, gpointer data)
       return;
     }
 
+  run_live_begin (self->graph, quiet);
   cli_notify ("READY=1");
   write_ready_fd ();
   say_ready (self);
@@ -270,18 +274,18 @@ opened (GObject *object, GAsyncResult *result, gpointer data)
 static void
 begin (Server *self)
 {
+  CliDocument *document = self->document;
   g_autoptr (GError) error = NULL;
 
-  if (run_fds_add (self->graph, passed_fds, &error))
-    {
-      banyan_graph_load_async (self->graph, self->document->text, self->document->length,
-                               self->document->name, self->document->directory, self->opening,
-                               opened, self);
-      return;
-    }
+  self->status = run_live_prepare (self->graph, document);
+  if (self->status == CLI_DONE && !run_fds_add (self->graph, passed_fds, &error))
+    self->status = cli_fail_with (error);
 
-  self->status = cli_fail_with (error);
-  close_graph (self);
+  if (self->status == CLI_DONE)
+    banyan_graph_load_async (self->graph, document->text, document->length, document->name,
+                             document->directory, self->opening, opened, self);
+  else
+    close_graph (self);
 }
 
 static void
@@ -302,6 +306,7 @@ serve (Server *self)
 
   begin (self);
   g_main_loop_run (self->loop);
+  run_state_close ();
 
   for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
     g_source_remove (sources[i]);
@@ -353,7 +358,8 @@ const CliCommand cli_run = {
   .description = "Opens everything that the file declares, in one go or not at all, and serves it "
                  "until SIGTERM or SIGINT: then requests are let finish, everything is flushed "
                  "and closed. A second signal ends it at once. A service manager that set "
-                 "NOTIFY_SOCKET is told READY=1 and STOPPING=1. \"-\" is standard input.",
+                 "NOTIFY_SOCKET is told READY=1 and STOPPING=1. \"-\" is standard input. SIGHUP "
+                 "applies the file as it is then, as banyan apply does.",
   .options = options,
   .words = CLI_WORDS_FILES,
   .min_arguments = 1,

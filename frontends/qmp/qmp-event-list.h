@@ -37,6 +37,10 @@ QMP_EVENT ("GRAPH_CHANGED", FALSE,
            "{ owner: str, steps: int, added: int, removed: int, edges: int, drained-us: int, "
            "duration-us: int }",
            "A transaction is in force")
+QMP_EVENT ("DOCUMENT_APPLIED", FALSE, "{ document: str }",
+           "The server has read its document again, and is as it says")
+QMP_EVENT ("DOCUMENT_REFUSED", FALSE, "{ document: str, reason: str }",
+           "The server has read its document again, and stays as it was")
 QMP_EVENT ("DRAIN_BEGIN", FALSE, "{ owner: str, gates: [str] }",
            "Requests wait at gates until a change is in force, or given up")
 QMP_EVENT ("DRAIN_END", FALSE, "{ owner: str, gates: [str], drained-us: int }", "Requests go on")

@@ -14,7 +14,7 @@
 
 /* nbd-load itself gives up when it waits 20 s for an answer. */
 #define PATIENCE_S 120
-#define REQUESTS "3000"
+#define REQUESTS "1500"
 
 typedef struct
 {
@@ -286,7 +286,7 @@ static gint64 only_seed = -1;
 static void
 test_walks (void)
 {
-  guint n_seeds = g_test_slow () ? 60 : 3;
+  guint n_seeds = g_test_slow () ? 60 : 2;
 
   g_test_summary ("From any document to any other, with clients that verify; a change that fails "
                   "at any step leaves nothing behind");

@@ -1,0 +1,193 @@
+/* banyan-state.c - what a restart has to know of a graph besides its document
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * An edge that was moved after the document was put in force may lead to data that the document's
+ * own target does not have: a job copied the disk elsewhere and pivoted to the copy, say. To start
+ * from the document again would show the guest old data. So edges that answer to somebody else than
+ * the document are kept, by what is declared for their property. */
+
+#include "banyan-object-private.h"
+#include "banyan-param-private.h"
+#include "banyan-plan-private.h"
+
+#include <string.h>
+
+/* -- Telling. -- */
+
+/* Who moved an edge of @pspec's role, or NULL where all are as the document has them. */
+static const BanyanOrigin *
+find_mover (BanyanElement *element, GParamSpec *pspec)
+{
+  const BanyanRole *role = banyan_param_get_role (pspec);
+  GPtrArray *edges = banyan_element_get_edges (element);
+
+  for (guint i = 0; role != NULL && i < edges->len; i++)
+    {
+      BanyanChild *edge = edges->pdata[i];
+
+      if (edge->manager.kind != BANYAN_ORIGIN_DOCUMENT && edge->node != NULL
+          && banyan_element_class_find_role (BANYAN_ELEMENT_GET_CLASS (element), edge->role)
+                 == role)
+        return &edge->manager;
+    }
+  return NULL;
+}
+
+static void
+add_moved (BanyanSpecBuilder *map, BanyanObject *object, GParamSpec *pspec)
+{
+  const BanyanOrigin *mover = find_mover (BANYAN_ELEMENT (object), pspec);
+  BanyanSpec *declared = banyan_spec_lookup (banyan_object_get_declaration (object), pspec->name);
+  g_autofree char *path = banyan_object_dup_path (object);
+  g_autofree char *name = g_strdup_printf ("%s:%s", path, pspec->name);
+  g_autofree char *manager = NULL;
+  BanyanSpecBuilder *entry;
+
+  if (mover == NULL || declared == NULL)
+    return;
+
+  manager = banyan_origin_to_string (mover);
+  entry = banyan_spec_builder_new_map ();
+  banyan_spec_builder_take (entry, "leads-to", banyan_spec_ref (declared));
+  banyan_spec_builder_add_string (entry, "moved-by", manager);
+  banyan_spec_builder_take_built (map, name, entry);
+}
+
+static gboolean
+is_documents (BanyanObject *object)
+{
+  return BANYAN_IS_ELEMENT (object)
+         && banyan_element_get_manager (BANYAN_ELEMENT (object))->kind == BANYAN_ORIGIN_DOCUMENT;
+}
+
+static void
+add_moved_below (BanyanSpecBuilder *map, BanyanObject *parent)
+{
+  g_autoptr (GPtrArray) children = banyan_object_list_children (parent);
+
+  for (guint i = 0; i < children->len; i++)
+    {
+      BanyanObject *object = children->pdata[i];
+      g_autofree GParamSpec **pspecs = NULL;
+      guint n_pspecs;
+
+      pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object), &n_pspecs);
+      for (guint j = 0; j < n_pspecs && is_documents (object); j++)
+        add_moved (map, object, pspecs[j]);
+      add_moved_below (map, object);
+    }
+}
+
+/**
+ * banyan_graph_save_state:
+ * @self: a graph
+ *
+ * Tells what is worth keeping over a restart: `applied`, as banyan_graph_get_applied() gives it,
+ * and `moved`, a map of the edges that were moved outside of the document, from their paths to
+ * `leads-to` and `moved-by`.
+ *
+ * Returns: (transfer full): a map
+ */
+BanyanSpec *
+banyan_graph_save_state (BanyanGraph *self)
+{
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *moved = banyan_spec_builder_new_map ();
+  BanyanSpec *applied;
+
+  g_return_val_if_fail (BANYAN_IS_GRAPH (self), NULL);
+
+  applied = banyan_graph_get_applied (self);
+  if (applied != NULL)
+    banyan_spec_builder_take (map, "applied", banyan_spec_ref (applied));
+  add_moved_below (moved, BANYAN_OBJECT (self));
+  banyan_spec_builder_take_built (map, "moved", moved);
+  return banyan_spec_builder_end (map);
+}
+
+/* -- Comparing. -- */
+
+/* What the document says of an edge, "/nodes/disk0:file". */
+static BanyanSpec *
+find_declared (BanyanSpec *declarations, const char *edge, const BanyanOrigin **place)
+{
+  const char *colon = strrchr (edge, ':');
+  g_autofree char *path = colon != NULL ? g_strndup (edge, colon - edge) : NULL;
+  BanyanSpec *object = path != NULL ? banyan_spec_lookup (declarations, path) : NULL;
+  BanyanSpec *value = object != NULL ? banyan_spec_lookup (object, colon + 1) : NULL;
+
+  *place = value != NULL ? banyan_spec_get_origin (value) : NULL;
+  return value;
+}
+
+/* What was read from a file has other kinds of scalars than what a document has. */
+static gboolean
+mean_the_same (BanyanSpec *one, BanyanSpec *other)
+{
+  g_autofree char *first = banyan_spec_to_json (one, FALSE);
+  g_autofree char *second = banyan_spec_to_json (other, FALSE);
+
+  return g_str_equal (first, second);
+}
+
+static void
+check_edge (BanyanSpec *declarations, const char *edge, BanyanSpec *moved, BanyanProblems *problems)
+{
+  const BanyanOrigin *place;
+  BanyanSpec *wanted = find_declared (declarations, edge, &place);
+  BanyanSpec *target = banyan_spec_lookup (moved, "leads-to");
+  const char *mover = banyan_spec_lookup_text (moved, "moved-by");
+  g_autofree char *from = NULL;
+  g_autofree char *to = NULL;
+
+  if (wanted == NULL || target == NULL || mean_the_same (wanted, target))
+    return;
+
+  from = banyan_spec_to_json (target, FALSE);
+  to = banyan_spec_to_json (wanted, FALSE);
+  banyan_problems_add (problems, BANYAN_CONFIG_ERROR_CONFLICT, place, NULL,
+                       "%s was moved to %s by %s when this ran last, and would lead to %s again, "
+                       "where what was written since may be missing; let the document say what it "
+                       "was moved to, or override this",
+                       edge, g_strstrip (from), mover != NULL ? mover : "a client",
+                       g_strstrip (to));
+}
+
+/**
+ * banyan_graph_check_state:
+ * @self: a graph that the document is to be loaded into
+ * @state: what banyan_graph_save_state() gave before a restart
+ * @text: (array length=length) (element-type guint8): a document
+ * @length: in bytes, or -1 where @text ends with a NUL
+ * @name: what messages call it
+ * @directory: (nullable): what relative paths in it are relative to
+ * @problems: where to report
+ *
+ * Finds out whether to start from a document would undo what was moved outside of it.
+ *
+ * Returns: whether it would not
+ */
+gboolean
+banyan_graph_check_state (BanyanGraph *self, BanyanSpec *state, const char *text, gssize length,
+                          const char *name, const char *directory, BanyanProblems *problems)
+{
+  g_autoptr (GPtrArray) objects = NULL;
+  g_autoptr (BanyanSpec) declarations = NULL;
+  BanyanSpec *moved;
+  guint n_before;
+
+  g_return_val_if_fail (BANYAN_IS_GRAPH (self), FALSE);
+  g_return_val_if_fail (state != NULL && text != NULL && problems != NULL, FALSE);
+
+  n_before = banyan_problems_get_length (problems);
+  objects = banyan_graph_map (self, text, length, name, directory, problems);
+  if (objects == NULL)
+    return FALSE;
+
+  declarations = banyan_applied_with (NULL, self, objects);
+  moved = banyan_spec_lookup (state, "moved");
+  for (guint i = 0; moved != NULL && i < banyan_spec_get_length (moved); i++)
+    check_edge (declarations, banyan_spec_get_key (moved, i), banyan_spec_get_item (moved, i),
+                problems);
+  return banyan_problems_get_length (problems) == n_before;
+}
