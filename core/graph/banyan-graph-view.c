@@ -32,6 +32,7 @@ free_object (gpointer data)
   g_ptr_array_unref (self->edges);
   g_ptr_array_unref (self->users);
   g_ptr_array_unref (self->resets);
+  g_free (self->new_id);
   g_ptr_array_unref (self->settings);
   g_clear_pointer (&self->proposal, banyan_proposal_free);
   g_object_unref (self->object);
@@ -42,6 +43,7 @@ void
 banyan_graph_view_free (BanyanGraphView *self)
 {
   g_hash_table_unref (self->by_object);
+  g_clear_pointer (&self->names, g_hash_table_unref);
   g_hash_table_unref (self->by_child);
   g_ptr_array_unref (self->order);
   g_ptr_array_unref (self->backends);
@@ -72,6 +74,33 @@ banyan_view_object_get_proposal (BanyanViewObject *self)
     self->proposal = banyan_proposal_new (self->object);
 
   return self->proposal;
+}
+
+const char *
+banyan_view_object_get_id (BanyanViewObject *self)
+{
+  return self->new_id != NULL ? self->new_id : banyan_object_get_id (self->object);
+}
+
+GHashTable *
+banyan_graph_view_get_names (BanyanGraphView *self)
+{
+  if (self->names != NULL)
+    return self->names;
+
+  self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  for (guint i = 0; i < self->objects->len; i++)
+    {
+      BanyanViewObject *object = self->objects->pdata[i];
+
+      if ((object->is_added || object->new_id != NULL) && !object->is_removed
+          && BANYAN_IS_COLLECTION (object->parent))
+        g_hash_table_insert (self->names,
+                             g_strdup_printf ("%s/%s", banyan_object_get_id (object->parent),
+                                              banyan_view_object_get_id (object)),
+                             object->object);
+    }
+  return self->names;
 }
 
 char *
@@ -201,6 +230,8 @@ banyan_view_object_new (BanyanGraphView *view, BanyanObject *object, BanyanObjec
   self->users = g_ptr_array_new ();
   self->settings = g_ptr_array_new_with_free_func (free_setting);
   self->resets = g_ptr_array_new ();
+  self->is_implicit = banyan_object_is_implicit (object);
+  g_clear_pointer (&view->names, g_hash_table_unref);
   self->shared = BANYAN_PERMISSIONS_ALL;
   self->resize_to = G_MAXUINT64;
   g_ptr_array_add (view->objects, self);
@@ -324,8 +355,7 @@ banyan_graph_view_drop_orphans (BanyanGraphView *self)
           BanyanViewObject *object = self->objects->pdata[i];
 
           if (!BANYAN_IS_NODE (object->object) || !banyan_view_object_is_kept (object)
-              || !banyan_object_is_implicit (object->object) || object->users->len > 0
-              || !has_parents_now (object))
+              || !object->is_implicit || object->users->len > 0 || !has_parents_now (object))
             continue;
 
           object->is_removed = TRUE;

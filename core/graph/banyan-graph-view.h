@@ -44,6 +44,7 @@ struct _BanyanViewObject
   BanyanGraphView *view;    /* (unowned) */
   BanyanObject *object;     /* (owned) */
   BanyanObject *parent;     /* (unowned): in the tree of ownership, afterwards */
+  char *new_id;             /* (owned) (nullable): it is called otherwise, afterwards */
   GPtrArray *edges;         /* (owned) (element-type BanyanViewEdge) */
   GPtrArray *users;         /* (owned) (element-type BanyanViewEdge): that lead here, afterwards */
   GPtrArray *settings;      /* (owned) (element-type BanyanViewSetting) */
@@ -56,6 +57,7 @@ struct _BanyanViewObject
   guint mark;        /* of the walk that is under way */
   gboolean is_added;
   gboolean is_removed;
+  gboolean is_implicit;       /* afterwards: it goes with its last user */
   gboolean is_reordered;      /* its edges come in the order that they have here */
   gboolean is_refreshed;      /* its limits are others */
   gboolean is_changed;        /* goes through the phases of a change */
@@ -76,6 +78,7 @@ struct _BanyanGraphView
   guint n_problems_before;
   GPtrArray *objects;       /* (owned) (element-type BanyanViewObject): in the order seen */
   GHashTable *by_object;    /* (owned): BanyanObject to BanyanViewObject (unowned) */
+  GHashTable *names;        /* (owned) (nullable): what ids mean that are new, until one more is */
   GHashTable *by_child;     /* (owned): BanyanChild to BanyanViewEdge (unowned) */
   GPtrArray *program_edges; /* (owned) (element-type BanyanViewEdge) */
   GPtrArray *order;    /* (owned) (element-type BanyanViewObject): users before what they use */
@@ -90,6 +93,7 @@ typedef enum
 {
   BANYAN_STEP_ADD,
   BANYAN_STEP_REMOVE,
+  BANYAN_STEP_RENAME,
   BANYAN_STEP_REPLACE_CHILD,
   BANYAN_STEP_INSERT_ON_EDGE,
   BANYAN_STEP_INSERT_ABOVE,
@@ -111,7 +115,7 @@ typedef struct
   char *key;            /* (owned) (nullable) */
   BanyanSpec *value;    /* (owned) (nullable) */
   guint64 length;       /* bytes */
-  gboolean is_on;       /* counting; for a property: it is declared no more */
+  gboolean is_on;       /* counting; a property is declared no more; what is renamed is implicit */
 } BanyanStep;
 
 /* The present graph with @steps (element-type BanyanStep) done, checked, and its drained set. */
@@ -133,6 +137,11 @@ gboolean banyan_view_object_is_read_only (BanyanViewObject *self);
 gboolean banyan_view_object_is_kept (BanyanViewObject *self);
 /* Opened in settle rather than in prepare. */
 gboolean banyan_view_object_waits (BanyanViewObject *self);
+
+/* What it is called afterwards. */
+const char *banyan_view_object_get_id (BanyanViewObject *self);
+/* (transfer none): "nodes/disk0" to what has not been found by that until now. */
+GHashTable *banyan_graph_view_get_names (BanyanGraphView *self);
 
 /* Steps of building. */
 void banyan_graph_view_load (BanyanGraphView *self);

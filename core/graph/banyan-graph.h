@@ -82,6 +82,10 @@ void banyan_transaction_remove_filter (BanyanTransaction *self, BanyanNode *filt
 BANYAN_API
 void banyan_transaction_set (BanyanTransaction *self, BanyanObject *object, const char *key,
                              BanyanSpec *value);
+/* Called otherwise, and whether it goes with its last user; it stays open as it is. */
+BANYAN_API
+void banyan_transaction_rename (BanyanTransaction *self, BanyanObject *object, const char *id,
+                                gboolean implicit);
 /* Back to what it is where nobody declares it. */
 BANYAN_API
 void banyan_transaction_reset (BanyanTransaction *self, BanyanObject *object, const char *key);

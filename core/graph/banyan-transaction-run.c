@@ -204,10 +204,44 @@ update_routes (BanyanTransaction *self)
     }
 }
 
+/* All give their ids up before one takes another's. */
+static void
+rename_all (BanyanTransaction *self)
+{
+  GPtrArray *objects = self->view->objects;
+
+  for (guint i = 0; i < objects->len; i++)
+    {
+      BanyanViewObject *object = objects->pdata[i];
+
+      if (object->new_id != NULL && !object->is_removed)
+        banyan_object_set_id (object->object, object->new_id);
+      if (!object->is_removed)
+        banyan_object_set_implicit (object->object, object->is_implicit);
+    }
+  for (guint i = 0; i < objects->len; i++)
+    if (((BanyanViewObject *) objects->pdata[i])->new_id != NULL
+        && !((BanyanViewObject *) objects->pdata[i])->is_removed)
+      banyan_object_take_id (((BanyanViewObject *) objects->pdata[i])->object);
+}
+
+static void
+redeclare_users (BanyanTransaction *self)
+{
+  for (guint i = 0; i < self->view->objects->len; i++)
+    {
+      BanyanViewObject *object = self->view->objects->pdata[i];
+
+      if (object->new_id != NULL && !object->is_removed)
+        banyan_object_redeclare_users (object->object);
+    }
+}
+
 static void
 switch_over (BanyanTransaction *self)
 {
   self->phase = BANYAN_PHASE_SWITCH;
+  rename_all (self);
   for (guint i = 0; i < self->parts->len; i++)
     banyan_part_switch (self, self->parts->pdata[i]);
 
@@ -222,6 +256,7 @@ switch_over (BanyanTransaction *self)
   for (guint i = 0; i < self->view->program_edges->len; i++)
     banyan_transaction_switch_edge (self, self->view->program_edges->pdata[i]);
 
+  redeclare_users (self);
   for (guint i = 0; i < self->parts->len; i++)
     banyan_part_commit (self->parts->pdata[i]);
   banyan_transaction_cut_off (self);

@@ -130,6 +130,31 @@ banyan_transaction_remove (BanyanTransaction *self, BanyanObject *object)
 }
 
 /**
+ * banyan_transaction_rename:
+ * @self: a transaction
+ * @object: an open object of a collection: a node, for instance
+ * @id: what it is to be called
+ * @implicit: whether it goes with its last user from then on, as what is declared inline does
+ *
+ * Gives an object another id. It stays open, and who links to it does so as before; nobody has to
+ * wait. The id may be one that the same transaction takes from another object.
+ */
+void
+banyan_transaction_rename (BanyanTransaction *self, BanyanObject *object, const char *id,
+                           gboolean implicit)
+{
+  BanyanStep *step;
+
+  g_return_if_fail (BANYAN_IS_TRANSACTION (self));
+  g_return_if_fail (BANYAN_IS_OBJECT (object));
+  g_return_if_fail (id != NULL);
+
+  step = add_step (self, BANYAN_STEP_RENAME, object, NULL);
+  step->key = g_strdup (id);
+  step->is_on = implicit;
+}
+
+/**
  * banyan_transaction_replace_child:
  * @self: a transaction
  * @edge: an edge

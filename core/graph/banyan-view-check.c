@@ -19,10 +19,11 @@ static gboolean
 has_free_id (BanyanGraphView *self, BanyanViewObject *object)
 {
   BanyanObject *holder
-      = banyan_object_get_child (object->parent, banyan_object_get_id (object->object));
+      = banyan_object_get_child (object->parent, banyan_view_object_get_id (object));
   BanyanViewObject *known = holder != NULL ? banyan_graph_view_find (self, holder) : NULL;
 
-  return holder == NULL || holder == object->object || (known != NULL && known->is_removed);
+  return holder == NULL || holder == object->object
+         || (known != NULL && (known->is_removed || known->new_id != NULL));
 }
 
 void
@@ -34,9 +35,9 @@ banyan_graph_view_check_ids (BanyanGraphView *self)
     {
       BanyanViewObject *object = self->objects->pdata[i];
 
-      if (object->is_added && !object->is_removed
+      if ((object->is_added || object->new_id != NULL) && !object->is_removed
           && (!g_hash_table_add (taken, g_strdup_printf ("%p/%s", (gpointer) object->parent,
-                                                         banyan_object_get_id (object->object)))
+                                                         banyan_view_object_get_id (object)))
               || !has_free_id (self, object)))
         refuse_id (self, object);
     }

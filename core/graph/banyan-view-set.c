@@ -182,22 +182,6 @@ set_value (BanyanViewObject *object, GParamSpec *pspec, const GValue *value, Ban
                        banyan_spec_get_origin (spec));
 }
 
-/* Names of what the same transaction adds. (transfer container) */
-static GPtrArray *
-list_added (BanyanGraphView *self)
-{
-  GPtrArray *added = g_ptr_array_new ();
-
-  for (guint i = 0; i < self->objects->len; i++)
-    {
-      BanyanViewObject *object = self->objects->pdata[i];
-
-      if (object->is_added && BANYAN_IS_COLLECTION (object->parent))
-        g_ptr_array_add (added, object->object);
-    }
-  return added;
-}
-
 /* A name that is handed on in the same transaction means who gets it. */
 static void
 follow_name (BanyanGraphView *self, GValue *value)
@@ -223,7 +207,6 @@ banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
 {
   BanyanViewObject *object = banyan_graph_view_find (self, step->object);
   g_autofree char *first = g_strndup (step->key, strcspn (step->key, "."));
-  g_autoptr (GPtrArray) added = list_added (self);
   g_autoptr (BanyanSpec) whole = NULL;
   g_autoptr (BanyanSpec) spec = NULL;
   g_auto (GValue) value = G_VALUE_INIT;
@@ -240,8 +223,8 @@ banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
     }
 
   whole = whole_value (object, first, step);
-  if (!banyan_mapper_convert (BANYAN_ROOT (self->graph), added, object->object,
-                              whole != NULL ? first : step->key,
+  if (!banyan_mapper_convert (BANYAN_ROOT (self->graph), banyan_graph_view_get_names (self),
+                              object->object, whole != NULL ? first : step->key,
                               whole != NULL ? whole : step->value, &pspec, &value, self->problems)
       || !may_set (self, object, pspec, step->value))
     return;

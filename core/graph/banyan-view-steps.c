@@ -131,6 +131,7 @@ static void
 remove_whole (BanyanGraphView *self, BanyanViewObject *object)
 {
   object->is_removed = TRUE;
+  g_clear_pointer (&self->names, g_hash_table_unref);
 
   for (guint i = 0; i < self->objects->len; i++)
     {
@@ -165,6 +166,28 @@ apply_remove (BanyanGraphView *self, BanyanStep *step)
   object = find_kept (self, step->object);
   if (object != NULL)
     remove_whole (self, object);
+}
+
+static void
+apply_rename (BanyanGraphView *self, BanyanStep *step)
+{
+  BanyanViewObject *object = find_kept (self, step->object);
+
+  if (object == NULL)
+    return;
+  if (!BANYAN_IS_COLLECTION (object->parent))
+    refuse (self, BANYAN_CONFIG_ERROR_STATE, step->object,
+            "is a part of another object, and keeps its id");
+  else if (!banyan_id_is_well_formed (step->key))
+    refuse (self, BANYAN_CONFIG_ERROR_SYNTAX, step->object,
+            "cannot be called \"%s\": an id is a letter, then letters, digits, '-', '.' and '_'",
+            step->key);
+
+  g_clear_pointer (&object->new_id, g_free);
+  if (!g_str_equal (step->key, banyan_object_get_id (step->object)))
+    object->new_id = g_strdup (step->key);
+  object->is_implicit = step->is_on;
+  g_clear_pointer (&self->names, g_hash_table_unref);
 }
 
 /* -- Edges. -- */
@@ -449,6 +472,7 @@ banyan_graph_view_apply (BanyanGraphView *self, BanyanStep *step)
   static void (*const apply[]) (BanyanGraphView *, BanyanStep *) = {
     [BANYAN_STEP_ADD] = apply_add,
     [BANYAN_STEP_REMOVE] = apply_remove,
+    [BANYAN_STEP_RENAME] = apply_rename,
     [BANYAN_STEP_REPLACE_CHILD] = apply_replace,
     [BANYAN_STEP_INSERT_ON_EDGE] = apply_insert_on_edge,
     [BANYAN_STEP_INSERT_ABOVE] = apply_insert_above,

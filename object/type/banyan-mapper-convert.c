@@ -91,7 +91,7 @@ report_key (BanyanObject *object, const char *key, BanyanSpec *spec, BanyanProbl
 }
 
 static gboolean
-convert_link (BanyanRoot *root, GPtrArray *candidates, GParamSpec *pspec, BanyanSpec *spec,
+convert_link (BanyanRoot *root, GHashTable *candidates, GParamSpec *pspec, BanyanSpec *spec,
               const char *path, GValue *value, BanyanProblems *problems)
 {
   g_autoptr (BanyanMapper) mapper = banyan_mapper_new (root, NULL, problems);
@@ -108,7 +108,8 @@ convert_link (BanyanRoot *root, GPtrArray *candidates, GParamSpec *pspec, Banyan
 /**
  * banyan_mapper_convert: (skip)
  * @root: (nullable): where links are resolved
- * @candidates: (nullable) (element-type BanyanObject): what is about to come there
+ * @candidates: (nullable) (element-type utf8 BanyanObject): what is about to be found there, by
+ *   "nodes/disk0"
  * @object: an object
  * @key: the name or alias of a property, or something inside one: `cache.direct`
  * @spec: what is written for it
@@ -121,7 +122,7 @@ convert_link (BanyanRoot *root, GPtrArray *candidates, GParamSpec *pspec, Banyan
  * Returns: whether @pspec and @value have been set
  */
 gboolean
-banyan_mapper_convert (BanyanRoot *root, GPtrArray *candidates, BanyanObject *object,
+banyan_mapper_convert (BanyanRoot *root, GHashTable *candidates, BanyanObject *object,
                        const char *key, BanyanSpec *spec, GParamSpec **pspec, GValue *value,
                        BanyanProblems *problems)
 {

@@ -262,17 +262,13 @@ complain_of_type (BanyanMapper *mapper, BanyanLinkValue *self, GType found)
 static BanyanObject *
 find_candidate (BanyanMapper *mapper, BanyanCollection *collection, const char *id)
 {
-  for (guint i = 0; mapper->candidates && i < mapper->candidates->len; i++)
-    {
-      BanyanObject *candidate = mapper->candidates->pdata[i];
+  g_autofree char *key = NULL;
 
-      if (g_str_equal (banyan_object_get_id (candidate), id)
-          && banyan_root_get_collection_for_type (mapper->root, G_OBJECT_TYPE (candidate))
-                 == collection)
-        return candidate;
-    }
+  if (!mapper->candidates)
+    return NULL;
 
-  return NULL;
+  key = g_strdup_printf ("%s/%s", banyan_object_get_id (BANYAN_OBJECT (collection)), id);
+  return g_hash_table_lookup (mapper->candidates, key);
 }
 
 static gboolean

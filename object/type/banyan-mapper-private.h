@@ -69,7 +69,7 @@ struct _BanyanMapper
   char *directory;  /* (owned) (nullable) */
   BanyanProblems *problems;
   gboolean replaces;       /* what has an id that is declared is about to go */
-  GPtrArray *candidates;   /* (unowned) (nullable): objects that are about to come */
+  GHashTable *candidates;  /* (unowned) (nullable): "nodes/disk0" to what is about to be that */
   GPtrArray *declarations; /* (owned): of BanyanDeclaration */
   GHashTable *taken;       /* (owned): collection to a table of ids to declarations */
   GHashTable *broken;      /* (owned): collection to a set of ids whose type is not known */
@@ -93,6 +93,9 @@ BanyanDeclaration *banyan_mapper_find (BanyanMapper *self, BanyanCollection *col
 
 void banyan_mapper_add_setting (BanyanMapper *self, BanyanDeclaration *declaration,
                                 GParamSpec *pspec, BanyanSpec *spec);
+
+/* What is to be found by other ids than those in the tree. */
+void banyan_mapper_set_candidates (BanyanMapper *self, GHashTable *candidates);
 
 /* -- banyan-mapper-inherit.c -- */
 

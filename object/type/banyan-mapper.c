@@ -106,6 +106,12 @@ banyan_mapper_set_replaces (BanyanMapper *self, gboolean replaces)
   self->replaces = replaces;
 }
 
+void
+banyan_mapper_set_candidates (BanyanMapper *self, GHashTable *candidates)
+{
+  self->candidates = candidates;
+}
+
 /* -- Ids. -- */
 
 BanyanDeclaration *

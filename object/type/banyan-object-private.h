@@ -16,6 +16,12 @@ char *banyan_object_dup_subject (BanyanObject *self);
  * then the other one is found by it, and from then on @child; both have the same path. */
 gboolean banyan_object_add_successor (BanyanObject *self, BanyanObject *child, GError **error);
 void banyan_object_take_id (BanyanObject *self);
+/* Called otherwise from now on. Its parent finds it by no id until it takes its new one. */
+void banyan_object_set_id (BanyanObject *self, const char *id);
+/* The first that links to it, or NULL. */
+BanyanObject *banyan_object_get_first_user (BanyanObject *self);
+/* What those that link to @self declare has its id as it is now. */
+void banyan_object_redeclare_users (BanyanObject *self);
 /* Whether its parent finds @self by its id. */
 gboolean banyan_object_has_id (BanyanObject *self);
 

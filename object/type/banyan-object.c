@@ -9,6 +9,8 @@
 #include "banyan-object-private.h"
 #include "banyan-param-private.h"
 
+#include <string.h>
+
 typedef struct
 {
   BanyanObject *user;   /* (unowned): takes itself off before it goes */
@@ -18,6 +20,7 @@ typedef struct
 typedef struct
 {
   char *id;                /* (owned) (nullable): a root has none */
+  GSList *former_ids;      /* (owned): messages on other threads may be about to say them */
   BanyanObject *parent;    /* (unowned) (nullable) */
   GPtrArray *children;     /* (owned): in the order added */
   GHashTable *child_index; /* (owned): id (unowned) to child (unowned) */
@@ -153,6 +156,7 @@ banyan_object_finalize (GObject *object)
   g_array_unref (private->users);
   g_clear_pointer (&private->notify_queue.waiting, g_ptr_array_unref);
   banyan_spec_unref (private->declaration);
+  g_slist_free_full (private->former_ids, g_free);
   g_free (private->id);
 
   G_OBJECT_CLASS (banyan_object_parent_class)->finalize (object);
@@ -425,6 +429,18 @@ banyan_object_add_successor (BanyanObject *self, BanyanObject *child, GError **e
   return TRUE;
 }
 
+void
+banyan_object_set_id (BanyanObject *self, const char *id)
+{
+  BanyanObjectPrivate *private = private_of (self);
+
+  if (private->parent != NULL && banyan_object_has_id (self))
+    g_hash_table_remove (private_of (private->parent)->child_index, private->id);
+  private->former_ids = g_slist_prepend (private->former_ids, private->id);
+  private->id = g_strdup (id);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ID]);
+}
+
 /* The key is the string of who has the id, so it goes with the old one. */
 void
 banyan_object_take_id (BanyanObject *self)
@@ -569,6 +585,58 @@ banyan_object_remove_user (BanyanObject *self, BanyanObject *user, const char *p
     }
 
   g_critical ("%s: not recorded as a user by %s", G_STRFUNC, property);
+}
+
+BanyanObject *
+banyan_object_get_first_user (BanyanObject *self)
+{
+  GArray *users = private_of (self)->users;
+
+  return users->len > 0 ? g_array_index (users, User, 0).user : NULL;
+}
+
+/* By a property, or by a member of one: "children.0". */
+static GParamSpec *
+find_property (BanyanObject *user, const char *name)
+{
+  g_autofree char *first = g_strndup (name, strcspn (name, "."));
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (user), name);
+
+  return pspec != NULL ? pspec : g_object_class_find_property (G_OBJECT_GET_CLASS (user), first);
+}
+
+static void
+redeclare (BanyanObject *user, GParamSpec *pspec)
+{
+  BanyanSpec *declared = banyan_spec_lookup (private_of (user)->declaration, pspec->name);
+  g_autoptr (BanyanSpec) declaration = NULL;
+  g_autoptr (BanyanSpec) spec = NULL;
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  if (declared == NULL)
+    return;
+
+  g_value_init (&value, pspec->value_type);
+  g_object_get_property (G_OBJECT (user), pspec->name, &value);
+  spec = banyan_param_value_to_spec (pspec, &value, banyan_spec_get_origin (declared));
+  declaration = banyan_spec_with (private_of (user)->declaration, pspec->name, spec);
+  banyan_object_set_declaration (user, declaration);
+  g_object_notify_by_pspec (G_OBJECT (user), pspec);
+}
+
+void
+banyan_object_redeclare_users (BanyanObject *self)
+{
+  GArray *users = private_of (self)->users;
+
+  for (guint i = 0; i < users->len; i++)
+    {
+      User *user = &g_array_index (users, User, i);
+      GParamSpec *pspec = find_property (user->user, user->property);
+
+      if (pspec != NULL)
+        redeclare (user->user, pspec);
+    }
 }
 
 /**

@@ -66,10 +66,10 @@ void banyan_mapper_declare_member (BanyanMapper *self, BanyanObject *owner, cons
 BANYAN_API
 GPtrArray *banyan_mapper_build (BanyanMapper *self);
 /* One value for one property of an existing object, as banyan_object_set() needs it: converted,
- * links resolved in @root. @candidates (nullable) (element-type BanyanObject): objects that are
+ * links resolved in @root. @candidates (nullable): "nodes/disk0" to objects that are
  * about to come there, which links lead to before others. */
 BANYAN_API
-gboolean banyan_mapper_convert (BanyanRoot *root, GPtrArray *candidates, BanyanObject *object,
+gboolean banyan_mapper_convert (BanyanRoot *root, GHashTable *candidates, BanyanObject *object,
                                 const char *key, BanyanSpec *spec, GParamSpec **pspec,
                                 GValue *value, BanyanProblems *problems);
 

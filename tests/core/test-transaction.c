@@ -554,6 +554,48 @@ test_exports (void)
 }
 
 static void
+rename_to (BanyanTransaction *transaction, BanyanTestGraph *graph, const char *from, const char *to)
+{
+  banyan_transaction_rename (transaction, BANYAN_OBJECT (banyan_test_get_node (graph, from)), to,
+                             FALSE);
+}
+
+static void
+test_renames (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("a: { driver: test-pass, file: b }\n"
+                                     "b: { driver: test-memory, size: 1MiB }\n"
+                                     "c: { driver: test-memory, size: 1MiB }\n");
+  BanyanNode *a = banyan_test_get_node (graph, "a");
+  BanyanNode *b = banyan_test_get_node (graph, "b");
+  BanyanNode *c = banyan_test_get_node (graph, "c");
+  g_autoptr (BanyanTransaction) swap = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (BanyanTransaction) taken = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) drained = NULL;
+
+  g_test_summary ("Nodes change their ids with each other, stay open, and who uses them says so");
+
+  rename_to (swap, graph, "b", "c");
+  rename_to (swap, graph, "c", "b");
+  drained = banyan_transaction_plan (swap, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_strv_length (drained), ==, 0);
+  banyan_transaction_commit (swap, &error);
+  g_assert_no_error (error);
+  g_assert_true (banyan_test_get_node (graph, "c") == b && banyan_test_get_node (graph, "b") == c);
+  g_assert_cmpstr (
+      banyan_spec_lookup_text (banyan_object_get_declaration (BANYAN_OBJECT (a)), "file"), ==, "c");
+  assert_data_passes (graph, "a", "c");
+
+  rename_to (taken, graph, "a", "b");
+  g_assert_false (banyan_transaction_commit (taken, &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_DUPLICATE);
+  g_assert_true (banyan_test_get_node (graph, "a") == a);
+}
+
+static void
 test_describes (void)
 {
   g_autoptr (BanyanTypeInfo) info = banyan_registry_lookup (
@@ -630,6 +672,7 @@ main (int argc, char **argv)
   g_test_add_func ("/transaction/resizes", test_resize);
   g_test_add_func ("/transaction/edges-have-candidates", test_edge_candidates);
   g_test_add_func ("/transaction/exports-come-and-go", test_exports);
+  g_test_add_func ("/transaction/renames", test_renames);
   g_test_add_func ("/transaction/types-are-described", test_describes);
   g_test_add_func ("/transaction/plans-and-touches-nothing", test_plan);
   g_test_add_func ("/graph/flushes-what-it-writes-to", test_flush_default);
