@@ -5,6 +5,9 @@
 #include "banyan-param-private.h"
 #include "banyan-plan-private.h"
 
+#include <banyan/banyan-frontend.h>
+#include <banyan/banyan-node.h>
+
 #include <string.h>
 
 /* Two objects, of which one is as the document has it. */
@@ -47,29 +50,85 @@ is_null (BanyanSpec *spec)
   return spec == NULL || banyan_spec_get_kind (spec) == BANYAN_SPEC_NULL;
 }
 
-/* Links are compared by the ids that were declared, everything else by what it means. */
+/* What the document calls that which an id means now. NULL: the id means something else there. */
+static const char *
+translate_id (const Pair *self, GParamSpec *pspec, const char *id)
+{
+  BanyanObject *target = banyan_plan_find_target (self->plan, pspec, id);
+  BanyanObject *twin = target != NULL ? g_hash_table_lookup (self->plan->twins_of, target) : NULL;
+
+  if (twin != NULL)
+    return banyan_object_get_id (twin);
+  if (target == NULL || g_hash_table_contains (self->plan->replaced, target))
+    return id;
+
+  return g_hash_table_contains (self->plan->twin_ids, id) ? NULL : id;
+}
+
+/* @declared with the ids that the document has for what it names. (transfer full) */
+static BanyanSpec *
+translate (const Pair *self, GParamSpec *pspec, BanyanSpec *declared)
+{
+  BanyanSpecKind kind = banyan_spec_get_kind (declared);
+  const BanyanOrigin *origin = banyan_spec_get_origin (declared);
+  BanyanSpecBuilder *builder;
+
+  if (kind == BANYAN_SPEC_NULL)
+    return banyan_spec_ref (declared);
+  if (kind != BANYAN_SPEC_LIST && kind != BANYAN_SPEC_MAP)
+    {
+      const char *id = translate_id (self, pspec, banyan_spec_get_text (declared));
+
+      return id != NULL ? banyan_spec_new_scalar (BANYAN_SPEC_STRING, id, origin)
+                        : banyan_spec_new_null (origin);
+    }
+
+  builder = banyan_spec_builder_new (kind, origin);
+  for (guint i = 0; i < banyan_spec_get_length (declared); i++)
+    banyan_spec_builder_take (
+        builder, kind == BANYAN_SPEC_MAP ? banyan_spec_get_key (declared, i) : NULL,
+        translate (self, banyan_param_get_element (pspec), banyan_spec_get_item (declared, i)));
+  return banyan_spec_builder_end (builder);
+}
+
+static gboolean
+leads_the_same_way (const Pair *self, GParamSpec *pspec, BanyanSpec *wanted, BanyanSpec *present)
+{
+  g_autoptr (BanyanSpec) translated = NULL;
+
+  if (is_null (wanted) || is_null (present))
+    return is_null (wanted) && is_null (present);
+
+  translated = translate (self, pspec, present);
+  return banyan_spec_equal (wanted, translated);
+}
+
+/* Links are compared by what they lead to, everything else by what it means. */
 static gboolean
 is_same (const Pair *self, GParamSpec *pspec, BanyanSpec *wanted, BanyanSpec *present)
 {
+  if (banyan_param_has_links (pspec))
+    return leads_the_same_way (self, pspec, wanted, present);
   if (wanted != NULL && present != NULL && banyan_spec_equal (wanted, present))
     return TRUE;
-  if (banyan_param_has_links (pspec))
-    return is_null (wanted) && is_null (present);
 
   return has_same_value (self, pspec);
 }
 
-/* The document has said so before, and still does: somebody else has changed it since. */
 static gboolean
-is_drift (const Pair *self, const char *key, BanyanSpec *wanted)
+is_declared_as (BanyanSpec *one, BanyanSpec *other)
+{
+  return one != NULL && other != NULL ? banyan_spec_equal (one, other) : one == other;
+}
+
+/* The document has said so before, and still does: somebody else has changed it since. Where nobody
+ * has, an id means another object now. */
+static gboolean
+is_drift (const Pair *self, const char *key, BanyanSpec *wanted, BanyanSpec *present)
 {
   BanyanSpec *last = declared_for (self->last, key);
 
-  if (self->last == NULL)
-    return FALSE;
-  if (wanted == NULL || last == NULL)
-    return wanted == last;
-  return banyan_spec_equal (wanted, last);
+  return self->last != NULL && is_declared_as (wanted, last) && !is_declared_as (present, last);
 }
 
 static const char *
@@ -124,6 +183,32 @@ note_words (const Pair *self, GParamSpec *pspec, BanyanSpec *wanted, BanyanSpec 
   g_array_append_val (self->plan->words, setting);
 }
 
+static gboolean
+has_identity (BanyanObject *object)
+{
+  g_autofree GParamSpec **pspecs = NULL;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    if (banyan_param_is_identifying (pspecs[i]))
+      return TRUE;
+  return FALSE;
+}
+
+/* Why another object takes the place of @object, and what that costs. A leaf that is nowhere else
+ * is not found again there. */
+static const char *
+tell_loss (BanyanObject *object)
+{
+  if (BANYAN_IS_FRONTEND (object) || BANYAN_IS_EXPORT (object))
+    return "can be set before opening only; its clients are disconnected";
+  if (BANYAN_IS_PROTOCOL (object) && !has_identity (object))
+    return "can be set before opening only; the new one begins empty";
+
+  return "can be set before opening only";
+}
+
 /* FALSE: it can only be had by putting another object in the place of this one. */
 static gboolean
 compare_property (const Pair *self, GParamSpec *pspec)
@@ -136,7 +221,7 @@ compare_property (const Pair *self, GParamSpec *pspec)
       note_words (self, pspec, wanted, present);
       return TRUE;
     }
-  if (is_drift (self, pspec->name, wanted) && !(self->plan->flags & BANYAN_PLAN_OVERRIDE))
+  if (is_drift (self, pspec->name, wanted, present) && !(self->plan->flags & BANYAN_PLAN_OVERRIDE))
     {
       banyan_plan_note (self->plan, BANYAN_DIFFERENCE_DRIFT, self->path, pspec->name, present,
                         wanted, "kept");
@@ -145,7 +230,7 @@ compare_property (const Pair *self, GParamSpec *pspec)
   if (needs_replacing (pspec))
     {
       banyan_plan_note (self->plan, BANYAN_DIFFERENCE_REPLACE, self->path, pspec->name, present,
-                        wanted, "can be set before opening only");
+                        wanted, tell_loss (self->object));
       return FALSE;
     }
 
@@ -199,6 +284,16 @@ add_twin (BanyanPlan *plan, BanyanObject *twin, BanyanObject *owner, const char 
 static void compare_object (BanyanPlan *plan, BanyanObject *twin, BanyanObject *object,
                             BanyanObject *owner, const char *property);
 
+/* What has its id now, as another object of the document perhaps. */
+static BanyanObject *
+find_namesake (BanyanPlan *plan, BanyanObject *twin, BanyanObject *owner)
+{
+  if (owner == NULL)
+    owner = BANYAN_OBJECT (
+        banyan_root_get_collection_for_type (BANYAN_ROOT (plan->graph), G_OBJECT_TYPE (twin)));
+  return banyan_object_get_child (owner, banyan_object_get_id (twin));
+}
+
 static void
 note_new (BanyanPlan *plan, BanyanObject *twin, BanyanObject *owner, const char *property)
 {
@@ -206,7 +301,8 @@ note_new (BanyanPlan *plan, BanyanObject *twin, BanyanObject *owner, const char 
   BanyanSpec *last = banyan_applied_lookup (plan->graph, path);
   g_autoptr (BanyanSpec) whole = banyan_object_declare_whole (twin);
 
-  if (last != NULL && !(plan->flags & BANYAN_PLAN_OVERRIDE)
+  if (last != NULL && find_namesake (plan, twin, owner) == NULL
+      && !(plan->flags & BANYAN_PLAN_OVERRIDE)
       && banyan_spec_equal (last, banyan_object_get_declaration (twin)))
     {
       banyan_plan_note (plan, BANYAN_DIFFERENCE_DRIFT, path, NULL, NULL, whole,
@@ -228,9 +324,16 @@ note_gone (BanyanPlan *plan, BanyanObject *object)
   g_ptr_array_add (plan->removals, g_object_ref (object));
 }
 
+static gboolean
+is_wanted (BanyanPlan *plan, BanyanObject *object)
+{
+  return g_hash_table_contains (plan->twins_of, object)
+         || g_hash_table_contains (plan->replaced, object);
+}
+
 /* What the document created and has no more. Inline children go with their last user. */
 static void
-remove_unwanted (BanyanPlan *plan, BanyanObject *parent, GHashTable *wanted)
+remove_unwanted (BanyanPlan *plan, BanyanObject *parent)
 {
   g_autoptr (GPtrArray) children = banyan_object_list_children (parent);
 
@@ -238,8 +341,7 @@ remove_unwanted (BanyanPlan *plan, BanyanObject *parent, GHashTable *wanted)
     {
       BanyanObject *child = children->pdata[i];
 
-      if (!g_hash_table_contains (wanted, banyan_object_get_id (child)) && is_documents (child)
-          && !banyan_object_is_implicit (child))
+      if (!is_wanted (plan, child) && is_documents (child) && !banyan_object_is_implicit (child))
         note_gone (plan, child);
     }
 }
@@ -257,25 +359,33 @@ find_members_property (BanyanObject *owner)
   return NULL;
 }
 
+/* What @twin is, or what has to give its id up for it. */
+static BanyanObject *
+find_running (BanyanPlan *plan, BanyanObject *twin, BanyanObject *parent)
+{
+  BanyanObject *object = g_hash_table_lookup (plan->objects, twin);
+
+  if (object == NULL)
+    object = banyan_object_get_child (parent, banyan_object_get_id (twin));
+  return object != NULL && g_hash_table_lookup (plan->objects, twin) != object
+                 && g_hash_table_contains (plan->twins_of, object)
+             ? NULL
+             : object;
+}
+
 static void
 compare_members (BanyanPlan *plan, BanyanObject *twin, BanyanObject *object)
 {
   g_autoptr (GPtrArray) members = banyan_object_list_children (twin);
-  g_autoptr (GHashTable) wanted = g_hash_table_new (g_str_hash, g_str_equal);
   const char *property = find_members_property (object);
 
   if (property == NULL)
     return;
 
   for (guint i = 0; i < members->len; i++)
-    {
-      const char *id = banyan_object_get_id (members->pdata[i]);
-
-      g_hash_table_add (wanted, (gpointer) id);
-      compare_object (plan, members->pdata[i], banyan_object_get_child (object, id), object,
-                      property);
-    }
-  remove_unwanted (plan, object, wanted);
+    compare_object (plan, members->pdata[i], find_running (plan, members->pdata[i], object), object,
+                    property);
+  remove_unwanted (plan, object);
 }
 
 static void
@@ -283,7 +393,29 @@ replace_object (BanyanPlan *plan, BanyanObject *twin, BanyanObject *object, Bany
                 const char *property)
 {
   g_ptr_array_add (plan->removals, g_object_ref (object));
+  g_hash_table_add (plan->replaced, object);
   add_twin (plan, twin, owner, property, object);
+}
+
+/* What it was called, and whether it was declared inside of what uses it. */
+static void
+compare_name (Pair *self)
+{
+  const char *old = banyan_object_get_id (self->object), *new = banyan_object_get_id (self->twin);
+  gboolean is_implicit = banyan_object_is_implicit (self->twin);
+  gboolean moves = banyan_object_is_implicit (self->object) != is_implicit;
+  const BanyanOrigin *origin = &self->plan->manager;
+  g_autoptr (BanyanSpec) from = banyan_spec_new_scalar (BANYAN_SPEC_TEXT, old, origin);
+  g_autoptr (BanyanSpec) to = banyan_spec_new_scalar (BANYAN_SPEC_TEXT, new, origin);
+
+  if (!moves && g_str_equal (old, new))
+    return;
+
+  g_ptr_array_add (self->plan->renamings, self->twin);
+  banyan_plan_note (self->plan, BANYAN_DIFFERENCE_RENAME, self->path, "id", from, to,
+                    !moves        ? "stays open"
+                    : is_implicit ? "stays open; declared inside of its user"
+                                  : "stays open; declared by itself");
 }
 
 static void
@@ -296,7 +428,10 @@ compare_pair (Pair *self, BanyanObject *owner, const char *property)
       replace_object (self->plan, self->twin, self->object, owner, property);
     }
   else if (compare_properties (self))
-    compare_members (self->plan, self->twin, self->object);
+    {
+      compare_name (self);
+      compare_members (self->plan, self->twin, self->object);
+    }
   else
     replace_object (self->plan, self->twin, self->object, owner, property);
 }
@@ -321,24 +456,9 @@ compare_object (BanyanPlan *plan, BanyanObject *twin, BanyanObject *object, Bany
 
 /* -- The whole. -- */
 
-static GHashTable *
-wanted_in (GHashTable *by_collection, gpointer collection)
-{
-  GHashTable *ids = g_hash_table_lookup (by_collection, collection);
-
-  if (ids == NULL)
-    {
-      ids = g_hash_table_new (g_str_hash, g_str_equal);
-      g_hash_table_insert (by_collection, collection, ids);
-    }
-  return ids;
-}
-
 void
 banyan_plan_compare (BanyanPlan *self)
 {
-  g_autoptr (GHashTable) by_collection
-      = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_hash_table_unref);
   g_autoptr (GPtrArray) collections = banyan_object_list_children (BANYAN_OBJECT (self->graph));
 
   for (guint i = 0; i < self->twins->len; i++)
@@ -351,14 +471,10 @@ banyan_plan_compare (BanyanPlan *self)
 
       collection
           = banyan_root_get_collection_for_type (BANYAN_ROOT (self->graph), G_OBJECT_TYPE (twin));
-      g_hash_table_add (wanted_in (by_collection, collection),
-                        (gpointer) banyan_object_get_id (twin));
-      compare_object (
-          self, twin,
-          banyan_object_get_child (BANYAN_OBJECT (collection), banyan_object_get_id (twin)), NULL,
-          NULL);
+      compare_object (self, twin, find_running (self, twin, BANYAN_OBJECT (collection)), NULL,
+                      NULL);
     }
 
   for (guint i = 0; i < collections->len; i++)
-    remove_unwanted (self, collections->pdata[i], wanted_in (by_collection, collections->pdata[i]));
+    remove_unwanted (self, collections->pdata[i]);
 }

@@ -2,11 +2,12 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The document is mapped to objects that are never opened, the twins, as if nothing were there
- * yet: so it is checked whole, and every twin has its values. Twins are compared with what runs
- * (banyan-plan-compare.c), which gives differences and the steps of one transaction; what is to be
- * new is mapped once more, with links to what stays (banyan-plan-steps.c). Three states decide
- * about each value: what the last applied document said, what is declared now, and what the
- * document says; who changed it outside the document keeps it, unless the plan overrides that. */
+ * yet: so it is checked whole, and every twin has its values. It is found out which running object
+ * each twin is (banyan-plan-match.c). They are compared (banyan-plan-compare.c), which gives
+ * differences and the steps of one transaction; what is to be new is mapped once more, with links
+ * to what stays (banyan-plan-steps.c). Three states decide about each value: what the last applied
+ * document said, what is declared now, and what the document says; who changed it outside the
+ * document keeps it, unless the plan overrides that. */
 
 #pragma once
 
@@ -24,6 +25,7 @@ typedef enum
   BANYAN_DIFFERENCE_REMOVE,
   BANYAN_DIFFERENCE_REPLACE,
   BANYAN_DIFFERENCE_SET,
+  BANYAN_DIFFERENCE_RENAME,
   BANYAN_DIFFERENCE_DRIFT,
 } BanyanDifferenceKind;
 
@@ -62,6 +64,11 @@ struct _BanyanPlan
   guint flags;
   BanyanOrigin manager;
   GPtrArray *twins;               /* (owned) (nullable) (element-type BanyanObject) */
+  GHashTable *objects;            /* (owned): a twin to the running object that it is */
+  GHashTable *twins_of;           /* (owned): the other way */
+  GHashTable *twin_ids;           /* (owned): of twins */
+  GHashTable *replaced;           /* (owned): objects that give their place to a twin */
+  GPtrArray *renamings;           /* (owned) (element-type BanyanObject): twins of those */
   GPtrArray *differences;         /* (owned) (element-type BanyanDifference) */
   GArray *additions;              /* (owned) (element-type BanyanAddition) */
   GArray *settings;               /* (owned) (element-type BanyanPlanSetting) */
@@ -75,10 +82,15 @@ struct _BanyanPlan
 
 void banyan_plan_note (BanyanPlan *self, BanyanDifferenceKind kind, const char *path,
                        const char *property, BanyanSpec *from, BanyanSpec *to, const char *how);
-/* Fills differences, additions, settings and removals. */
+/* Fills objects and twins_of. */
+void banyan_plan_match (BanyanPlan *self);
+/* Fills differences, additions, renamings, settings and removals. */
 void banyan_plan_compare (BanyanPlan *self);
 /* Makes the additions, and adds them to the transaction. */
 void banyan_plan_add_new (BanyanPlan *self, BanyanProblems *problems);
+
+/* The running object of @id that a link of @pspec would lead to. (transfer none) (nullable) */
+BanyanObject *banyan_plan_find_target (BanyanPlan *self, GParamSpec *pspec, const char *id);
 
 /* -- What was applied (banyan-applied.c). -- */
 

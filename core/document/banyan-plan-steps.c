@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "banyan-graph-private.h"
+#include "banyan-mapper-private.h"
 #include "banyan-object-private.h"
 #include "banyan-plan-private.h"
 
@@ -77,14 +78,37 @@ add_object (BanyanPlan *self, BanyanObject *object)
     take_over_edges (self, BANYAN_NODE (addition->replaced), BANYAN_NODE (object));
 }
 
+/* What stays, by what it will be called. */
+static GHashTable *
+name_renamed (BanyanPlan *self)
+{
+  GHashTable *names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  for (guint i = 0; i < self->renamings->len; i++)
+    {
+      BanyanObject *twin = self->renamings->pdata[i];
+      BanyanObject *object = g_hash_table_lookup (self->objects, twin);
+
+      g_hash_table_insert (
+          names,
+          g_strdup_printf ("%s/%s", banyan_object_get_id (banyan_object_get_parent (object)),
+                           banyan_object_get_id (twin)),
+          object);
+    }
+  return names;
+}
+
 void
 banyan_plan_add_new (BanyanPlan *self, BanyanProblems *problems)
 {
   g_autoptr (BanyanMapper) mapper
       = banyan_mapper_new (BANYAN_ROOT (self->graph), self->directory, problems);
   g_autoptr (GPtrArray) objects = NULL;
+  g_autoptr (GHashTable) names = NULL;
 
   banyan_mapper_set_replaces (mapper, TRUE);
+  names = name_renamed (self);
+  banyan_mapper_set_candidates (mapper, names);
   for (guint i = 0; i < self->additions->len; i++)
     declare_addition (self, mapper, &g_array_index (self->additions, BanyanAddition, i));
 

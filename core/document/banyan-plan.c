@@ -38,6 +38,11 @@ banyan_plan_finalize (GObject *object)
   g_clear_object (&self->transaction);
   g_clear_pointer (&self->twins, g_ptr_array_unref);
   g_clear_pointer (&self->applied, banyan_spec_unref);
+  g_hash_table_unref (self->objects);
+  g_hash_table_unref (self->twins_of);
+  g_hash_table_unref (self->twin_ids);
+  g_hash_table_unref (self->replaced);
+  g_ptr_array_unref (self->renamings);
   g_ptr_array_unref (self->differences);
   g_ptr_array_unref (self->removals);
   g_array_unref (self->settings);
@@ -59,6 +64,11 @@ banyan_plan_class_init (BanyanPlanClass *klass)
 static void
 banyan_plan_init (BanyanPlan *self)
 {
+  self->objects = g_hash_table_new (NULL, NULL);
+  self->twins_of = g_hash_table_new (NULL, NULL);
+  self->twin_ids = g_hash_table_new (g_str_hash, g_str_equal);
+  self->replaced = g_hash_table_new (NULL, NULL);
+  self->renamings = g_ptr_array_new ();
   self->differences = g_ptr_array_new_with_free_func (difference_free);
   self->removals = g_ptr_array_new_with_free_func (g_object_unref);
   self->additions = g_array_new (FALSE, TRUE, sizeof (BanyanAddition));
@@ -91,11 +101,24 @@ banyan_plan_note (BanyanPlan *self, BanyanDifferenceKind kind, const char *path,
 
 /* -- Making one. -- */
 
+static void
+add_renamings (BanyanPlan *self)
+{
+  for (guint i = 0; i < self->renamings->len; i++)
+    {
+      BanyanObject *twin = self->renamings->pdata[i];
+
+      banyan_transaction_rename (self->transaction, g_hash_table_lookup (self->objects, twin),
+                                 banyan_object_get_id (twin), banyan_object_is_implicit (twin));
+    }
+}
+
 /* What is new comes first, so that what is set can lead to it; what goes is last. */
 static void
 fill_transaction (BanyanPlan *self, BanyanProblems *problems)
 {
   banyan_plan_add_new (self, problems);
+  add_renamings (self);
   for (guint i = 0; i < self->settings->len; i++)
     {
       BanyanPlanSetting *setting = &g_array_index (self->settings, BanyanPlanSetting, i);
@@ -160,12 +183,17 @@ banyan_plan_new (BanyanGraph *graph, const char *text, gssize length, const char
   self->transaction = banyan_transaction_new (graph);
   banyan_transaction_set_manager (self->transaction, &self->manager);
   self->applied = banyan_applied_with (NULL, graph, self->twins);
+  banyan_plan_match (self);
   banyan_plan_compare (self);
   fill_transaction (self, problems);
   /* They use what runs, and must not stand in the way of its end. */
   for (guint i = 0; i < self->twins->len; i++)
     banyan_object_clear_links (self->twins->pdata[i]);
   g_array_set_size (self->additions, 0);
+  g_ptr_array_set_size (self->renamings, 0);
+  g_hash_table_remove_all (self->twin_ids);
+  g_hash_table_remove_all (self->objects);
+  g_hash_table_remove_all (self->twins_of);
   g_clear_pointer (&self->twins, g_ptr_array_unref);
 
   return check (self, problems) ? g_steal_pointer (&self) : NULL;
@@ -199,7 +227,7 @@ banyan_plan_is_empty (BanyanPlan *self)
 static BanyanSpecBuilder *
 describe_difference (const BanyanDifference *self)
 {
-  static const char *const kinds[] = { "add", "remove", "replace", "set", "drift" };
+  static const char *const kinds[] = { "add", "remove", "replace", "set", "rename", "drift" };
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
   banyan_spec_builder_add_string (map, "change", kinds[self->kind]);
@@ -227,10 +255,10 @@ describe_differences (BanyanPlan *self, gboolean changes)
  * banyan_plan_describe:
  * @self: a plan
  *
- * Tells what a plan would do: `changes`, each with `change` (add, remove, replace, set), `path`,
- * and where there are such `property`, `from`, `to` and `how` (live, reopen, or why an object is
- * replaced); `drift`, which is what was changed outside the document and is kept; `drained`, the
- * paths of those who would have to wait for a moment.
+ * Tells what a plan would do: `changes`, each with `change` (add, remove, replace, rename, set),
+ * `path`, and where there are such `property`, `from`, `to` and `how` (live, reopen, or why an
+ * object is replaced); `drift`, which is what was changed outside the document and is kept;
+ * `drained`, the paths of those who would have to wait for a moment.
  *
  * Returns: (transfer full): a map
  */

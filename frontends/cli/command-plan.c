@@ -19,9 +19,8 @@ static const GOptionEntry plan_options[] = {
 static const char *
 sign_of (const char *change)
 {
-  static const char *const signs[][2] = {
-    { "add", "+" }, { "remove", "-" }, { "replace", "-/+" }, { "set", "~" }, { "drift", "!" }
-  };
+  static const char *const signs[][2] = { { "add", "+" }, { "remove", "-" }, { "replace", "-/+" },
+                                          { "set", "~" }, { "rename", ">" }, { "drift", "!" } };
 
   for (guint i = 0; i < G_N_ELEMENTS (signs); i++)
     if (g_str_equal (signs[i][0], change))

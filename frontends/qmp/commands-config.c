@@ -4,7 +4,8 @@
 #include "qmp-commands.h"
 
 #define PLAN_RESULT \
-  "{ changes: [{ change: 'add|remove|replace|set', path: str, '*property': str, '*from': any, " \
+  "{ changes: [{ change: 'add|remove|replace|rename|set', path: str, '*property': str, '*from': " \
+  "any, " \
   "'*to': any, '*how': str }], drift: [{ change: 'drift', path: str, '*property': str, " \
   "'*from': any, '*to': any, '*how': str }], drained: [str] }"
 

@@ -134,16 +134,44 @@ stack_some (Draft *self, const char *bottom)
   return stack (self, bottom, g_rand_int_range (self->random, 0, 4), FALSE);
 }
 
-/* -- Disks. -- */
+/* -- Disks: what their data is in stays open, under a name or inline, whatever it is called. -- */
+
+static char *
+make_bottom (Draft *self, const char *name, const char *mapping)
+{
+  static const char *const suffixes[] = { "", "-a", "-b", NULL };
+  char *id;
+
+  if (one_in (self, 2))
+    return g_strdup_printf ("{ %s }", mapping);
+
+  id = g_strconcat (name, one_of (self, suffixes), NULL);
+  g_ptr_array_add (self->nodes, g_strdup_printf ("  %s: { %s }\n", id, mapping));
+  return id;
+}
+
+/* One of several keeps its name. */
+static char *
+make_member (Draft *self, const char *name)
+{
+  if (one_in (self, 2))
+    return g_strdup_printf ("{ driver: memory, node-name: %s, size: 2M }", name);
+
+  g_ptr_array_add (self->nodes, g_strdup_printf ("  %s: { driver: memory, size: 2M }\n", name));
+  return g_strdup (name);
+}
 
 static char *
 make_mirror (Draft *self)
 {
   static const char *const values[]
       = { "", "read-pattern: fifo, ", "rewrite-corrupted: true, ", "blkverify: false, ", NULL };
-  g_autofree char *first = stack_some (self, "m0");
-  g_autofree char *second = stack_some (self, "m1");
-  g_autofree char *third = stack_some (self, "m2");
+  g_autofree char *m0 = make_member (self, "m0");
+  g_autofree char *m1 = make_member (self, "m1");
+  g_autofree char *m2 = make_member (self, "m2");
+  g_autofree char *first = stack_some (self, m0);
+  g_autofree char *second = stack_some (self, m1);
+  g_autofree char *third = stack_some (self, m2);
 
   return put (self,
               g_strdup_printf ("{ driver: quorum, vote-threshold: %u, %schildren: [ %s, %s, %s ] }",
@@ -156,7 +184,12 @@ static void
 add_disks (Draft *self, GString *exports)
 {
   g_autofree char *mirror = make_mirror (self);
-  const char *const bottoms[RANDOM_DISKS] = { "memory", "image", mirror };
+  g_autofree char *memory = make_bottom (self, "memory", "driver: memory, size: 2M");
+  g_autofree char *image
+      = make_bottom (self, "image",
+                     one_in (self, 2) ? "driver: file, filename: image, aio: threads"
+                                      : "driver: file, filename: image");
+  const char *const bottoms[RANDOM_DISKS] = { memory, image, mirror };
 
   for (guint i = 0; i < RANDOM_DISKS; i++)
     {
@@ -164,12 +197,6 @@ add_disks (Draft *self, GString *exports)
 
       g_string_append_printf (exports, "      d%u: { node: %s, writable: true }\n", i, top);
     }
-  for (guint i = 0; i < 3; i++)
-    g_ptr_array_add (self->nodes, g_strdup_printf ("  m%u: { driver: memory, size: 2M }\n", i));
-  g_ptr_array_add (self->nodes, g_strdup ("  memory: { driver: memory, size: 2M }\n"));
-  g_ptr_array_add (self->nodes, g_strdup_printf ("  image: { driver: file, filename: image, "
-                                                 "aio: %s }\n",
-                                                 one_in (self, 2) ? "threads" : "auto"));
 }
 
 /* -- What comes and goes. -- */
@@ -181,7 +208,6 @@ make_leaf (Draft *self)
       = { "{ driver: \"null\", size: 2M }",
           "{ driver: \"null\", size: 2M, latency-ns: 10us }",
           "{ driver: \"null\", size: 2M, read-zeroes: true }",
-          "{ driver: memory, size: 2M }",
           "{ driver: memory, size: 2048k }",
           "{ driver: file, filename: other, read-only: true }",
           "{ driver: file, filename: other, read-only: true, cache: { direct: false } }",

@@ -38,8 +38,8 @@ plan (Walk *self, const char *document)
       = banyan_plan_new (self->graph, document, -1, "random.yaml", self->folder, 0, problems);
   g_autoptr (GError) error = NULL;
 
-  banyan_problems_check (problems, &error);
-  g_assert_no_error (error);
+  if (!banyan_problems_check (problems, &error))
+    g_error ("%s\nfrom\n%s\nto\n%s", error->message, self->document, document);
   return made;
 }
 
