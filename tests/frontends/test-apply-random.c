@@ -15,6 +15,7 @@
 /* nbd-load itself gives up when it waits 20 s for an answer. */
 #define PATIENCE_S 120
 #define REQUESTS "1500"
+#define MOST_DRAWS 200
 
 typedef struct
 {
@@ -158,7 +159,7 @@ start_client (Walk *self, guint disk)
 static char *
 draw_document (Walk *self)
 {
-  while (TRUE)
+  for (guint i = 0; i < MOST_DRAWS; i++)
     {
       g_autofree char *document = random_document_new (self->random);
       g_autoptr (BanyanProblems) problems = banyan_problems_new ();
@@ -170,6 +171,8 @@ draw_document (Walk *self)
       banyan_problems_check (problems, &error);
       g_test_message ("drawn again: %s", error->message);
     }
+  g_error ("no document of %u is right", MOST_DRAWS);
+  return NULL;
 }
 
 static Walk *
