@@ -17,6 +17,8 @@
 
 /* -- On a loop. -- */
 
+static BanyanPass hurry;
+
 /* Work that came in through another backend may be inside a drained one, too. */
 static gboolean
 is_cut (gpointer data)
@@ -25,7 +27,7 @@ is_cut (gpointer data)
   BanyanChannel *channel = pass->channel;
 
   if (channel == NULL)
-    return FALSE;
+    return pass == &hurry;
 
   if (channel->loop != banyan_loop_current ())
     return FALSE;
@@ -390,4 +392,11 @@ banyan_pass_for_transaction (void)
   static BanyanPass pass;
 
   return &pass;
+}
+
+gpointer
+banyan_pass_for_hurry (void)
+{
+  banyan_loop_set_sleep_cutter (is_cut);
+  return &hurry;
 }

@@ -138,6 +138,8 @@ BanyanSpec *banyan_backend_describe_gate (BanyanBackend *self);
 
 /* A pass of the transaction: lets a coroutine do I/O below closed gates. */
 gpointer banyan_pass_for_transaction (void);
+/* The same, and it sleeps nowhere: a change and a shutdown wait for storage, not for a delay. */
+gpointer banyan_pass_for_hurry (void);
 
 /* Backends' side of an edge (banyan-backend.c). */
 BanyanBackend *banyan_backend_new_for_edge (BanyanElement *owner, BanyanChild *edge,

@@ -96,14 +96,8 @@ needs_flush (BanyanViewObject *object)
 static gboolean
 end_writing (BanyanElement *element, BanyanViewObject *object, GError **error)
 {
-  BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (element);
-
-  if (object->is_inactive)
-    return TRUE;
-  if (needs_flush (object) && !banyan_node_flush_here (BANYAN_NODE (element), error))
-    return FALSE;
-
-  return klass->inactivate == NULL || klass->inactivate (element, error);
+  return object->is_inactive
+         || banyan_element_put_back_here (element, needs_flush (object), TRUE, error);
 }
 
 static gboolean

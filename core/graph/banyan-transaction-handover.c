@@ -18,23 +18,35 @@ banyan_node_has_flush (BanyanNode *self)
 }
 
 /* Who has no flush of its own has nothing of its own to write. */
-gboolean
-banyan_node_flush_here (BanyanNode *self, GError **error)
+static gboolean BANYAN_COROUTINE
+flush (BanyanNode *node, GError **error)
 {
-  return !banyan_node_has_flush (self)
-         || banyan_node_class_get_ops (BANYAN_NODE_GET_CLASS (self))->flush (self, error);
+  return !banyan_node_has_flush (node)
+         || banyan_node_class_get_ops (BANYAN_NODE_GET_CLASS (node))->flush (node, error);
+}
+
+gboolean
+banyan_element_put_back_here (BanyanElement *self, gboolean needs_flush, gboolean is_last,
+                              GError **error)
+{
+  BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (self);
+  gpointer pass = banyan_co_swap_pass (banyan_pass_for_hurry ());
+  gboolean done = !needs_flush || flush (BANYAN_NODE (self), error);
+
+  if (done && is_last && klass->inactivate != NULL)
+    done = klass->inactivate (self, error);
+  banyan_co_swap_pass (pass);
+
+  return done;
 }
 
 static gboolean
 put_back_hook (BanyanElement *element, gpointer data, GError **error)
 {
-  BanyanElementClass *klass = BANYAN_ELEMENT_GET_CLASS (element);
   BanyanViewObject *object = data;
 
-  if (BANYAN_IS_NODE (element) && !banyan_node_flush_here (BANYAN_NODE (element), error))
-    return FALSE;
-
-  return !object->is_removed || klass->inactivate == NULL || klass->inactivate (element, error);
+  return banyan_element_put_back_here (element, BANYAN_IS_NODE (element), object->is_removed,
+                                       error);
 }
 
 gboolean

@@ -109,7 +109,9 @@ void BANYAN_COROUTINE banyan_co_transaction_reactivate (BanyanTransaction *self,
 void banyan_transaction_cut_off (BanyanTransaction *self);
 gboolean banyan_node_has_flush (BanyanNode *self);
 /* As part of a hook. */
-gboolean BANYAN_COROUTINE banyan_node_flush_here (BanyanNode *self, GError **error);
+/* Puts what it holds into what is below it; @is_last: and writes nothing from then on. */
+gboolean BANYAN_COROUTINE banyan_element_put_back_here (BanyanElement *self, gboolean needs_flush,
+                                                        gboolean is_last, GError **error);
 
 /* -- Closing. -- */
 void BANYAN_COROUTINE banyan_co_transaction_close_removed (BanyanTransaction *self);
