@@ -54,11 +54,39 @@ must_refuse (const Case *the_case, const char *key, const char *value, const cha
 
 /* -- Values that a declaration excludes. -- */
 
+/* Where a property is declared: at the top, or within one that has parts. */
+typedef struct
+{
+  const Case *the_case;
+  const char *key;    /* (nullable): the outermost property */
+  const char *before; /* what stands between it and this one, and behind */
+  const char *after;
+  guint depth;
+} Place;
+
 /* Odd, so that no message writes what comes out as so many MiB. */
 #define BEYOND 12345
 
+/* Structs within structs, and so on: rules of rules end somewhere. */
+#define MAX_DEPTH 4
+
 static void
-try_outside (const Case *the_case, GParamSpec *pspec)
+refuse (const Place *place, const char *name, const char *value, const char *says)
+{
+  g_autofree char *whole = NULL;
+
+  if (place->key == NULL)
+    {
+      must_refuse (place->the_case, name, value, says);
+      return;
+    }
+
+  whole = g_strdup_printf ("%s%s: %s%s", place->before, name, value, place->after);
+  must_refuse (place->the_case, place->key, whole, says);
+}
+
+static void
+try_outside (const Place *place, GParamSpec *pspec)
 {
   const char *name = pspec->name;
   g_autofree char *below = NULL;
@@ -90,43 +118,91 @@ try_outside (const Case *the_case, GParamSpec *pspec)
   if (below == NULL)
     return;
 
-  must_refuse (the_case, name, below, below);
-  must_refuse (the_case, name, above, above);
+  refuse (place, name, below, below);
+  refuse (place, name, above, above);
+}
+
+static void try_class (const Place *place, GType type);
+
+/* All that the class @type declares, as parts of @name: between @begin and @end. */
+static void
+try_parts (const Place *place, const char *name, GType type, const char *begin, const char *end)
+{
+  const char *outer = place->key != NULL ? name : "";
+  const char *colon = place->key != NULL ? ": " : "";
+  g_autofree char *before = g_strconcat (place->before, outer, colon, begin, NULL);
+  g_autofree char *after = g_strconcat (end, place->after, NULL);
+  const Place inner = { place->the_case, place->key != NULL ? place->key : name, before, after,
+                        place->depth + 1 };
+
+  if (inner.depth <= MAX_DEPTH)
+    try_class (&inner, type);
 }
 
 /* Which keys there are may depend on one of them. */
 static void
-try_other_struct (const Case *the_case, const char *name, GType type)
+try_struct (const Place *place, const char *name, GType type, const char *begin, const char *end)
 {
   BanyanStructClass *klass = g_type_class_ref (type);
   const char *discriminator = banyan_struct_class_get_discriminator (klass);
-  g_autofree char *value
-      = g_strdup_printf ("{ %s: no-such-one }", discriminator != NULL ? discriminator : "no-key");
+  g_autofree char *value = g_strdup_printf ("%s%s: no-such-one%s", begin,
+                                            discriminator != NULL ? discriminator : "no-key", end);
+  g_autofree GType *variants = NULL;
+  guint n_variants = 0;
 
-  must_refuse (the_case, name, value, discriminator != NULL ? "no-such-one" : "no-key");
+  refuse (place, name, value, discriminator != NULL ? "no-such-one" : "no-key");
+  if (discriminator == NULL)
+    try_parts (place, name, type, begin, end);
+  else
+    variants = banyan_struct_list_variants (type, &n_variants);
+  for (guint i = 0; i < n_variants; i++)
+    {
+      BanyanStructClass *variant = g_type_class_ref (variants[i]);
+      g_autofree char *chosen = g_strdup_printf ("%s%s: %s, ", begin, discriminator,
+                                                 banyan_struct_class_get_name (variant));
+
+      try_parts (place, name, variants[i], chosen, end);
+      g_type_class_unref (variant);
+    }
   g_type_class_unref (klass);
 }
 
 static void
-try_other_types (const Case *the_case, GParamSpec *pspec)
+try_elements (const Place *place, GParamSpec *pspec)
+{
+  GParamSpec *element = banyan_param_get_element (pspec);
+  GType type = G_PARAM_SPEC_VALUE_TYPE (element);
+  const char *target = banyan_param_get_link_target (element);
+
+  refuse (place, pspec->name, "no-list", "no-list");
+  if (banyan_param_has_members (pspec))
+    try_parts (place, pspec->name, g_type_from_name (target), "{ member: { ", " } }");
+  else if (g_type_is_a (type, BANYAN_TYPE_STRUCT))
+    try_struct (place, pspec->name, type, "[{ ", " }]");
+  else if (target != NULL && G_PARAM_SPEC_VALUE_TYPE (pspec) == BANYAN_TYPE_LIST)
+    refuse (place, pspec->name, "[no-such-one]", "no-such-one");
+}
+
+static void
+try_other_types (const Place *place, GParamSpec *pspec)
 {
   const char *name = pspec->name;
   GType type = G_PARAM_SPEC_VALUE_TYPE (pspec);
 
   if (banyan_param_get_link_target (pspec) != NULL)
-    must_refuse (the_case, name, "no-such-one", "no-such-one");
+    refuse (place, name, "no-such-one", "no-such-one");
   else if (type == G_TYPE_BOOLEAN)
-    must_refuse (the_case, name, "perhaps", "perhaps");
+    refuse (place, name, "perhaps", "perhaps");
   else if (G_TYPE_IS_ENUM (type) || G_TYPE_IS_FLAGS (type))
-    must_refuse (the_case, name, "no-such-word", "no-such-word");
+    refuse (place, name, "no-such-word", "no-such-word");
   else if (type == G_TYPE_STRING)
-    must_refuse (the_case, name, "{ a: 1 }", "map");
+    refuse (place, name, "{ a: 1 }", "map");
   else if (g_type_is_a (type, BANYAN_TYPE_STRUCT))
-    try_other_struct (the_case, name, type);
-  else if (banyan_param_get_element (pspec) != NULL || banyan_param_has_members (pspec))
-    must_refuse (the_case, name, "no-list", "no-list");
+    try_struct (place, name, type, "{ ", " }");
+  else if (banyan_param_get_element (pspec) != NULL)
+    try_elements (place, pspec);
   else
-    must_refuse (the_case, name, "fast", "fast");
+    refuse (place, name, "fast", "fast");
 }
 
 static gboolean
@@ -137,26 +213,42 @@ can_be_declared (GParamSpec *pspec)
          && strcmp (pspec->name, "id") != 0;
 }
 
+static guint n_tried;
+
+static void
+try_class (const Place *place, GType type)
+{
+  GObjectClass *klass = g_type_class_ref (type);
+  guint n_properties;
+  g_autofree GParamSpec **properties = g_object_class_list_properties (klass, &n_properties);
+
+  for (guint i = 0; i < n_properties; i++)
+    if (can_be_declared (properties[i]))
+      {
+        try_outside (place, properties[i]);
+        try_other_types (place, properties[i]);
+        n_tried++;
+      }
+  g_type_class_unref (klass);
+}
+
 static void
 test_wrong_values (const Case *the_case)
 {
   g_autoptr (GError) error = NULL;
   GType type = banyan_registry_get_type_by_name (banyan_registry_get_default (),
                                                  1u << the_case->kind, the_case->type, &error);
-  GObjectClass *klass = g_type_class_ref (type);
-  guint n_properties;
-  g_autofree GParamSpec **properties = g_object_class_list_properties (klass, &n_properties);
+  const Place top = { the_case, NULL, "", "", 0 };
 
   g_test_summary ("A value outside of a property's range or of another type, a reference to "
-                  "nothing and an unknown word are refused, with the property and the value");
+                  "nothing and an unknown word are refused, with the property and the value; so "
+                  "are those within structs, lists and members");
 
-  for (guint i = 0; i < n_properties; i++)
-    if (can_be_declared (properties[i]))
-      {
-        try_outside (the_case, properties[i]);
-        try_other_types (the_case, properties[i]);
-      }
-  g_type_class_unref (klass);
+  g_assert_no_error (error);
+  n_tried = 0;
+  try_class (&top, type);
+  g_assert_cmpuint (n_tried, >, 0);
+  g_test_message ("%u properties", n_tried);
 }
 
 static void
