@@ -246,13 +246,11 @@ add_link (BanyanSpecBuilder *schema, BanyanSpec *facts)
 {
   const char *target = cli_spec_text (facts, "target");
   BanyanSpecBuilder *list = cli_list_new ();
-  g_autoptr (BanyanSpec) inline_node = schema_reference ("node");
+  g_autoptr (BanyanSpec) declared
+      = schema_reference (g_strcmp0 (target, "BanyanNode") == 0 ? "node" : "object");
 
   add_alternative (list, "string", NULL);
-  if (g_strcmp0 (target, "BanyanNode") == 0)
-    cli_add (list, NULL, inline_node);
-  else
-    add_alternative (list, "object", NULL);
+  cli_add (list, NULL, declared);
   if (!cli_spec_flag (facts, "required"))
     add_alternative (list, "null", NULL);
   cli_add_built (schema, "anyOf", list);
