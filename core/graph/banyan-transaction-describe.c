@@ -24,6 +24,7 @@ banyan_transaction_describe (BanyanTransaction *self)
   banyan_spec_builder_add_string (map, "owner", manager);
   banyan_spec_builder_add_string (map, "phase", phases[self->phase]);
   banyan_spec_builder_add_int (map, "age-ms", (g_get_monotonic_time () - self->queued_us) / 1000);
+  banyan_spec_builder_add_uint (map, "timeout-ms", self->drain_timeout_ms);
   banyan_spec_builder_add_uint (map, "steps", self->steps->len);
   banyan_spec_builder_add_uint (map, "drain-timeout-ms", self->drain_timeout_ms);
   if (self->view != NULL && self->phase >= BANYAN_PHASE_CLOSE_GATES

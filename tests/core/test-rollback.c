@@ -524,6 +524,7 @@ test_limits (void)
   while (banyan_spec_get_length (queue) == 0);
   change = banyan_spec_get_item (queue, 0);
   g_assert_cmpstr (banyan_spec_get_text (banyan_spec_lookup (change, "owner")), ==, "disk");
+  g_assert_cmpstr (banyan_spec_get_text (banyan_spec_lookup (change, "timeout-ms")), ==, "30000");
   g_assert_cmpuint (banyan_node_get_limits (top)->request_alignment, ==, 1);
 
   control_let_go ();
