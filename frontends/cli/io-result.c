@@ -69,14 +69,22 @@ io_complain (IoSession *self, const char *format, ...)
   return FALSE;
 }
 
+/* What QEMU calls it: to us a request beyond the end is the caller's mistake, there it is as any
+ * that the disk cannot do. */
+static int
+qemu_errno (const GError *error)
+{
+  int number = error->domain == BANYAN_ERRNO ? banyan_error_get_errno (error) : 0;
+
+  return number == EINVAL ? EIO : number;
+}
+
 /* qemu-io prints the errno alone, which is what scripts look for; who it was and why goes to
  * standard error. */
 gboolean
 io_report_failure (IoSession *self, const char *what, const GError *error)
 {
-  int number = error == NULL                   ? ENOTSUP
-               : error->domain == BANYAN_ERRNO ? banyan_error_get_errno (error)
-                                               : 0;
+  int number = error == NULL ? ENOTSUP : qemu_errno (error);
 
   if (number == 0 || self->as_json)
     return io_complain (self, "%s failed: %s", what,
