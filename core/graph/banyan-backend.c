@@ -91,6 +91,7 @@ banyan_co_backend_shut (BanyanBackend *self)
 {
   gboolean is_empty;
 
+  banyan_co_backend_hurry (self);
   do
     {
       banyan_backends_lock ();

@@ -71,7 +71,8 @@ struct _BanyanBackend
   BanyanElement *owner; /* (unowned) (nullable) */
   BanyanChild *edge;    /* (owned) if is_program's, else (unowned) */
   gboolean is_programs;
-  guint64 length; /* atomic: what it was when the main thread last looked */
+  guint64 length;      /* atomic: what it was when the main thread last looked */
+  gboolean is_hurried; /* live: what is inside sleeps no longer */
 
   /* Under the lock. */
   BanyanLoop *home;

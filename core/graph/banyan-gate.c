@@ -32,7 +32,8 @@ is_cut (gpointer data)
   if (channel->loop != banyan_loop_current ())
     return FALSE;
 
-  return channel->is_closed || (channel->outward > 0 && banyan_presence_here ()->n_closed > 0);
+  return channel->is_closed || BANYAN_LIVE (channel->backend->is_hurried)
+         || (channel->outward > 0 && banyan_presence_here ()->n_closed > 0);
 }
 
 static gboolean
@@ -143,6 +144,13 @@ wait_here (BanyanTask *task)
   message->next = presence->waiting;
   presence->waiting = message;
   banyan_loop_cut_sleeps (banyan_loop_current (), is_sleeper_cut, NULL);
+}
+
+static void
+cut_here (BanyanTask *task)
+{
+  banyan_loop_cut_sleeps (banyan_loop_current (), is_sleeper_cut, NULL);
+  banyan_drain_answer ((BanyanDrainMessage *) task);
 }
 
 static void
@@ -384,6 +392,23 @@ banyan_backend_describe_gate (BanyanBackend *self)
   banyan_spec_builder_add_int (map, "age-ms", age_us / 1000);
   banyan_spec_builder_add_uint (map, "in-flight", in_flight);
   return banyan_spec_builder_end (map);
+}
+
+void
+banyan_co_backend_hurry (BanyanBackend *self)
+{
+  g_autoptr (GPtrArray) alone = g_ptr_array_new ();
+  BanyanDrain drain;
+
+  if (self->is_hurried)
+    return;
+
+  banyan_loop_set_sleep_cutter (is_cut);
+  BANYAN_LIVE_SET (self->is_hurried, TRUE);
+  g_ptr_array_add (alone, self);
+  banyan_drain_init (&drain, alone);
+  banyan_co_drain_round (&drain, cut_here);
+  banyan_drain_clear (&drain);
 }
 
 gpointer

@@ -146,6 +146,8 @@ BanyanBackend *banyan_backend_new_for_edge (BanyanElement *owner, BanyanChild *e
                                             BanyanLoop *home);
 /* No new channels; waits until the channels have been closed by their users. */
 void BANYAN_COROUTINE banyan_co_backend_shut (BanyanBackend *self);
+/* For good: whoever closes it waits for storage, not for a delay. */
+void BANYAN_COROUTINE banyan_co_backend_hurry (BanyanBackend *self);
 
 /* -- Elements (banyan-element.c): control path. -- */
 

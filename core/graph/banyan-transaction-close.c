@@ -280,9 +280,37 @@ close_unused_implicit (BanyanTransaction *self)
     }
 }
 
+static void
+hurry (BanyanElement *element)
+{
+  GPtrArray *edges = banyan_element_get_edges (element);
+
+  for (guint i = 0; i < edges->len; i++)
+    {
+      BanyanChild *edge = edges->pdata[i];
+
+      if (edge->backend != NULL)
+        banyan_co_backend_hurry (edge->backend);
+    }
+}
+
+/* A frontend ends what came in through its members, too, so all are told first. */
+static void
+hurry_removed (BanyanTransaction *self)
+{
+  for (guint i = 0; i < self->view->objects->len; i++)
+    {
+      BanyanViewObject *object = self->view->objects->pdata[i];
+
+      if (object->is_removed && BANYAN_IS_ELEMENT (object->object))
+        hurry (BANYAN_ELEMENT (object->object));
+    }
+}
+
 void
 banyan_co_transaction_close_removed (BanyanTransaction *self)
 {
+  hurry_removed (self);
   while (close_next (self, is_frontend))
     ;
   while (close_next (self, is_other_user))

@@ -77,6 +77,66 @@ test_passes_errors_on (void)
   g_assert_cmpint (banyan_test_elapsed_ms (graph), ==, 5);
 }
 
+/* -- Closing, on the real clock: a virtual one would have jumped by then. -- */
+
+static void
+note_read (GObject *object, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) bytes = banyan_backend_read_finish (BANYAN_BACKEND (object), result, &error);
+
+  g_assert_no_error (error);
+  *(gboolean *) data = bytes != NULL;
+}
+
+static BanyanBackend *
+start_reading (BanyanGraph *graph, const char *node, gboolean *is_done)
+{
+  g_autoptr (GError) error = NULL;
+  BanyanBackend *backend
+      = banyan_backend_new (banyan_graph_get_node (graph, node), node,
+                            BANYAN_PERMISSION_CONSISTENT_READ, BANYAN_PERMISSIONS_ALL, &error);
+
+  g_assert_no_error (error);
+  banyan_backend_read_async (backend, 0, 512, NULL, note_read, is_done);
+  return backend;
+}
+
+static void
+test_close (gconstpointer closes_backend)
+{
+  static const char document[] = "version: 1\n"
+                                 "nodes:\n"
+                                 "  slow: { driver: delay, read-delay: 600000, file: disk }\n"
+                                 "  disk: { driver: memory, size: 1MiB }\n";
+  g_autoptr (BanyanGraph) graph = banyan_graph_new ();
+  g_autoptr (BanyanBackend) slow = NULL;
+  g_autoptr (BanyanBackend) fast = NULL;
+  g_autoptr (GError) error = NULL;
+  gboolean is_read[2] = { FALSE };
+
+  g_test_summary ("What is held goes on when its user or the graph closes");
+
+  banyan_graph_load (graph, document, -1, "test.yaml", NULL, &error);
+  g_assert_no_error (error);
+  slow = start_reading (graph, "slow", &is_read[0]);
+  fast = start_reading (graph, "disk", &is_read[1]);
+  /* It is the same thread's, and came later: the slow one is inside. */
+  while (!is_read[1])
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_false (is_read[0]);
+
+  if (closes_backend != NULL)
+    {
+      banyan_backend_close (slow);
+      banyan_backend_close (fast);
+    }
+  banyan_graph_close (graph, &error);
+  g_assert_no_error (error);
+  while (!is_read[0])
+    g_main_context_iteration (NULL, TRUE);
+}
+
 static void
 test_refuses_bad_delay (void)
 {
@@ -109,6 +169,8 @@ main (int argc, char **argv)
   g_test_add_func ("/filter/delay/each-has-its-own", test_each_has_its_own);
   g_test_add_func ("/filter/delay/change-holds-next-read", test_live);
   g_test_add_func ("/filter/delay/passes-errors-on", test_passes_errors_on);
+  g_test_add_data_func ("/filter/delay/closing-backend-waits-for-none", "", test_close);
+  g_test_add_data_func ("/filter/delay/closing-graph-waits-for-none", NULL, test_close);
   g_test_add_func ("/filter/delay/refuses-bad-delay", test_refuses_bad_delay);
   return g_test_run ();
 }
