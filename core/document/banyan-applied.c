@@ -111,6 +111,11 @@ add_object (BanyanSpecBuilder *map, BanyanGraph *graph, BanyanObject *object)
   g_autoptr (GPtrArray) members = banyan_object_list_children (object);
   g_autofree char *path = banyan_applied_path_of (graph, object);
 
+  /* What the command line adds to a document is not the document's, and stays when that changes. */
+  if (banyan_spec_get_origin (banyan_object_get_declaration (object))->kind
+      == BANYAN_ORIGIN_COMMAND_LINE)
+    return;
+
   banyan_spec_builder_add (map, path, NULL, banyan_object_get_declaration (object));
   for (guint i = 0; i < members->len; i++)
     add_object (map, graph, members->pdata[i]);

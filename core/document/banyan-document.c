@@ -144,20 +144,25 @@ map_document (BanyanGraph *graph, BanyanSpec *document, const char *directory, g
   return banyan_mapper_build (mapper);
 }
 
-GPtrArray *
-banyan_document_map (BanyanGraph *graph, const char *text, gssize length, const char *name,
-                     const char *directory, gboolean replaces, BanyanProblems *problems)
+static GPtrArray *
+map_spec (BanyanGraph *graph, BanyanSpec *document, const char *directory, gboolean replaces,
+          BanyanProblems *problems)
 {
-  g_autoptr (BanyanSpec) document = banyan_spec_parse_yaml (text, length, name, problems);
-
-  if (document == NULL)
-    return NULL;
   if (banyan_spec_get_kind (document) == BANYAN_SPEC_MAP)
     return map_document (graph, document, directory, replaces, problems);
 
   banyan_problems_add (problems, BANYAN_CONFIG_ERROR_TYPE, banyan_spec_get_origin (document), NULL,
                        "a document is a map that begins with version: 1");
   return NULL;
+}
+
+GPtrArray *
+banyan_document_map (BanyanGraph *graph, const char *text, gssize length, const char *name,
+                     const char *directory, gboolean replaces, BanyanProblems *problems)
+{
+  g_autoptr (BanyanSpec) document = banyan_spec_parse_yaml (text, length, name, problems);
+
+  return document != NULL ? map_spec (graph, document, directory, replaces, problems) : NULL;
 }
 
 /**
@@ -186,12 +191,11 @@ banyan_graph_map (BanyanGraph *self, const char *text, gssize length, const char
 
 /* -- Loading and checking. -- */
 
-/* @applied: (out) (nullable): what the last document will have been, afterwards. */
+/* @objects: (transfer full) (nullable): what a document was mapped to. @applied: (out) (nullable):
+ * what the last document will have been, afterwards. */
 static BanyanTransaction *
-prepare_transaction (BanyanGraph *self, const char *text, gssize length, const char *name,
-                     const char *directory, BanyanSpec **applied, BanyanProblems *problems)
+prepare_transaction (BanyanGraph *self, GPtrArray *objects, const char *name, BanyanSpec **applied)
 {
-  g_autoptr (GPtrArray) objects = banyan_graph_map (self, text, length, name, directory, problems);
   BanyanOrigin manager
       = { .kind = BANYAN_ORIGIN_DOCUMENT, .name = g_intern_string (name != NULL ? name : "") };
   BanyanTransaction *transaction;
@@ -205,6 +209,7 @@ prepare_transaction (BanyanGraph *self, const char *text, gssize length, const c
     banyan_transaction_add (transaction, objects->pdata[i], NULL);
   if (applied != NULL)
     *applied = banyan_applied_with (banyan_graph_get_applied (self), self, objects);
+  g_ptr_array_unref (objects);
   return transaction;
 }
 
@@ -226,9 +231,34 @@ gboolean
 banyan_graph_check (BanyanGraph *self, const char *text, gssize length, const char *name,
                     const char *directory, BanyanProblems *problems)
 {
-  g_autoptr (BanyanTransaction) transaction
-      = prepare_transaction (self, text, length, name, directory, NULL, problems);
+  g_autoptr (BanyanTransaction) transaction = prepare_transaction (
+      self, banyan_graph_map (self, text, length, name, directory, problems), name, NULL);
 
+  return transaction != NULL && banyan_transaction_check (transaction, problems);
+}
+
+/**
+ * banyan_graph_check_spec:
+ * @self: a graph
+ * @document: a document, read already
+ * @directory: (nullable): what relative paths in it are relative to
+ * @problems: where to report
+ *
+ * As banyan_graph_check(), for a document that was read, or put together, by the caller.
+ *
+ * Returns: whether nothing was found to be wrong
+ */
+gboolean
+banyan_graph_check_spec (BanyanGraph *self, BanyanSpec *document, const char *directory,
+                         BanyanProblems *problems)
+{
+  g_autoptr (BanyanTransaction) transaction = NULL;
+
+  g_return_val_if_fail (BANYAN_IS_GRAPH (self), FALSE);
+  g_return_val_if_fail (document != NULL && problems != NULL, FALSE);
+
+  transaction = prepare_transaction (self, map_spec (self, document, directory, FALSE, problems),
+                                     NULL, NULL);
   return transaction != NULL && banyan_transaction_check (transaction, problems);
 }
 
@@ -246,6 +276,26 @@ commit_done (GObject *object, GAsyncResult *result, gpointer data)
 
   banyan_graph_set_applied (g_task_get_source_object (task), g_task_get_task_data (task));
   g_task_return_boolean (task, TRUE);
+}
+
+/* @objects: (transfer full) (nullable): what the document was mapped to */
+static void
+commit_objects (BanyanGraph *self, GPtrArray *objects, const char *name, BanyanProblems *problems,
+                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
+  BanyanSpec *applied = NULL;
+  g_autoptr (BanyanTransaction) transaction = prepare_transaction (self, objects, name, &applied);
+  GError *error = NULL;
+
+  g_task_set_check_cancellable (task, FALSE);
+  if (applied != NULL)
+    g_task_set_task_data (task, applied, (GDestroyNotify) banyan_spec_unref);
+  if (!banyan_problems_check (problems, &error))
+    g_task_return_error (task, error);
+  else
+    banyan_transaction_commit_async (transaction, cancellable, commit_done,
+                                     g_steal_pointer (&task));
 }
 
 /**
@@ -266,23 +316,41 @@ banyan_graph_load_async (BanyanGraph *self, const char *text, gssize length, con
                          const char *directory, GCancellable *cancellable,
                          GAsyncReadyCallback callback, gpointer user_data)
 {
-  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  g_autoptr (BanyanTransaction) transaction = NULL;
-  BanyanSpec *applied = NULL;
-  GError *error = NULL;
 
   g_return_if_fail (BANYAN_IS_GRAPH (self));
+  g_return_if_fail (text != NULL);
 
-  g_task_set_check_cancellable (task, FALSE);
-  transaction = prepare_transaction (self, text, length, name, directory, &applied, problems);
-  if (applied != NULL)
-    g_task_set_task_data (task, applied, (GDestroyNotify) banyan_spec_unref);
-  if (!banyan_problems_check (problems, &error))
-    g_task_return_error (task, error);
-  else
-    banyan_transaction_commit_async (transaction, cancellable, commit_done,
-                                     g_steal_pointer (&task));
+  commit_objects (self, banyan_graph_map (self, text, length, name, directory, problems), name,
+                  problems, cancellable, callback, user_data);
+}
+
+/**
+ * banyan_graph_load_spec_async:
+ * @self: a graph
+ * @document: a document, read already
+ * @name: what messages call it
+ * @directory: (nullable): what relative paths in it are relative to
+ * @cancellable: (nullable): to give up, as long as nothing is in force
+ * @callback: (scope async): called on the main thread when all is open, or nothing is
+ * @user_data: passed to @callback
+ *
+ * As banyan_graph_load_async(), for a document that was read, or put together, by the caller. What
+ * has an origin on the command line is relative to the working directory, and is not taken for a
+ * part of the document when another one is applied. End it with banyan_graph_load_finish().
+ */
+void
+banyan_graph_load_spec_async (BanyanGraph *self, BanyanSpec *document, const char *name,
+                              const char *directory, GCancellable *cancellable,
+                              GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+
+  g_return_if_fail (BANYAN_IS_GRAPH (self));
+  g_return_if_fail (document != NULL);
+
+  commit_objects (self, map_spec (self, document, directory, FALSE, problems), name, problems,
+                  cancellable, callback, user_data);
 }
 
 /**

@@ -14,6 +14,11 @@ BANYAN_API
 void banyan_graph_load_async (BanyanGraph *self, const char *text, gssize length, const char *name,
                               const char *directory, GCancellable *cancellable,
                               GAsyncReadyCallback callback, gpointer user_data);
+/* A document that the caller has read, or put together. */
+BANYAN_API
+void banyan_graph_load_spec_async (BanyanGraph *self, BanyanSpec *document, const char *name,
+                                   const char *directory, GCancellable *cancellable,
+                                   GAsyncReadyCallback callback, gpointer user_data);
 BANYAN_API
 gboolean banyan_graph_load_finish (BanyanGraph *self, GAsyncResult *result, GError **error);
 BANYAN_API
@@ -25,6 +30,9 @@ gboolean banyan_graph_load_file (BanyanGraph *self, const char *path, GError **e
 BANYAN_API
 gboolean banyan_graph_check (BanyanGraph *self, const char *text, gssize length, const char *name,
                              const char *directory, BanyanProblems *problems);
+BANYAN_API
+gboolean banyan_graph_check_spec (BanyanGraph *self, BanyanSpec *document, const char *directory,
+                                  BanyanProblems *problems);
 /* Parses and maps without opening: what `banyan graph FILE` draws. (transfer full)
  * (element-type BanyanObject) */
 BANYAN_API

@@ -130,6 +130,16 @@ bind_edge (BanyanTransaction *self, BanyanPart *part, BanyanViewEdge *edge)
   banyan_child_update_route (edge->child);
 }
 
+/* What the command line adds to a document that is loaded does not answer to the document. */
+static const BanyanOrigin *
+choose_manager (BanyanTransaction *self, BanyanElement *element)
+{
+  BanyanSpec *declared = banyan_object_get_declaration (BANYAN_OBJECT (element));
+  const BanyanOrigin *origin = declared != NULL ? banyan_spec_get_origin (declared) : NULL;
+
+  return origin != NULL && origin->kind == BANYAN_ORIGIN_COMMAND_LINE ? origin : &self->manager;
+}
+
 /* Nobody uses a new object yet, so its edges need no gates. */
 static void
 bind_edges (BanyanTransaction *self, BanyanPart *part)
@@ -138,7 +148,7 @@ bind_edges (BanyanTransaction *self, BanyanPart *part)
   BanyanElement *element = BANYAN_ELEMENT (object->object);
 
   banyan_element_set_in_force (element, object->used, object->shared);
-  banyan_element_set_manager (element, &self->manager);
+  banyan_element_set_manager (element, choose_manager (self, element));
   for (guint i = 0; i < object->edges->len; i++)
     bind_edge (self, part, object->edges->pdata[i]);
   banyan_element_bind_fields (element);

@@ -8,6 +8,8 @@
 #include "cli.h"
 
 #include "cli-notify.h"
+#include "legacy.h"
+#include "run-daemon.h"
 #include "run-fds.h"
 #include "run-live.h"
 #include "run-sandbox.h"
@@ -23,11 +25,23 @@ static gboolean only_check;
 static gboolean quiet;
 static gboolean as_json;
 static int ready_fd = -1;
+static gboolean wants_daemon;
+static gboolean wants_version;
 static char *pidfile;
 static char **passed_fds;
 
+static gboolean
+ignore_trace (const char *option, const char *value, gpointer data, GError **error)
+{
+  cli_message ("%s %s: there are no trace points; banyan inspect and banyan qmp --events tell what "
+               "happens",
+               option, value);
+  return TRUE;
+}
+
 static const GOptionEntry options[] = {
   RUN_LIVE_ENTRIES,
+  LEGACY_ENTRIES,
   { "check", 0, 0, G_OPTION_ARG_NONE, &only_check, "Only check the file, as banyan check does",
     NULL },
   { "ready-fd", 0, 0, G_OPTION_ARG_INT, &ready_fd,
@@ -45,6 +59,11 @@ static const GOptionEntry options[] = {
     "Once everything is open, become this user", "USER[:GROUP]" },
   { "allow-path", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &run_sandbox_paths,
     "File, or folder with all in it, that may be opened in the sandbox", "PATH" },
+  { "daemonize", 0, 0, G_OPTION_ARG_NONE, &wants_daemon,
+    "Go on in the background once clients are served", NULL },
+  { "trace", 'T', G_OPTION_FLAG_FILENAME, G_OPTION_ARG_CALLBACK, ignore_trace,
+    "Taken for QEMU's sake, and ignored", "PATTERN" },
+  { "version", 'V', 0, G_OPTION_ARG_NONE, &wants_version, "Tell the version", NULL },
   { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Do not say on standard error when it serves",
     NULL },
   { "json", 0, 0, G_OPTION_ARG_NONE, &as_json,
@@ -57,11 +76,12 @@ typedef struct
   BanyanGraph *graph;    /* (owned) */
   GMainLoop *loop;       /* (owned) */
   GCancellable *opening; /* (owned): to give up opening */
-  CliDocument *document; /* (owned) */
+  CliDocument *document; /* (owned) (nullable) */
+  BanyanSpec *spec;      /* (owned) (nullable): the document and what options add to it */
+  const char *name;      /* (unowned): what messages call the whole */
   CliStatus status;
   gboolean is_open;
   gboolean is_stopping;
-  gboolean has_pidfile;
 } Server;
 
 /* -- Closing. -- */
@@ -138,19 +158,13 @@ on_quit (BanyanGraph *graph, gpointer data)
 static gboolean
 write_pidfile (Server *self)
 {
-  g_autofree char *text = g_strdup_printf ("%ld\n", (long) getpid ());
   g_autoptr (GError) error = NULL;
 
-  if (pidfile == NULL)
+  if (pidfile == NULL || run_pidfile_write (pidfile, &error))
     return TRUE;
-  if (!g_file_set_contents (pidfile, text, -1, &error))
-    {
-      self->status = cli_fail_with (error);
-      return FALSE;
-    }
 
-  self->has_pidfile = TRUE;
-  return TRUE;
+  self->status = cli_fail_with (error);
+  return FALSE;
 }
 
 static void
@@ -179,8 +193,8 @@ say_ready (Server *self)
   if (quiet)
     return;
 
-  cli_message ("serving %s: %u node%s, %u frontend%s", self->document->name, n_nodes,
-               n_nodes == 1 ? "" : "s", n_frontends, n_frontends == 1 ? "" : "s");
+  cli_message ("serving %s: %u node%s, %u frontend%s", self->name, n_nodes, n_nodes == 1 ? "" : "s",
+               n_frontends, n_frontends == 1 ? "" : "s");
 }
 
 static void
@@ -216,7 +230,7 @@ print_ready (Server *self)
 
   for (guint i = 0; i < frontends->len; i++)
     describe_frontend (list, frontends->pdata[i]);
-  cli_add_text (map, "file", self->document->name);
+  cli_add_text (map, "file", self->document != NULL ? self->document->name : NULL);
   cli_add_integer (map, "nodes", count (self, "nodes"));
   cli_add_built (map, "frontends", list);
 
@@ -232,6 +246,7 @@ enter_sandbox (Server *self)
   g_autoptr (GError) error = NULL;
 
   cli_notify_prepare ();
+  run_daemon_leave_folder ();
   if (run_sandbox_enter (self->graph, pidfile, &error))
     return TRUE;
 
@@ -261,12 +276,68 @@ opened (GObject *object, GAsyncResult *result, gpointer data)
       return;
     }
 
-  run_live_begin (self->graph, quiet);
+  if (self->document != NULL)
+    run_live_begin (self->graph, quiet);
   cli_notify ("READY=1");
   write_ready_fd ();
   say_ready (self);
   if (as_json)
     print_ready (self);
+  run_daemon_ready ();
+}
+
+/* -- What to serve: a file, options, or both. -- */
+
+static void
+load (Server *self)
+{
+  CliDocument *document = self->document;
+  g_autofree char *directory = document == NULL ? g_get_current_dir () : NULL;
+
+  if (self->spec != NULL)
+    banyan_graph_load_spec_async (self->graph, self->spec, self->name,
+                                  document != NULL ? document->directory : directory, self->opening,
+                                  opened, self);
+  else
+    banyan_graph_load_async (self->graph, document->text, document->length, document->name,
+                             document->directory, self->opening, opened, self);
+}
+
+/* Leaves the file as it is where there are no options. */
+static CliStatus
+add_options (Server *self, GPtrArray *words)
+{
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (BanyanSpec) base = NULL;
+  CliDocument *document = self->document;
+
+  self->name = document != NULL ? document->name : "what the command line says";
+  if (words->len == 0)
+    return CLI_DONE;
+
+  if (document != NULL)
+    base = banyan_spec_parse_yaml (document->text, document->length, document->name, problems);
+  self->spec = legacy_to_document (words, base, problems);
+  if (banyan_problems_get_length (problems) == 0)
+    return CLI_DONE;
+
+  cli_say_problems (problems);
+  return CLI_FAILED;
+}
+
+static CliStatus
+check_whole (Server *self)
+{
+  g_autoptr (BanyanGraph) graph = banyan_graph_new ();
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autofree char *directory
+      = self->document != NULL ? g_strdup (self->document->directory) : g_get_current_dir ();
+
+  if (banyan_graph_check_spec (graph, self->spec, directory, problems))
+    return CLI_DONE;
+
+  cli_say_problems (problems);
+  return CLI_FAILED;
 }
 
 /* -- The whole. -- */
@@ -274,16 +345,16 @@ opened (GObject *object, GAsyncResult *result, gpointer data)
 static void
 begin (Server *self)
 {
-  CliDocument *document = self->document;
   g_autoptr (GError) error = NULL;
 
-  self->status = run_live_prepare (self->graph, document);
+  /* Without a file there is nothing to watch, and to apply anew. */
+  if (self->document != NULL)
+    self->status = run_live_prepare (self->graph, self->document);
   if (self->status == CLI_DONE && !run_fds_add (self->graph, passed_fds, &error))
     self->status = cli_fail_with (error);
 
   if (self->status == CLI_DONE)
-    banyan_graph_load_async (self->graph, document->text, document->length, document->name,
-                             document->directory, self->opening, opened, self);
+    load (self);
   else
     close_graph (self);
 }
@@ -310,8 +381,8 @@ serve (Server *self)
 
   for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
     g_source_remove (sources[i]);
-  if (self->has_pidfile)
-    unlink (pidfile);
+  if (pidfile != NULL)
+    run_pidfile_remove (pidfile);
   g_object_unref (self->opening);
   g_main_loop_unref (self->loop);
   g_object_unref (self->graph);
@@ -324,45 +395,80 @@ ready_fd_is_usable (void)
 }
 
 static CliStatus
-run (char **arguments)
+prepare (Server *self, const char *path, GPtrArray *words)
 {
   g_autoptr (GError) error = NULL;
-  Server self = { 0 };
 
+  /* In the background the working directory is another. */
+  if (pidfile != NULL)
+    pidfile = g_canonicalize_filename (pidfile, NULL);
+  if (path != NULL && (self->document = cli_document_read (path, &error)) == NULL)
+    return cli_fail_with (error);
+
+  return add_options (self, words);
+}
+
+static CliStatus
+serve_or_check (Server *self)
+{
+  g_autoptr (GError) error = NULL;
+  CliStatus status;
+
+  if (only_check)
+    return check_whole (self);
+  if (!run_sandbox_check (&error))
+    return cli_fail_with (error);
+  if (wants_daemon && (status = run_daemon_fork ()) != CLI_DONE)
+    return status;
+
+  if (run_sandbox_begin (&error))
+    serve (self);
+  else
+    self->status = cli_fail_with (error);
+  return self->status;
+}
+
+static CliStatus
+run (char **arguments)
+{
+  g_autoptr (GPtrArray) words = legacy_take_gathered ();
+  Server self = { 0 };
+  CliStatus status;
+
+  if (wants_version)
+    return cli_print ("banyan " BANYAN_VERSION "\n");
+  if (words->len == 0 && arguments[0] == NULL)
+    return cli_fail (CLI_USAGE, "usage: banyan run FILE, or options that say what to serve; see "
+                                "banyan help run");
   if (only_check && as_json)
     return cli_fail (CLI_USAGE, "--json tells where clients are served; see banyan check --json");
-  if (only_check)
+  if (only_check && words->len == 0)
     return cli_check.run (arguments);
   if (!ready_fd_is_usable ())
     return cli_fail (CLI_USAGE, "descriptor %d is not open", ready_fd);
 
-  if (!run_sandbox_check (&error))
-    return cli_fail_with (error);
-
-  self.document = cli_document_read (arguments[0], &error);
-  if (self.document == NULL)
-    return cli_fail_with (error);
-
-  if (run_sandbox_begin (&error))
-    serve (&self);
-  else
-    self.status = cli_fail_with (error);
-  cli_document_free (self.document);
-  return self.status;
+  status = prepare (&self, arguments[0], words);
+  if (status == CLI_DONE)
+    status = serve_or_check (&self);
+  g_clear_pointer (&self.document, cli_document_free);
+  g_clear_pointer (&self.spec, banyan_spec_unref);
+  return status;
 }
 
 const CliCommand cli_run = {
   .name = "run",
-  .arguments = "FILE",
-  .summary = "Serve the graph that a YAML file declares",
-  .description = "Opens everything that the file declares, in one go or not at all, and serves it "
-                 "until SIGTERM or SIGINT: then requests are let finish, everything is flushed "
-                 "and closed. A second signal ends it at once. A service manager that set "
-                 "NOTIFY_SOCKET is told READY=1 and STOPPING=1. \"-\" is standard input. SIGHUP "
-                 "applies the file as it is then, as banyan apply does.",
+  .arguments = "[FILE]",
+  .summary = "Serve the graph that a YAML file declares, or options do",
+  .description
+  = "Opens everything that the file declares, in one go or not at all, and serves it "
+    "until SIGTERM or SIGINT: then requests are let finish, everything is flushed "
+    "and closed. A second signal ends it at once. A service manager that set "
+    "NOTIFY_SOCKET is told READY=1 and STOPPING=1. \"-\" is standard input. SIGHUP "
+    "applies the file as it is then, as banyan apply does. The options of "
+    "qemu-storage-daemon say what to serve instead of a file, or besides it.",
   .options = options,
   .words = CLI_WORDS_FILES,
-  .min_arguments = 1,
+  .min_arguments = 0,
   .max_arguments = 1,
   .run = run,
 };

@@ -405,6 +405,49 @@ build (Parser *self, Branch *branch)
                                                                         : build_map (self, branch);
 }
 
+/* The first word may have no key, as in "raw,file=disk": it has @key then. */
+static void
+parse_implied (Parser *self, Branch *root, const char *key)
+{
+  gsize length = strcspn (self->at, ",=");
+  BanyanOrigin origin = origin_here (self);
+  g_autofree char *text = NULL;
+
+  if (length == 0 || self->at[length] == '=')
+    return;
+
+  text = parse_text (self);
+  set_value (self, get_child (root, g_strdup (key), FALSE, &origin), text, &origin, &origin);
+}
+
+static BanyanSpec *
+parse (const char *text, const char *implied_key, const BanyanOrigin *origin,
+       BanyanProblems *problems)
+{
+  Parser parser = { .at = text, .problems = problems };
+  Branch *root;
+  BanyanSpec *value;
+
+  if (!banyan_spec_check_text (text, strlen (text), BANYAN_SPEC_MAX_DOTTED_BYTES, origin, problems))
+    return NULL;
+
+  banyan_spec_cursor_init (&parser.cursor, text, origin);
+  parser.path = g_string_new (NULL);
+  root = branch_new (NULL, TRUE, &parser.cursor.origin);
+
+  if (implied_key)
+    parse_implied (&parser, root, implied_key);
+  while (*parser.at)
+    parse_pair (&parser, root);
+
+  g_string_truncate (parser.path, 0);
+  value = build (&parser, root);
+
+  branch_free (root);
+  g_string_free (parser.path, TRUE);
+  return value;
+}
+
 /**
  * banyan_spec_parse_dotted:
  * @text: "KEY=VALUE,KEY=VALUE"
@@ -416,7 +459,7 @@ build (Parser *self, Branch *branch)
  * comma in one is doubled. A part in double quotes is a name, whatever it contains. One comma may
  * stand at the end. The empty text is an empty map.
  *
- * A word without "=" is a problem; who allows one at the beginning takes it off before.
+ * A word without "=" is a problem.
  *
  * Returns: (transfer full) (nullable): a map, or NULL when the text is not UTF-8 or longer than
  *   1 MiB. When problems were found, it is only good for finding more.
@@ -424,27 +467,32 @@ build (Parser *self, Branch *branch)
 BanyanSpec *
 banyan_spec_parse_dotted (const char *text, const BanyanOrigin *origin, BanyanProblems *problems)
 {
-  Parser parser = { .at = text, .problems = problems };
-  Branch *root;
-  BanyanSpec *value;
-
   g_return_val_if_fail (text != NULL, NULL);
   g_return_val_if_fail (problems != NULL, NULL);
 
-  if (!banyan_spec_check_text (text, strlen (text), BANYAN_SPEC_MAX_DOTTED_BYTES, origin, problems))
-    return NULL;
+  return parse (text, NULL, origin, problems);
+}
 
-  banyan_spec_cursor_init (&parser.cursor, text, origin);
-  parser.path = g_string_new (NULL);
-  root = branch_new (NULL, TRUE, &parser.cursor.origin);
+/**
+ * banyan_spec_parse_option:
+ * @text: what an option of a command line was given
+ * @implied_key: (nullable): the key of a first word that has none
+ * @origin: (nullable): who wrote it; lines and columns are counted in @text
+ * @problems: where to report what is wrong
+ *
+ * Reads JSON where @text begins with "{", and else dotted keys as banyan_spec_parse_dotted() does,
+ * of which the first may be left out: "raw,file=disk" is "driver=raw,file=disk" for the
+ * @implied_key "driver".
+ *
+ * Returns: (transfer full) (nullable): as from banyan_spec_parse_dotted()
+ */
+BanyanSpec *
+banyan_spec_parse_option (const char *text, const char *implied_key, const BanyanOrigin *origin,
+                          BanyanProblems *problems)
+{
+  g_return_val_if_fail (text != NULL, NULL);
+  g_return_val_if_fail (problems != NULL, NULL);
 
-  while (*parser.at)
-    parse_pair (&parser, root);
-
-  g_string_truncate (parser.path, 0);
-  value = build (&parser, root);
-
-  branch_free (root);
-  g_string_free (parser.path, TRUE);
-  return value;
+  return *text == '{' ? banyan_spec_parse_json (text, -1, origin, problems)
+                      : parse (text, implied_key, origin, problems);
 }

@@ -198,6 +198,10 @@ BanyanSpec *banyan_spec_parse_json (const char *text, gssize length, const Banya
 BANYAN_API
 BanyanSpec *banyan_spec_parse_dotted (const char *text, const BanyanOrigin *origin,
                                       BanyanProblems *problems);
+/* JSON where @text begins with "{", else dotted keys, the first of which may be left out. */
+BANYAN_API
+BanyanSpec *banyan_spec_parse_option (const char *text, const char *implied_key,
+                                      const BanyanOrigin *origin, BanyanProblems *problems);
 
 BANYAN_API
 char *banyan_spec_to_yaml (BanyanSpec *self);

@@ -66,7 +66,8 @@ struct _BanyanMapper
   GObject parent_instance;
 
   BanyanRoot *root; /* (owned) (nullable) */
-  char *directory;  /* (owned) (nullable) */
+  char *directory;         /* (owned) (nullable) */
+  char *working_directory; /* (owned) (nullable): once something needed it */
   BanyanProblems *problems;
   gboolean replaces;       /* what has an id that is declared is about to go */
   GHashTable *candidates;  /* (unowned) (nullable): "nodes/disk0" to what is about to be that */

@@ -48,6 +48,7 @@ banyan_mapper_finalize (GObject *object)
   g_hash_table_unref (self->broken);
   banyan_problems_unref (self->problems);
   g_clear_object (&self->root);
+  g_free (self->working_directory);
   g_free (self->directory);
 
   G_OBJECT_CLASS (banyan_mapper_parent_class)->finalize (object);
@@ -309,6 +310,19 @@ find_type (BanyanMapper *self, guint kinds, GType base_type, const char *name,
 
 /* -- Values. -- */
 
+/* What stands on the command line is relative to where that was written, which is not where a
+ * document lies. */
+static const char *
+directory_for (BanyanMapper *self, BanyanSpec *spec)
+{
+  if (!self->directory || banyan_spec_get_origin (spec)->kind != BANYAN_ORIGIN_COMMAND_LINE)
+    return self->directory;
+  if (!self->working_directory)
+    self->working_directory = g_get_current_dir ();
+
+  return self->working_directory;
+}
+
 void
 banyan_mapper_add_setting (BanyanMapper *self, BanyanDeclaration *declaration, GParamSpec *pspec,
                            BanyanSpec *spec)
@@ -320,8 +334,8 @@ banyan_mapper_add_setting (BanyanMapper *self, BanyanDeclaration *declaration, G
   setting->spec = banyan_spec_ref (spec);
   if (banyan_param_has_links (pspec))
     setting->link = banyan_link_value_new (pspec, spec, path);
-  else if (!banyan_param_convert (pspec, spec, self->directory, path, &setting->value,
-                                  self->problems))
+  else if (!banyan_param_convert (pspec, spec, directory_for (self, spec), path,
+                                  &setting->value, self->problems))
     {
       declaration->is_wrong = TRUE;
       setting_free (setting);

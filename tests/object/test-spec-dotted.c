@@ -179,6 +179,45 @@ test_writes_back (void)
     }
 }
 
+static BanyanSpec *
+parse_option (const char *text, gssize length, BanyanProblems *problems)
+{
+  static const BanyanOrigin origin = { BANYAN_ORIGIN_COMMAND_LINE, "--blockdev", 0, 0 };
+
+  return banyan_spec_parse_option (text, "driver", &origin, problems);
+}
+
+static void
+test_option (void)
+{
+  static const struct
+  {
+    const char *text;
+    const char *json;
+  } cases[] = {
+    { "raw,file.driver=file,file.filename=a,,b",
+      "{\"driver\": \"raw\", \"file\": {\"driver\": \"file\", \"filename\": \"a,b\"}}" },
+    { "raw", "{\"driver\": \"raw\"}" },
+    { "driver=raw,file=a", "{\"driver\": \"raw\", \"file\": \"a\"}" },
+    { "{\"driver\": \"raw\", \"size\": 512}", "{\"driver\": \"raw\", \"size\": 512}" },
+    { "", "{}" },
+  };
+  g_autoptr (BanyanSpec) spec = spec_test_must_parse (parse_option, "raw,size=1");
+
+  g_test_summary ("An option has JSON or dotted keys, and its first word may have no key");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (BanyanSpec) read = spec_test_must_parse (parse_option, cases[i].text);
+      spec_test_assert_json (read, cases[i].json);
+    }
+  spec_test_assert_origin (banyan_spec_get_origin (banyan_spec_get_item (spec, 1)), 1, 10);
+  spec_test_assert_bad (parse_option, "raw,driver=file", -1,
+                        "--blockdev:1:5: driver: given twice, first in column 1");
+  spec_test_assert_bad (parse_option, "raw,file", -1,
+                        "--blockdev:1:5: file has no value; write file=VALUE");
+}
+
 static void
 test_cannot_say (void)
 {
@@ -206,6 +245,7 @@ main (int argc, char **argv)
   g_test_add_func ("/spec/dotted/ends-at-its-bounds", test_bounds);
   g_test_add_func ("/spec/dotted/too-many-problems", test_too_many_problems);
   g_test_add_func ("/spec/dotted/writes-back", test_writes_back);
+  g_test_add_func ("/spec/dotted/options-are-json-or-dotted-keys", test_option);
   g_test_add_func ("/spec/dotted/refuses-what-it-cannot-say", test_cannot_say);
   return g_test_run ();
 }
