@@ -4,8 +4,9 @@
 #include "cli.h"
 
 const CliCommand *const cli_commands[] = {
-  &cli_run, &cli_check, &cli_plan,   &cli_apply, &cli_export_config, &cli_inspect, &cli_graph,
-  &cli_io,  &cli_qmp,   &cli_schema, &cli_help,  &cli_complete,      NULL,
+  &cli_run,      &cli_check, &cli_plan, &cli_apply, &cli_export_config, &cli_convert_config,
+  &cli_inspect,  &cli_graph, &cli_io,   &cli_qmp,   &cli_schema,        &cli_help,
+  &cli_complete, NULL,
 };
 
 const CliCommand *

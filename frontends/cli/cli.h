@@ -48,6 +48,7 @@ typedef struct
 extern const CliCommand cli_apply;
 extern const CliCommand cli_check;
 extern const CliCommand cli_complete;
+extern const CliCommand cli_convert_config;
 extern const CliCommand cli_export_config;
 extern const CliCommand cli_graph;
 extern const CliCommand cli_help;

@@ -38,8 +38,6 @@ gboolean legacy_gather (const char *option, const char *value, gpointer data, GE
 
 /* (transfer full) (element-type LegacyWord): what was gathered since this was last called */
 GPtrArray *legacy_take_gathered (void);
-/* Gathers from words that are no arguments of this command; other options are told and left out. */
-GPtrArray *legacy_gather_words (char **words, GError **error);
 
 /* -- legacy-document.c: the whole. -- */
 
