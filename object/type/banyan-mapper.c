@@ -334,8 +334,8 @@ banyan_mapper_add_setting (BanyanMapper *self, BanyanDeclaration *declaration, G
   setting->spec = banyan_spec_ref (spec);
   if (banyan_param_has_links (pspec))
     setting->link = banyan_link_value_new (pspec, spec, path);
-  else if (!banyan_param_convert (pspec, spec, directory_for (self, spec), path,
-                                  &setting->value, self->problems))
+  else if (!banyan_param_convert (pspec, spec, directory_for (self, spec), path, &setting->value,
+                                  self->problems))
     {
       declaration->is_wrong = TRUE;
       setting_free (setting);
