@@ -459,13 +459,12 @@ const CliCommand cli_run = {
   .name = "run",
   .arguments = "[FILE]",
   .summary = "Serve the graph that a YAML file declares, or options do",
-  .description
-  = "Opens everything that the file declares, in one go or not at all, and serves it "
-    "until SIGTERM or SIGINT: then requests are let finish, everything is flushed "
-    "and closed. A second signal ends it at once. A service manager that set "
-    "NOTIFY_SOCKET is told READY=1 and STOPPING=1. \"-\" is standard input. SIGHUP "
-    "applies the file as it is then, as banyan apply does. The options of "
-    "qemu-storage-daemon say what to serve instead of a file, or besides it.",
+  .description = "Opens everything that the file declares, in one go or not at all, and serves it "
+                 "until SIGTERM or SIGINT: then requests are let finish, everything is flushed "
+                 "and closed. A second signal ends it at once. A service manager that set "
+                 "NOTIFY_SOCKET is told READY=1 and STOPPING=1. \"-\" is standard input. SIGHUP "
+                 "applies the file as it is then, as banyan apply does. The options of "
+                 "qemu-storage-daemon say what to serve instead of a file, or besides it.",
   .options = options,
   .words = CLI_WORDS_FILES,
   .min_arguments = 0,

@@ -65,7 +65,7 @@ struct _BanyanMapper
 {
   GObject parent_instance;
 
-  BanyanRoot *root; /* (owned) (nullable) */
+  BanyanRoot *root;        /* (owned) (nullable) */
   char *directory;         /* (owned) (nullable) */
   char *working_directory; /* (owned) (nullable): once something needed it */
   BanyanProblems *problems;
