@@ -251,7 +251,7 @@ static gboolean
 is_of_qemu (const char *type)
 {
   static const char *const prefixes[]
-      = { "secret", "tls-creds-", "tls-cipher-", "authz-", "pr-manager-", "main-loop", NULL };
+      = { "tls-creds-", "tls-cipher-", "authz-", "pr-manager-", "main-loop", NULL };
 
   for (guint i = 0; prefixes[i] != NULL; i++)
     if (g_str_has_prefix (type, prefixes[i]) && !type_is_there (type))
