@@ -88,10 +88,10 @@ read_some (BrowseWire *self, GError **error)
 
   while ((n = g_socket_receive (self->socket, data, sizeof data, NULL, error)) > 0)
     g_byte_array_append (self->in, (guint8 *) data, n);
-  if (n < 0)
-    return has_to_wait (error);
+  if (n < 0 && has_to_wait (error))
+    return TRUE;
 
-  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED, "the server has hung up");
+  cli_explain_end (error);
   return FALSE;
 }
 

@@ -17,13 +17,28 @@ char *cli_connect_address;
 
 /* -- Messages. -- */
 
+void
+cli_explain_end (GError **error)
+{
+  if (error == NULL
+      || (*error != NULL && !g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED)))
+    return;
+
+  g_clear_error (error);
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED, "the server has hung up");
+}
+
 static gboolean
 send_message (CliConnection *self, BanyanSpec *message, GError **error)
 {
   GOutputStream *output = g_io_stream_get_output_stream (G_IO_STREAM (self->connection));
   g_autofree char *text = banyan_spec_to_json (message, FALSE);
 
-  return g_output_stream_write_all (output, text, strlen (text), NULL, NULL, error);
+  if (g_output_stream_write_all (output, text, strlen (text), NULL, NULL, error))
+    return TRUE;
+
+  cli_explain_end (error);
+  return FALSE;
 }
 
 static BanyanSpec *
@@ -36,9 +51,7 @@ receive_message (CliConnection *self, GError **error)
 
   if (line == NULL)
     {
-      if (error != NULL && *error == NULL)
-        g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED,
-                             "the server has hung up");
+      cli_explain_end (error);
       return NULL;
     }
 

@@ -35,6 +35,9 @@ BanyanSpec *cli_call (CliConnection *self, const char *command, BanyanSpec *argu
 /* The same for those who have nothing to do then but say so. */
 BanyanSpec *cli_call_or_say (CliConnection *self, const char *command, BanyanSpec *arguments,
                              CliStatus *status);
+/* In words for people, where a connection has ended: also one that the server cut before it had
+ * read everything, which the kernel calls a reset. Sets @error where there is none. */
+void cli_explain_end (GError **error);
 /* Sends a message as it is; the next message that is no event. */
 BanyanSpec *cli_exchange (CliConnection *self, BanyanSpec *message, GError **error);
 /* (transfer full): the next event; waits for one. NULL with @error, also when the server ends. */
