@@ -43,13 +43,13 @@ declare_addition (BanyanPlan *self, BanyanMapper *mapper, BanyanAddition *additi
 /* -- Objects and their additions. -- */
 
 static BanyanAddition *
-find_addition (BanyanPlan *self, BanyanObject *object)
+find_addition (BanyanPlan *self, BanyanObject *object, BanyanObject *owner)
 {
   for (guint i = 0; i < self->additions->len; i++)
     {
       BanyanAddition *addition = &g_array_index (self->additions, BanyanAddition, i);
 
-      if (G_OBJECT_TYPE (addition->twin) == G_OBJECT_TYPE (object)
+      if (addition->owner == owner && G_OBJECT_TYPE (addition->twin) == G_OBJECT_TYPE (object)
           && g_str_equal (banyan_object_get_id (addition->twin), banyan_object_get_id (object)))
         return addition;
     }
@@ -67,13 +67,13 @@ take_over_edges (BanyanPlan *self, BanyanNode *old, BanyanNode *new)
 }
 
 static void
-add_object (BanyanPlan *self, BanyanObject *object)
+add_object (BanyanPlan *self, BanyanObject *object, BanyanObject *owner)
 {
-  BanyanAddition *addition = find_addition (self, object);
+  BanyanAddition *addition = find_addition (self, object, owner);
 
   if (addition != NULL && banyan_object_is_implicit (addition->twin))
     banyan_object_set_implicit (object, TRUE);
-  banyan_transaction_add (self->transaction, object, addition != NULL ? addition->owner : NULL);
+  banyan_transaction_add (self->transaction, object, owner);
   if (addition != NULL && addition->replaced != NULL && BANYAN_IS_NODE (addition->replaced))
     take_over_edges (self, BANYAN_NODE (addition->replaced), BANYAN_NODE (object));
 }
@@ -114,5 +114,5 @@ banyan_plan_add_new (BanyanPlan *self, BanyanProblems *problems)
 
   objects = banyan_mapper_build (mapper);
   for (guint i = 0; objects != NULL && i < objects->len; i++)
-    add_object (self, objects->pdata[i]);
+    add_object (self, objects->pdata[i], banyan_mapper_get_owner (mapper, objects->pdata[i]));
 }

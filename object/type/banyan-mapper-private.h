@@ -42,9 +42,10 @@ struct _BanyanDeclaration
   BanyanCollection *collection; /* (unowned) (nullable): none for a member */
   BanyanDeclaration *parent;    /* (unowned) (nullable): whose member or inline child it is */
   gboolean is_member;
-  char *id;      /* (owned) */
-  char *subject; /* (owned): "nodes.disk0.file" */
-  char *label;   /* (owned): "qcow2" */
+  BanyanObject *owner; /* (unowned) (nullable): of a member, where it exists already */
+  char *id;            /* (owned) */
+  char *subject;       /* (owned): "nodes.disk0.file" */
+  char *label;         /* (owned): "qcow2" */
   BanyanOrigin place;
   BanyanSpec *spec;     /* (owned): as written */
   GObjectClass *klass;  /* (owned) */

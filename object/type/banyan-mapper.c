@@ -557,10 +557,36 @@ banyan_mapper_declare_member (BanyanMapper *self, BanyanObject *owner, const cha
   path = g_strdup_printf ("%s.%s.%s", subject, property, id);
   declaration
       = banyan_mapper_add_member (self, NULL, path, id, banyan_spec_get_origin (spec), spec, type);
+  if (declaration)
+    declaration->owner = owner;
   if (declaration && !self->replaces && banyan_object_get_child (owner, id))
     {
       banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_DUPLICATE,
                            banyan_spec_get_origin (spec), path, "exists already");
       declaration->is_wrong = TRUE;
     }
+}
+
+/**
+ * banyan_mapper_get_owner:
+ * @self: a mapper
+ * @object: one that banyan_mapper_build() has made
+ *
+ * Returns: (transfer none) (nullable): the object that exists already and that @object was declared
+ *   to become a member of
+ */
+BanyanObject *
+banyan_mapper_get_owner (BanyanMapper *self, BanyanObject *object)
+{
+  g_return_val_if_fail (BANYAN_IS_MAPPER (self), NULL);
+
+  for (guint i = 0; i < self->declarations->len; i++)
+    {
+      BanyanDeclaration *declaration = self->declarations->pdata[i];
+
+      if (declaration->object == object)
+        return declaration->owner;
+    }
+
+  return NULL;
 }

@@ -59,6 +59,9 @@ void banyan_mapper_declare (BanyanMapper *self, BanyanCollection *collection, co
 BANYAN_API
 void banyan_mapper_declare_member (BanyanMapper *self, BanyanObject *owner, const char *property,
                                    const char *id, BanyanSpec *spec);
+/* Whose member @object was declared as, after banyan_mapper_build(). (nullable) */
+BANYAN_API
+BanyanObject *banyan_mapper_get_owner (BanyanMapper *self, BanyanObject *object);
 /* Resolves all links, checks classes' rules, and constructs. NULL when there are problems; else the
  * new objects, what is linked to before what links to it, not yet in the tree, except that members
  * are their owners' children. (transfer container) (element-type BanyanObject): the array has
