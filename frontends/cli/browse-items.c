@@ -66,7 +66,7 @@ add_rates (BrowseModel *self, const char *path)
 static char *
 find_target (BrowseModel *self, BanyanSpec *property, const char *value)
 {
-  const char *type = cli_spec_text (property, "type");
+  const char *type = banyan_spec_lookup_text (property, "type");
   guint n_found;
   GraphObject *target;
 
@@ -81,8 +81,8 @@ find_target (BrowseModel *self, BanyanSpec *property, const char *value)
 static char *
 make_note (BanyanSpec *property)
 {
-  const char *origin = cli_spec_text (property, "origin");
-  const char *mutability = cli_spec_text (property, "mutability");
+  const char *origin = banyan_spec_lookup_text (property, "origin");
+  const char *mutability = banyan_spec_lookup_text (property, "mutability");
 
   if (mutability == NULL)
     return NULL;
@@ -99,11 +99,11 @@ add_properties (BrowseModel *self)
     {
       BanyanSpec *property = banyan_spec_get_item (self->properties, i);
       BanyanSpec *value = cli_spec_get (property, "value");
-      const char *unit = cli_spec_text (property, "unit");
+      const char *unit = banyan_spec_lookup_text (property, "unit");
       g_autofree char *text = value != NULL ? cli_spec_to_line (value) : g_strdup ("");
       BrowseItem *item;
 
-      item = add_item (self, BROWSE_PROPERTY, cli_spec_text (property, "name"),
+      item = add_item (self, BROWSE_PROPERTY, banyan_spec_lookup_text (property, "name"),
                        unit != NULL && g_ascii_isdigit (*text) ? g_strconcat (text, " ", unit, NULL)
                                                                : g_strdup (text));
       item->note = make_note (property);
@@ -123,7 +123,7 @@ add_branches (BrowseModel *self, GraphObject *object, gboolean is_inverse)
   for (guint i = 0; i < branches->len; i++)
     {
       const GraphBranch *branch = &g_array_index (branches, GraphBranch, i);
-      const char *role = branch->edge != NULL ? cli_spec_text (branch->edge, "role")
+      const char *role = branch->edge != NULL ? banyan_spec_lookup_text (branch->edge, "role")
                          : is_inverse         ? "member of"
                                               : "member";
       BrowseItem *item = add_item (self, BROWSE_EDGE, role, g_strdup (branch->object->path));
@@ -200,14 +200,14 @@ add_line (GPtrArray *lines, const char *path, char *text)
 static char *
 describe_neighbour (const GraphBranch *branch)
 {
-  return g_strdup_printf ("%s (%s)", cli_spec_text (branch->object->facts, "id"),
+  return g_strdup_printf ("%s (%s)", banyan_spec_lookup_text (branch->object->facts, "id"),
                           live_name_type (branch->object));
 }
 
 static const char *
 name_edge (const GraphBranch *branch)
 {
-  return branch->edge != NULL ? cli_spec_text (branch->edge, "role") : "member";
+  return branch->edge != NULL ? banyan_spec_lookup_text (branch->edge, "role") : "member";
 }
 
 static guint
@@ -262,8 +262,8 @@ add_used (GPtrArray *lines, const GraphBranch *branch, guint column, gboolean is
 static void
 add_box (GPtrArray *lines, GraphObject *object, guint column, gboolean has_users, gboolean has_used)
 {
-  g_autofree char *words
-      = g_strdup_printf (" %s (%s) ", cli_spec_text (object->facts, "id"), live_name_type (object));
+  g_autofree char *words = g_strdup_printf (
+      " %s (%s) ", banyan_spec_lookup_text (object->facts, "id"), live_name_type (object));
   guint width = g_utf8_strlen (words, -1), left = MIN (width / 2, column > 0 ? column - 1 : 0);
 
   for (guint i = 0; i < 3; i++)

@@ -184,7 +184,7 @@ edit (BrowseModel *self)
     {
       BanyanSpec *property = banyan_spec_get_item (self->properties, i);
 
-      if (g_strcmp0 (cli_spec_text (property, "name"), item->name) == 0)
+      if (g_strcmp0 (banyan_spec_lookup_text (property, "name"), item->name) == 0)
         value = cli_spec_get (property, "value");
     }
 

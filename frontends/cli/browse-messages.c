@@ -26,10 +26,10 @@ static const struct
 static void
 add_arguments (BrowseModel *self, BanyanSpecBuilder *message, BrowseAsk ask)
 {
-  BanyanSpecBuilder *arguments = cli_map_new ();
+  BanyanSpecBuilder *arguments = banyan_spec_builder_new_map ();
 
   if (ask == BROWSE_ASK_PROPERTIES)
-    cli_add_text (arguments, "path", self->properties_path);
+    banyan_spec_builder_add_string (arguments, "path", self->properties_path);
   if (ask == BROWSE_ASK_SET)
     {
       GraphObject *object = graph_model_find (self->graph, self->edited_path);
@@ -37,11 +37,11 @@ add_arguments (BrowseModel *self, BanyanSpecBuilder *message, BrowseAsk ask)
                                          ? live_read_value (object, self->edited, self->input->str)
                                          : cli_read_value (self->input->str);
 
-      cli_add_text (arguments, "path", self->edited_path);
-      cli_add_text (arguments, "property", self->edited);
+      banyan_spec_builder_add_string (arguments, "path", self->edited_path);
+      banyan_spec_builder_add_string (arguments, "property", self->edited);
       cli_add (arguments, "value", value);
     }
-  cli_add_built (message, "arguments", arguments);
+  banyan_spec_builder_take_built (message, "arguments", arguments);
 }
 
 BanyanSpec *
@@ -57,10 +57,10 @@ browse_model_next_request (BrowseModel *self)
 
       self->wanted &= ~ask;
       self->asked |= ask;
-      message = cli_map_new ();
-      cli_add_text (message, "execute", questions[i].command);
+      message = banyan_spec_builder_new_map ();
+      banyan_spec_builder_add_string (message, "execute", questions[i].command);
       add_arguments (self, message, ask);
-      cli_add_text (message, "id", questions[i].id);
+      banyan_spec_builder_add_string (message, "id", questions[i].id);
       return banyan_spec_builder_end (message);
     }
 
@@ -123,7 +123,7 @@ take_answer (BrowseModel *self, BrowseAsk ask, BanyanSpec *answer, gint64 now_us
 static void
 take_refusal (BrowseModel *self, BrowseAsk ask, BanyanSpec *error)
 {
-  const char *words = live_skip_place (cli_spec_text (error, "desc"));
+  const char *words = live_skip_place (banyan_spec_lookup_text (error, "desc"));
 
   if (ask == BROWSE_ASK_SET)
     {
@@ -139,8 +139,8 @@ take_refusal (BrowseModel *self, BrowseAsk ask, BanyanSpec *error)
 static void
 take_event (BrowseModel *self, BanyanSpec *event)
 {
-  const char *name = cli_spec_text (event, "event");
-  const char *path = cli_spec_text (cli_spec_get (event, "data"), "path");
+  const char *name = banyan_spec_lookup_text (event, "event");
+  const char *path = banyan_spec_lookup_text (cli_spec_get (event, "data"), "path");
 
   if (g_str_equal (name, "PROPERTY_CHANGED"))
     {
@@ -155,7 +155,7 @@ take_event (BrowseModel *self, BanyanSpec *event)
 void
 browse_model_take (BrowseModel *self, BanyanSpec *message, gint64 now_us)
 {
-  const char *id = cli_spec_text (message, "id");
+  const char *id = banyan_spec_lookup_text (message, "id");
   BanyanSpec *error = cli_spec_get (message, "error");
 
   if (cli_spec_get (message, "event") != NULL)

@@ -206,10 +206,10 @@ draw_row (BrowseModel *model, guint index, guint width)
 
   if (row->edge != NULL)
     {
-      left = put (cli_spec_text (row->edge, "role"), left, A_DIM, 0);
+      left = put (banyan_spec_lookup_text (row->edge, "role"), left, A_DIM, 0);
       left = put (model->is_inverse ? " of " : ": ", left, A_DIM, 0);
     }
-  left = put (cli_spec_text (row->object->facts, "id"), left, style | A_BOLD, pair);
+  left = put (banyan_spec_lookup_text (row->object->facts, "id"), left, style | A_BOLD, pair);
   left = put (" ", left, style, 0);
   left = put (live_name_type (row->object), left, style, 0);
   if (row->is_repeated)

@@ -108,12 +108,12 @@ BanyanSpec *
 cli_call (CliConnection *self, const char *command, BanyanSpec *arguments, CliStatus *status,
           GError **error)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   g_autoptr (BanyanSpec) message = NULL;
   g_autoptr (BanyanSpec) answer = NULL;
   BanyanSpec *problem;
 
-  cli_add_text (map, "execute", command);
+  banyan_spec_builder_add_string (map, "execute", command);
   banyan_spec_builder_take (map, "arguments", arguments);
   message = banyan_spec_builder_end (map);
 
@@ -123,11 +123,12 @@ cli_call (CliConnection *self, const char *command, BanyanSpec *arguments, CliSt
     return NULL;
 
   problem = cli_spec_get (answer, "error");
-  *status = problem != NULL ? status_of_code (cli_spec_text (problem, "code")) : CLI_DONE;
+  *status = problem != NULL ? status_of_code (banyan_spec_lookup_text (problem, "code")) : CLI_DONE;
   if (problem == NULL)
     return banyan_spec_ref (cli_spec_get (answer, "return"));
 
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s", cli_spec_text (problem, "desc"));
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s",
+               banyan_spec_lookup_text (problem, "desc"));
   return NULL;
 }
 

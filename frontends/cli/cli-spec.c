@@ -15,22 +15,10 @@ cli_spec_get (BanyanSpec *map, const char *key)
              : NULL;
 }
 
-const char *
-cli_spec_text (BanyanSpec *map, const char *key)
-{
-  BanyanSpec *value = cli_spec_get (map, key);
-
-  if (value == NULL || banyan_spec_get_kind (value) == BANYAN_SPEC_NULL
-      || banyan_spec_get_kind (value) >= BANYAN_SPEC_LIST)
-    return NULL;
-
-  return banyan_spec_get_text (value);
-}
-
 gboolean
 cli_spec_flag (BanyanSpec *map, const char *key)
 {
-  return g_strcmp0 (cli_spec_text (map, key), "true") == 0;
+  return g_strcmp0 (banyan_spec_lookup_text (map, key), "true") == 0;
 }
 
 guint
@@ -72,7 +60,7 @@ cli_read_value (const char *text)
 BanyanSpec *
 cli_read_arguments (char **words)
 {
-  BanyanSpec *arguments = banyan_spec_builder_end (cli_map_new ());
+  BanyanSpec *arguments = banyan_spec_builder_end (banyan_spec_builder_new_map ());
 
   for (guint i = 0; words[i] != NULL; i++)
     {
@@ -103,83 +91,22 @@ cli_spec_to_line (BanyanSpec *value)
   return g_strchomp (banyan_spec_to_json (value, FALSE));
 }
 
-BanyanSpecBuilder *
-cli_map_new (void)
-{
-  return banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
-}
-
-BanyanSpecBuilder *
-cli_list_new (void)
-{
-  return banyan_spec_builder_new (BANYAN_SPEC_LIST, &origin);
-}
-
-static void
-add_scalar (BanyanSpecBuilder *self, const char *key, BanyanSpecKind kind, const char *text)
-{
-  g_autoptr (BanyanSpec) scalar = banyan_spec_new_scalar (kind, text, &origin);
-
-  cli_add (self, key, scalar);
-}
-
 void
-cli_add_text (BanyanSpecBuilder *self, const char *key, const char *text)
+cli_add (BanyanSpecBuilder *self, const char *key, BanyanSpec *value)
 {
-  if (text != NULL)
-    add_scalar (self, key, BANYAN_SPEC_STRING, text);
+  banyan_spec_builder_take (self, key, banyan_spec_ref (value));
 }
 
 void
 cli_add_number (BanyanSpecBuilder *self, const char *key, const char *text)
 {
   if (text != NULL)
-    add_scalar (self, key, BANYAN_SPEC_NUMBER, text);
-}
-
-void
-cli_add_integer (BanyanSpecBuilder *self, const char *key, guint64 number)
-{
-  g_autofree char *text = g_strdup_printf ("%" G_GUINT64_FORMAT, number);
-
-  add_scalar (self, key, BANYAN_SPEC_NUMBER, text);
-}
-
-void
-cli_add_flag (BanyanSpecBuilder *self, const char *key, gboolean value)
-{
-  add_scalar (self, key, BANYAN_SPEC_BOOLEAN, value ? "true" : "false");
+    banyan_spec_builder_take (self, key,
+                              banyan_spec_new_scalar (BANYAN_SPEC_NUMBER, text, &origin));
 }
 
 void
 cli_add_null (BanyanSpecBuilder *self, const char *key)
 {
-  g_autoptr (BanyanSpec) null = banyan_spec_new_null (&origin);
-
-  cli_add (self, key, null);
-}
-
-void
-cli_add (BanyanSpecBuilder *self, const char *key, BanyanSpec *value)
-{
-  banyan_spec_builder_add (self, key, &origin, value);
-}
-
-void
-cli_add_strings (BanyanSpecBuilder *self, const char *key, const char *const *strings)
-{
-  BanyanSpecBuilder *list = cli_list_new ();
-
-  for (guint i = 0; strings != NULL && strings[i] != NULL; i++)
-    cli_add_text (list, NULL, strings[i]);
-
-  cli_add_built (self, key, list);
-}
-
-void
-cli_add_built (BanyanSpecBuilder *self, const char *key, BanyanSpecBuilder *inner)
-{
-  g_autoptr (BanyanSpec) built = banyan_spec_builder_end (inner);
-
-  cli_add (self, key, built);
+  banyan_spec_builder_take (self, key, banyan_spec_new_null (&origin));
 }

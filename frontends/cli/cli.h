@@ -126,7 +126,6 @@ void cli_append_wrapped (GString *text, const char *words, guint indent, guint w
 
 /* -- cli-spec.c: reading and building option trees. -- */
 
-const char *cli_spec_text (BanyanSpec *map, const char *key);
 gboolean cli_spec_flag (BanyanSpec *map, const char *key);
 BanyanSpec *cli_spec_get (BanyanSpec *map, const char *key);
 guint cli_spec_count (BanyanSpec *list);
@@ -140,18 +139,11 @@ BanyanSpec *cli_read_value (const char *text);
 /* KEY=VALUE words as a map; dotted keys reach inside, and a key alone is true. (transfer full) */
 BanyanSpec *cli_read_arguments (char **words);
 
-BanyanSpecBuilder *cli_map_new (void);
-BanyanSpecBuilder *cli_list_new (void);
-/* @key NULL in lists. @text NULL adds nothing. */
-void cli_add_text (BanyanSpecBuilder *self, const char *key, const char *text);
-void cli_add_number (BanyanSpecBuilder *self, const char *key, const char *text);
-void cli_add_integer (BanyanSpecBuilder *self, const char *key, guint64 number);
-void cli_add_flag (BanyanSpecBuilder *self, const char *key, gboolean value);
-void cli_add_null (BanyanSpecBuilder *self, const char *key);
+/* Beside the library's banyan_spec_builder_add_...(): @key NULL in lists, @text NULL adds nothing,
+ * and @value stays the caller's. */
 void cli_add (BanyanSpecBuilder *self, const char *key, BanyanSpec *value);
-void cli_add_strings (BanyanSpecBuilder *self, const char *key, const char *const *strings);
-/* Consumes @inner. */
-void cli_add_built (BanyanSpecBuilder *self, const char *key, BanyanSpecBuilder *inner);
+void cli_add_number (BanyanSpecBuilder *self, const char *key, const char *text);
+void cli_add_null (BanyanSpecBuilder *self, const char *key);
 
 /* -- command-complete.c -- */
 

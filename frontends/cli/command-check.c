@@ -15,33 +15,33 @@ describe_problem (BanyanSpecBuilder *list, BanyanProblems *problems, guint index
 {
   const BanyanOrigin *origin = banyan_problems_get_origin (problems, index);
   g_autofree char *message = banyan_problems_get_message (problems, index);
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
   if (origin != NULL)
-    cli_add_text (map, "file", origin->name);
+    banyan_spec_builder_add_string (map, "file", origin->name);
   if (origin != NULL && origin->line > 0)
     {
-      cli_add_integer (map, "line", origin->line);
-      cli_add_integer (map, "column", origin->column);
+      banyan_spec_builder_add_uint (map, "line", origin->line);
+      banyan_spec_builder_add_uint (map, "column", origin->column);
     }
-  cli_add_text (map, "path", banyan_problems_get_path (problems, index));
-  cli_add_text (map, "message", message);
-  cli_add_built (list, NULL, map);
+  banyan_spec_builder_add_string (map, "path", banyan_problems_get_path (problems, index));
+  banyan_spec_builder_add_string (map, "message", message);
+  banyan_spec_builder_take_built (list, NULL, map);
 }
 
 static void
 describe_file (BanyanSpecBuilder *files, const char *path, BanyanProblems *problems)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
-  BanyanSpecBuilder *list = cli_list_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
   for (guint i = 0; i < banyan_problems_get_length (problems); i++)
     describe_problem (list, problems, i);
 
-  cli_add_text (map, "file", path);
-  cli_add_flag (map, "right", banyan_problems_get_length (problems) == 0);
-  cli_add_built (map, "problems", list);
-  cli_add_built (files, NULL, map);
+  banyan_spec_builder_add_string (map, "file", path);
+  banyan_spec_builder_add_boolean (map, "right", banyan_problems_get_length (problems) == 0);
+  banyan_spec_builder_take_built (map, "problems", list);
+  banyan_spec_builder_take_built (files, NULL, map);
 }
 
 /* Each file is a graph of its own. */
@@ -71,7 +71,7 @@ check_file (const char *path, BanyanSpecBuilder *files)
 static CliStatus
 run (char **paths)
 {
-  BanyanSpecBuilder *files = cli_list_new ();
+  BanyanSpecBuilder *files = banyan_spec_builder_new_list ();
   g_autoptr (BanyanSpec) spec = NULL;
   CliStatus worst = CLI_DONE;
 

@@ -51,9 +51,10 @@ offer_properties (GString *text, const char *prefix, const char *type_name)
   for (guint i = 0; i < cli_spec_count (properties); i++)
     {
       BanyanSpec *property = banyan_spec_get_item (properties, i);
-      g_autofree char *word = g_strconcat (type_name, ".", cli_spec_text (property, "name"), NULL);
+      g_autofree char *word
+          = g_strconcat (type_name, ".", banyan_spec_lookup_text (property, "name"), NULL);
 
-      cli_offer (text, prefix, word, cli_spec_text (property, "blurb"));
+      cli_offer (text, prefix, word, banyan_spec_lookup_text (property, "blurb"));
     }
 }
 

@@ -52,15 +52,16 @@ convert_words (char **words)
 static CliStatus
 print_options_as_json (ConvertOptions *converted)
 {
-  BanyanSpecBuilder *map = cli_map_new (), *words = cli_list_new (), *left_out = cli_list_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map (), *words = banyan_spec_builder_new_list (),
+                    *left_out = banyan_spec_builder_new_list ();
   g_autoptr (BanyanSpec) spec = NULL;
 
   for (guint i = 0; i < converted->words->len; i++)
-    cli_add_text (words, NULL, converted->words->pdata[i]);
+    banyan_spec_builder_add_string (words, NULL, converted->words->pdata[i]);
   for (guint i = 0; i < converted->left_out->len; i++)
-    cli_add_text (left_out, NULL, converted->left_out->pdata[i]);
-  cli_add_built (map, "options", words);
-  cli_add_built (map, "left-out", left_out);
+    banyan_spec_builder_add_string (left_out, NULL, converted->left_out->pdata[i]);
+  banyan_spec_builder_take_built (map, "options", words);
+  banyan_spec_builder_take_built (map, "left-out", left_out);
   spec = banyan_spec_builder_end (map);
   return cli_print_json (spec);
 }

@@ -14,29 +14,29 @@ static void
 describe_option (BanyanSpecBuilder *list, const GOptionEntry *entry)
 {
   const char letter[] = { entry->short_name, '\0' };
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
-  cli_add_text (map, "name", entry->long_name);
+  banyan_spec_builder_add_string (map, "name", entry->long_name);
   if (entry->short_name != 0)
-    cli_add_text (map, "short", letter);
-  cli_add_text (map, "argument", entry->arg_description);
-  cli_add_text (map, "description", entry->description);
-  cli_add_built (list, NULL, map);
+    banyan_spec_builder_add_string (map, "short", letter);
+  banyan_spec_builder_add_string (map, "argument", entry->arg_description);
+  banyan_spec_builder_add_string (map, "description", entry->description);
+  banyan_spec_builder_take_built (list, NULL, map);
 }
 
 static BanyanSpecBuilder *
 describe_command (const CliCommand *command)
 {
-  BanyanSpecBuilder *map = cli_map_new (), *list = cli_list_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map (), *list = banyan_spec_builder_new_list ();
 
   for (const GOptionEntry *entry = command->options; entry != NULL && entry->long_name; entry++)
     describe_option (list, entry);
 
-  cli_add_text (map, "name", command->name);
-  cli_add_text (map, "arguments", command->arguments);
-  cli_add_text (map, "summary", command->summary);
-  cli_add_text (map, "description", command->description);
-  cli_add_built (map, "options", list);
+  banyan_spec_builder_add_string (map, "name", command->name);
+  banyan_spec_builder_add_string (map, "arguments", command->arguments);
+  banyan_spec_builder_add_string (map, "summary", command->summary);
+  banyan_spec_builder_add_string (map, "description", command->description);
+  banyan_spec_builder_take_built (map, "options", list);
   return map;
 }
 
@@ -45,10 +45,10 @@ print_all_as_json (void)
 {
   g_autofree const char **names = cli_command_list_names ();
   g_autoptr (BanyanSpec) spec = NULL;
-  BanyanSpecBuilder *list = cli_list_new ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
   for (guint i = 0; names[i] != NULL; i++)
-    cli_add_built (list, NULL, describe_command (cli_command_find (names[i])));
+    banyan_spec_builder_take_built (list, NULL, describe_command (cli_command_find (names[i])));
 
   spec = banyan_spec_builder_end (list);
   return cli_print_json (spec);

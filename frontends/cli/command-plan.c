@@ -31,14 +31,14 @@ sign_of (const char *change)
 static char *
 describe_property (BanyanSpec *difference)
 {
-  const char *property = cli_spec_text (difference, "property");
-  const char *how = cli_spec_text (difference, "how");
+  const char *property = banyan_spec_lookup_text (difference, "property");
+  const char *how = banyan_spec_lookup_text (difference, "how");
   g_autofree char *from = cli_spec_to_line (cli_spec_get (difference, "from"));
   g_autofree char *to = cli_spec_to_line (cli_spec_get (difference, "to"));
 
   if (property == NULL)
     return g_strdup (how != NULL ? how : "");
-  if (g_str_equal (cli_spec_text (difference, "change"), "drift"))
+  if (g_str_equal (banyan_spec_lookup_text (difference, "change"), "drift"))
     return g_strdup_printf ("%s: is %s, the file says %s", property, from, to);
   return g_strdup_printf ("%s: %s -> %s (%s)", property, from, to, how);
 }
@@ -53,8 +53,8 @@ append_differences (GString *text, BanyanSpec *list)
       BanyanSpec *difference = banyan_spec_get_item (list, i);
       g_autofree char *property = describe_property (difference);
 
-      cli_table_add (table, sign_of (cli_spec_text (difference, "change")),
-                     cli_spec_text (difference, "path"), property);
+      cli_table_add (table, sign_of (banyan_spec_lookup_text (difference, "change")),
+                     banyan_spec_lookup_text (difference, "path"), property);
     }
   cli_table_append_to (table, text);
 }
@@ -87,14 +87,14 @@ print_plan (BanyanSpec *plan, gboolean is_done)
 static BanyanSpec *
 make_arguments (CliDocument *document)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   g_autofree char *directory = g_canonicalize_filename (document->directory, NULL);
 
-  cli_add_text (map, "document", document->text);
-  cli_add_text (map, "name", document->name);
-  cli_add_text (map, "directory", directory);
+  banyan_spec_builder_add_string (map, "document", document->text);
+  banyan_spec_builder_add_string (map, "name", document->name);
+  banyan_spec_builder_add_string (map, "directory", directory);
   if (override)
-    cli_add_flag (map, "override", TRUE);
+    banyan_spec_builder_add_boolean (map, "override", TRUE);
   return banyan_spec_builder_end (map);
 }
 
@@ -176,14 +176,14 @@ static const GOptionEntry export_options[] = {
 static CliStatus
 run_export (char **arguments)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   g_autofree char *absolute = directory != NULL ? g_canonicalize_filename (directory, NULL) : NULL;
   g_autoptr (CliConnection) connection = NULL;
   g_autoptr (BanyanSpec) wanted = NULL;
   g_autoptr (BanyanSpec) answer = NULL;
   CliStatus status;
 
-  cli_add_text (map, "directory", absolute);
+  banyan_spec_builder_add_string (map, "directory", absolute);
   wanted = banyan_spec_builder_end (map);
   connection = cli_connect (&status);
   if (connection == NULL)
@@ -192,7 +192,8 @@ run_export (char **arguments)
   answer = cli_call_or_say (connection, "export-config", banyan_spec_ref (wanted), &status);
   if (answer == NULL)
     return status;
-  return as_json ? cli_print_json (answer) : cli_print (cli_spec_text (answer, "document"));
+  return as_json ? cli_print_json (answer)
+                 : cli_print (banyan_spec_lookup_text (answer, "document"));
 }
 
 const CliCommand cli_export_config = {

@@ -202,9 +202,9 @@ describe_frontend (BanyanSpecBuilder *list, BanyanObject *frontend)
 {
   GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (frontend), "listening");
   g_autofree char *path = banyan_object_dup_path (frontend);
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
-  cli_add_text (map, "path", path);
+  banyan_spec_builder_add_string (map, "path", path);
   if (pspec != NULL)
     {
       const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
@@ -215,7 +215,7 @@ describe_frontend (BanyanSpecBuilder *list, BanyanObject *frontend)
       addresses = banyan_param_value_to_spec (pspec, &value, &origin);
       cli_add (map, "listening", addresses);
     }
-  cli_add_built (list, NULL, map);
+  banyan_spec_builder_take_built (list, NULL, map);
 }
 
 /* A line, since what reads it may have the rest of our life before it. */
@@ -224,15 +224,16 @@ print_ready (Server *self)
 {
   g_autoptr (GPtrArray) frontends = banyan_object_list_children (
       banyan_object_get_child (BANYAN_OBJECT (self->graph), "frontends"));
-  BanyanSpecBuilder *map = cli_map_new (), *list = cli_list_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map (), *list = banyan_spec_builder_new_list ();
   g_autoptr (BanyanSpec) spec = NULL;
   g_autofree char *line = NULL;
 
   for (guint i = 0; i < frontends->len; i++)
     describe_frontend (list, frontends->pdata[i]);
-  cli_add_text (map, "file", self->document != NULL ? self->document->name : NULL);
-  cli_add_integer (map, "nodes", count (self, "nodes"));
-  cli_add_built (map, "frontends", list);
+  banyan_spec_builder_add_string (map, "file",
+                                  self->document != NULL ? self->document->name : NULL);
+  banyan_spec_builder_add_uint (map, "nodes", count (self, "nodes"));
+  banyan_spec_builder_take_built (map, "frontends", list);
 
   spec = banyan_spec_builder_end (map);
   line = banyan_spec_to_json (spec, FALSE);

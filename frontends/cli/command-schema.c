@@ -35,7 +35,7 @@ name_definition (BanyanTypeInfo *type)
 static void
 add_type_name (BanyanSpecBuilder *list, const char *name)
 {
-  cli_add_text (list, NULL, name);
+  banyan_spec_builder_add_string (list, NULL, name);
   if (g_str_equal (name, "null"))
     cli_add_null (list, NULL);
 }
@@ -54,23 +54,24 @@ static void
 add_key (BanyanSpecBuilder *properties, const char *key, BanyanSpecBuilder *names,
          const char *description)
 {
-  BanyanSpecBuilder *schema = cli_map_new ();
+  BanyanSpecBuilder *schema = banyan_spec_builder_new_map ();
 
-  cli_add_text (schema, "description", description);
-  cli_add_built (schema, "enum", names);
-  cli_add_built (properties, key, schema);
+  banyan_spec_builder_add_string (schema, "description", description);
+  banyan_spec_builder_take_built (schema, "enum", names);
+  banyan_spec_builder_take_built (properties, key, schema);
 }
 
 /* What the mapper reads besides the properties. */
 static void
 add_id (BanyanSpecBuilder *properties, const char *key)
 {
-  BanyanSpecBuilder *schema = cli_map_new ();
+  BanyanSpecBuilder *schema = banyan_spec_builder_new_map ();
 
-  cli_add_text (schema, "type", "string");
-  cli_add_text (schema, "pattern", "^[A-Za-z][A-Za-z0-9._-]*$");
-  cli_add_text (schema, "description", "What documents and other objects call this object by");
-  cli_add_built (properties, key, schema);
+  banyan_spec_builder_add_string (schema, "type", "string");
+  banyan_spec_builder_add_string (schema, "pattern", "^[A-Za-z][A-Za-z0-9._-]*$");
+  banyan_spec_builder_add_string (schema, "description",
+                                  "What documents and other objects call this object by");
+  banyan_spec_builder_take_built (properties, key, schema);
 }
 
 static void
@@ -79,9 +80,9 @@ add_definition (BanyanSpecBuilder *definitions, BanyanTypeInfo *type, const char
   g_autoptr (BanyanSpec) description = banyan_type_info_describe (type);
   g_autofree char *name = name_definition (type);
   const char *const required[] = { key, NULL };
-  BanyanSpecBuilder *schema = cli_map_new ();
-  BanyanSpecBuilder *fixed = cli_map_new ();
-  BanyanSpecBuilder *names = cli_list_new ();
+  BanyanSpecBuilder *schema = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *fixed = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *names = banyan_spec_builder_new_list ();
 
   add_type_names (names, type);
   add_key (fixed, key, names, banyan_type_info_get_summary (type));
@@ -89,31 +90,31 @@ add_definition (BanyanSpecBuilder *definitions, BanyanTypeInfo *type, const char
   if (g_str_equal (key, "driver"))
     add_id (fixed, "node-name");
 
-  cli_add_text (schema, "description", banyan_type_info_get_summary (type));
+  banyan_spec_builder_add_string (schema, "description", banyan_type_info_get_summary (type));
   schema_add_properties (schema, cli_spec_get (description, "properties"), fixed, required);
-  cli_add_built (definitions, name, schema);
+  banyan_spec_builder_take_built (definitions, name, schema);
 }
 
 static void
 add_rule (BanyanSpecBuilder *rules, BanyanTypeInfo *type, const char *key)
 {
   const char *const required[] = { key, NULL };
-  BanyanSpecBuilder *rule = cli_map_new ();
-  BanyanSpecBuilder *condition = cli_map_new ();
-  BanyanSpecBuilder *properties = cli_map_new ();
-  BanyanSpecBuilder *choice = cli_map_new ();
-  BanyanSpecBuilder *names = cli_list_new ();
+  BanyanSpecBuilder *rule = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *condition = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *properties = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *choice = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *names = banyan_spec_builder_new_list ();
   g_autofree char *name = name_definition (type);
   g_autoptr (BanyanSpec) reference = schema_reference (name);
 
   add_type_names (names, type);
-  cli_add_built (choice, "enum", names);
-  cli_add_built (properties, key, choice);
-  cli_add_built (condition, "properties", properties);
-  cli_add_strings (condition, "required", required);
-  cli_add_built (rule, "if", condition);
+  banyan_spec_builder_take_built (choice, "enum", names);
+  banyan_spec_builder_take_built (properties, key, choice);
+  banyan_spec_builder_take_built (condition, "properties", properties);
+  banyan_spec_builder_add_strings (condition, "required", required);
+  banyan_spec_builder_take_built (rule, "if", condition);
   cli_add (rule, "then", reference);
-  cli_add_built (rules, NULL, rule);
+  banyan_spec_builder_take_built (rules, NULL, rule);
 }
 
 /* "node", "frontend", ...: any type of a section. */
@@ -122,10 +123,10 @@ add_choice (BanyanSpecBuilder *definitions, const char *name, CliTypes *types, g
             const char *key)
 {
   const char *const required[] = { key, NULL };
-  BanyanSpecBuilder *schema = cli_map_new ();
-  BanyanSpecBuilder *properties = cli_map_new ();
-  BanyanSpecBuilder *names = cli_list_new ();
-  BanyanSpecBuilder *rules = cli_list_new ();
+  BanyanSpecBuilder *schema = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *properties = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *names = banyan_spec_builder_new_list ();
+  BanyanSpecBuilder *rules = banyan_spec_builder_new_list ();
   gboolean has_any = FALSE;
 
   for (guint i = 0; types[i] != NULL; i++)
@@ -137,15 +138,15 @@ add_choice (BanyanSpecBuilder *definitions, const char *name, CliTypes *types, g
       }
 
   add_key (properties, key, names, "What it is");
-  cli_add_text (schema, "type", "object");
-  cli_add_built (schema, "properties", properties);
-  cli_add_strings (schema, "required", required);
+  banyan_spec_builder_add_string (schema, "type", "object");
+  banyan_spec_builder_take_built (schema, "properties", properties);
+  banyan_spec_builder_add_strings (schema, "required", required);
   /* An empty list is no schema. */
   if (has_any)
-    cli_add_built (schema, "allOf", rules);
+    banyan_spec_builder_take_built (schema, "allOf", rules);
   else
     banyan_spec_builder_free (rules);
-  cli_add_built (definitions, name, schema);
+  banyan_spec_builder_take_built (definitions, name, schema);
 }
 
 static const struct
@@ -165,35 +166,36 @@ static void
 add_section (BanyanSpecBuilder *properties, guint index)
 {
   static const char *const types[] = { "object", "null", NULL };
-  BanyanSpecBuilder *schema = cli_map_new ();
-  BanyanSpecBuilder *names = cli_map_new ();
+  BanyanSpecBuilder *schema = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *names = banyan_spec_builder_new_map ();
   g_autoptr (BanyanSpec) reference = schema_reference (sections[index].choice);
 
-  cli_add_text (names, "pattern", "^[A-Za-z][A-Za-z0-9._-]*$");
-  cli_add_text (schema, "description", sections[index].description);
-  cli_add_strings (schema, "type", types);
-  cli_add_built (schema, "propertyNames", names);
+  banyan_spec_builder_add_string (names, "pattern", "^[A-Za-z][A-Za-z0-9._-]*$");
+  banyan_spec_builder_add_string (schema, "description", sections[index].description);
+  banyan_spec_builder_add_strings (schema, "type", types);
+  banyan_spec_builder_take_built (schema, "propertyNames", names);
   cli_add (schema, "additionalProperties", reference);
-  cli_add_built (properties, sections[index].section, schema);
+  banyan_spec_builder_take_built (properties, sections[index].section, schema);
 }
 
 static void
 add_head (BanyanSpecBuilder *properties)
 {
-  BanyanSpecBuilder *version = cli_map_new ();
-  BanyanSpecBuilder *plugins = cli_map_new ();
-  BanyanSpecBuilder *item = cli_map_new ();
+  BanyanSpecBuilder *version = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *plugins = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *item = banyan_spec_builder_new_map ();
 
-  cli_add_text (version, "description", "The version of the format");
-  cli_add_number (version, "const", "1");
-  cli_add_built (properties, "version", version);
+  banyan_spec_builder_add_string (version, "description", "The version of the format");
+  banyan_spec_builder_add_uint (version, "const", 1);
+  banyan_spec_builder_take_built (properties, "version", version);
 
-  cli_add_text (item, "type", "string");
-  cli_add_text (plugins, "description",
-                "Types to load that the document does not use, for a sandboxed process");
-  cli_add_text (plugins, "type", "array");
-  cli_add_built (plugins, "items", item);
-  cli_add_built (properties, "plugins", plugins);
+  banyan_spec_builder_add_string (item, "type", "string");
+  banyan_spec_builder_add_string (
+      plugins, "description",
+      "Types to load that the document does not use, for a sandboxed process");
+  banyan_spec_builder_add_string (plugins, "type", "array");
+  banyan_spec_builder_take_built (plugins, "items", item);
+  banyan_spec_builder_take_built (properties, "plugins", plugins);
 }
 
 static BanyanSpec *
@@ -201,9 +203,9 @@ build_schema (void)
 {
   static const char *const required[] = { "version", NULL };
   g_autoptr (CliTypes) types = cli_types_list ();
-  BanyanSpecBuilder *schema = cli_map_new ();
-  BanyanSpecBuilder *properties = cli_map_new ();
-  BanyanSpecBuilder *definitions = cli_map_new ();
+  BanyanSpecBuilder *schema = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *properties = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *definitions = banyan_spec_builder_new_map ();
 
   add_head (properties);
   for (guint i = 0; i < G_N_ELEMENTS (sections); i++)
@@ -217,13 +219,14 @@ build_schema (void)
           add_definition (definitions, types[j], sections[i].key);
     }
 
-  cli_add_text (schema, "$schema", "https://json-schema.org/draft/2020-12/schema");
-  cli_add_text (schema, "title", "Banyan document");
-  cli_add_text (schema, "type", "object");
-  cli_add_built (schema, "properties", properties);
-  cli_add_strings (schema, "required", required);
-  cli_add_flag (schema, "additionalProperties", FALSE);
-  cli_add_built (schema, "$defs", definitions);
+  banyan_spec_builder_add_string (schema, "$schema",
+                                  "https://json-schema.org/draft/2020-12/schema");
+  banyan_spec_builder_add_string (schema, "title", "Banyan document");
+  banyan_spec_builder_add_string (schema, "type", "object");
+  banyan_spec_builder_take_built (schema, "properties", properties);
+  banyan_spec_builder_add_strings (schema, "required", required);
+  banyan_spec_builder_add_boolean (schema, "additionalProperties", FALSE);
+  banyan_spec_builder_take_built (schema, "$defs", definitions);
   return banyan_spec_builder_end (schema);
 }
 

@@ -60,7 +60,7 @@ static const struct
 static const char *
 find_own (BanyanSpec *map)
 {
-  const char *type = cli_spec_text (map, "driver");
+  const char *type = banyan_spec_lookup_text (map, "driver");
 
   for (guint i = 0; i < G_N_ELEMENTS (own); i++)
     if (g_strcmp0 (type, own[i].type) == 0
@@ -177,10 +177,10 @@ static void
 convert_object (Converter *self, const char *id, BanyanSpec *map)
 {
   static const char *const left_out[] = { "type", "id", NULL };
-  BanyanSpecBuilder *option = cli_map_new ();
+  BanyanSpecBuilder *option = banyan_spec_builder_new_map ();
 
-  cli_add_text (option, "qom-type", cli_spec_text (map, "type"));
-  cli_add_text (option, "id", id);
+  banyan_spec_builder_add_string (option, "qom-type", banyan_spec_lookup_text (map, "type"));
+  banyan_spec_builder_add_string (option, "id", id);
   copy_others (option, map, left_out);
   add_option (self, "--object", option);
 }
@@ -199,13 +199,13 @@ convert_node (Converter *self, const char *id, BanyanSpec *map)
       return;
     }
 
-  option = cli_map_new ();
+  option = banyan_spec_builder_new_map ();
   driver = cli_spec_get (map, "driver") != NULL
                ? convert_value ("driver", cli_spec_get (map, "driver"))
                : NULL;
   if (driver != NULL)
     cli_add (option, "driver", driver);
-  cli_add_text (option, "node-name", id);
+  banyan_spec_builder_add_string (option, "node-name", id);
   copy_others (option, map, left_out);
   add_option (self, "--blockdev", option);
 }
@@ -235,8 +235,8 @@ convert_export (Converter *self, const char *server, const char *id, BanyanSpec 
 {
   static const char *const done[] = { "node", "name", NULL };
   static const char *const known[] = { "writable", "description", NULL };
-  const char *node = cli_spec_text (map, "node");
-  const char *name = cli_spec_text (map, "name");
+  const char *node = banyan_spec_lookup_text (map, "node");
+  const char *name = banyan_spec_lookup_text (map, "name");
   g_autofree char *where = g_strdup_printf ("frontends.%s.exports.%s", server, id);
   BanyanSpecBuilder *option;
 
@@ -246,13 +246,13 @@ convert_export (Converter *self, const char *server, const char *id, BanyanSpec 
       return;
     }
 
-  option = cli_map_new ();
-  cli_add_text (option, "type", "nbd");
-  cli_add_text (option, "id", id);
-  cli_add_text (option, "node-name", node);
-  cli_add_text (option, "name", name != NULL ? name : id);
+  option = banyan_spec_builder_new_map ();
+  banyan_spec_builder_add_string (option, "type", "nbd");
+  banyan_spec_builder_add_string (option, "id", id);
+  banyan_spec_builder_add_string (option, "node-name", node);
+  banyan_spec_builder_add_string (option, "name", name != NULL ? name : id);
   if (self->for_banyan && !g_str_equal (server, SERVER_ID))
-    cli_add_text (option, "server", server);
+    banyan_spec_builder_add_string (option, "server", server);
   keep_known (self, option, map, where, done, known);
   add_option (self, "--export", option);
 }
@@ -276,9 +276,9 @@ convert_server (Converter *self, const char *id, BanyanSpec *map)
     }
 
   self->has_server = TRUE;
-  option = cli_map_new ();
+  option = banyan_spec_builder_new_map ();
   if (self->for_banyan && !g_str_equal (id, SERVER_ID))
-    cli_add_text (option, "id", id);
+    banyan_spec_builder_add_string (option, "id", id);
   cli_add (option, "addr", cli_spec_get (map, "listen"));
   keep_known (self, option, map, where, done, known);
   add_option (self, "--nbd-server", option);
@@ -296,24 +296,24 @@ convert_monitor (Converter *self, const char *id, BanyanSpec *map)
   g_autofree char *where = g_strconcat ("frontends.", id, NULL);
   BanyanSpecBuilder *chardev, *monitor;
 
-  if (cli_spec_text (listen, "type") == NULL
-      || g_str_equal (cli_spec_text (listen, "type"), "vsock"))
+  if (banyan_spec_lookup_text (listen, "type") == NULL
+      || g_str_equal (banyan_spec_lookup_text (listen, "type"), "vsock"))
     {
       leave_out (self, "%s: no chardev has such an address", where);
       return;
     }
 
-  chardev = cli_map_new ();
-  cli_add_text (chardev, "backend", "socket");
-  cli_add_text (chardev, "id", id);
-  cli_add_text (chardev, "fd", cli_spec_text (listen, "str"));
+  chardev = banyan_spec_builder_new_map ();
+  banyan_spec_builder_add_string (chardev, "backend", "socket");
+  banyan_spec_builder_add_string (chardev, "id", id);
+  banyan_spec_builder_add_string (chardev, "fd", banyan_spec_lookup_text (listen, "str"));
   copy_others (chardev, listen, left_out);
-  cli_add_text (chardev, "server", "on");
-  cli_add_text (chardev, "wait", "off");
+  banyan_spec_builder_add_string (chardev, "server", "on");
+  banyan_spec_builder_add_string (chardev, "wait", "off");
   add_option (self, "--chardev", chardev);
 
-  monitor = cli_map_new ();
-  cli_add_text (monitor, "chardev", id);
+  monitor = banyan_spec_builder_new_map ();
+  banyan_spec_builder_add_string (monitor, "chardev", id);
   keep_known (self, monitor, map, where, done, known);
   add_option (self, "--monitor", monitor);
 }
@@ -321,7 +321,7 @@ convert_monitor (Converter *self, const char *id, BanyanSpec *map)
 static void
 convert_frontend (Converter *self, const char *id, BanyanSpec *map)
 {
-  const char *type = cli_spec_text (map, "type");
+  const char *type = banyan_spec_lookup_text (map, "type");
 
   if (g_strcmp0 (type, "nbd-server") == 0)
     convert_server (self, id, map);

@@ -31,7 +31,7 @@ choose_colour (const GraphObject *object)
     [BANYAN_PLUGIN_FILTER] = "#f7efd5",
     [BANYAN_PLUGIN_FRONTEND] = "#e3f1dd",
   };
-  const char *name = cli_spec_text (object->facts, "type");
+  const char *name = banyan_spec_lookup_text (object->facts, "type");
   g_autoptr (BanyanTypeInfo) type
       = name != NULL ? banyan_registry_lookup (banyan_registry_get_default (), G_MAXUINT, name)
                      : NULL;
@@ -46,8 +46,8 @@ append_label (GString *text, const GraphObject *object)
 {
   g_autofree char *words = graph_object_describe (object, "\n");
   g_auto (GStrv) lines = g_strsplit (words, "\n", -1);
-  g_autofree char *id = g_markup_escape_text (cli_spec_text (object->facts, "id"), -1);
-  gboolean has_type = cli_spec_text (object->facts, "type") != NULL;
+  g_autofree char *id = g_markup_escape_text (banyan_spec_lookup_text (object->facts, "id"), -1);
+  gboolean has_type = banyan_spec_lookup_text (object->facts, "type") != NULL;
 
   g_string_append_printf (text, "<<b>%s</b>", id);
   for (guint i = 0; *words != '\0' && lines[i] != NULL; i++)
@@ -104,9 +104,11 @@ append_edges (GString *text, const GraphObject *object)
     {
       BanyanSpec *edge = banyan_spec_get_item (edges, i);
       g_autofree char *used = graph_edge_describe (edge);
-      g_autofree char *label = g_strdup_printf ("%s\n%s", cli_spec_text (edge, "role"), used);
+      g_autofree char *label
+          = g_strdup_printf ("%s\n%s", banyan_spec_lookup_text (edge, "role"), used);
 
-      append_line (text, object->path, cli_spec_text (edge, "node"), g_strchomp (label), "");
+      append_line (text, object->path, banyan_spec_lookup_text (edge, "node"), g_strchomp (label),
+                   "");
     }
 }
 

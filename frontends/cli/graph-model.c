@@ -19,7 +19,7 @@ add_object (GraphModel *self, BanyanSpec *facts)
   GraphObject *object = g_new0 (GraphObject, 1);
 
   object->facts = facts;
-  object->path = cli_spec_text (facts, "path");
+  object->path = banyan_spec_lookup_text (facts, "path");
   object->is_node = g_str_has_prefix (object->path, "/nodes/");
   g_ptr_array_add (self->objects, object);
   g_hash_table_insert (self->by_path, (gpointer) object->path, object);
@@ -32,8 +32,8 @@ mark_used (GraphModel *self, GraphObject *object)
 
   for (guint i = 0; i < cli_spec_count (edges); i++)
     {
-      GraphObject *node
-          = graph_model_find (self, cli_spec_text (banyan_spec_get_item (edges, i), "node"));
+      GraphObject *node = graph_model_find (
+          self, banyan_spec_lookup_text (banyan_spec_get_item (edges, i), "node"));
 
       if (node != NULL)
         node->is_used = TRUE;
@@ -97,7 +97,7 @@ add_used (GraphModel *self, GArray *branches, GraphObject *object)
     {
       BanyanSpec *edge = banyan_spec_get_item (edges, i);
 
-      add_branch (branches, graph_model_find (self, cli_spec_text (edge, "node")), edge);
+      add_branch (branches, graph_model_find (self, banyan_spec_lookup_text (edge, "node")), edge);
     }
   for (guint i = 0; i < self->objects->len; i++)
     {
@@ -120,7 +120,7 @@ add_users (GraphModel *self, GArray *branches, GraphObject *object)
         {
           BanyanSpec *edge = banyan_spec_get_item (edges, j);
 
-          if (g_strcmp0 (cli_spec_text (edge, "node"), object->path) == 0)
+          if (g_strcmp0 (banyan_spec_lookup_text (edge, "node"), object->path) == 0)
             add_branch (branches, user, edge);
         }
     }
@@ -251,7 +251,7 @@ char *
 graph_object_describe (const GraphObject *self, const char *separator)
 {
   g_autofree char *values = graph_object_list_values (self, separator);
-  const char *type = cli_spec_text (self->facts, "type");
+  const char *type = banyan_spec_lookup_text (self->facts, "type");
 
   if (type == NULL)
     return g_steal_pointer (&values);

@@ -41,7 +41,7 @@ append_words (Drawing *drawing, GraphObject *object)
   g_autofree char *words = graph_object_describe (object, ", ");
 
   g_string_append_printf (drawing->text, "%s%s%s", cli_style_on (CLI_BOLD),
-                          cli_spec_text (object->facts, "id"), cli_style_off (CLI_BOLD));
+                          banyan_spec_lookup_text (object->facts, "id"), cli_style_off (CLI_BOLD));
   if (*words != '\0')
     g_string_append_printf (drawing->text, " (%s)", words);
 }
@@ -61,8 +61,8 @@ static void
 append_relation (Drawing *drawing, BanyanSpec *edge)
 {
   if (edge != NULL)
-    g_string_append_printf (drawing->text,
-                            drawing->is_inverse ? "%s of " : "%s: ", cli_spec_text (edge, "role"));
+    g_string_append_printf (drawing->text, drawing->is_inverse ? "%s of " : "%s: ",
+                            banyan_spec_lookup_text (edge, "role"));
   else if (drawing->is_inverse)
     g_string_append (drawing->text, "in ");
 }
@@ -81,7 +81,8 @@ draw_branch (Drawing *drawing, const GraphBranch *branch, const char *indent, gb
                           is_last ? lines->last_branch : lines->branch);
   append_relation (drawing, branch->edge);
   if (object->is_drawn)
-    g_string_append_printf (drawing->text, "%s, see above", cli_spec_text (object->facts, "id"));
+    g_string_append_printf (drawing->text, "%s, see above",
+                            banyan_spec_lookup_text (object->facts, "id"));
   else
     append_words (drawing, object);
   if (branch->edge != NULL)

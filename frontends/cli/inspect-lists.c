@@ -8,18 +8,19 @@
 static BanyanSpec *
 list_types_as_spec (CliTypes *types)
 {
-  BanyanSpecBuilder *list = cli_list_new ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
   for (guint i = 0; types[i] != NULL; i++)
     {
-      BanyanSpecBuilder *map = cli_map_new ();
+      BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
-      cli_add_text (map, "name", banyan_type_info_get_name (types[i]));
-      cli_add_text (map, "kind", cli_kind_to_string (banyan_type_info_get_kind (types[i])));
-      cli_add_text (map, "summary", banyan_type_info_get_summary (types[i]));
-      cli_add_strings (map, "aliases", banyan_type_info_get_aliases (types[i]));
-      cli_add_text (map, "plugin", banyan_type_info_get_plugin_path (types[i]));
-      cli_add_built (list, NULL, map);
+      banyan_spec_builder_add_string (map, "name", banyan_type_info_get_name (types[i]));
+      banyan_spec_builder_add_string (map, "kind",
+                                      cli_kind_to_string (banyan_type_info_get_kind (types[i])));
+      banyan_spec_builder_add_string (map, "summary", banyan_type_info_get_summary (types[i]));
+      banyan_spec_builder_add_strings (map, "aliases", banyan_type_info_get_aliases (types[i]));
+      banyan_spec_builder_add_string (map, "plugin", banyan_type_info_get_plugin_path (types[i]));
+      banyan_spec_builder_take_built (list, NULL, map);
     }
 
   return banyan_spec_builder_end (list);
@@ -132,18 +133,18 @@ list_types_of (BanyanPluginInfo *plugin, CliTypes *types)
 static void
 add_plugin_as_spec (BanyanSpecBuilder *list, BanyanPluginInfo *plugin, char **names)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
-  cli_add_text (map, "path", banyan_plugin_info_get_path (plugin));
-  cli_add_text (map, "state", get_plugin_state (plugin));
-  cli_add_text (map, "name", banyan_plugin_info_get_name (plugin));
-  cli_add_text (map, "version", banyan_plugin_info_get_version (plugin));
-  cli_add_text (map, "licence", banyan_plugin_info_get_licence (plugin));
-  cli_add_text (map, "summary", banyan_plugin_info_get_summary (plugin));
-  cli_add_strings (map, "types", (const char *const *) names);
-  cli_add_text (map, "broken", banyan_plugin_info_get_broken (plugin));
-  cli_add_text (map, "shadowed-by", banyan_plugin_info_get_shadowed_by (plugin));
-  cli_add_built (list, NULL, map);
+  banyan_spec_builder_add_string (map, "path", banyan_plugin_info_get_path (plugin));
+  banyan_spec_builder_add_string (map, "state", get_plugin_state (plugin));
+  banyan_spec_builder_add_string (map, "name", banyan_plugin_info_get_name (plugin));
+  banyan_spec_builder_add_string (map, "version", banyan_plugin_info_get_version (plugin));
+  banyan_spec_builder_add_string (map, "licence", banyan_plugin_info_get_licence (plugin));
+  banyan_spec_builder_add_string (map, "summary", banyan_plugin_info_get_summary (plugin));
+  banyan_spec_builder_add_strings (map, "types", (const char *const *) names);
+  banyan_spec_builder_add_string (map, "broken", banyan_plugin_info_get_broken (plugin));
+  banyan_spec_builder_add_string (map, "shadowed-by", banyan_plugin_info_get_shadowed_by (plugin));
+  banyan_spec_builder_take_built (list, NULL, map);
 }
 
 static void
@@ -185,7 +186,7 @@ inspect_print_plugins (gboolean as_json)
 {
   BanyanPluginInfo **plugins = banyan_registry_list_plugins (banyan_registry_get_default ());
   g_autoptr (CliTypes) types = cli_types_list ();
-  BanyanSpecBuilder *list = cli_list_new ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
   g_autoptr (GString) text = g_string_new (NULL);
   g_autoptr (BanyanSpec) spec = NULL;
 

@@ -35,7 +35,9 @@ append_row (GString *text, const char *name, const char *cell_1, const char *cel
 static gboolean
 is_own (BanyanSpec *description, BanyanSpec *facts)
 {
-  return g_strcmp0 (cli_spec_text (facts, "defined-by"), cli_spec_text (description, "gtype")) == 0;
+  return g_strcmp0 (banyan_spec_lookup_text (facts, "defined-by"),
+                    banyan_spec_lookup_text (description, "gtype"))
+         == 0;
 }
 
 static void
@@ -55,8 +57,9 @@ append_group (GString *text, BanyanSpec *description, InspectGroup group)
         continue;
       append_row (text, property->name, value,
                   cli_spec_flag (property->facts, "required") ? "required" : standard,
-                  changes != NULL || property->is_field ? changes
-                                                        : cli_spec_text (property->facts, "kind"),
+                  changes != NULL || property->is_field
+                      ? changes
+                      : banyan_spec_lookup_text (property->facts, "kind"),
                   meaning);
     }
 }
@@ -97,10 +100,10 @@ append_children (GString *text, BanyanSpec *description)
     {
       BanyanSpec *role = banyan_spec_get_item (children, i);
       g_autofree char *kind = inspect_describe_role (role);
-      g_autofree char *meaning = escape (cli_spec_text (role, "blurb"));
+      g_autofree char *meaning = escape (banyan_spec_lookup_text (role, "blurb"));
 
-      g_string_append_printf (text, "| `%s` | %s | %s |\n", cli_spec_text (role, "name"), kind,
-                              meaning);
+      g_string_append_printf (text, "| `%s` | %s | %s |\n", banyan_spec_lookup_text (role, "name"),
+                              kind, meaning);
     }
 }
 

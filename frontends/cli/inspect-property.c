@@ -31,7 +31,7 @@ add (GPtrArray *list, BanyanSpec *facts, const Place *place)
 {
   InspectProperty *property = g_new0 (InspectProperty, 1);
 
-  property->name = g_strconcat (place->outer, cli_spec_text (facts, "name"), NULL);
+  property->name = g_strconcat (place->outer, banyan_spec_lookup_text (facts, "name"), NULL);
   property->facts = facts;
   property->variant = place->variant;
   property->is_field = place->is_field;
@@ -43,7 +43,7 @@ static gboolean
 has_field (BanyanSpec *fields, const char *name)
 {
   for (guint i = 0; i < cli_spec_count (fields); i++)
-    if (g_strcmp0 (cli_spec_text (banyan_spec_get_item (fields, i), "name"), name) == 0)
+    if (g_strcmp0 (banyan_spec_lookup_text (banyan_spec_get_item (fields, i), "name"), name) == 0)
       return TRUE;
 
   return FALSE;
@@ -61,31 +61,33 @@ static BanyanSpec *
 describe_discriminator (BanyanSpec *structure, const char *key)
 {
   BanyanSpec *variants = cli_spec_get (structure, "variants");
-  BanyanSpecBuilder *map = cli_map_new (), *values = cli_list_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map (),
+                    *values = banyan_spec_builder_new_list ();
 
   for (guint i = 0; i < cli_spec_count (variants); i++)
     {
-      BanyanSpecBuilder *value = cli_map_new ();
+      BanyanSpecBuilder *value = banyan_spec_builder_new_map ();
 
-      cli_add_text (value, "nick", cli_spec_text (banyan_spec_get_item (variants, i), "name"));
-      cli_add_built (values, NULL, value);
+      banyan_spec_builder_add_string (
+          value, "nick", banyan_spec_lookup_text (banyan_spec_get_item (variants, i), "name"));
+      banyan_spec_builder_take_built (values, NULL, value);
     }
 
-  cli_add_text (map, "name", key);
-  cli_add_text (map, "blurb", "Kind, which decides what else there is");
-  cli_add_text (map, "type", "enum");
-  cli_add_text (map, "type-text", "enum");
-  cli_add_built (map, "values", values);
-  cli_add_text (map, "kind", "configuration");
-  cli_add_flag (map, "required", TRUE);
-  cli_add_text (map, "defined-by", cli_spec_text (structure, "gtype"));
+  banyan_spec_builder_add_string (map, "name", key);
+  banyan_spec_builder_add_string (map, "blurb", "Kind, which decides what else there is");
+  banyan_spec_builder_add_string (map, "type", "enum");
+  banyan_spec_builder_add_string (map, "type-text", "enum");
+  banyan_spec_builder_take_built (map, "values", values);
+  banyan_spec_builder_add_string (map, "kind", "configuration");
+  banyan_spec_builder_add_boolean (map, "required", TRUE);
+  banyan_spec_builder_add_string (map, "defined-by", banyan_spec_lookup_text (structure, "gtype"));
   return banyan_spec_builder_end (map);
 }
 
 static void
 add_discriminator (GPtrArray *list, BanyanSpec *structure, const Place *place)
 {
-  const char *key = cli_spec_text (structure, "discriminator");
+  const char *key = banyan_spec_lookup_text (structure, "discriminator");
   InspectProperty *property;
 
   if (key == NULL)
@@ -111,7 +113,7 @@ add_struct (GPtrArray *list, BanyanSpec *structure, const char *name, guint dept
     {
       BanyanSpec *variant = banyan_spec_get_item (variants, i);
 
-      place.variant = cli_spec_text (variant, "name");
+      place.variant = banyan_spec_lookup_text (variant, "name");
       add_fields (list, cli_spec_get (variant, "fields"), &place);
     }
 }
@@ -127,8 +129,8 @@ add_members (GPtrArray *list, BanyanSpec *members, const char *name, guint depth
     {
       BanyanSpec *member = banyan_spec_get_item (members, i);
 
-      if (g_strcmp0 (cli_spec_text (member, "kind"), "configuration") == 0
-          && g_strcmp0 (cli_spec_text (member, "name"), "id") != 0)
+      if (g_strcmp0 (banyan_spec_lookup_text (member, "kind"), "configuration") == 0
+          && g_strcmp0 (banyan_spec_lookup_text (member, "name"), "id") != 0)
         add (list, member, &place);
     }
 }
@@ -137,7 +139,7 @@ static void
 add_parts (GPtrArray *list, BanyanSpec *value, const char *name, guint depth)
 {
   BanyanSpec *element = cli_spec_get (value, "element");
-  const char *type = cli_spec_text (value, "type");
+  const char *type = banyan_spec_lookup_text (value, "type");
   g_autofree char *inner = g_strconcat (name, g_strcmp0 (type, "map") == 0 ? ".KEY" : "[]", NULL);
 
   if (depth > MAX_DEPTH)
@@ -159,14 +161,16 @@ is_role (BanyanSpec *description, const char *name)
 static InspectGroup
 get_group (BanyanSpec *description, BanyanSpec *facts)
 {
-  const char *kind = cli_spec_text (facts, "kind");
+  const char *kind = banyan_spec_lookup_text (facts, "kind");
 
   if (g_strcmp0 (kind, "state") == 0)
     return INSPECT_STATE;
   if (g_strcmp0 (kind, "statistic") == 0)
     return INSPECT_STATISTIC;
 
-  return g_strcmp0 (cli_spec_text (facts, "defined-by"), cli_spec_text (description, "gtype")) == 0
+  return g_strcmp0 (banyan_spec_lookup_text (facts, "defined-by"),
+                    banyan_spec_lookup_text (description, "gtype"))
+                 == 0
              ? INSPECT_OWN
              : INSPECT_INHERITED;
 }
@@ -183,7 +187,7 @@ inspect_list_properties (BanyanSpec *description, InspectGroup group)
       BanyanSpec *facts = banyan_spec_get_item (properties, i);
 
       if (get_group (description, facts) == group
-          && !is_role (description, cli_spec_text (facts, "name")))
+          && !is_role (description, banyan_spec_lookup_text (facts, "name")))
         add (list, facts, &place);
     }
 
@@ -264,14 +268,14 @@ append_part (GString *text, const char *format, const char *part)
 static char *
 describe_choices (BanyanSpec *facts, BanyanSpec *values)
 {
-  const char *type = cli_spec_text (facts, "type");
+  const char *type = banyan_spec_lookup_text (facts, "type");
   GString *text = g_string_new (g_strcmp0 (type, "enum") == 0    ? "one of "
                                 : g_strcmp0 (type, "flags") == 0 ? "any of "
                                                                  : "list of ");
 
   for (guint i = 0; i < cli_spec_count (values); i++)
     g_string_append_printf (text, "%s%s", i == 0 ? "" : ", ",
-                            cli_spec_text (banyan_spec_get_item (values, i), "nick"));
+                            banyan_spec_lookup_text (banyan_spec_get_item (values, i), "nick"));
 
   return g_string_free (text, FALSE);
 }
@@ -288,7 +292,7 @@ inspect_get_choices (BanyanSpec *facts)
 static gboolean
 is_bounded (BanyanSpec *facts)
 {
-  const char *maximum = cli_spec_text (facts, "maximum");
+  const char *maximum = banyan_spec_lookup_text (facts, "maximum");
 
   return g_strcmp0 (maximum, "2147483647") != 0 && g_strcmp0 (maximum, "9223372036854775807") != 0;
 }
@@ -296,8 +300,8 @@ is_bounded (BanyanSpec *facts)
 static void
 append_range (GString *text, BanyanSpec *facts)
 {
-  const char *range = cli_spec_text (facts, "range-text");
-  const char *minimum = cli_spec_text (facts, "minimum");
+  const char *range = banyan_spec_lookup_text (facts, "range-text");
+  const char *minimum = banyan_spec_lookup_text (facts, "minimum");
 
   if (range == NULL || is_bounded (facts))
     append_part (text, "%s", range);
@@ -314,7 +318,7 @@ inspect_describe_value (BanyanSpec *facts)
   if (cli_spec_count (choices) > 0)
     return describe_choices (facts, choices);
 
-  text = g_string_new (cli_spec_text (facts, "type-text"));
+  text = g_string_new (banyan_spec_lookup_text (facts, "type-text"));
   append_range (text, facts);
 
   return g_string_free (text, FALSE);
@@ -323,8 +327,8 @@ inspect_describe_value (BanyanSpec *facts)
 char *
 inspect_describe_default (BanyanSpec *facts)
 {
-  const char *computed = cli_spec_text (facts, "computed-default");
-  const char *text = cli_spec_text (facts, "default-text");
+  const char *computed = banyan_spec_lookup_text (facts, "computed-default");
+  const char *text = banyan_spec_lookup_text (facts, "default-text");
 
   if (computed != NULL)
     return g_strdup (computed);
@@ -337,7 +341,7 @@ inspect_describe_default (BanyanSpec *facts)
 const char *
 inspect_describe_mutability (const InspectProperty *property)
 {
-  const char *mutability = cli_spec_text (property->facts, "mutability");
+  const char *mutability = banyan_spec_lookup_text (property->facts, "mutability");
 
   if (property->is_field)
     return NULL;
@@ -357,8 +361,8 @@ inspect_describe_meaning (const InspectProperty *property)
   BanyanSpec *facts = property->facts;
   BanyanSpec *structure = cli_spec_get (facts, "struct");
   BanyanSpec *aliases = cli_spec_get (facts, "aliases");
-  GString *text = g_string_new (cli_spec_text (facts, "blurb"));
-  const char *short_form = cli_spec_text (structure, "short-form");
+  GString *text = g_string_new (banyan_spec_lookup_text (facts, "blurb"));
+  const char *short_form = banyan_spec_lookup_text (structure, "short-form");
 
   if (property->variant != NULL)
     g_string_append_printf (text, " (%s)", property->variant);

@@ -136,8 +136,8 @@ append_children (GString *text, BanyanSpec *description)
       BanyanSpec *role = banyan_spec_get_item (children, i);
       g_autofree char *facts = inspect_describe_role (role);
 
-      cli_table_add (table, cli_spec_text (role, "name"), facts);
-      cli_table_add (table, "", cli_spec_text (role, "blurb"));
+      cli_table_add (table, banyan_spec_lookup_text (role, "name"), facts);
+      cli_table_add (table, "", banyan_spec_lookup_text (role, "blurb"));
     }
   cli_table_append_to (table, text);
 }
@@ -147,7 +147,8 @@ describe_signal (BanyanSpec *signal)
 {
   g_autofree char *parameters = cli_spec_join (cli_spec_get (signal, "parameters"), ", ");
 
-  return g_strdup_printf ("(%s), of %s", parameters, cli_spec_text (signal, "defined-by"));
+  return g_strdup_printf ("(%s), of %s", parameters,
+                          banyan_spec_lookup_text (signal, "defined-by"));
 }
 
 static void
@@ -166,7 +167,7 @@ append_signals (GString *text, BanyanSpec *description)
       BanyanSpec *signal = banyan_spec_get_item (signals, i);
       g_autofree char *facts = describe_signal (signal);
 
-      cli_table_add (table, cli_spec_text (signal, "name"), facts);
+      cli_table_add (table, banyan_spec_lookup_text (signal, "name"), facts);
     }
   cli_table_append_to (table, text);
 }
@@ -249,7 +250,8 @@ complain_of_property (BanyanTypeInfo *type, BanyanSpec *description, const char 
   const char *nearest;
 
   for (guint i = 0; i < cli_spec_count (properties); i++)
-    g_ptr_array_add (names, (char *) cli_spec_text (banyan_spec_get_item (properties, i), "name"));
+    g_ptr_array_add (
+        names, (char *) banyan_spec_lookup_text (banyan_spec_get_item (properties, i), "name"));
   g_ptr_array_add (names, NULL);
 
   nearest = banyan_did_you_mean (name, (const char *const *) names->pdata);
@@ -269,9 +271,9 @@ append_choices (CliTable *table, BanyanSpec *values)
       BanyanSpec *value = banyan_spec_get_item (values, i);
       g_autofree char *aliases = cli_spec_join (cli_spec_get (value, "aliases"), ", ");
       g_autofree char *text
-          = *aliases == '\0'
-                ? g_strdup (cli_spec_text (value, "nick"))
-                : g_strdup_printf ("%s, also written %s", cli_spec_text (value, "nick"), aliases);
+          = *aliases == '\0' ? g_strdup (banyan_spec_lookup_text (value, "nick"))
+                             : g_strdup_printf ("%s, also written %s",
+                                                banyan_spec_lookup_text (value, "nick"), aliases);
 
       cli_table_add (table, i == 0 ? "values" : "", text);
     }
@@ -302,17 +304,18 @@ inspect_print_property (BanyanTypeInfo *type, const char *name, gboolean as_json
   standard = inspect_describe_default (property->facts);
   meaning = inspect_describe_meaning (property);
   cli_table_set_style (table, 0, CLI_DIM);
-  append_if (table, "type", cli_spec_text (property->facts, "type-text"));
+  append_if (table, "type", banyan_spec_lookup_text (property->facts, "type-text"));
   append_if (table, "range",
-             inspect_get_choices (property->facts) ? NULL
-                                                   : cli_spec_text (property->facts, "range-text"));
+             inspect_get_choices (property->facts)
+                 ? NULL
+                 : banyan_spec_lookup_text (property->facts, "range-text"));
   append_choices (table, inspect_get_choices (property->facts));
-  append_if (table, "unit", cli_spec_text (property->facts, "unit"));
+  append_if (table, "unit", banyan_spec_lookup_text (property->facts, "unit"));
   append_if (table, "default",
              cli_spec_flag (property->facts, "required") ? "none: it is required" : standard);
   append_if (table, "changes", inspect_describe_mutability (property));
-  append_if (table, "kind", cli_spec_text (property->facts, "kind"));
-  append_if (table, "declared by", cli_spec_text (property->facts, "defined-by"));
+  append_if (table, "kind", banyan_spec_lookup_text (property->facts, "kind"));
+  append_if (table, "declared by", banyan_spec_lookup_text (property->facts, "defined-by"));
 
   g_string_append_printf (text, "%s%s.%s%s: %s\n\n", cli_style_on (CLI_BOLD),
                           banyan_type_info_get_name (type), property->name,

@@ -125,7 +125,7 @@ io_length (IoSession *self, int argc, char **argv)
   guint64 length = banyan_node_get_length (self->node);
   g_autofree char *size = io_format_size (length);
 
-  cli_add_integer (self->result.facts, "length", length);
+  banyan_spec_builder_add_uint (self->result.facts, "length", length);
   io_say (self, "%s\n", size);
   return TRUE;
 }
@@ -142,13 +142,13 @@ add_extent (IoSession *self, BanyanSpecBuilder *extents, const Visit *visit)
   gboolean is_zero = (visit->status.flags & BANYAN_BLOCK_ZERO) != 0;
   g_autofree char *size = io_format_size (visit->status.length);
   g_autofree char *offset = io_format_size (visit->offset);
-  BanyanSpecBuilder *extent = cli_map_new ();
+  BanyanSpecBuilder *extent = banyan_spec_builder_new_map ();
 
-  cli_add_integer (extent, "offset", visit->offset);
-  cli_add_integer (extent, "length", visit->status.length);
-  cli_add_flag (extent, "allocated", is_allocated (visit));
-  cli_add_flag (extent, "zero", is_zero);
-  cli_add_built (extents, NULL, extent);
+  banyan_spec_builder_add_uint (extent, "offset", visit->offset);
+  banyan_spec_builder_add_uint (extent, "length", visit->status.length);
+  banyan_spec_builder_add_boolean (extent, "allocated", is_allocated (visit));
+  banyan_spec_builder_add_boolean (extent, "zero", is_zero);
+  banyan_spec_builder_take_built (extents, NULL, extent);
 
   io_say (self,
           "%s (0x%" G_GINT64_MODIFIER "x) bytes %s%s at offset %s (0x%" G_GINT64_MODIFIER "x)\n",
@@ -180,10 +180,10 @@ visit_extents (IoSession *self, BanyanSpecBuilder *extents)
 static gboolean
 io_map (IoSession *self, int argc, char **argv)
 {
-  BanyanSpecBuilder *extents = cli_list_new ();
+  BanyanSpecBuilder *extents = banyan_spec_builder_new_list ();
   gboolean is_done = visit_extents (self, extents);
 
-  cli_add_built (self->result.facts, "extents", extents);
+  banyan_spec_builder_take_built (self->result.facts, "extents", extents);
   return is_done;
 }
 
@@ -209,9 +209,9 @@ io_alloc (IoSession *self, int argc, char **argv)
         allocated += visit.status.length;
     }
 
-  cli_add_integer (self->result.facts, "offset", start);
-  cli_add_integer (self->result.facts, "length", length);
-  cli_add_integer (self->result.facts, "allocated", allocated);
+  banyan_spec_builder_add_uint (self->result.facts, "offset", start);
+  banyan_spec_builder_add_uint (self->result.facts, "length", length);
+  banyan_spec_builder_add_uint (self->result.facts, "allocated", allocated);
   offset = io_format_size (start);
   io_say (self, "%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT " bytes allocated at offset %s\n",
           allocated, length, offset);
@@ -230,11 +230,11 @@ io_info (IoSession *self, int argc, char **argv)
 
   if (type == NULL)
     type = G_OBJECT_TYPE_NAME (self->node);
-  cli_add_text (facts, "node", id);
-  cli_add_text (facts, "driver", type);
-  cli_add_integer (facts, "length", banyan_node_get_length (self->node));
-  cli_add_flag (facts, "read-only", is_read_only);
-  cli_add_integer (facts, "request-alignment", limits->request_alignment);
+  banyan_spec_builder_add_string (facts, "node", id);
+  banyan_spec_builder_add_string (facts, "driver", type);
+  banyan_spec_builder_add_uint (facts, "length", banyan_node_get_length (self->node));
+  banyan_spec_builder_add_boolean (facts, "read-only", is_read_only);
+  banyan_spec_builder_add_uint (facts, "request-alignment", limits->request_alignment);
 
   io_say (self, "node: %s\n", id);
   io_say (self, "driver: %s\n", type);
@@ -310,22 +310,22 @@ io_help (IoSession *self, int argc, char **argv)
   if (argc > 1 && one == NULL)
     return complain (self, argv[1]);
 
-  commands = cli_list_new ();
+  commands = banyan_spec_builder_new_list ();
   for (const IoCommand *command = io_commands; command->name != NULL; command++)
     if (one == NULL || one == command)
       {
-        BanyanSpecBuilder *entry = cli_map_new ();
+        BanyanSpecBuilder *entry = banyan_spec_builder_new_map ();
 
-        cli_add_text (entry, "name", command->name);
-        cli_add_text (entry, "alias", command->short_name);
-        cli_add_text (entry, "arguments", command->arguments);
-        cli_add_text (entry, "summary", command->summary);
-        cli_add_built (commands, NULL, entry);
+        banyan_spec_builder_add_string (entry, "name", command->name);
+        banyan_spec_builder_add_string (entry, "alias", command->short_name);
+        banyan_spec_builder_add_string (entry, "arguments", command->arguments);
+        banyan_spec_builder_add_string (entry, "summary", command->summary);
+        banyan_spec_builder_take_built (commands, NULL, entry);
         io_say (self, "%s%s%s -- %s\n", command->name, *command->arguments != '\0' ? " " : "",
                 command->arguments, command->summary);
       }
 
-  cli_add_built (self->result.facts, "commands", commands);
+  banyan_spec_builder_take_built (self->result.facts, "commands", commands);
   return TRUE;
 }
 

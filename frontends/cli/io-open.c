@@ -74,7 +74,7 @@ set_option (BanyanSpec **spec, const char *outer, const char *key, const char *t
   if (outer != NULL)
     {
       BanyanSpec *inner = cli_spec_get (old, outer);
-      g_autoptr (BanyanSpec) empty = banyan_spec_builder_end (cli_map_new ());
+      g_autoptr (BanyanSpec) empty = banyan_spec_builder_end (banyan_spec_builder_new_map ());
 
       map = banyan_spec_with (inner != NULL ? inner : empty, key, value);
     }
@@ -96,7 +96,7 @@ is_protocol (const char *name)
 static void
 set_filename (BanyanSpec **spec, const char *filename)
 {
-  const char *driver = cli_spec_text (*spec, "driver");
+  const char *driver = banyan_spec_lookup_text (*spec, "driver");
   gboolean is_file = driver != NULL && is_protocol (driver);
 
   if (!is_file)
@@ -109,7 +109,7 @@ describe_image (const IoSource *source, BanyanProblems *problems)
 {
   BanyanSpec *spec = source->dotted != NULL
                          ? banyan_spec_parse_dotted (source->dotted, &origin, problems)
-                         : banyan_spec_builder_end (cli_map_new ());
+                         : banyan_spec_builder_end (banyan_spec_builder_new_map ());
 
   if (spec == NULL || banyan_problems_get_length (problems) > 0
       || banyan_spec_get_kind (spec) != BANYAN_SPEC_MAP)

@@ -132,8 +132,8 @@ io_report (IoSession *self, const IoOptions *options, const char *verb, guint64 
   g_autofree char *rate_text = io_format_size (rate);
   g_autofree char *seconds_text = g_strdup_printf ("%.6f", seconds);
 
-  cli_add_integer (self->result.facts, "offset", offset);
-  cli_add_integer (self->result.facts, "length", length);
+  banyan_spec_builder_add_uint (self->result.facts, "offset", offset);
+  banyan_spec_builder_add_uint (self->result.facts, "length", length);
   cli_add_number (self->result.facts, "seconds", seconds_text);
   if (options->is_quiet)
     return;
@@ -168,7 +168,7 @@ io_dump (IoSession *self, const guint8 *data, gsize length, guint64 offset)
 
   for (gsize i = 0; i < length; i++)
     g_string_append_printf (hexadecimal, "%02x", data[i]);
-  cli_add_text (self->result.facts, "data", hexadecimal->str);
+  banyan_spec_builder_add_string (self->result.facts, "data", hexadecimal->str);
   g_string_free (hexadecimal, TRUE);
 
   for (gsize i = 0; i < length; i += 16)

@@ -9,9 +9,10 @@
 void
 io_result_begin (IoSession *self, const char *command)
 {
-  self->result
-      = (IoResult){ .command = command, .facts = cli_map_new (), .trouble = g_string_new (NULL) };
-  cli_add_text (self->result.facts, "command", command);
+  self->result = (IoResult){ .command = command,
+                             .facts = banyan_spec_builder_new_map (),
+                             .trouble = g_string_new (NULL) };
+  banyan_spec_builder_add_string (self->result.facts, "command", command);
 }
 
 void
@@ -23,9 +24,9 @@ io_result_end (IoSession *self, gboolean is_done)
   if (!is_done)
     self->has_failed = TRUE;
   if (!result->is_put_off)
-    cli_add_flag (result->facts, "done", is_done);
+    banyan_spec_builder_add_boolean (result->facts, "done", is_done);
   if (result->trouble->len > 0)
-    cli_add_text (result->facts, "error", result->trouble->str);
+    banyan_spec_builder_add_string (result->facts, "error", result->trouble->str);
 
   spec = banyan_spec_builder_end (result->facts);
   if (self->as_json && (!result->is_put_off || !is_done))

@@ -152,7 +152,7 @@ const char *
 legacy_text (LegacyDocument *self, LegacyOption *option, const char *key)
 {
   BanyanSpec *value = cli_spec_get (option->spec, key);
-  const char *text = cli_spec_text (option->spec, key);
+  const char *text = banyan_spec_lookup_text (option->spec, key);
 
   if (value != NULL && text == NULL)
     legacy_refuse (self, option, key, "a plain value is wanted");
@@ -356,7 +356,7 @@ merge (LegacyDocument *self)
       BANYAN_SPEC_MAP, self->base != NULL ? banyan_spec_get_origin (self->base) : &origin);
 
   if (self->base == NULL)
-    cli_add_number (document, "version", "1");
+    banyan_spec_builder_add_uint (document, "version", 1);
   if (banyan_spec_get_length (objects) > 0)
     cli_add (document, "objects", objects);
   if (banyan_spec_get_length (nodes) > 0)

@@ -300,7 +300,7 @@ static void
 add_throttle (Drive *self, const char *name)
 {
   g_autoptr (BanyanSpec) read = read_limits (self);
-  const char *group = cli_spec_text (read, "group");
+  const char *group = banyan_spec_lookup_text (read, "group");
   BanyanSpecBuilder *filter;
 
   if (banyan_spec_get_length (read) == 0)

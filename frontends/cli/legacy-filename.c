@@ -88,7 +88,7 @@ make_nbd (Reader *self, const char *path, const char *host, const char *port, co
       legacy_add_text (self->option, server, "host", host);
       legacy_add_text (self->option, server, "port", port);
     }
-  cli_add_built (node, "server", server);
+  banyan_spec_builder_take_built (node, "server", server);
   if (export != NULL && *export != '\0')
     legacy_add_text (self->option, node, "export", export);
   return banyan_spec_builder_end (node);

@@ -27,7 +27,7 @@ offer_paths (GString *text, const char *prefix, LiveSession *session)
   for (guint i = 0; i < session->graph->objects->len; i++)
     {
       GraphObject *object = session->graph->objects->pdata[i];
-      const char *id = cli_spec_text (object->facts, "id");
+      const char *id = banyan_spec_lookup_text (object->facts, "id");
       guint n_found;
 
       live_look_up (session->graph, id, &n_found);
@@ -38,10 +38,10 @@ offer_paths (GString *text, const char *prefix, LiveSession *session)
 static BanyanSpec *
 list_properties (LiveSession *session, const char *path)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   CliStatus status;
 
-  cli_add_text (map, "path", path);
+  banyan_spec_builder_add_string (map, "path", path);
   return cli_call (session->connection, "qom-list", banyan_spec_builder_end (map), &status, NULL);
 }
 
@@ -54,10 +54,11 @@ offer_properties_of (GString *text, const char *prefix, LiveSession *session, co
   for (guint i = 0; i < cli_spec_count (list); i++)
     {
       BanyanSpec *entry = banyan_spec_get_item (list, i);
-      g_autofree char *word = g_strconcat (name, ".", cli_spec_text (entry, "name"), NULL);
+      g_autofree char *word
+          = g_strconcat (name, ".", banyan_spec_lookup_text (entry, "name"), NULL);
 
-      if (!g_str_has_prefix (cli_spec_text (entry, "type"), "child<"))
-        cli_offer (text, prefix, word, cli_spec_text (entry, "description"));
+      if (!g_str_has_prefix (banyan_spec_lookup_text (entry, "type"), "child<"))
+        cli_offer (text, prefix, word, banyan_spec_lookup_text (entry, "description"));
     }
 }
 
@@ -92,16 +93,16 @@ offer_values (GString *text, const char *prefix, LiveSession *session, const cha
   if (object == NULL)
     return;
 
-  map = cli_map_new ();
-  cli_add_text (map, "path", object->path);
-  cli_add_text (map, "property", property);
+  map = banyan_spec_builder_new_map ();
+  banyan_spec_builder_add_string (map, "path", object->path);
+  banyan_spec_builder_add_string (map, "property", property);
   list = cli_call (session->connection, "qom-describe", banyan_spec_builder_end (map), &status,
                    NULL);
   facts = cli_spec_count (list) > 0 ? banyan_spec_get_item (list, 0) : NULL;
   values = cli_spec_get (facts, "values");
   for (guint i = 0; i < cli_spec_count (values); i++)
     cli_offer (text, prefix, banyan_spec_get_text (banyan_spec_get_item (values, i)), NULL);
-  if (g_strcmp0 (cli_spec_text (facts, "type"), "boolean") == 0)
+  if (g_strcmp0 (banyan_spec_lookup_text (facts, "type"), "boolean") == 0)
     {
       cli_offer (text, prefix, "true", NULL);
       cli_offer (text, prefix, "false", NULL);

@@ -18,7 +18,7 @@ live_format_time (gint64 time_us)
 gint64
 live_read_integer (BanyanSpec *map, const char *key)
 {
-  const char *text = cli_spec_text (map, key);
+  const char *text = banyan_spec_lookup_text (map, key);
 
   return text != NULL ? g_ascii_strtoll (text, NULL, 10) : 0;
 }
@@ -45,15 +45,15 @@ describe_event (BanyanSpec *event)
 {
   BanyanSpec *data = cli_spec_get (event, "data");
   BanyanSpec *value = cli_spec_get (data, "value");
-  const char *property = cli_spec_text (data, "property");
+  const char *property = banyan_spec_lookup_text (data, "property");
   g_autofree char *text = NULL;
 
   if (property == NULL || value == NULL)
     return describe_data (data);
 
   text = cli_spec_to_line (value);
-  return g_strdup_printf ("%s.%s = %s (%s)", cli_spec_text (data, "path"), property, text,
-                          cli_spec_text (data, "origin"));
+  return g_strdup_printf ("%s.%s = %s (%s)", banyan_spec_lookup_text (data, "path"), property, text,
+                          banyan_spec_lookup_text (data, "origin"));
 }
 
 static void
@@ -63,7 +63,7 @@ print_event (BanyanSpec *event)
   g_autofree char *time = live_format_time (live_read_integer (stamp, "seconds") * G_USEC_PER_SEC
                                             + live_read_integer (stamp, "microseconds"));
   g_autofree char *words = describe_event (event);
-  g_autofree char *name = cli_make_printable (cli_spec_text (event, "event"));
+  g_autofree char *name = cli_make_printable (banyan_spec_lookup_text (event, "event"));
 
   printf ("%s  %s  %s\n", time, name, words);
 }

@@ -7,14 +7,15 @@
 static void
 append_step (GString *text, BanyanSpec *step)
 {
-  const char *object = cli_spec_text (step, "object");
-  const char *edge = cli_spec_text (step, "edge");
-  const char *other = cli_spec_text (step, "other");
-  const char *key = cli_spec_text (step, "key");
-  const char *length = cli_spec_text (step, "length");
+  const char *object = banyan_spec_lookup_text (step, "object");
+  const char *edge = banyan_spec_lookup_text (step, "edge");
+  const char *other = banyan_spec_lookup_text (step, "other");
+  const char *key = banyan_spec_lookup_text (step, "key");
+  const char *length = banyan_spec_lookup_text (step, "length");
   BanyanSpec *value = cli_spec_get (step, "value");
 
-  g_string_append_printf (text, "%s%s", text->len > 0 ? "; " : "", cli_spec_text (step, "step"));
+  g_string_append_printf (text, "%s%s", text->len > 0 ? "; " : "",
+                          banyan_spec_lookup_text (step, "step"));
   if (object != NULL)
     g_string_append_printf (text, " %s", object);
   if (key != NULL)
@@ -37,8 +38,8 @@ static char *
 describe_steps (BanyanSpec *entry)
 {
   BanyanSpec *steps = cli_spec_get (entry, "steps");
-  const char *more = cli_spec_text (entry, "more-steps");
-  const char *error = cli_spec_text (entry, "error");
+  const char *more = banyan_spec_lookup_text (entry, "more-steps");
+  const char *error = banyan_spec_lookup_text (entry, "error");
   GString *text = g_string_new (NULL);
 
   for (guint i = 0; i < cli_spec_count (steps); i++)
@@ -65,8 +66,8 @@ print_history (BanyanSpec *history)
       g_autofree char *drained = live_format_us (live_read_integer (entry, "drained-us"));
       g_autofree char *steps = describe_steps (entry);
 
-      cli_table_add (table, time, cli_spec_text (entry, "owner"), cli_spec_text (entry, "result"),
-                     took, drained, steps);
+      cli_table_add (table, time, banyan_spec_lookup_text (entry, "owner"),
+                     banyan_spec_lookup_text (entry, "result"), took, drained, steps);
     }
   cli_table_append_to (table, text);
   return cli_print (text->str);

@@ -16,7 +16,7 @@ rate_free (gpointer data)
 static double
 read_count (BanyanSpec *stats, const char *key)
 {
-  const char *text = cli_spec_text (stats, key);
+  const char *text = banyan_spec_lookup_text (stats, key);
 
   return text != NULL ? g_ascii_strtod (text, NULL) : 0;
 }
@@ -42,9 +42,9 @@ average_us (BanyanSpec *before, BanyanSpec *after, const char *time_key, const c
 static const char *
 name_of (BanyanSpec *entry)
 {
-  const char *path = cli_spec_text (entry, "qdev");
+  const char *path = banyan_spec_lookup_text (entry, "qdev");
 
-  return path != NULL ? path : cli_spec_text (entry, "node-name");
+  return path != NULL ? path : banyan_spec_lookup_text (entry, "node-name");
 }
 
 static BanyanSpec *
@@ -68,7 +68,7 @@ rate_new (BanyanSpec *before, BanyanSpec *entry, double seconds)
   BanyanSpec *after = cli_spec_get (entry, "stats");
 
   self->path = g_strdup (name_of (entry));
-  self->node = g_strdup (cli_spec_text (entry, "node-name"));
+  self->node = g_strdup (banyan_spec_lookup_text (entry, "node-name"));
   self->in_flight = read_count (after, "in_flight");
   self->read_us = self->write_us = -1;
   if (before == NULL || seconds <= 0)

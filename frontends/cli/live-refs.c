@@ -7,18 +7,18 @@ static void
 add_relation (BanyanSpecBuilder *list, const char *relation, const char *path, const char *type,
               BanyanSpec *edge)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
-  cli_add_text (map, "relation", relation);
-  cli_add_text (map, "path", path);
-  cli_add_text (map, "type", type);
+  banyan_spec_builder_add_string (map, "relation", relation);
+  banyan_spec_builder_add_string (map, "path", path);
+  banyan_spec_builder_add_string (map, "type", type);
   if (edge != NULL)
     {
-      cli_add_text (map, "edge", cli_spec_text (edge, "path"));
+      banyan_spec_builder_add_string (map, "edge", banyan_spec_lookup_text (edge, "path"));
       cli_add (map, "used", cli_spec_get (edge, "used"));
       cli_add (map, "shared", cli_spec_get (edge, "shared"));
     }
-  cli_add_built (list, NULL, map);
+  banyan_spec_builder_take_built (list, NULL, map);
 }
 
 static void
@@ -48,12 +48,12 @@ add_links (BanyanSpecBuilder *list, LiveSession *session, const char *path, CliS
   for (guint i = 0; i < cli_spec_count (refs); i++)
     {
       BanyanSpec *ref = banyan_spec_get_item (refs, i);
-      const char *property = cli_spec_text (ref, "property");
-      GraphObject *user = graph_model_find (session->graph, cli_spec_text (ref, "path"));
+      const char *property = banyan_spec_lookup_text (ref, "property");
+      GraphObject *user = graph_model_find (session->graph, banyan_spec_lookup_text (ref, "path"));
       g_autofree char *relation = g_strconcat ("linked as ", property, NULL);
 
       if (property != NULL)
-        add_relation (list, relation, cli_spec_text (ref, "path"),
+        add_relation (list, relation, banyan_spec_lookup_text (ref, "path"),
                       user != NULL ? live_name_type (user) : NULL, NULL);
     }
 
@@ -72,11 +72,12 @@ print_relations (BanyanSpec *relations)
       BanyanSpec *relation = banyan_spec_get_item (relations, i);
       g_autofree char *used = cli_spec_join (cli_spec_get (relation, "used"), ", ");
       g_autofree char *taken = *used != '\0' ? g_strdup_printf ("[%s]", used) : NULL;
-      const char *edge = cli_spec_text (relation, "edge");
+      const char *edge = banyan_spec_lookup_text (relation, "edge");
       g_autofree char *through = edge != NULL ? g_strconcat ("by ", edge, NULL) : NULL;
 
-      cli_table_add (table, cli_spec_text (relation, "relation"), cli_spec_text (relation, "path"),
-                     cli_spec_text (relation, "type"), through, taken);
+      cli_table_add (table, banyan_spec_lookup_text (relation, "relation"),
+                     banyan_spec_lookup_text (relation, "path"),
+                     banyan_spec_lookup_text (relation, "type"), through, taken);
     }
   cli_table_append_to (table, text);
   return cli_print (text->str);
@@ -93,7 +94,7 @@ live_run_refs (LiveSession *session, char **arguments)
   if (object == NULL)
     return status;
 
-  list = cli_list_new ();
+  list = banyan_spec_builder_new_list ();
   add_branches (list, session, object, TRUE);
   if (!add_links (list, session, object->path, &status))
     {

@@ -50,9 +50,9 @@ ends_with (const char *path, const char *name)
 const char *
 live_name_type (GraphObject *object)
 {
-  const char *type = cli_spec_text (object->facts, "type");
+  const char *type = banyan_spec_lookup_text (object->facts, "type");
 
-  return type != NULL ? type : cli_spec_text (object->facts, "gtype");
+  return type != NULL ? type : banyan_spec_lookup_text (object->facts, "gtype");
 }
 
 GraphObject *
@@ -106,8 +106,8 @@ complain_of_none (LiveSession *self, const char *name)
     {
       GraphObject *object = self->graph->objects->pdata[i];
 
-      g_ptr_array_add (names,
-                       (gpointer) (is_path ? object->path : cli_spec_text (object->facts, "id")));
+      g_ptr_array_add (names, (gpointer) (is_path ? object->path
+                                                  : banyan_spec_lookup_text (object->facts, "id")));
     }
   g_ptr_array_add (names, NULL);
 
@@ -171,16 +171,16 @@ live_find_property (LiveSession *self, const char *name, const char **property, 
 BanyanSpec *
 live_call_path (LiveSession *self, const char *command, const char *path, CliStatus *status)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
-  cli_add_text (map, "path", path);
+  banyan_spec_builder_add_string (map, "path", path);
   return cli_call_or_say (self->connection, command, banyan_spec_builder_end (map), status);
 }
 
 static gboolean
 is_child (BanyanSpec *entry)
 {
-  return g_str_has_prefix (cli_spec_text (entry, "type"), "child<");
+  return g_str_has_prefix (banyan_spec_lookup_text (entry, "type"), "child<");
 }
 
 /* NULL: nothing is alike, or there is one of that name and something else was wrong.
@@ -188,16 +188,17 @@ is_child (BanyanSpec *entry)
 static char *
 find_nearest_property (LiveSession *self, const char *path, const char *property)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   g_autoptr (GPtrArray) names = g_ptr_array_new ();
   g_autoptr (BanyanSpec) list = NULL;
   CliStatus status;
 
-  cli_add_text (map, "path", path);
+  banyan_spec_builder_add_string (map, "path", path);
   list = cli_call (self->connection, "qom-list", banyan_spec_builder_end (map), &status, NULL);
   for (guint i = 0; i < cli_spec_count (list); i++)
     if (!is_child (banyan_spec_get_item (list, i)))
-      g_ptr_array_add (names, (gpointer) cli_spec_text (banyan_spec_get_item (list, i), "name"));
+      g_ptr_array_add (names,
+                       (gpointer) banyan_spec_lookup_text (banyan_spec_get_item (list, i), "name"));
   g_ptr_array_add (names, NULL);
 
   return g_strdup (banyan_did_you_mean (property, (const char *const *) names->pdata));
@@ -215,13 +216,13 @@ BanyanSpec *
 live_call_property (LiveSession *self, const char *command, const char *path, const char *property,
                     BanyanSpec *value, CliStatus *status)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   g_autoptr (GError) error = NULL;
   g_autofree char *nearest = NULL;
   BanyanSpec *answer;
 
-  cli_add_text (map, "path", path);
-  cli_add_text (map, "property", property);
+  banyan_spec_builder_add_string (map, "path", path);
+  banyan_spec_builder_add_string (map, "property", property);
   if (value != NULL)
     cli_add (map, "value", value);
   answer = cli_call (self->connection, command, banyan_spec_builder_end (map), status, &error);

@@ -11,7 +11,7 @@ static char *
 describe_value (BanyanSpec *property)
 {
   BanyanSpec *value = cli_spec_get (property, "value");
-  const char *unit = cli_spec_text (property, "unit");
+  const char *unit = banyan_spec_lookup_text (property, "unit");
   g_autofree char *text = value != NULL ? cli_spec_to_line (value) : g_strdup ("");
 
   return unit != NULL && g_ascii_isdigit (*text) ? g_strconcat (text, " ", unit, NULL)
@@ -24,7 +24,7 @@ describe_origin (BanyanSpec *property)
 {
   BanyanSpec *declared = cli_spec_get (property, "declared");
   BanyanSpec *value = cli_spec_get (property, "value");
-  const char *origin = cli_spec_text (property, "origin");
+  const char *origin = banyan_spec_lookup_text (property, "origin");
   g_autofree char *written = declared != NULL ? cli_spec_to_line (declared) : NULL;
   g_autofree char *now = value != NULL ? cli_spec_to_line (value) : NULL;
 
@@ -37,7 +37,7 @@ describe_origin (BanyanSpec *property)
 static const char *
 describe_changes (BanyanSpec *property)
 {
-  const char *mutability = cli_spec_text (property, "mutability");
+  const char *mutability = banyan_spec_lookup_text (property, "mutability");
 
   if (g_strcmp0 (mutability, "reopen") == 0)
     return "by reopening";
@@ -48,8 +48,8 @@ static char *
 describe_takes (BanyanSpec *property)
 {
   BanyanSpec *values = cli_spec_get (property, "values");
-  const char *range = cli_spec_text (property, "range");
-  const char *type = cli_spec_text (property, "type");
+  const char *range = banyan_spec_lookup_text (property, "range");
+  const char *type = banyan_spec_lookup_text (property, "type");
 
   if (cli_spec_count (values) > 0)
     return cli_spec_join (values, ", ");
@@ -72,9 +72,9 @@ append_properties (GString *text, BanyanSpec *properties, const char *kind, cons
       g_autofree char *origin = is_configuration ? describe_origin (property) : NULL;
       g_autofree char *takes = is_configuration ? describe_takes (property) : NULL;
 
-      if (g_strcmp0 (cli_spec_text (property, "kind"), kind) != 0)
+      if (g_strcmp0 (banyan_spec_lookup_text (property, "kind"), kind) != 0)
         continue;
-      cli_table_add (table, cli_spec_text (property, "name"), value, origin,
+      cli_table_add (table, banyan_spec_lookup_text (property, "name"), value, origin,
                      describe_changes (property), takes);
       n++;
     }
@@ -111,9 +111,9 @@ append_edges (GString *text, BanyanSpec *edges)
     {
       BanyanSpec *edge = banyan_spec_get_item (edges, i);
       g_autofree char *permissions = describe_permissions (edge, "used", "shared");
-      g_autofree char *leads = g_strconcat ("-> ", cli_spec_text (edge, "node"), NULL);
+      g_autofree char *leads = g_strconcat ("-> ", banyan_spec_lookup_text (edge, "node"), NULL);
 
-      cli_table_add (table, cli_spec_text (edge, "role"), leads, permissions);
+      cli_table_add (table, banyan_spec_lookup_text (edge, "role"), leads, permissions);
     }
   cli_table_append_to (table, text);
 }
@@ -130,11 +130,11 @@ append_users (GString *text, BanyanSpec *users)
   for (guint i = 0; i < cli_spec_count (users); i++)
     {
       BanyanSpec *user = banyan_spec_get_item (users, i);
-      const char *property = cli_spec_text (user, "property");
+      const char *property = banyan_spec_lookup_text (user, "property");
       g_autofree char *how = property != NULL ? g_strconcat ("links to it as ", property, NULL)
                                               : describe_permissions (user, "perm", "shared-perm");
 
-      cli_table_add (table, cli_spec_text (user, "path"), how);
+      cli_table_add (table, banyan_spec_lookup_text (user, "path"), how);
     }
   cli_table_append_to (table, text);
 }
@@ -160,12 +160,12 @@ print_text (GraphObject *object, BanyanSpec *properties, BanyanSpec *users)
 static CliStatus
 print_json (GraphObject *object, BanyanSpec *properties, BanyanSpec *users)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   g_autoptr (BanyanSpec) all = NULL;
 
-  cli_add_text (map, "path", object->path);
-  cli_add_text (map, "type", live_name_type (object));
-  cli_add_flag (map, "implicit", cli_spec_flag (object->facts, "implicit"));
+  banyan_spec_builder_add_string (map, "path", object->path);
+  banyan_spec_builder_add_string (map, "type", live_name_type (object));
+  banyan_spec_builder_add_boolean (map, "implicit", cli_spec_flag (object->facts, "implicit"));
   cli_add (map, "properties", properties);
   cli_add (map, "edges", cli_spec_get (object->facts, "edges"));
   cli_add (map, "users", users);

@@ -54,17 +54,17 @@ add_rate (BanyanSpecBuilder *map, const char *key, double rate)
 static void
 print_json (GPtrArray *rates)
 {
-  BanyanSpecBuilder *list = cli_list_new ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
   g_autoptr (BanyanSpec) all = NULL;
   g_autofree char *text = NULL;
 
   for (guint i = 0; i < rates->len; i++)
     {
       const LiveRate *rate = rates->pdata[i];
-      BanyanSpecBuilder *map = cli_map_new ();
+      BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
-      cli_add_text (map, "path", rate->path);
-      cli_add_text (map, "node", rate->node);
+      banyan_spec_builder_add_string (map, "path", rate->path);
+      banyan_spec_builder_add_string (map, "node", rate->node);
       add_rate (map, "reads", rate->reads);
       add_rate (map, "read-bytes", rate->read_bytes);
       add_rate (map, "read-us", rate->read_us);
@@ -72,8 +72,8 @@ print_json (GPtrArray *rates)
       add_rate (map, "write-bytes", rate->write_bytes);
       add_rate (map, "write-us", rate->write_us);
       add_rate (map, "others", rate->others);
-      cli_add_integer (map, "in-flight", rate->in_flight);
-      cli_add_built (list, NULL, map);
+      banyan_spec_builder_add_uint (map, "in-flight", rate->in_flight);
+      banyan_spec_builder_take_built (list, NULL, map);
     }
   all = banyan_spec_builder_end (list);
   text = g_strchomp (banyan_spec_to_json (all, FALSE));
@@ -90,21 +90,22 @@ add_edges (BanyanSpecBuilder *list, BanyanSpec *node)
   for (guint i = 0; i < cli_spec_count (edges); i++)
     {
       BanyanSpec *edge = banyan_spec_get_item (edges, i);
-      BanyanSpecBuilder *map = cli_map_new ();
+      BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
-      cli_add_text (map, "qdev", cli_spec_text (edge, "path"));
-      cli_add_text (map, "node-name", cli_spec_text (node, "node-name"));
+      banyan_spec_builder_add_string (map, "qdev", banyan_spec_lookup_text (edge, "path"));
+      banyan_spec_builder_add_string (map, "node-name",
+                                      banyan_spec_lookup_text (node, "node-name"));
       cli_add (map, "stats", cli_spec_get (edge, "stats"));
-      cli_add_built (list, NULL, map);
+      banyan_spec_builder_take_built (list, NULL, map);
     }
 }
 
 static BanyanSpec *
 ask_for_nodes (LiveSession *session, CliStatus *status)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
-  cli_add_flag (map, "query-nodes", TRUE);
+  banyan_spec_builder_add_boolean (map, "query-nodes", TRUE);
   return cli_call_or_say (session->connection, "query-blockstats", banyan_spec_builder_end (map),
                           status);
 }
@@ -121,7 +122,7 @@ ask_for_counts (LiveSession *session, CliStatus *status)
   if (nodes == NULL)
     return NULL;
 
-  list = cli_list_new ();
+  list = banyan_spec_builder_new_list ();
   for (guint i = 0; i < cli_spec_count (backends); i++)
     cli_add (list, NULL, banyan_spec_get_item (backends, i));
   for (guint i = 0; i < cli_spec_count (nodes); i++)

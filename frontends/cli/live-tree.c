@@ -11,7 +11,7 @@
 static char *
 child_type_of (BanyanSpec *entry)
 {
-  const char *type = cli_spec_text (entry, "type");
+  const char *type = banyan_spec_lookup_text (entry, "type");
 
   if (!g_str_has_prefix (type, "child<"))
     return NULL;
@@ -23,14 +23,14 @@ static void
 add_entry (BanyanSpecBuilder *list, const char *kind, const char *name, const char *path,
            const char *type, const char *node)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
-  cli_add_text (map, "kind", kind);
-  cli_add_text (map, "name", name);
-  cli_add_text (map, "path", path);
-  cli_add_text (map, "type", type);
-  cli_add_text (map, "node", node);
-  cli_add_built (list, NULL, map);
+  banyan_spec_builder_add_string (map, "kind", kind);
+  banyan_spec_builder_add_string (map, "name", name);
+  banyan_spec_builder_add_string (map, "path", path);
+  banyan_spec_builder_add_string (map, "type", type);
+  banyan_spec_builder_add_string (map, "node", node);
+  banyan_spec_builder_take_built (list, NULL, map);
 }
 
 static void
@@ -40,7 +40,7 @@ add_objects (BanyanSpecBuilder *list, BanyanSpec *entries, const char *path)
     {
       BanyanSpec *entry = banyan_spec_get_item (entries, i);
       g_autofree char *type = child_type_of (entry);
-      const char *name = cli_spec_text (entry, "name");
+      const char *name = banyan_spec_lookup_text (entry, "name");
       g_autofree char *inner = g_strconcat (g_str_equal (path, "/") ? "" : path, "/", name, NULL);
 
       if (type != NULL)
@@ -56,9 +56,10 @@ add_edges (BanyanSpecBuilder *list, GraphObject *object)
   for (guint i = 0; i < cli_spec_count (edges); i++)
     {
       BanyanSpec *edge = banyan_spec_get_item (edges, i);
-      const char *path = cli_spec_text (edge, "path");
+      const char *path = banyan_spec_lookup_text (edge, "path");
 
-      add_entry (list, "edge", strrchr (path, ':'), path, "edge", cli_spec_text (edge, "node"));
+      add_entry (list, "edge", strrchr (path, ':'), path, "edge",
+                 banyan_spec_lookup_text (edge, "node"));
     }
 }
 
@@ -72,13 +73,14 @@ print_entries (LiveSession *session, BanyanSpec *entries)
   for (guint i = 0; i < cli_spec_count (entries); i++)
     {
       BanyanSpec *entry = banyan_spec_get_item (entries, i);
-      GraphObject *object = graph_model_find (session->graph, cli_spec_text (entry, "path"));
+      GraphObject *object
+          = graph_model_find (session->graph, banyan_spec_lookup_text (entry, "path"));
       g_autofree char *words = object != NULL ? graph_object_list_values (object, ", ") : NULL;
-      const char *node = cli_spec_text (entry, "node");
+      const char *node = banyan_spec_lookup_text (entry, "node");
       g_autofree char *leads = node != NULL ? g_strconcat ("-> ", node, NULL) : NULL;
 
-      cli_table_add (table, cli_spec_text (entry, "name"), cli_spec_text (entry, "type"),
-                     leads != NULL ? leads : words);
+      cli_table_add (table, banyan_spec_lookup_text (entry, "name"),
+                     banyan_spec_lookup_text (entry, "type"), leads != NULL ? leads : words);
     }
   cli_table_append_to (table, text);
   return cli_print (text->str);
@@ -114,7 +116,7 @@ live_run_ls (LiveSession *session, char **arguments)
   if (entries == NULL)
     return status;
 
-  builder = cli_list_new ();
+  builder = banyan_spec_builder_new_list ();
   add_objects (builder, entries, path);
   add_edges (builder, graph_model_find (session->graph, path));
   list = banyan_spec_builder_end (builder);
@@ -133,7 +135,7 @@ add_below (BanyanSpecBuilder *map, LiveSession *session, GraphObject *object, gu
 {
   g_autoptr (GArray) branches
       = graph_model_list_branches (session->graph, object, session->options->is_inverse);
-  BanyanSpecBuilder *list = cli_list_new ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
   object->is_drawn = TRUE;
   for (guint i = 0; i < branches->len; i++)
@@ -142,7 +144,7 @@ add_below (BanyanSpecBuilder *map, LiveSession *session, GraphObject *object, gu
 
       add_tree (list, session, branch->object, branch->edge, depth + 1);
     }
-  cli_add_built (map, session->options->is_inverse ? "users" : "children", list);
+  banyan_spec_builder_take_built (map, session->options->is_inverse ? "users" : "children", list);
 }
 
 /* An object that stands in the tree already has "repeated" instead of what is below it. */
@@ -150,23 +152,23 @@ static void
 add_tree (BanyanSpecBuilder *list, LiveSession *session, GraphObject *object, BanyanSpec *edge,
           guint depth)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
-  cli_add_text (map, "path", object->path);
-  cli_add_text (map, "id", cli_spec_text (object->facts, "id"));
-  cli_add_text (map, "type", live_name_type (object));
+  banyan_spec_builder_add_string (map, "path", object->path);
+  banyan_spec_builder_add_string (map, "id", banyan_spec_lookup_text (object->facts, "id"));
+  banyan_spec_builder_add_string (map, "type", live_name_type (object));
   if (edge != NULL)
     {
-      cli_add_text (map, "edge", cli_spec_text (edge, "path"));
-      cli_add_text (map, "role", cli_spec_text (edge, "role"));
+      banyan_spec_builder_add_string (map, "edge", banyan_spec_lookup_text (edge, "path"));
+      banyan_spec_builder_add_string (map, "role", banyan_spec_lookup_text (edge, "role"));
       cli_add (map, "used", cli_spec_get (edge, "used"));
       cli_add (map, "shared", cli_spec_get (edge, "shared"));
     }
   if (object->is_drawn || depth > MAX_DEPTH)
-    cli_add_flag (map, "repeated", TRUE);
+    banyan_spec_builder_add_boolean (map, "repeated", TRUE);
   else
     add_below (map, session, object, depth);
-  cli_add_built (list, NULL, map);
+  banyan_spec_builder_take_built (list, NULL, map);
 }
 
 static CliStatus
@@ -174,7 +176,7 @@ print_tree_json (LiveSession *session, const char *root)
 {
   g_autoptr (GPtrArray) roots
       = graph_model_list_roots (session->graph, root, session->options->is_inverse);
-  BanyanSpecBuilder *list = cli_list_new ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
   g_autoptr (BanyanSpec) tree = NULL;
 
   for (guint i = 0; i < roots->len; i++)

@@ -42,9 +42,9 @@ print_change (LiveSession *session, const char *path, const char *property, Bany
       return cli_print (line);
     }
 
-  map = cli_map_new ();
-  cli_add_text (map, "path", path);
-  cli_add_text (map, "property", property);
+  map = banyan_spec_builder_new_map ();
+  banyan_spec_builder_add_string (map, "path", path);
+  banyan_spec_builder_add_string (map, "property", property);
   cli_add (map, "from", before);
   cli_add (map, "to", after);
   change = banyan_spec_builder_end (map);
@@ -56,7 +56,7 @@ print_change (LiveSession *session, const char *path, const char *property, Bany
 static char *
 find_unit (GraphObject *object, const char *property)
 {
-  const char *name = cli_spec_text (object->facts, "type");
+  const char *name = banyan_spec_lookup_text (object->facts, "type");
   g_autoptr (BanyanTypeInfo) type
       = name != NULL ? banyan_registry_lookup (banyan_registry_get_default (), G_MAXUINT, name)
                      : NULL;
@@ -64,7 +64,7 @@ find_unit (GraphObject *object, const char *property)
   g_autoptr (InspectProperty) found
       = description != NULL ? inspect_find_property (description, property) : NULL;
 
-  return found != NULL ? g_strdup (cli_spec_text (found->facts, "unit")) : NULL;
+  return found != NULL ? g_strdup (banyan_spec_lookup_text (found->facts, "unit")) : NULL;
 }
 
 static gboolean

@@ -11,9 +11,9 @@
 static BanyanSpec *
 ask_command (const char *command, BanyanSpec *arguments)
 {
-  BanyanSpecBuilder *map = cli_map_new ();
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
-  cli_add_text (map, "command", command);
+  banyan_spec_builder_add_string (map, "command", command);
   cli_add (map, "arguments", arguments);
   return banyan_spec_builder_end (map);
 }
@@ -36,9 +36,9 @@ ask_to_set (LiveSession *session, char **words, CliStatus *status)
     return NULL;
 
   value = live_read_value (object, property, words[2]);
-  map = cli_map_new ();
-  cli_add_text (map, "path", object->path);
-  cli_add_text (map, "property", property);
+  map = banyan_spec_builder_new_map ();
+  banyan_spec_builder_add_string (map, "path", object->path);
+  banyan_spec_builder_add_string (map, "property", property);
   cli_add (map, "value", value);
   arguments = banyan_spec_builder_end (map);
   return ask_command ("qom-set", arguments);
@@ -54,8 +54,8 @@ ask_to_remove (LiveSession *session, const char *name, CliStatus *status)
   if (strchr (name, ':') == NULL && (object = live_find (session, name, status)) == NULL)
     return NULL;
 
-  map = cli_map_new ();
-  cli_add_text (map, "path", object != NULL ? object->path : name);
+  map = banyan_spec_builder_new_map ();
+  banyan_spec_builder_add_string (map, "path", object != NULL ? object->path : name);
   return banyan_spec_builder_end (map);
 }
 
@@ -95,9 +95,9 @@ append_users (GString *text, BanyanSpec *users)
     {
       BanyanSpec *user = banyan_spec_get_item (users, i);
       g_autofree char *taken = cli_spec_join (cli_spec_get (user, "perm"), ", ");
-      const char *property = cli_spec_text (user, "property");
+      const char *property = banyan_spec_lookup_text (user, "property");
 
-      g_string_append_printf (text, "used by %s", cli_spec_text (user, "path"));
+      g_string_append_printf (text, "used by %s", banyan_spec_lookup_text (user, "path"));
       if (property != NULL)
         g_string_append_printf (text, " as %s", property);
       else if (*taken != '\0')
@@ -116,7 +116,8 @@ print_answer (BanyanSpec *answer)
 
   for (guint i = 0; i < cli_spec_count (problems); i++)
     g_string_append_printf (
-        text, "%s\n", live_skip_place (cli_spec_text (banyan_spec_get_item (problems, i), "desc")));
+        text, "%s\n",
+        live_skip_place (banyan_spec_lookup_text (banyan_spec_get_item (problems, i), "desc")));
   append_users (text, cli_spec_get (answer, "users"));
   if (cli_spec_flag (answer, "possible"))
     g_string_append (text, "Nothing stands in the way.\n");

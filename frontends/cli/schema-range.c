@@ -85,7 +85,7 @@ append_up_to (GString *pattern, guint64 limit)
 static guint64
 get_limit (BanyanSpec *facts, guint64 scale)
 {
-  const char *maximum = cli_spec_text (facts, "maximum");
+  const char *maximum = banyan_spec_lookup_text (facts, "maximum");
   guint64 limit = maximum != NULL ? g_ascii_strtoull (maximum, NULL, 10) : 0;
 
   return limit >= G_MAXINT64 / scale ? 0 : limit * scale;
@@ -94,7 +94,7 @@ get_limit (BanyanSpec *facts, guint64 scale)
 static char *
 make_pattern_with (BanyanSpec *facts, const Suffix *suffixes, guint64 scale)
 {
-  const char *minimum = cli_spec_text (facts, "minimum");
+  const char *minimum = banyan_spec_lookup_text (facts, "minimum");
   gboolean is_signed = minimum != NULL && minimum[0] == '-';
   guint64 limit = is_signed ? 0 : get_limit (facts, scale);
   GString *pattern = g_string_new (is_signed ? "^-?(" : "^(");
@@ -118,7 +118,7 @@ make_pattern_with (BanyanSpec *facts, const Suffix *suffixes, guint64 scale)
 char *
 schema_make_pattern (BanyanSpec *facts)
 {
-  const char *unit = cli_spec_text (facts, "unit");
+  const char *unit = banyan_spec_lookup_text (facts, "unit");
 
   for (gsize i = 0; i < G_N_ELEMENTS (units); i++)
     if (g_strcmp0 (unit, units[i].unit) == 0)

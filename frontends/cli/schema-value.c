@@ -14,50 +14,50 @@
 BanyanSpec *
 schema_reference (const char *name)
 {
-  BanyanSpecBuilder *schema = cli_map_new ();
+  BanyanSpecBuilder *schema = banyan_spec_builder_new_map ();
   g_autofree char *target = g_strconcat ("#/$defs/", name, NULL);
 
-  cli_add_text (schema, "$ref", target);
+  banyan_spec_builder_add_string (schema, "$ref", target);
   return banyan_spec_builder_end (schema);
 }
 
 static void
 add_alternative (BanyanSpecBuilder *list, const char *type, const char *pattern)
 {
-  BanyanSpecBuilder *schema = cli_map_new ();
+  BanyanSpecBuilder *schema = banyan_spec_builder_new_map ();
 
-  cli_add_text (schema, "type", type);
-  cli_add_text (schema, "pattern", pattern);
-  cli_add_built (list, NULL, schema);
+  banyan_spec_builder_add_string (schema, "type", type);
+  banyan_spec_builder_add_string (schema, "pattern", pattern);
+  banyan_spec_builder_take_built (list, NULL, schema);
 }
 
 static void
 add_boolean (BanyanSpecBuilder *schema)
 {
   static const char *const words[] = { "true", "false", "yes", "no", "on", "off", NULL };
-  BanyanSpecBuilder *list = cli_list_new ();
-  BanyanSpecBuilder *choice = cli_map_new ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
+  BanyanSpecBuilder *choice = banyan_spec_builder_new_map ();
 
   add_alternative (list, "boolean", NULL);
-  cli_add_strings (choice, "enum", words);
-  cli_add_built (list, NULL, choice);
-  cli_add_built (schema, "anyOf", list);
+  banyan_spec_builder_add_strings (choice, "enum", words);
+  banyan_spec_builder_take_built (list, NULL, choice);
+  banyan_spec_builder_take_built (schema, "anyOf", list);
 }
 
 static void
 add_number (BanyanSpecBuilder *schema, BanyanSpec *facts, const char *type)
 {
-  BanyanSpecBuilder *list = cli_list_new ();
-  BanyanSpecBuilder *number = cli_map_new ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
+  BanyanSpecBuilder *number = banyan_spec_builder_new_map ();
   g_autofree char *pattern
       = g_str_equal (type, "integer") ? schema_make_pattern (facts) : g_strdup (DECIMAL_PATTERN);
 
-  cli_add_text (number, "type", type);
-  cli_add_number (number, "minimum", cli_spec_text (facts, "minimum"));
-  cli_add_number (number, "maximum", cli_spec_text (facts, "maximum"));
-  cli_add_built (list, NULL, number);
+  banyan_spec_builder_add_string (number, "type", type);
+  cli_add_number (number, "minimum", banyan_spec_lookup_text (facts, "minimum"));
+  cli_add_number (number, "maximum", banyan_spec_lookup_text (facts, "maximum"));
+  banyan_spec_builder_take_built (list, NULL, number);
   add_alternative (list, "string", pattern);
-  cli_add_built (schema, "anyOf", list);
+  banyan_spec_builder_take_built (schema, "anyOf", list);
 }
 
 /* Any plain scalar is a string where a string is wanted: `serial: 007`. */
@@ -67,54 +67,55 @@ add_string (BanyanSpecBuilder *schema, BanyanSpec *facts)
   static const char *const types[] = { "string", "number", "boolean", "null", NULL };
   static const char *const required[] = { "string", "number", "boolean", NULL };
 
-  cli_add_strings (schema, "type", cli_spec_flag (facts, "required") ? required : types);
+  banyan_spec_builder_add_strings (schema, "type",
+                                   cli_spec_flag (facts, "required") ? required : types);
 }
 
 static void
 add_nick (BanyanSpecBuilder *list, const char *nick)
 {
-  cli_add_text (list, NULL, nick);
+  banyan_spec_builder_add_string (list, NULL, nick);
   /* What YAML 1.1's parsers make of these words. */
   if (g_str_equal (nick, "on") || g_str_equal (nick, "yes") || g_str_equal (nick, "true"))
-    cli_add_flag (list, NULL, TRUE);
+    banyan_spec_builder_add_boolean (list, NULL, TRUE);
   if (g_str_equal (nick, "off") || g_str_equal (nick, "no") || g_str_equal (nick, "false"))
-    cli_add_flag (list, NULL, FALSE);
+    banyan_spec_builder_add_boolean (list, NULL, FALSE);
 }
 
 static void
 add_enum (BanyanSpecBuilder *schema, BanyanSpec *facts)
 {
   BanyanSpec *values = cli_spec_get (facts, "values");
-  BanyanSpecBuilder *list = cli_list_new ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
   for (guint i = 0; i < cli_spec_count (values); i++)
     {
       BanyanSpec *value = banyan_spec_get_item (values, i);
       BanyanSpec *aliases = cli_spec_get (value, "aliases");
 
-      add_nick (list, cli_spec_text (value, "nick"));
+      add_nick (list, banyan_spec_lookup_text (value, "nick"));
       for (guint j = 0; j < cli_spec_count (aliases); j++)
         add_nick (list, banyan_spec_get_text (banyan_spec_get_item (aliases, j)));
     }
 
-  cli_add_built (schema, "enum", list);
+  banyan_spec_builder_take_built (schema, "enum", list);
 }
 
 static void
 add_flags (BanyanSpecBuilder *schema, BanyanSpec *facts)
 {
-  BanyanSpecBuilder *list = cli_list_new ();
-  BanyanSpecBuilder *one = cli_map_new ();
-  BanyanSpecBuilder *many = cli_map_new ();
-  BanyanSpecBuilder *items = cli_map_new ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
+  BanyanSpecBuilder *one = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *many = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *items = banyan_spec_builder_new_map ();
 
   add_enum (one, facts);
   add_enum (items, facts);
-  cli_add_text (many, "type", "array");
-  cli_add_built (many, "items", items);
-  cli_add_built (list, NULL, one);
-  cli_add_built (list, NULL, many);
-  cli_add_built (schema, "anyOf", list);
+  banyan_spec_builder_add_string (many, "type", "array");
+  banyan_spec_builder_take_built (many, "items", items);
+  banyan_spec_builder_take_built (list, NULL, one);
+  banyan_spec_builder_take_built (list, NULL, many);
+  banyan_spec_builder_take_built (schema, "anyOf", list);
 }
 
 /* -- Structs. -- */
@@ -122,63 +123,65 @@ add_flags (BanyanSpecBuilder *schema, BanyanSpec *facts)
 static void
 add_variant_rule (BanyanSpecBuilder *rules, const char *key, BanyanSpec *variant)
 {
-  const char *name = cli_spec_text (variant, "name");
+  const char *name = banyan_spec_lookup_text (variant, "name");
   const char *const required[] = { key, NULL };
-  BanyanSpecBuilder *rule = cli_map_new ();
-  BanyanSpecBuilder *condition = cli_map_new ();
-  BanyanSpecBuilder *matched = cli_map_new ();
-  BanyanSpecBuilder *constant = cli_map_new ();
-  BanyanSpecBuilder *consequence = cli_map_new ();
-  BanyanSpecBuilder *fixed = cli_map_new ();
-  BanyanSpecBuilder *fixed_key = cli_map_new ();
+  BanyanSpecBuilder *rule = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *condition = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *matched = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *constant = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *consequence = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *fixed = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *fixed_key = banyan_spec_builder_new_map ();
 
-  cli_add_text (constant, "const", name);
-  cli_add_built (matched, key, constant);
-  cli_add_built (condition, "properties", matched);
-  cli_add_strings (condition, "required", required);
-  cli_add_built (rule, "if", condition);
+  banyan_spec_builder_add_string (constant, "const", name);
+  banyan_spec_builder_take_built (matched, key, constant);
+  banyan_spec_builder_take_built (condition, "properties", matched);
+  banyan_spec_builder_add_strings (condition, "required", required);
+  banyan_spec_builder_take_built (rule, "if", condition);
 
-  cli_add_text (fixed_key, "const", name);
-  cli_add_built (fixed, key, fixed_key);
+  banyan_spec_builder_add_string (fixed_key, "const", name);
+  banyan_spec_builder_take_built (fixed, key, fixed_key);
   schema_add_properties (consequence, cli_spec_get (variant, "fields"), fixed, required);
-  cli_add_built (rule, "then", consequence);
-  cli_add_built (rules, NULL, rule);
+  banyan_spec_builder_take_built (rule, "then", consequence);
+  banyan_spec_builder_take_built (rules, NULL, rule);
 }
 
 static void
 add_variants (BanyanSpecBuilder *schema, BanyanSpec *structure)
 {
   BanyanSpec *variants = cli_spec_get (structure, "variants");
-  const char *key = cli_spec_text (structure, "discriminator");
+  const char *key = banyan_spec_lookup_text (structure, "discriminator");
   const char *const required[] = { key, NULL };
-  BanyanSpecBuilder *names = cli_list_new ();
-  BanyanSpecBuilder *choice = cli_map_new ();
-  BanyanSpecBuilder *properties = cli_map_new ();
-  BanyanSpecBuilder *rules = cli_list_new ();
+  BanyanSpecBuilder *names = banyan_spec_builder_new_list ();
+  BanyanSpecBuilder *choice = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *properties = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *rules = banyan_spec_builder_new_list ();
 
   for (guint i = 0; i < cli_spec_count (variants); i++)
     {
-      cli_add_text (names, NULL, cli_spec_text (banyan_spec_get_item (variants, i), "name"));
+      banyan_spec_builder_add_string (
+          names, NULL, banyan_spec_lookup_text (banyan_spec_get_item (variants, i), "name"));
       add_variant_rule (rules, key, banyan_spec_get_item (variants, i));
     }
 
-  cli_add_built (choice, "enum", names);
-  cli_add_built (properties, key, choice);
-  cli_add_text (schema, "type", "object");
-  cli_add_built (schema, "properties", properties);
-  cli_add_strings (schema, "required", required);
-  cli_add_built (schema, "allOf", rules);
+  banyan_spec_builder_take_built (choice, "enum", names);
+  banyan_spec_builder_take_built (properties, key, choice);
+  banyan_spec_builder_add_string (schema, "type", "object");
+  banyan_spec_builder_take_built (schema, "properties", properties);
+  banyan_spec_builder_add_strings (schema, "required", required);
+  banyan_spec_builder_take_built (schema, "allOf", rules);
 }
 
 static BanyanSpec *
 schema_of_struct (BanyanSpec *structure)
 {
-  BanyanSpecBuilder *schema = cli_map_new ();
+  BanyanSpecBuilder *schema = banyan_spec_builder_new_map ();
 
   if (cli_spec_get (structure, "variants") != NULL)
     add_variants (schema, structure);
   else if (!cli_spec_flag (structure, "recursive"))
-    schema_add_properties (schema, cli_spec_get (structure, "fields"), cli_map_new (), NULL);
+    schema_add_properties (schema, cli_spec_get (structure, "fields"),
+                           banyan_spec_builder_new_map (), NULL);
 
   return banyan_spec_builder_end (schema);
 }
@@ -189,25 +192,25 @@ add_struct (BanyanSpecBuilder *schema, BanyanSpec *facts)
   static const char *const scalars[] = { "string", "number", "boolean", NULL };
   BanyanSpec *structure = cli_spec_get (facts, "struct");
   g_autoptr (BanyanSpec) whole = schema_of_struct (structure);
-  BanyanSpecBuilder *list = cli_list_new ();
-  BanyanSpecBuilder *null = cli_map_new ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
+  BanyanSpecBuilder *null = banyan_spec_builder_new_map ();
 
   cli_add (list, NULL, whole);
-  if (cli_spec_text (structure, "short-form") != NULL)
+  if (banyan_spec_lookup_text (structure, "short-form") != NULL)
     {
-      BanyanSpecBuilder *scalar = cli_map_new ();
+      BanyanSpecBuilder *scalar = banyan_spec_builder_new_map ();
 
-      cli_add_strings (scalar, "type", scalars);
-      cli_add_built (list, NULL, scalar);
+      banyan_spec_builder_add_strings (scalar, "type", scalars);
+      banyan_spec_builder_take_built (list, NULL, scalar);
     }
   if (!cli_spec_flag (facts, "required"))
     {
-      cli_add_text (null, "type", "null");
-      cli_add_built (list, NULL, null);
+      banyan_spec_builder_add_string (null, "type", "null");
+      banyan_spec_builder_take_built (list, NULL, null);
     }
   else
     banyan_spec_builder_free (null);
-  cli_add_built (schema, "anyOf", list);
+  banyan_spec_builder_take_built (schema, "anyOf", list);
 }
 
 /* -- Containers and links. -- */
@@ -217,7 +220,7 @@ add_list (BanyanSpecBuilder *schema, BanyanSpec *facts)
 {
   g_autoptr (BanyanSpec) element = schema_of_value (cli_spec_get (facts, "element"));
 
-  cli_add_text (schema, "type", "array");
+  banyan_spec_builder_add_string (schema, "type", "array");
   cli_add (schema, "items", element);
 }
 
@@ -226,7 +229,7 @@ add_map (BanyanSpecBuilder *schema, BanyanSpec *facts)
 {
   g_autoptr (BanyanSpec) element = schema_of_value (cli_spec_get (facts, "element"));
 
-  cli_add_text (schema, "type", "object");
+  banyan_spec_builder_add_string (schema, "type", "object");
   cli_add (schema, "additionalProperties", element);
 }
 
@@ -234,18 +237,18 @@ static void
 add_members (BanyanSpecBuilder *schema, BanyanSpec *facts)
 {
   BanyanSpec *properties = cli_spec_get (cli_spec_get (facts, "element"), "properties");
-  BanyanSpecBuilder *member = cli_map_new ();
+  BanyanSpecBuilder *member = banyan_spec_builder_new_map ();
 
-  schema_add_properties (member, properties, cli_map_new (), NULL);
-  cli_add_text (schema, "type", "object");
-  cli_add_built (schema, "additionalProperties", member);
+  schema_add_properties (member, properties, banyan_spec_builder_new_map (), NULL);
+  banyan_spec_builder_add_string (schema, "type", "object");
+  banyan_spec_builder_take_built (schema, "additionalProperties", member);
 }
 
 static void
 add_link (BanyanSpecBuilder *schema, BanyanSpec *facts)
 {
-  const char *target = cli_spec_text (facts, "target");
-  BanyanSpecBuilder *list = cli_list_new ();
+  const char *target = banyan_spec_lookup_text (facts, "target");
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
   g_autoptr (BanyanSpec) declared
       = schema_reference (g_strcmp0 (target, "BanyanNode") == 0 ? "node" : "object");
 
@@ -253,13 +256,13 @@ add_link (BanyanSpecBuilder *schema, BanyanSpec *facts)
   cli_add (list, NULL, declared);
   if (!cli_spec_flag (facts, "required"))
     add_alternative (list, "null", NULL);
-  cli_add_built (schema, "anyOf", list);
+  banyan_spec_builder_take_built (schema, "anyOf", list);
 }
 
 static void
 add_type (BanyanSpecBuilder *schema, BanyanSpec *facts)
 {
-  const char *type = cli_spec_text (facts, "type");
+  const char *type = banyan_spec_lookup_text (facts, "type");
 
   if (g_strcmp0 (type, "boolean") == 0)
     add_boolean (schema);
@@ -286,10 +289,10 @@ add_type (BanyanSpecBuilder *schema, BanyanSpec *facts)
 BanyanSpec *
 schema_of_value (BanyanSpec *facts)
 {
-  BanyanSpecBuilder *schema = cli_map_new ();
+  BanyanSpecBuilder *schema = banyan_spec_builder_new_map ();
   BanyanSpec *standard = cli_spec_get (facts, "default");
 
-  cli_add_text (schema, "description", cli_spec_text (facts, "blurb"));
+  banyan_spec_builder_add_string (schema, "description", banyan_spec_lookup_text (facts, "blurb"));
   add_type (schema, facts);
   if (standard != NULL)
     cli_add (schema, "default", standard);
@@ -302,10 +305,10 @@ schema_of_value (BanyanSpec *facts)
 static gboolean
 is_declarable (BanyanSpec *facts)
 {
-  const char *kind = cli_spec_text (facts, "kind");
+  const char *kind = banyan_spec_lookup_text (facts, "kind");
 
   return (kind == NULL || g_str_equal (kind, "configuration"))
-         && g_strcmp0 (cli_spec_text (facts, "name"), "id") != 0;
+         && g_strcmp0 (banyan_spec_lookup_text (facts, "name"), "id") != 0;
 }
 
 static void
@@ -314,7 +317,7 @@ add_names (BanyanSpecBuilder *properties, BanyanSpec *facts)
   BanyanSpec *aliases = cli_spec_get (facts, "aliases");
   g_autoptr (BanyanSpec) value = schema_of_value (facts);
 
-  cli_add (properties, cli_spec_text (facts, "name"), value);
+  cli_add (properties, banyan_spec_lookup_text (facts, "name"), value);
   for (guint i = 0; i < cli_spec_count (aliases); i++)
     {
       const char *alias = banyan_spec_get_text (banyan_spec_get_item (aliases, i));
@@ -347,16 +350,16 @@ add_inner_names (BanyanSpecBuilder *properties, BanyanSpec *facts, const char *o
 static void
 add_map_of_aliases (BanyanSpecBuilder *properties, BanyanSpec *facts, const char *outer)
 {
-  BanyanSpecBuilder *schema = cli_map_new ();
-  BanyanSpecBuilder *inner = cli_map_new ();
+  BanyanSpecBuilder *schema = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *inner = banyan_spec_builder_new_map ();
 
   for (guint i = 0; i < cli_spec_count (facts); i++)
     add_inner_names (inner, banyan_spec_get_item (facts, i), outer);
 
-  cli_add_text (schema, "type", "object");
-  cli_add_built (schema, "properties", inner);
-  cli_add_flag (schema, "additionalProperties", FALSE);
-  cli_add_built (properties, outer, schema);
+  banyan_spec_builder_add_string (schema, "type", "object");
+  banyan_spec_builder_take_built (schema, "properties", inner);
+  banyan_spec_builder_add_boolean (schema, "additionalProperties", FALSE);
+  banyan_spec_builder_take_built (properties, outer, schema);
 }
 
 static void
@@ -387,36 +390,36 @@ static void
 add_presence (BanyanSpecBuilder *list, const char *name)
 {
   const char *const names[] = { name, NULL };
-  BanyanSpecBuilder *schema = cli_map_new ();
+  BanyanSpecBuilder *schema = banyan_spec_builder_new_map ();
 
-  cli_add_strings (schema, "required", names);
-  cli_add_built (list, NULL, schema);
+  banyan_spec_builder_add_strings (schema, "required", names);
+  banyan_spec_builder_take_built (list, NULL, schema);
 }
 
 /* A required property with other names must be there under one of them. */
 static void
 add_rule_of_names (BanyanSpecBuilder *rules, BanyanSpec *facts, BanyanSpec *aliases)
 {
-  BanyanSpecBuilder *rule = cli_map_new ();
-  BanyanSpecBuilder *names = cli_list_new ();
+  BanyanSpecBuilder *rule = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *names = banyan_spec_builder_new_list ();
 
-  add_presence (names, cli_spec_text (facts, "name"));
+  add_presence (names, banyan_spec_lookup_text (facts, "name"));
   for (guint i = 0; i < cli_spec_count (aliases); i++)
     add_presence (names, banyan_spec_get_text (banyan_spec_get_item (aliases, i)));
-  cli_add_built (rule, "oneOf", names);
-  cli_add_built (rules, NULL, rule);
+  banyan_spec_builder_take_built (rule, "oneOf", names);
+  banyan_spec_builder_take_built (rules, NULL, rule);
 }
 
 void
 schema_add_properties (BanyanSpecBuilder *schema, BanyanSpec *facts, BanyanSpecBuilder *fixed,
                        const char *const *required)
 {
-  BanyanSpecBuilder *needed = cli_list_new ();
-  BanyanSpecBuilder *rules = cli_list_new ();
+  BanyanSpecBuilder *needed = banyan_spec_builder_new_list ();
+  BanyanSpecBuilder *rules = banyan_spec_builder_new_list ();
   gboolean has_rules = FALSE;
 
   for (guint i = 0; required != NULL && required[i] != NULL; i++)
-    cli_add_text (needed, NULL, required[i]);
+    banyan_spec_builder_add_string (needed, NULL, required[i]);
 
   for (guint i = 0; i < cli_spec_count (facts); i++)
     {
@@ -429,20 +432,20 @@ schema_add_properties (BanyanSpecBuilder *schema, BanyanSpec *facts, BanyanSpecB
       if (!cli_spec_flag (property, "required"))
         continue;
       if (cli_spec_count (aliases) == 0)
-        cli_add_text (needed, NULL, cli_spec_text (property, "name"));
+        banyan_spec_builder_add_string (needed, NULL, banyan_spec_lookup_text (property, "name"));
       else
         add_rule_of_names (rules, property, aliases);
       has_rules |= cli_spec_count (aliases) > 0;
     }
 
   add_maps (fixed, facts);
-  cli_add_text (schema, "type", "object");
-  cli_add_built (schema, "properties", fixed);
-  cli_add_built (schema, "required", needed);
-  cli_add_flag (schema, "additionalProperties", FALSE);
+  banyan_spec_builder_add_string (schema, "type", "object");
+  banyan_spec_builder_take_built (schema, "properties", fixed);
+  banyan_spec_builder_take_built (schema, "required", needed);
+  banyan_spec_builder_add_boolean (schema, "additionalProperties", FALSE);
   /* An empty list is no schema. */
   if (has_rules)
-    cli_add_built (schema, "allOf", rules);
+    banyan_spec_builder_take_built (schema, "allOf", rules);
   else
     banyan_spec_builder_free (rules);
 }

@@ -65,7 +65,7 @@ next_request (BrowseModel *model, gboolean whole)
   if (message == NULL)
     return NULL;
   return whole ? g_strchomp (banyan_spec_to_json (message, FALSE))
-               : g_strdup (cli_spec_text (message, "execute"));
+               : g_strdup (banyan_spec_lookup_text (message, "execute"));
 }
 
 static void
@@ -103,7 +103,7 @@ draw (BrowseModel *model)
       BrowseRow *row = model->rows->pdata[i];
 
       g_string_append_printf (text, "%s%s%s\n", row->indent,
-                              cli_spec_text (row->object->facts, "id"),
+                              banyan_spec_lookup_text (row->object->facts, "id"),
                               row->is_repeated ? " ^" : "");
     }
   return g_string_free (text, FALSE);
