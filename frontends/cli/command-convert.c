@@ -37,12 +37,15 @@ convert_words (char **words)
   g_autoptr (BanyanSpec) document = NULL;
   g_autoptr (GPtrArray) gathered = NULL;
   g_autoptr (GError) error = NULL;
+  CliStatus status;
 
   gathered = convert_gather (words, &error);
   if (gathered == NULL)
     return cli_fail (CLI_FAILED, "%s", error->message);
+  if (legacy_print_help (gathered, &status))
+    return status;
 
-  document = legacy_to_document (gathered, NULL, problems);
+  document = legacy_to_document (gathered, NULL, NULL, problems);
   cli_say_problems (problems);
   return banyan_problems_get_length (problems) == 0 ? print_document (document) : CLI_FAILED;
 }

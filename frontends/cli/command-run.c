@@ -13,6 +13,7 @@
 #include "run-fds.h"
 #include "run-live.h"
 #include "run-sandbox.h"
+#include "run-stdio.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -304,6 +305,13 @@ load (Server *self)
                              document->directory, self->opening, opened, self);
 }
 
+/* Nothing is opened by a check. */
+static char *
+check_client (int input, int output, GError **error)
+{
+  return g_strdup_printf ("%d", input);
+}
+
 /* Leaves the file as it is where there are no options. */
 static CliStatus
 add_options (Server *self, GPtrArray *words)
@@ -318,7 +326,8 @@ add_options (Server *self, GPtrArray *words)
 
   if (document != NULL)
     base = banyan_spec_parse_yaml (document->text, document->length, document->name, problems);
-  self->spec = legacy_to_document (words, base, problems);
+  self->spec
+      = legacy_to_document (words, base, only_check ? check_client : run_stdio_open, problems);
   if (banyan_problems_get_length (problems) == 0)
     return CLI_DONE;
 
@@ -341,8 +350,6 @@ check_whole (Server *self)
   return CLI_FAILED;
 }
 
-/* -- The whole. -- */
-
 static void
 begin (Server *self)
 {
@@ -354,6 +361,7 @@ begin (Server *self)
   if (self->status == CLI_DONE && !run_fds_add (self->graph, passed_fds, &error))
     self->status = cli_fail_with (error);
 
+  run_stdio_begin ();
   if (self->status == CLI_DONE)
     load (self);
   else
@@ -378,6 +386,7 @@ serve (Server *self)
 
   begin (self);
   g_main_loop_run (self->loop);
+  run_stdio_end ();
   run_state_close ();
 
   for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
@@ -389,11 +398,76 @@ serve (Server *self)
   g_object_unref (self->graph);
 }
 
-static gboolean
-ready_fd_is_usable (void)
+/* -- Options that would be in vain. -- */
+
+typedef struct
 {
-  return ready_fd < 0 || fcntl (ready_fd, F_GETFD) >= 0;
+  gboolean is_given;
+  const char *name;
+} Given;
+
+static const char *
+find_given (const Given *all, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    if (all[i].is_given)
+      return all[i].name;
+
+  return NULL;
 }
+
+static CliStatus
+check_without_serving (void)
+{
+  const Given vain[] = {
+    { ready_fd != -1, "ready-fd" },        { pidfile != NULL, "pidfile" },
+    { passed_fds != NULL, "add-fd" },      { run_sandbox_is_wanted (), "sandbox" },
+    { run_sandbox_user != NULL, "user" },  { run_sandbox_paths != NULL, "allow-path" },
+    { wants_daemon, "daemonize" },         { run_live_options.state != NULL, "state" },
+    { run_live_options.watches, "watch" }, { run_live_options.override, "override" },
+  };
+  const char *name = find_given (vain, G_N_ELEMENTS (vain));
+
+  if (as_json)
+    return cli_fail (CLI_USAGE, "--json tells where clients are served; see banyan check --json");
+  if (name != NULL)
+    return cli_fail (CLI_USAGE, "--check serves nobody; leave out --%s", name);
+  return CLI_DONE;
+}
+
+/* Of what is read once, nothing can change. */
+static CliStatus
+check_without_file (const char *path)
+{
+  const Given vain[] = {
+    { run_live_options.state != NULL, "state" },
+    { run_live_options.watches, "watch" },
+    { run_live_options.override, "override" },
+  };
+  const char *name = find_given (vain, G_N_ELEMENTS (vain));
+
+  if (name == NULL || (path != NULL && !g_str_equal (path, "-")))
+    return CLI_DONE;
+
+  return cli_fail (CLI_USAGE, "--%s wants a FILE that can be read again", name);
+}
+
+static CliStatus
+check_options (const char *path, GPtrArray *words)
+{
+  CliStatus status = only_check ? check_without_serving () : check_without_file (path);
+
+  if (words->len == 0 && path == NULL)
+    return cli_fail (CLI_USAGE, "usage: banyan run FILE, or options that say what to serve; see "
+                                "banyan help run");
+  if (status != CLI_DONE)
+    return status;
+  if (ready_fd != -1 && fcntl (ready_fd, F_GETFD) < 0)
+    return cli_fail (CLI_USAGE, "descriptor %d is not open", ready_fd);
+  return CLI_DONE;
+}
+
+/* -- The whole. -- */
 
 static CliStatus
 prepare (Server *self, const char *path, GPtrArray *words)
@@ -417,6 +491,9 @@ serve_or_check (Server *self)
 
   if (only_check)
     return check_whole (self);
+  if (run_stdio_is_wanted () && (wants_daemon || as_json))
+    return cli_fail (CLI_USAGE, "--%s: standard output is the monitor's, by --chardev stdio",
+                     wants_daemon ? "daemonize" : "json");
   if (!run_sandbox_check (&error))
     return cli_fail_with (error);
   if (wants_daemon && (status = run_daemon_fork ()) != CLI_DONE)
@@ -438,15 +515,13 @@ run (char **arguments)
 
   if (wants_version)
     return cli_print ("banyan " BANYAN_VERSION "\n");
-  if (words->len == 0 && arguments[0] == NULL)
-    return cli_fail (CLI_USAGE, "usage: banyan run FILE, or options that say what to serve; see "
-                                "banyan help run");
-  if (only_check && as_json)
-    return cli_fail (CLI_USAGE, "--json tells where clients are served; see banyan check --json");
+  if (legacy_print_help (words, &status))
+    return status;
+  status = check_options (arguments[0], words);
+  if (status != CLI_DONE)
+    return status;
   if (only_check && words->len == 0)
     return cli_check.run (arguments);
-  if (!ready_fd_is_usable ())
-    return cli_fail (CLI_USAGE, "descriptor %d is not open", ready_fd);
 
   status = prepare (&self, arguments[0], words);
   if (status == CLI_DONE)

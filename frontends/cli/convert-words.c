@@ -134,6 +134,13 @@ convert_gather (char **words, GError **error)
     LEFT_OUT ("quiet", 'q', G_OPTION_FLAG_NO_ARG),
     LEFT_OUT ("ready-fd", 0, 0),
     LEFT_OUT ("json", 0, G_OPTION_FLAG_NO_ARG),
+    LEFT_OUT ("add-fd", 0, 0),
+    LEFT_OUT ("sandbox", 0, G_OPTION_FLAG_OPTIONAL_ARG),
+    LEFT_OUT ("user", 0, 0),
+    LEFT_OUT ("allow-path", 0, 0),
+    LEFT_OUT ("state", 0, 0),
+    LEFT_OUT ("watch", 0, G_OPTION_FLAG_NO_ARG),
+    LEFT_OUT ("override", 0, G_OPTION_FLAG_NO_ARG),
     { NULL },
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);

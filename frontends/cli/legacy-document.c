@@ -379,9 +379,10 @@ section_new (void)
 }
 
 BanyanSpec *
-legacy_to_document (GPtrArray *words, BanyanSpec *base, BanyanProblems *problems)
+legacy_to_document (GPtrArray *words, BanyanSpec *base, LegacyOpenClient open_client,
+                    BanyanProblems *problems)
 {
-  LegacyDocument self = { .problems = problems };
+  LegacyDocument self = { .open_client = open_client, .problems = problems };
   BanyanSpec *document;
 
   if (base != NULL && banyan_spec_get_kind (base) != BANYAN_SPEC_MAP)
@@ -402,6 +403,7 @@ legacy_to_document (GPtrArray *words, BanyanSpec *base, BanyanProblems *problems
     if (!g_str_equal (((LegacyWord *) words->pdata[i])->name, "chardev"))
       translate (&self, words, i);
   legacy_declare_servers (&self);
+  legacy_tell_unused_chardevs (&self);
   document = merge (&self);
 
   g_hash_table_unref (self.chardevs);

@@ -229,6 +229,9 @@ make_root (Drive *self)
   const char *format = legacy_text (self->document, self->option, "format");
   BanyanSpecBuilder *root = banyan_spec_builder_new (BANYAN_SPEC_MAP, &self->option->origin);
 
+  if (driver != NULL && format != NULL)
+    legacy_refuse (self->document, self->option, "format",
+                   "driver= says it already; leave out either");
   if (driver == NULL)
     driver = format;
   if (driver != NULL)

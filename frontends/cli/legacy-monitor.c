@@ -1,14 +1,18 @@
 /* legacy-monitor.c - --chardev and --monitor
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A chardev is nothing by itself here: it is the address of the monitor that names it. */
+ * A chardev is nothing by itself here: it is the address of the monitor that names it. A monitor
+ * accepts its clients; for one that is there already, a socket is made that it calls. */
 
 #include "legacy-private.h"
+
+#include <unistd.h>
 
 struct _LegacyChardev
 {
   BanyanSpec *address; /* (owned): as in "listen" */
   BanyanOrigin origin;
+  gboolean is_used;
 };
 
 void
@@ -48,26 +52,99 @@ read_address (LegacyOption *option, const char *type)
   return banyan_spec_builder_end (map);
 }
 
+static const char *const modes[] = { "telnet", "tn3270", "websocket", "mux", NULL };
+
 /* Each must be off, or not there. */
 static void
 refuse_modes (LegacyDocument *self, LegacyOption *option)
 {
-  static const char *const modes[] = { "telnet", "tn3270", "websocket", "mux", NULL };
-
   for (guint i = 0; modes[i] != NULL; i++)
     if (legacy_flag (self, option, modes[i], FALSE))
       legacy_refuse (self, option, modes[i], "is not there: a monitor speaks QMP and nothing else");
+}
+
+/* Consumes @address. */
+static void
+add_address (LegacyDocument *self, LegacyOption *option, const char *id, BanyanSpec *address)
+{
+  LegacyChardev *chardev = g_new0 (LegacyChardev, 1);
+
+  chardev->address = address;
+  chardev->origin = option->origin;
+  if (!g_hash_table_insert (self->chardevs, g_strdup (id), chardev))
+    legacy_refuse (self, option, "id", "there are two chardevs \"%s\"", id);
+}
+
+static void
+add_client (LegacyDocument *self, LegacyOption *option, const char *id, int input, int output)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *number = NULL;
+  BanyanSpecBuilder *map;
+
+  if (self->open_client == NULL)
+    {
+      legacy_refuse (self, option, "backend",
+                     "a client that is there already cannot be declared in a document; add "
+                     "--chardev socket,id=%s,path=PATH,server=on",
+                     id);
+      return;
+    }
+
+  number = self->open_client (input, output, &error);
+  if (number == NULL)
+    {
+      legacy_refuse (self, option, "backend", "%s", error->message);
+      return;
+    }
+  map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &option->origin);
+  legacy_add_text (option, map, "type", "fd");
+  legacy_add_text (option, map, "str", number);
+  add_address (self, option, id, banyan_spec_builder_end (map));
+}
+
+/* A socket that is connected already needs no server. */
+static void
+add_connected (LegacyDocument *self, LegacyOption *option, const char *id)
+{
+  const char *text = legacy_text (self, option, "fd");
+  guint64 number;
+
+  if (text != NULL && g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT, &number, NULL))
+    add_client (self, option, id, number, number);
+  else if (text != NULL)
+    legacy_refuse (self, option, "fd", "\"%s\" was given where a descriptor's number is wanted",
+                   text);
+  else
+    legacy_refuse (self, option, "server",
+                   "needs server=on: a monitor waits for its clients; or fd= of a socket whose "
+                   "other end is the client");
+}
+
+static void
+add_stdio (LegacyDocument *self, LegacyOption *option, const char *id)
+{
+  static const char *const known[] = { "backend", "id", "signal", NULL };
+
+  refuse_modes (self, option);
+  for (guint i = 0; i < banyan_spec_get_length (option->spec); i++)
+    {
+      const char *key = banyan_spec_get_key (option->spec, i);
+
+      if (!g_strv_contains (known, key) && !g_strv_contains (modes, key))
+        legacy_refuse (self, option, key, "is not there for stdio; there are: id, signal");
+    }
+  add_client (self, option, id, STDIN_FILENO, STDOUT_FILENO);
 }
 
 static void
 add_socket (LegacyDocument *self, LegacyOption *option, const char *id)
 {
   const char *type = find_address_type (option);
-  LegacyChardev *chardev;
 
   refuse_modes (self, option);
   if (!legacy_flag (self, option, "server", FALSE))
-    legacy_refuse (self, option, "server", "needs server=on: a monitor waits for its clients");
+    add_connected (self, option, id);
   else if (type == NULL)
     legacy_refuse (self, option, NULL, "needs path=, port= or fd=");
   else
@@ -75,11 +152,7 @@ add_socket (LegacyDocument *self, LegacyOption *option, const char *id)
       if (legacy_flag (self, option, "wait", FALSE))
         cli_message ("%s: wait=on: serving begins without waiting for a client",
                      option->origin.name);
-      chardev = g_new0 (LegacyChardev, 1);
-      chardev->address = read_address (option, type);
-      chardev->origin = option->origin;
-      if (!g_hash_table_insert (self->chardevs, g_strdup (id), chardev))
-        legacy_refuse (self, option, "id", "there are two chardevs \"%s\"", id);
+      add_address (self, option, id, read_address (option, type));
     }
 }
 
@@ -93,9 +166,24 @@ legacy_add_chardev (LegacyDocument *self, LegacyOption *option)
     return;
   if (g_str_equal (backend, "socket"))
     add_socket (self, option, id);
+  else if (g_str_equal (backend, "stdio"))
+    add_stdio (self, option, id);
   else
-    legacy_refuse (self, option, "backend", "chardevs of type %s are not there; there is: socket",
-                   backend);
+    legacy_refuse (self, option, "backend",
+                   "chardevs of type %s are not there; there are: socket, stdio", backend);
+}
+
+void
+legacy_tell_unused_chardevs (LegacyDocument *self)
+{
+  GHashTableIter iterator;
+  gpointer name, value;
+
+  g_hash_table_iter_init (&iterator, self->chardevs);
+  while (g_hash_table_iter_next (&iterator, &name, &value))
+    if (!((LegacyChardev *) value)->is_used)
+      cli_message ("%s: chardev \"%s\" is left out: no --monitor names it",
+                   ((LegacyChardev *) value)->origin.name, (char *) name);
 }
 
 /* -- The monitor at one of them. -- */
@@ -131,6 +219,9 @@ legacy_add_monitor (LegacyDocument *self, LegacyOption *option)
       return;
     }
 
+  if (chardev->is_used)
+    legacy_refuse (self, option, "chardev", "chardev \"%s\" has a monitor already", name);
+  chardev->is_used = TRUE;
   check_monitor (self, option);
   map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &option->origin);
   legacy_add_text (option, map, "type", "qmp");

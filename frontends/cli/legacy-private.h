@@ -27,7 +27,8 @@ typedef struct
 
 typedef struct
 {
-  BanyanSpec *base; /* (nullable) */
+  BanyanSpec *base;             /* (nullable) */
+  LegacyOpenClient open_client; /* (nullable) */
   BanyanProblems *problems;
   BanyanSpecBuilder *objects;
   BanyanSpecBuilder *nodes;
@@ -69,6 +70,8 @@ void legacy_declare_servers (LegacyDocument *self);
 typedef struct _LegacyChardev LegacyChardev;
 void legacy_chardev_free (LegacyChardev *self);
 void legacy_add_chardev (LegacyDocument *self, LegacyOption *option);
+/* Once all options are known. */
+void legacy_tell_unused_chardevs (LegacyDocument *self);
 void legacy_add_monitor (LegacyDocument *self, LegacyOption *option);
 
 /* -- legacy-drive.c and legacy-filename.c: --drive. -- */

@@ -31,7 +31,7 @@ gboolean legacy_gather (const char *option, const char *value, gpointer data, GE
       LEGACY_ENTRY ("object", "TYPE,id=ID,...", "Add an object: an iothread, a throttle-group"), \
       LEGACY_ENTRY ("nbd-server", "addr.type=...", "Start an NBD server, for --export"), \
       LEGACY_ENTRY ("export", "nbd,id=ID,node-name=NODE,...", "Export a node by --nbd-server"), \
-      LEGACY_ENTRY ("chardev", "socket,id=ID,...", "Name a socket, for --monitor"), \
+      LEGACY_ENTRY ("chardev", "socket,id=ID,...", "Name a socket or stdio, for --monitor"), \
       LEGACY_ENTRY ("monitor", "chardev=ID", "Let programs control the graph at that socket"), \
       LEGACY_ENTRY ("drive", "id=ID,file=NAME,...", \
                     "Add nodes as QEMU's old option does, for if=none")
@@ -41,8 +41,19 @@ GPtrArray *legacy_take_gathered (void);
 
 /* -- legacy-document.c: the whole. -- */
 
+/* Makes a socket that listens for the one client that is there already, with these descriptors, and
+ * returns its number. (transfer full) (nullable) */
+typedef char *(*LegacyOpenClient) (int input, int output, GError **error);
+
 /* (transfer full) (nullable): a document: @base, a document or NULL, and what the options add.
- * Where something is wrong it is in @problems. */
-BanyanSpec *legacy_to_document (GPtrArray *words, BanyanSpec *base, BanyanProblems *problems);
+ * Where something is wrong it is in @problems. @open_client: (nullable): where the document is only
+ * written down, such a client cannot be in it. */
+BanyanSpec *legacy_to_document (GPtrArray *words, BanyanSpec *base, LegacyOpenClient open_client,
+                                BanyanProblems *problems);
+
+/* -- legacy-help.c -- */
+
+/* Whether one of them asks what it can be given; then that has been answered. */
+gboolean legacy_print_help (GPtrArray *words, CliStatus *status);
 
 G_END_DECLS

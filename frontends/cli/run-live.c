@@ -204,10 +204,7 @@ watch (void)
 CliStatus
 run_live_prepare (BanyanGraph *self, CliDocument *document)
 {
-  gboolean has_file = document != NULL && !g_str_equal (document->name, "standard input");
-
-  if (!has_file && (run_live_options.state != NULL || run_live_options.watches))
-    return cli_fail (CLI_USAGE, "--state and --watch want a file that can be read again");
+  gboolean has_file = !g_str_equal (document->name, "standard input");
 
   /* In the background the working directory is another. */
   if (has_file)

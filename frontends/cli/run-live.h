@@ -36,8 +36,7 @@ extern RunLiveOptions run_live_options;
         "Start, and apply the file, even where that undoes what was changed outside it", NULL \
   }
 
-/* Before the file is loaded: whether the options go together, and whether what the last run left
- * lets it be loaded. CLI_DONE: go on. @document NULL: there is no file. */
+/* Before the file is loaded: whether what the last run left lets it be. CLI_DONE: go on. */
 CliStatus run_live_prepare (BanyanGraph *graph, CliDocument *document);
 /* Clients are served. @quiet: nothing is said of what goes well. */
 void run_live_begin (BanyanGraph *graph, gboolean quiet);

@@ -19,6 +19,8 @@ typedef enum
   STEP_ROOT = 1 << 1,
   STEP_CAPABILITIES = 1 << 2,
   STEP_SECCOMP = 1 << 3,
+  /* After these no file is opened by its name. */
+  STEP_CLOSING = STEP_LANDLOCK | STEP_ROOT | STEP_SECCOMP,
 } Step;
 
 static const GDebugKey step_names[] = {
@@ -36,6 +38,12 @@ static guint steps;
 static SandboxUser *user; /* (owned) (nullable) */
 
 /* -- What was asked for. -- */
+
+gboolean
+run_sandbox_is_wanted (void)
+{
+  return is_wanted;
+}
 
 /* What the kernel has: by either, no file is reached by name. */
 static guint
@@ -99,6 +107,10 @@ run_sandbox_check (GError **error)
     return FALSE;
   if (run_sandbox_paths != NULL && !is_wanted)
     return refuse (error, "--allow-path %s: without --sandbox every path is allowed",
+                   run_sandbox_paths[0]);
+  if (run_sandbox_paths != NULL && !(steps & STEP_CLOSING))
+    return refuse (error,
+                   "--allow-path %s: these steps leave every path allowed; add landlock or seccomp",
                    run_sandbox_paths[0]);
   if (run_sandbox_paths != NULL && steps & STEP_ROOT)
     return refuse (error,
@@ -245,7 +257,7 @@ static void
 close_paths (BanyanGraph *graph)
 {
   banyan_registry_seal (banyan_registry_get_default ());
-  if (steps & (STEP_LANDLOCK | STEP_ROOT | STEP_SECCOMP))
+  if (steps & STEP_CLOSING)
     banyan_descriptors_set_only (banyan_graph_get_descriptors (graph),
                                  "banyan run --sandbox opens no file by its name any more; pass a "
                                  "descriptor with add-fd and "

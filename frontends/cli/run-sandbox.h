@@ -8,6 +8,7 @@
 G_BEGIN_DECLS
 
 /* Of --user and --allow-path. */
+gboolean run_sandbox_is_wanted (void);
 extern char *run_sandbox_user;
 extern char **run_sandbox_paths;
 /* GOption's callback for --sandbox=STEP,... */
