@@ -134,7 +134,15 @@ is_drift (const Pair *self, const char *key, BanyanSpec *wanted, BanyanSpec *pre
 static const char *
 tell_how (GParamSpec *pspec)
 {
-  return banyan_param_get_mutability (pspec) == BANYAN_MUTABLE_LIVE ? "live" : "reopen";
+  switch (banyan_param_get_mutability (pspec))
+    {
+    case BANYAN_MUTABLE_LIVE:
+      return "live";
+    case BANYAN_MUTABLE_RESIZE:
+      return "resize";
+    default:
+      return "reopen";
+    }
 }
 
 static void

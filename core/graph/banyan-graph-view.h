@@ -60,6 +60,7 @@ struct _BanyanViewObject
   gboolean is_implicit;       /* afterwards: it goes with its last user */
   gboolean is_reordered;      /* its edges come in the order that they have here */
   gboolean is_refreshed;      /* its limits are others */
+  gboolean is_told_length;    /* of a node below that is resized */
   gboolean is_changed;        /* goes through the phases of a change */
   gboolean has_newcomers;     /* something that is added is above it */
   gboolean is_handed_over;    /* its writer goes, others come */

@@ -97,7 +97,8 @@ void BANYAN_COROUTINE banyan_co_part_start (BanyanTransaction *self, BanyanPart 
 void banyan_transaction_switch_edge (BanyanTransaction *self, BanyanViewEdge *edge);
 
 /* -- Lengths. -- */
-gboolean BANYAN_COROUTINE banyan_co_transaction_grow (BanyanTransaction *self, GError **error);
+gboolean BANYAN_COROUTINE banyan_co_part_grow (BanyanTransaction *self, BanyanPart *part,
+                                               GError **error);
 void BANYAN_COROUTINE banyan_co_part_ungrow (BanyanTransaction *self, BanyanPart *part);
 gboolean BANYAN_COROUTINE banyan_co_transaction_shrink (BanyanTransaction *self, GError **error);
 

@@ -1,9 +1,9 @@
 /* banyan-transaction-resize.c - nodes that get another length
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * To grow can be undone, and is done when all else has been settled. What lies behind the end of a
- * node that shrinks is lost: so that is the very last thing that may fail, and a transaction
- * shrinks one node at most. */
+ * To grow can be undone, and is done as each node settles, lower ones first. What lies behind the
+ * end of a node that shrinks is lost: so that is the very last thing that may fail, and a
+ * transaction shrinks one node at most. */
 
 #include "banyan-transaction-private.h"
 
@@ -52,23 +52,19 @@ is_to_shrink (BanyanPart *part)
 }
 
 gboolean
-banyan_co_transaction_grow (BanyanTransaction *self, GError **error)
+banyan_co_part_grow (BanyanTransaction *self, BanyanPart *part, GError **error)
 {
-  for (guint i = 0; i < self->parts->len; i++)
-    {
-      BanyanPart *part = self->parts->pdata[i];
-      guint64 before;
+  guint64 before;
 
-      if (part->object->resize_to == G_MAXUINT64 || is_to_shrink (part))
-        continue;
+  if (part->object->resize_to == G_MAXUINT64 || is_to_shrink (part))
+    return TRUE;
 
-      before = banyan_node_get_length (BANYAN_NODE (part->object->object));
-      if (!banyan_transaction_may_go_on (self, error)
-          || !resize (self, part, part->object->resize_to, error))
-        return FALSE;
-      part->grown_from = before;
-    }
+  before = banyan_node_get_length (BANYAN_NODE (part->object->object));
+  if (!banyan_transaction_may_go_on (self, error)
+      || !resize (self, part, part->object->resize_to, error))
+    return FALSE;
 
+  part->grown_from = before;
   return TRUE;
 }
 

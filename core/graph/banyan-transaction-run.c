@@ -149,11 +149,13 @@ settle (BanyanTransaction *self, GError **error)
   if (!banyan_co_transaction_inactivate (self, error))
     return FALSE;
 
+  /* Who is above sees how long what is below will be. */
   for (guint i = 0; i < self->parts->len; i++)
-    if (!banyan_co_part_settle (self, self->parts->pdata[i], error))
+    if (!banyan_co_part_settle (self, self->parts->pdata[i], error)
+        || !banyan_co_part_grow (self, self->parts->pdata[i], error))
       return FALSE;
 
-  return banyan_co_transaction_grow (self, error);
+  return TRUE;
 }
 
 /* What tests want to fail at the last moment fails before anything is lost. */

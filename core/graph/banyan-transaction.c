@@ -329,16 +329,22 @@ banyan_transaction_remove_child (BanyanTransaction *self, BanyanChild *edge)
  * @length: in bytes
  *
  * Makes a node shorter or longer, with nothing in flight. Refused where a user of the node counts
- * on its length. What a shorter node loses is lost, so this is the last thing that the transaction
- * does before it succeeds.
+ * on its length; those that a frontend serves bear that it grows. What a shorter node loses is
+ * lost, so this is the last thing that the transaction does before it succeeds.
  */
 void
 banyan_transaction_resize (BanyanTransaction *self, BanyanNode *node, guint64 length)
 {
+  g_autofree char *text = NULL;
+  BanyanStep *step;
+
   g_return_if_fail (BANYAN_IS_TRANSACTION (self));
   g_return_if_fail (BANYAN_IS_NODE (node));
 
-  add_step (self, BANYAN_STEP_RESIZE, node, NULL)->length = length;
+  text = g_strdup_printf ("%" G_GUINT64_FORMAT, length);
+  step = add_step (self, BANYAN_STEP_RESIZE, node, NULL);
+  step->length = length;
+  step->value = banyan_spec_new_scalar (BANYAN_SPEC_NUMBER, text, &self->manager);
 }
 
 /**

@@ -149,11 +149,26 @@ find_change (GPtrArray *pending, BanyanViewObject *object)
       must_stop |= ((BanyanViewEdge *) object->edges->pdata[i])->is_recounted;
     }
 
-  object->is_changed |= object->is_reordered || needs_reopening (object)
+  object->is_changed |= object->is_reordered || object->is_told_length || needs_reopening (object)
                         || object->used != banyan_element_get_used (element)
                         || object->shared != banyan_element_get_shared (element);
   if (object->is_changed || must_stop || object->is_refreshed)
     stop (pending, object);
+}
+
+/* Nodes above one that is resized have their say on their new lengths. */
+static void
+change_above (BanyanViewObject *node)
+{
+  for (guint i = 0; i < node->users->len; i++)
+    {
+      BanyanViewObject *parent = ((BanyanViewEdge *) node->users->pdata[i])->parent;
+
+      if (parent == NULL || !BANYAN_IS_NODE (parent->object) || parent->is_told_length)
+        continue;
+      parent->is_told_length = TRUE;
+      change_above (parent);
+    }
 }
 
 void
@@ -161,6 +176,9 @@ banyan_graph_view_find_changes (BanyanGraphView *self)
 {
   g_autoptr (GPtrArray) pending = g_ptr_array_new ();
 
+  for (guint i = 0; i < self->order->len; i++)
+    if (((BanyanViewObject *) self->order->pdata[i])->resize_to != G_MAXUINT64)
+      change_above (self->order->pdata[i]);
   for (guint i = 0; i < self->order->len; i++)
     {
       BanyanViewObject *object = self->order->pdata[i];

@@ -242,17 +242,52 @@ check_read_only (BanyanGraphView *self, BanyanViewObject *node)
     }
 }
 
+/* With nothing in flight, that is: who serves a node goes on with the length that it told its
+ * clients, and a filter, or who is told of its children's lengths, is as long as they are. */
+static gboolean
+bears_growth (BanyanViewEdge *edge, GHashTable *seen)
+{
+  BanyanViewObject *parent = edge->parent;
+
+  if (edge->shared & BANYAN_PERMISSION_RESIZE)
+    return TRUE;
+  if (parent == NULL)
+    return FALSE;
+  if (!BANYAN_IS_NODE (parent->object))
+    return edge->child->backend != NULL;
+  if (!(edge->child->role_flags & BANYAN_CHILD_FILTERED)
+      && BANYAN_NODE_GET_CLASS (parent->object)->child_length_changed == NULL)
+    return FALSE;
+
+  if (!g_hash_table_add (seen, parent))
+    return TRUE;
+
+  for (guint i = 0; i < parent->users->len; i++)
+    if (!bears_growth (parent->users->pdata[i], seen))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+shrinks (BanyanViewObject *node)
+{
+  return node->resize_to != G_MAXUINT64 && banyan_view_object_is_kept (node)
+         && node->resize_to < banyan_node_get_length (BANYAN_NODE (node->object));
+}
+
 /* A node's end moves only where nobody counts on it. */
 static void
 check_resize (BanyanGraphView *self, BanyanViewObject *node)
 {
+  g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
+
   for (guint i = 0; node->resize_to != G_MAXUINT64 && i < node->users->len; i++)
     {
       BanyanViewEdge *user = node->users->pdata[i];
       g_autofree char *path = banyan_view_object_dup_path (node);
       g_autofree char *name = banyan_view_edge_dup_path (user);
 
-      if (!(user->shared & BANYAN_PERMISSION_RESIZE))
+      if (shrinks (node) ? !(user->shared & BANYAN_PERMISSION_RESIZE) : !bears_growth (user, seen))
         banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT, NULL, NULL,
                              "%s cannot be resized, as %s counts on its length; detach that first",
                              path, name);
@@ -271,8 +306,7 @@ check_shrinking (BanyanGraphView *self)
       g_autofree char *path = NULL;
       g_autofree char *other = NULL;
 
-      if (node->resize_to == G_MAXUINT64 || !banyan_view_object_is_kept (node)
-          || node->resize_to >= banyan_node_get_length (BANYAN_NODE (node->object)))
+      if (!shrinks (node))
         continue;
       if (first == NULL)
         {

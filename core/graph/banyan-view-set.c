@@ -182,6 +182,14 @@ set_value (BanyanViewObject *object, GParamSpec *pspec, const GValue *value, Ban
                        banyan_spec_get_origin (spec));
 }
 
+/* What opens has its length from the start. */
+static void
+note_length (BanyanViewObject *object, GParamSpec *pspec, const GValue *value)
+{
+  if (banyan_param_get_mutability (pspec) == BANYAN_MUTABLE_RESIZE && !object->is_added)
+    object->resize_to = g_value_get_uint64 (value);
+}
+
 /* A name that is handed on in the same transaction means who gets it. */
 static void
 follow_name (BanyanGraphView *self, GValue *value)
@@ -238,5 +246,8 @@ banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
   if (banyan_param_get_role (pspec) != NULL)
     set_role (self, object, banyan_param_get_role (pspec), &value);
   else
-    set_value (object, pspec, &value, spec);
+    {
+      set_value (object, pspec, &value, spec);
+      note_length (object, pspec, &value);
+    }
 }

@@ -425,13 +425,40 @@ apply_remove_child (BanyanGraphView *self, BanyanStep *step)
     lead (self, edge, NULL);
 }
 
+/* What the class calls its length. */
+static char *
+find_length_property (BanyanObject *object)
+{
+  g_autofree GParamSpec **pspecs = NULL;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    if (banyan_param_get_mutability (pspecs[i]) == BANYAN_MUTABLE_RESIZE)
+      return g_strdup (pspecs[i]->name);
+  return NULL;
+}
+
+/* Who asks for its length afterwards, or starts from an export, sees the new one. */
 static void
 apply_resize (BanyanGraphView *self, BanyanStep *step)
 {
   BanyanViewObject *node = find_kept (self, step->object);
+  g_autofree char *property = NULL;
 
-  if (node != NULL)
-    node->resize_to = step->length;
+  if (node == NULL)
+    return;
+
+  property = find_length_property (step->object);
+  if (property == NULL)
+    {
+      node->resize_to = step->length;
+      return;
+    }
+
+  BanyanStep set
+      = { .kind = BANYAN_STEP_SET, .object = step->object, .key = property, .value = step->value };
+  banyan_graph_view_apply (self, &set);
 }
 
 /* A node that has gone has no limits any more. */

@@ -349,6 +349,8 @@ inspect_describe_mutability (const InspectProperty *property)
     return "live";
   if (g_strcmp0 (mutability, "reopen") == 0)
     return "by reopening";
+  if (g_strcmp0 (mutability, "resize") == 0)
+    return "by resizing";
   if (g_strcmp0 (mutability, "before-open") == 0)
     return "before opening";
 

@@ -41,6 +41,8 @@ describe_changes (BanyanSpec *property)
 
   if (g_strcmp0 (mutability, "reopen") == 0)
     return "by reopening";
+  if (g_strcmp0 (mutability, "resize") == 0)
+    return "by resizing";
   return g_strcmp0 (mutability, "before-open") == 0 ? "before opening" : mutability;
 }
 

@@ -160,7 +160,7 @@ static void
 add_class_parts (BanyanSpecBuilder *map, GParamSpec *pspec, BanyanSpec *declared)
 {
   static const char *const kinds[] = { "configuration", "state", "statistic" };
-  static const char *const mutabilities[] = { "before-open", "reopen", "live" };
+  static const char *const mutabilities[] = { "before-open", "reopen", "live", "resize" };
   BanyanParamKind kind = banyan_param_get_kind (pspec);
   g_autofree char *type = banyan_param_describe_type (pspec);
   g_autofree char *range = banyan_param_describe_range (pspec);
@@ -237,7 +237,7 @@ qom_describe_command_class_init (BanyanCommandClass *klass)
   banyan_command_class_describe (
       klass, "qom-describe", 0,
       "[{ name: str, value: any, '*declared': any, origin: str, type: str, description: str, "
-      "kind: 'configuration|state|statistic', '*mutability': 'before-open|reopen|live', "
+      "kind: 'configuration|state|statistic', '*mutability': 'before-open|reopen|live|resize', "
       "'*default': str, '*range': str, '*unit': str, '*values': [str] }]");
   qmp_require_string (klass, "path", "Path", "Object whose properties to explain",
                       G_STRUCT_OFFSET (QmpQomDescribe, path));

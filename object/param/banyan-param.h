@@ -35,6 +35,7 @@ typedef enum
   BANYAN_MUTABLE_BEFORE_OPEN, /* only before opening */
   BANYAN_MUTABLE_REOPEN,      /* by reopening under drain: the class implements the change phases */
   BANYAN_MUTABLE_LIVE,        /* at any time */
+  BANYAN_MUTABLE_RESIZE,      /* by resizing under drain: it is the length of its node */
 } BanyanMutability;
 
 /* Declaring. Each returns a floating GParamSpec whose field lies at @offset in the instance;

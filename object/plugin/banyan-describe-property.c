@@ -311,7 +311,7 @@ static void
 describe_property (BanyanSpecBuilder *list, GParamSpec *pspec, GSList *outer)
 {
   static const char *const kinds[] = { "configuration", "state", "statistic" };
-  static const char *const mutabilities[] = { "before-open", "reopen", "live" };
+  static const char *const mutabilities[] = { "before-open", "reopen", "live", "resize" };
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   BanyanParamKind kind = banyan_param_get_kind (pspec);
 

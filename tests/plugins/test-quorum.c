@@ -371,6 +371,35 @@ test_children_change (void)
 }
 
 static void
+test_lengths_change (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load (GRAPH ("vote-threshold: 2, children: [a, b]"));
+  g_autoptr (BanyanTransaction) one = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (BanyanTransaction) both = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("All children get another length at once, or none does");
+
+  banyan_transaction_resize (one, banyan_test_get_node (graph, "a"), 4 << 20);
+  g_assert_false (banyan_transaction_commit (one, &error));
+  g_assert_nonnull (strstr (error->message, "one length"));
+  g_clear_error (&error);
+  g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "a")), ==,
+                    banyan_node_get_length (banyan_test_get_node (graph, "b")));
+
+  banyan_transaction_resize (both, banyan_test_get_node (graph, "a"), 4 << 20);
+  banyan_transaction_resize (both, banyan_test_get_node (graph, "b"), 4 << 20);
+  banyan_test_commit (both);
+  g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "q")), ==, 4 << 20);
+
+  banyan_test_set (get_node (graph, "q"), "vote-threshold", "1");
+  banyan_test_set (get_node (graph, "q"), "children", "[short]");
+  g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, "q")), ==,
+                    banyan_node_get_length (banyan_test_get_node (graph, "short")));
+}
+
+static void
 test_changes_under_load (void)
 {
   g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (REWRITING);
@@ -467,6 +496,7 @@ main (int argc, char **argv)
   g_test_add_func ("/format/quorum/tells-what-went-wrong", test_signals);
   g_test_add_func ("/format/quorum/zeroes-are-common-zeroes", test_status);
   g_test_add_func ("/format/quorum/children-change", test_children_change);
+  g_test_add_func ("/format/quorum/lengths-change-together", test_lengths_change);
   g_test_add_func ("/format/quorum/children-change-under-load", test_changes_under_load);
   g_test_add_func ("/format/quorum/children-stay-alike", test_order);
   g_test_add_func ("/format/quorum/refuses-impossible-votes", test_refusals);

@@ -152,13 +152,18 @@ banyan_quorum_block_status (BanyanNode *node, guint64 offset, guint64 length,
   return BANYAN_DONE;
 }
 
+/* The nodes are asked, as an edge that has just been switched knows nothing yet. */
 static guint64
 shortest (BanyanQuorum *self)
 {
   guint64 length = n_children (self) > 0 ? G_MAXUINT64 : 0;
 
   for (guint i = 0; i < n_children (self); i++)
-    length = MIN (length, banyan_child_get_length (self->children->pdata[i]));
+    {
+      BanyanNode *node = banyan_child_get_node (self->children->pdata[i]);
+
+      length = MIN (length, banyan_node_get_length (node));
+    }
   return length;
 }
 
@@ -319,23 +324,65 @@ is_child (BanyanQuorum *self, gpointer node)
   return FALSE;
 }
 
-/* Those that are there may have grown: only what comes has to fit. */
+/* How long those are that stay, or the first where none does. */
+static guint64
+common_length (BanyanQuorum *self, BanyanList *children)
+{
+  guint64 length = G_MAXUINT64;
+
+  for (guint i = 0; i < banyan_list_get_length (children); i++)
+    if (is_child (self, banyan_list_get_object (children, i)))
+      length = MIN (length, banyan_node_get_length (banyan_list_get_object (children, i)));
+
+  return length == G_MAXUINT64 && banyan_list_get_length (children) > 0
+             ? banyan_node_get_length (banyan_list_get_object (children, 0))
+             : length;
+}
+
+static gboolean
+are_alike (BanyanQuorum *self)
+{
+  for (guint i = 0; i < n_children (self); i++)
+    if (banyan_child_get_length (self->children->pdata[i]) != shortest (self))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+banyan_quorum_prepare (BanyanElement *element, BanyanChange *change, GError **error)
+{
+  BanyanQuorum *self = BANYAN_NODE_SELF (BanyanQuorum, element);
+
+  banyan_change_set_data (change, GINT_TO_POINTER (are_alike (self)), NULL);
+  return TRUE;
+}
+
+/* All may get another length at once. Those that are there may have grown behind our back before:
+ * then only what comes has to fit. */
 static gboolean
 banyan_quorum_settle (BanyanElement *element, BanyanChange *change, GError **error)
 {
   BanyanQuorum *self = BANYAN_NODE_SELF (BanyanQuorum, element);
   const BanyanProposal *proposal = banyan_change_get_proposal (change);
   BanyanList *children = g_value_get_boxed (banyan_proposal_get (proposal, "children"));
-  guint64 length = banyan_node_get_length (BANYAN_NODE (self));
+  gboolean were_alike = banyan_change_get_data (change) != NULL;
+  guint64 length = common_length (self, children);
 
   for (guint i = 0; i < banyan_list_get_length (children); i++)
     {
       BanyanNode *node = banyan_list_get_object (children, i);
 
-      if (!is_child (self, node) && banyan_node_get_length (node) != length)
+      if ((were_alike || !is_child (self, node)) && banyan_node_get_length (node) != length)
         return throw_length (self, node, length, error);
     }
   return TRUE;
+}
+
+static void
+banyan_quorum_commit (BanyanElement *element, BanyanChange *change)
+{
+  banyan_node_publish_length (BANYAN_NODE (element),
+                              shortest (BANYAN_NODE_SELF (BanyanQuorum, element)));
 }
 
 /* -- The class. -- */
@@ -424,7 +471,9 @@ banyan_quorum_class_init (BanyanQuorumClass *klass)
 
   BANYAN_OBJECT_CLASS (klass)->check = banyan_quorum_check;
   element_class->open = banyan_quorum_open;
+  element_class->prepare = banyan_quorum_prepare;
   element_class->settle = banyan_quorum_settle;
+  element_class->commit = banyan_quorum_commit;
   element_class->child_permissions = banyan_quorum_child_permissions;
   node_class->get_limits = banyan_quorum_get_limits;
   node_class->get_capabilities = banyan_quorum_get_capabilities;

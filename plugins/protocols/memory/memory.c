@@ -195,10 +195,10 @@ banyan_memory_class_init (BanyanMemoryClass *klass)
 
   properties[PROP_SIZE] = banyan_param_mutable (
       banyan_param_required (banyan_param_uint64 (
-          "size", "Size", "Length that the disk opens with; only what is written takes memory",
+          "size", "Size", "Length of the disk; only what is written takes memory",
           BANYAN_UNIT_BYTES, 0, MEMORY_STORE_MAX_LENGTH, 0,
           G_STRUCT_OFFSET (BanyanMemory, size_bytes))),
-      BANYAN_MUTABLE_BEFORE_OPEN);
+      BANYAN_MUTABLE_RESIZE);
   properties[PROP_ALLOCATED] = banyan_param_state (
       banyan_param_uint64 ("allocated", "Allocated", "Memory that holds data, in chunks of 64 KiB",
                            BANYAN_UNIT_BYTES, 0, G_MAXUINT64, 0, BANYAN_NO_FIELD));

@@ -126,9 +126,9 @@ banyan_null_class_init (BanyanNullClass *klass)
   banyan_node_class_set_ops (node_class, &banyan_null_ops);
 
   properties[PROP_SIZE] = banyan_param_mutable (
-      banyan_param_uint64 ("size", "Size", "Length that the disk opens with", BANYAN_UNIT_BYTES, 0,
-                           G_MAXINT64, 1 << 30, G_STRUCT_OFFSET (BanyanNull, size_bytes)),
-      BANYAN_MUTABLE_BEFORE_OPEN);
+      banyan_param_uint64 ("size", "Size", "Length of the disk", BANYAN_UNIT_BYTES, 0, G_MAXINT64,
+                           1 << 30, G_STRUCT_OFFSET (BanyanNull, size_bytes)),
+      BANYAN_MUTABLE_RESIZE);
   properties[PROP_LATENCY_NS] = banyan_param_uint64 (
       "latency-ns", "Latency", "Time that each request takes, in place of a real disk's",
       BANYAN_UNIT_NS, 0, 600 * G_GUINT64_CONSTANT (1000000000), 0,
