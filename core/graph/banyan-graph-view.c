@@ -31,6 +31,7 @@ free_object (gpointer data)
 
   g_ptr_array_unref (self->edges);
   g_ptr_array_unref (self->users);
+  g_ptr_array_unref (self->parts);
   g_ptr_array_unref (self->resets);
   g_free (self->new_id);
   g_ptr_array_unref (self->settings);
@@ -201,6 +202,19 @@ banyan_graph_view_new (BanyanGraph *graph, GPtrArray *steps, BanyanProblems *pro
   return self;
 }
 
+/* What a walk has filled from below. */
+void
+banyan_graph_view_reverse (GPtrArray *objects)
+{
+  for (guint i = 0; i < objects->len / 2; i++)
+    {
+      gpointer first = objects->pdata[i];
+
+      objects->pdata[i] = objects->pdata[objects->len - 1 - i];
+      objects->pdata[objects->len - 1 - i] = first;
+    }
+}
+
 /* -- The present graph. -- */
 
 BanyanViewEdge *
@@ -221,6 +235,7 @@ banyan_view_edge_new (BanyanGraphView *view, BanyanViewObject *parent, BanyanChi
 BanyanViewObject *
 banyan_view_object_new (BanyanGraphView *view, BanyanObject *object, BanyanObject *parent)
 {
+  BanyanViewObject *owner = banyan_graph_view_find (view, parent);
   BanyanViewObject *self = g_new0 (BanyanViewObject, 1);
 
   self->view = view;
@@ -228,6 +243,9 @@ banyan_view_object_new (BanyanGraphView *view, BanyanObject *object, BanyanObjec
   self->parent = parent;
   self->edges = g_ptr_array_new_with_free_func (free_edge);
   self->users = g_ptr_array_new ();
+  self->parts = g_ptr_array_new ();
+  if (owner != NULL)
+    g_ptr_array_add (owner->parts, self);
   self->settings = g_ptr_array_new_with_free_func (free_setting);
   self->resets = g_ptr_array_new ();
   self->is_implicit = banyan_object_is_implicit (object);
@@ -337,29 +355,56 @@ has_parents_now (BanyanViewObject *object)
   return banyan_node_get_parents (BANYAN_NODE (object->object))->len > 0;
 }
 
+/* Born inline, and without users from now on. */
+static gboolean
+is_orphan (BanyanGraphView *self, BanyanViewObject *object)
+{
+  self->n_visits++;
+  return BANYAN_IS_NODE (object->object) && banyan_view_object_is_kept (object)
+         && object->is_implicit && object->n_users == 0 && has_parents_now (object);
+}
+
+static void
+drop_orphan (BanyanGraphView *self, BanyanViewObject *object, GPtrArray *orphans)
+{
+  object->is_removed = TRUE;
+  for (guint i = 0; i < object->edges->len; i++)
+    {
+      BanyanViewEdge *edge = object->edges->pdata[i];
+      BanyanViewObject *below = edge->node != NULL && !edge->is_removed
+                                    ? banyan_graph_view_find (self, edge->node)
+                                    : NULL;
+
+      if (below == NULL)
+        continue;
+      below->n_users--;
+      if (is_orphan (self, below))
+        g_ptr_array_add (orphans, below);
+    }
+}
+
 /* A node that was born inline goes with its last user; then those below may have lost theirs. */
 void
 banyan_graph_view_drop_orphans (BanyanGraphView *self)
 {
-  gboolean again = TRUE;
+  g_autoptr (GPtrArray) orphans = g_ptr_array_new ();
 
-  while (again)
+  banyan_graph_view_connect (self);
+  if (!banyan_graph_view_is_right (self))
+    return;
+
+  for (guint i = 0; i < self->objects->len; i++)
     {
-      again = FALSE;
-      banyan_graph_view_connect (self);
-      if (!banyan_graph_view_is_right (self))
-        return;
+      BanyanViewObject *object = self->objects->pdata[i];
 
-      for (guint i = 0; i < self->objects->len; i++)
-        {
-          BanyanViewObject *object = self->objects->pdata[i];
-
-          if (!BANYAN_IS_NODE (object->object) || !banyan_view_object_is_kept (object)
-              || !object->is_implicit || object->users->len > 0 || !has_parents_now (object))
-            continue;
-
-          object->is_removed = TRUE;
-          again = TRUE;
-        }
+      object->n_users = object->users->len;
+      if (is_orphan (self, object))
+        g_ptr_array_add (orphans, object);
     }
+  if (orphans->len == 0)
+    return;
+
+  while (orphans->len > 0)
+    drop_orphan (self, g_ptr_array_steal_index (orphans, orphans->len - 1), orphans);
+  banyan_graph_view_connect (self);
 }

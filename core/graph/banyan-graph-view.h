@@ -47,6 +47,7 @@ struct _BanyanViewObject
   char *new_id;             /* (owned) (nullable): it is called otherwise, afterwards */
   GPtrArray *edges;         /* (owned) (element-type BanyanViewEdge) */
   GPtrArray *users;         /* (owned) (element-type BanyanViewEdge): that lead here, afterwards */
+  GPtrArray *parts;         /* (owned) (element-type BanyanViewObject): whose parent it is */
   GPtrArray *settings;      /* (owned) (element-type BanyanViewSetting) */
   GPtrArray *resets;        /* (owned) (element-type utf8): interned; declared no more */
   BanyanProposal *proposal; /* (owned) (nullable): until someone asks for it */
@@ -55,6 +56,7 @@ struct _BanyanViewObject
   guint64 resize_to; /* bytes; G_MAXUINT64: no */
   guint depth;       /* nodes on the longest way from the top to it, itself included */
   guint mark;        /* of the walk that is under way */
+  guint n_users;     /* of @users, those that stay, while orphans are looked for */
   gboolean is_added;
   gboolean is_removed;
   gboolean is_implicit;       /* afterwards: it goes with its last user */
@@ -88,6 +90,7 @@ struct _BanyanGraphView
   GPtrArray
       *writers; /* (owned) (element-type BanyanViewObject): of what is handed over, top down */
   gboolean has_lingering; /* what is removed holds permissions until it is closed */
+  guint64 n_visits;       /* tests: how often an object was looked at to find what goes */
 };
 
 typedef enum
@@ -143,6 +146,8 @@ gboolean banyan_view_object_waits (BanyanViewObject *self);
 const char *banyan_view_object_get_id (BanyanViewObject *self);
 /* (transfer none): "nodes/disk0" to what has not been found by that until now. */
 GHashTable *banyan_graph_view_get_names (BanyanGraphView *self);
+
+void banyan_graph_view_reverse (GPtrArray *objects);
 
 /* Steps of building. */
 void banyan_graph_view_load (BanyanGraphView *self);

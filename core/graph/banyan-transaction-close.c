@@ -231,23 +231,65 @@ is_unused_object (BanyanObject *object)
   return !BANYAN_IS_ELEMENT (object) && banyan_object_get_n_users (object) == 0;
 }
 
-/* The last that was added goes first. TRUE if one was closed. */
+typedef gboolean (*IsDue) (BanyanObject *object);
+
 static gboolean
-close_next (BanyanTransaction *self, gboolean (*is_due) (BanyanObject *object))
+may_close (BanyanTransaction *self, BanyanViewObject *object, IsDue is_due)
 {
-  for (guint i = self->view->objects->len; i-- > 0;)
+  self->view->n_visits++;
+  return object != NULL && object->is_removed
+         && banyan_object_get_state (object->object) == BANYAN_OBJECT_OPEN
+         && is_due (object->object);
+}
+
+/* (transfer container) (element-type BanyanViewObject): what has one user less when @object goes */
+static GPtrArray *
+list_used (BanyanTransaction *self, BanyanViewObject *object)
+{
+  GPtrArray *used = g_ptr_array_new ();
+
+  for (guint i = 0; i < object->edges->len; i++)
     {
-      BanyanViewObject *object = self->view->objects->pdata[i];
+      BanyanNode *node = ((BanyanViewEdge *) object->edges->pdata[i])->child->node;
 
-      if (!object->is_removed || banyan_object_get_state (object->object) != BANYAN_OBJECT_OPEN
-          || !is_due (object->object))
-        continue;
-
-      close_object (self, object->object);
-      return TRUE;
+      if (node != NULL)
+        g_ptr_array_add (used, banyan_graph_view_find (self->view, node));
     }
+  return used;
+}
 
-  return FALSE;
+/* @object, and what becomes due by that. TRUE if something was closed. */
+static gboolean
+close_with_used (BanyanTransaction *self, BanyanViewObject *object, IsDue is_due)
+{
+  g_autoptr (GPtrArray) pending = g_ptr_array_new ();
+  gboolean has_closed = FALSE;
+
+  g_ptr_array_add (pending, object);
+  while (pending->len > 0)
+    {
+      BanyanViewObject *next = g_ptr_array_steal_index (pending, pending->len - 1);
+      g_autoptr (GPtrArray) used = NULL;
+
+      if (!may_close (self, next, is_due))
+        continue;
+      used = list_used (self, next);
+      close_object (self, next->object);
+      g_ptr_array_extend (pending, used, NULL, NULL);
+      has_closed = TRUE;
+    }
+  return has_closed;
+}
+
+/* All that are due, the last that was added first. TRUE if there were any. */
+static gboolean
+close_due (BanyanTransaction *self, IsDue is_due)
+{
+  gboolean has_closed = FALSE;
+
+  for (guint i = self->view->objects->len; i-- > 0;)
+    has_closed |= close_with_used (self, self->view->objects->pdata[i], is_due);
+  return has_closed;
 }
 
 static void
@@ -311,18 +353,15 @@ void
 banyan_co_transaction_close_removed (BanyanTransaction *self)
 {
   hurry_removed (self);
-  while (close_next (self, is_frontend))
-    ;
-  while (close_next (self, is_other_user))
-    ;
+  close_due (self, is_frontend);
+  close_due (self, is_other_user);
   if (self->closes_graph)
     detach_programs (self);
 
   /* Whoever is about to close is on no iothread any more, but the one that closes it. */
   banyan_co_update_attachments (self->graph);
-  while (close_next (self, is_unused_node))
-    ;
+  close_due (self, is_unused_node);
   close_unused_implicit (self);
-  while (close_next (self, is_unused_object))
+  while (close_due (self, is_unused_object))
     ;
 }

@@ -57,6 +57,7 @@ struct _BanyanTransaction
   guint n_removed;
   guint n_edges_changed;
   BanyanSpec *told_steps; /* (owned) (nullable) */
+  guint64 n_visits;       /* tests: its views' */
 
   GMutex lock;
   BanyanCoroutine *hook; /* (unowned) (nullable): what a cancellation ends; under @lock */

@@ -336,6 +336,13 @@ do_round (BanyanTransaction *self, GPtrArray *steps, GError **error)
   return done;
 }
 
+static void
+drop_view (BanyanTransaction *self)
+{
+  self->n_visits += self->view != NULL ? self->view->n_visits : 0;
+  g_clear_pointer (&self->view, banyan_graph_view_free);
+}
+
 /* Permissions that only what has just been closed needed are given back in a round of its own: as
  * long as that was open, it may have written. */
 static void
@@ -345,7 +352,7 @@ give_back (BanyanTransaction *self)
   g_autoptr (GError) error = NULL;
 
   self->is_in_force = TRUE;
-  g_clear_pointer (&self->view, banyan_graph_view_free);
+  drop_view (self);
   if (!do_round (self, steps, &error))
     g_warning ("Permissions that nobody needs any more could not be given back: %s",
                error->message);
@@ -366,6 +373,6 @@ banyan_co_transaction_run (BanyanTransaction *self, GError **error)
   if (done)
     banyan_transaction_tell_news (self);
 
-  g_clear_pointer (&self->view, banyan_graph_view_free);
+  drop_view (self);
   return done;
 }

@@ -345,14 +345,7 @@ banyan_graph_view_sort (BanyanGraphView *self)
         return FALSE;
     }
 
-  /* It was filled from below. */
-  for (guint i = 0; i < self->order->len / 2; i++)
-    {
-      gpointer first = self->order->pdata[i];
-
-      self->order->pdata[i] = self->order->pdata[self->order->len - 1 - i];
-      self->order->pdata[self->order->len - 1 - i] = first;
-    }
+  banyan_graph_view_reverse (self->order);
 
   for (guint i = 0; i < self->order->len; i++)
     if (!check_depth (self, self->order->pdata[i]))

@@ -101,7 +101,7 @@ note_below (BanyanElement *element, GHashTable *seen, GPtrArray *found)
         {
           g_ptr_array_set_size (way, way->len - 1);
           if (state == 1)
-            g_ptr_array_insert (found, 0, g_object_ref (last));
+            g_ptr_array_add (found, g_object_ref (last));
           g_hash_table_insert (seen, last, GUINT_TO_POINTER (2));
           continue;
         }
@@ -132,6 +132,8 @@ note_drained (BanyanGraphView *self)
       else if (edge->node != NULL)
         note_below (BANYAN_ELEMENT (edge->node), seen, self->drained);
     }
+
+  banyan_graph_view_reverse (self->drained);
 }
 
 /* -- Together. -- */

@@ -133,11 +133,12 @@ remove_whole (BanyanGraphView *self, BanyanViewObject *object)
   object->is_removed = TRUE;
   g_clear_pointer (&self->names, g_hash_table_unref);
 
-  for (guint i = 0; i < self->objects->len; i++)
+  for (guint i = 0; i < object->parts->len; i++)
     {
-      BanyanViewObject *part = self->objects->pdata[i];
+      BanyanViewObject *part = object->parts->pdata[i];
 
-      if (part->parent == object->object && !part->is_removed)
+      self->n_visits++;
+      if (!part->is_removed)
         remove_whole (self, part);
     }
 }

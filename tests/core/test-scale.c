@@ -1,0 +1,134 @@
+/* test-scale.c - what a change costs grows as the graph does, and no faster
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Counted is how often a change looks at an object to find what goes, which no other load of the
+ * machine changes. */
+
+#include "banyan-test-change.h"
+#include "control-drivers.h"
+
+#include "banyan-transaction-private.h"
+
+#define FEW 25 /* a document nests 128 maps at most */
+#define MANY (4 * FEW)
+#define DEPTH 25 /* nodes of a chain */
+
+typedef void (*Declare) (GString *document, guint n);
+
+/* Those below are declared last, so that they are due when their users have been looked at. */
+static void
+declare_users_first (GString *document, guint n)
+{
+  for (guint i = 0; i < n / 2; i++)
+    g_string_append_printf (document, "top%u: { driver: test-pass, file: disk%u }\n", i, i);
+  for (guint i = 0; i < n / 2; i++)
+    g_string_append_printf (document, "disk%u: { driver: test-memory }\n", i);
+}
+
+static void
+declare_users_last (GString *document, guint n)
+{
+  for (guint i = 0; i < n / 2; i++)
+    g_string_append_printf (document, "disk%u: { driver: test-memory }\n", i);
+  for (guint i = 0; i < n / 2; i++)
+    g_string_append_printf (document, "top%u: { driver: test-pass, file: disk%u }\n", i, i);
+}
+
+static void
+declare_many_users (GString *document, guint n)
+{
+  g_string_append (document, "disk: { driver: test-memory }\n");
+  for (guint i = 0; i < n; i++)
+    g_string_append_printf (document, "top%u: { driver: test-pass, file: disk }\n", i);
+}
+
+static void
+declare_chains (GString *document, guint n)
+{
+  for (guint i = 0; i < MAX (n / DEPTH, 1); i++)
+    {
+      for (guint j = 0; j < DEPTH; j++)
+        g_string_append_printf (document, "n%u-%u: { driver: test-pass, file: n%u-%u }\n", i, j, i,
+                                j + 1);
+      g_string_append_printf (document, "n%u-%u: { driver: test-memory }\n", i, DEPTH);
+    }
+}
+
+/* One chain of nodes without names, which grows; it all goes with its top. */
+static void
+declare_inline (GString *document, guint n)
+{
+  g_string_append (document, "top: ");
+  for (guint i = 0; i < n; i++)
+    g_string_append (document, "{ driver: test-pass, file: ");
+  g_string_append (document, "{ driver: test-memory }");
+  for (guint i = 0; i < n; i++)
+    g_string_append (document, " }");
+  g_string_append (document, "\n");
+}
+
+static guint64
+count_visits (Declare declare, guint n, const char *removed)
+{
+  g_autoptr (GString) document = g_string_new (NULL);
+  g_autoptr (BanyanTestGraph) graph = NULL;
+  g_autoptr (BanyanTransaction) transaction = NULL;
+  g_autoptr (GError) error = NULL;
+  BanyanGraph *whole;
+
+  declare (document, n);
+  graph = banyan_test_graph_must_load (document->str);
+  whole = banyan_test_graph_get (graph);
+  transaction = banyan_transaction_new (whole);
+  banyan_transaction_remove (
+      transaction, removed != NULL ? BANYAN_OBJECT (banyan_graph_get_node (whole, removed))
+                                   : BANYAN_OBJECT (whole));
+  g_assert_true (banyan_transaction_commit (transaction, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (
+      banyan_object_get_n_children (banyan_object_get_child (BANYAN_OBJECT (whole), "nodes")), ==,
+      0);
+  return transaction->n_visits;
+}
+
+static void
+assert_grows_evenly (Declare declare, const char *removed)
+{
+  guint64 few = count_visits (declare, FEW, removed);
+  guint64 many = count_visits (declare, MANY, removed);
+
+  g_test_message ("%u objects: %" G_GUINT64_FORMAT " visits; %u: %" G_GUINT64_FORMAT, FEW, few,
+                  MANY, many);
+  g_assert_cmpuint (few, >=, FEW);
+  g_assert_cmpuint (many, <=, 5 * few);
+}
+
+static void
+test_closing (void)
+{
+  static const Declare shapes[]
+      = { declare_users_first, declare_users_last, declare_many_users, declare_chains };
+
+  g_test_summary ("Closing four times as many nodes takes four times the work, in any order");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (shapes); i++)
+    assert_grows_evenly (shapes[i], NULL);
+}
+
+static void
+test_orphans (void)
+{
+  g_test_summary ("So does a chain of inline nodes that goes with its top");
+
+  assert_grows_evenly (declare_inline, "top");
+}
+
+int
+main (int argc, char **argv)
+{
+  banyan_test_init (&argc, &argv);
+  control_drivers_register ();
+  g_test_add_func ("/scale/closing", test_closing);
+  g_test_add_func ("/scale/orphans", test_orphans);
+  return g_test_run ();
+}
