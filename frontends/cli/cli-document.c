@@ -31,9 +31,10 @@ read_all (int descriptor, const char *name, GByteArray *bytes, GError **error)
 }
 
 static gboolean
-read_file (const char *path, GByteArray *bytes, GError **error)
+read_file (int folder, const char *path, GByteArray *bytes, GError **error)
 {
-  int descriptor = open (path, O_RDONLY | O_CLOEXEC);
+  g_autofree char *base = g_path_get_basename (path);
+  int descriptor = openat (folder, folder == AT_FDCWD ? path : base, O_RDONLY | O_CLOEXEC);
   gboolean is_read;
 
   if (descriptor < 0)
@@ -56,12 +57,18 @@ get_directory (const char *path)
 CliDocument *
 cli_document_read (const char *path, GError **error)
 {
+  return cli_document_read_in (AT_FDCWD, path, error);
+}
+
+CliDocument *
+cli_document_read_in (int folder, const char *path, GError **error)
+{
   gboolean is_stdin = g_str_equal (path, "-");
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   CliDocument *self;
 
   if (is_stdin ? !read_all (STDIN_FILENO, "standard input", bytes, error)
-               : !read_file (path, bytes, error))
+               : !read_file (folder, path, bytes, error))
     return NULL;
 
   self = g_new0 (CliDocument, 1);

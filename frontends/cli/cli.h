@@ -162,6 +162,8 @@ typedef struct
 
 /* "-" is standard input. */
 CliDocument *cli_document_read (const char *path, GError **error);
+/* The same, for a file whose folder was opened before: no other path is looked up. */
+CliDocument *cli_document_read_in (int folder, const char *path, GError **error);
 void cli_document_free (CliDocument *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliDocument, cli_document_free)
 

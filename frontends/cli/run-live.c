@@ -8,19 +8,24 @@
 #include "run-live.h"
 
 #include "cli-notify.h"
+#include "run-sandbox.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <glib-unix.h>
 #include <signal.h>
+#include <unistd.h>
 
 RunLiveOptions run_live_options;
 
 static BanyanGraph *graph; /* (unowned) (nullable): while clients are served */
 static char *path;         /* (owned) */
+static int folder = -1;    /* that it is in, kept open where it is watched: -1: looked up */
 static GFileMonitor *monitor;
 static guint hangup, pending, saving;
 static gulong on_event;
-static gboolean is_quiet, is_busy, is_wanted;
+static gboolean is_quiet, is_busy, is_wanted, has_changed;
 
 /* -- Keeping the state. -- */
 
@@ -130,7 +135,7 @@ look (void)
   is_busy = TRUE;
   is_wanted = FALSE;
   notify_reloading ();
-  document = cli_document_read (path, &error);
+  document = cli_document_read_in (folder >= 0 ? folder : AT_FDCWD, path, &error);
   if (document != NULL)
     {
       plan = banyan_plan_new (graph, document->text, document->length, document->name,
@@ -183,20 +188,31 @@ on_changed (GFileMonitor *self, GFile *file, GFile *other, GFileMonitorEvent eve
 {
   if (event == G_FILE_MONITOR_EVENT_CHANGES_DONE_HINT || event == G_FILE_MONITOR_EVENT_RENAMED
       || event == G_FILE_MONITOR_EVENT_MOVED_IN)
-    look_again ();
+    {
+      has_changed = TRUE;
+      look_again ();
+    }
 }
 
-static void
+/* From before a sandbox on, which has neither names nor this way of watching. */
+static CliStatus
 watch (void)
 {
+  g_autofree char *directory = g_path_get_dirname (path);
   g_autoptr (GFile) file = g_file_new_for_path (path);
   g_autoptr (GError) error = NULL;
 
+  folder = open (directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0)
+    return cli_fail (CLI_FAILED, "opening %s: %s", directory, g_strerror (errno));
+
+  run_sandbox_keep (directory, folder, FALSE);
   monitor = g_file_monitor_file (file, G_FILE_MONITOR_WATCH_MOVES, NULL, &error);
   if (monitor != NULL)
     g_signal_connect (monitor, "changed", G_CALLBACK (on_changed), NULL);
   else
     cli_message ("%s cannot be watched; SIGHUP applies it: %s", path, error->message);
+  return CLI_DONE;
 }
 
 /* -- From the beginning to the end. -- */
@@ -209,6 +225,8 @@ run_live_prepare (BanyanGraph *self, CliDocument *document)
   /* In the background the working directory is another. */
   if (has_file)
     path = g_canonicalize_filename (document->name, NULL);
+  if (run_live_options.watches && watch () != CLI_DONE)
+    return CLI_FAILED;
   return run_live_options.state != NULL ? run_state_open (self, document) : CLI_DONE;
 }
 
@@ -221,8 +239,8 @@ run_live_begin (BanyanGraph *self, gboolean quiet)
   graph = self;
   is_quiet = quiet;
   hangup = g_unix_signal_add (SIGHUP, on_sighup, NULL);
-  if (run_live_options.watches)
-    watch ();
+  if (has_changed)
+    look_again ();
   if (run_live_options.state != NULL)
     {
       on_event = g_signal_connect (graph, "event", G_CALLBACK (graph_told), NULL);
@@ -251,4 +269,7 @@ run_live_end (void)
   on_event = 0;
   graph = NULL;
   g_clear_object (&monitor);
+  if (folder >= 0)
+    close (folder);
+  folder = -1;
 }

@@ -101,6 +101,13 @@ refuse (GError **error, const char *format, const char *words)
 gboolean
 run_sandbox_check (GError **error)
 {
+  /* In the background the working directory is another. */
+  for (guint i = 0; run_sandbox_paths != NULL && run_sandbox_paths[i] != NULL; i++)
+    {
+      g_autofree char *given = run_sandbox_paths[i];
+
+      run_sandbox_paths[i] = g_canonicalize_filename (given, NULL);
+    }
   if (run_sandbox_user != NULL && geteuid () != 0)
     return refuse (error, "--user %s: only root can become another user", run_sandbox_user);
   if (run_sandbox_user != NULL && (user = sandbox_user_find (run_sandbox_user, error)) == NULL)
@@ -130,6 +137,44 @@ run_sandbox_check (GError **error)
                    "--sandbox=%s",
                    "landlock,capabilities,seccomp");
   return TRUE;
+}
+
+/* -- Folders that are open and stay usable. -- */
+
+static GArray *kept; /* (owned) (nullable) (element-type SandboxPlace) */
+
+void
+run_sandbox_keep (const char *path, int fd, gboolean replaces)
+{
+  const SandboxPlace place
+      = { g_intern_string (path), replaces ? SANDBOX_REPLACE : SANDBOX_READ, fd };
+
+  if (kept == NULL)
+    kept = g_array_new (FALSE, FALSE, sizeof (SandboxPlace));
+  g_array_append_val (kept, place);
+}
+
+/* All that stays in reach. */
+static GArray *
+list_places (const GPtrArray *folders)
+{
+  GArray *places = g_array_new (FALSE, FALSE, sizeof (SandboxPlace));
+
+  for (guint i = 0; i < folders->len; i++)
+    {
+      const SandboxPlace place = { folders->pdata[i], SANDBOX_REMOVE, -1 };
+
+      g_array_append_val (places, place);
+    }
+  for (guint i = 0; run_sandbox_paths != NULL && run_sandbox_paths[i] != NULL; i++)
+    {
+      const SandboxPlace place = { run_sandbox_paths[i], SANDBOX_ALL, -1 };
+
+      g_array_append_val (places, place);
+    }
+  if (kept != NULL)
+    g_array_append_vals (places, kept->data, kept->len);
+  return places;
 }
 
 /* -- What is removed by name at the end. -- */
@@ -172,7 +217,7 @@ add_socket (GPtrArray *folders, BanyanObject *frontend)
     add_folder (folders, path);
 }
 
-/* NULL-terminated. (transfer full) */
+/* (transfer full) */
 static GPtrArray *
 list_folders (BanyanGraph *graph, const char *pidfile)
 {
@@ -184,14 +229,13 @@ list_folders (BanyanGraph *graph, const char *pidfile)
     add_socket (folders, frontends->pdata[i]);
   if (pidfile != NULL)
     add_folder (folders, pidfile);
-  g_ptr_array_add (folders, NULL);
   return folders;
 }
 
 static void
 tell_what_stays (const GPtrArray *folders)
 {
-  for (guint i = 0; i + 1 < folders->len; i++)
+  for (guint i = 0; i < folders->len; i++)
     if (steps & STEP_ROOT || eaccess (folders->pdata[i], W_OK) < 0)
       cli_message ("sandbox: what was made in %s stays there at the end, as it cannot be removed",
                    (const char *) folders->pdata[i]);
@@ -211,28 +255,24 @@ confine_thread (void)
 gboolean
 run_sandbox_begin (GError **error)
 {
-  static const char *const none[] = { NULL };
+  g_autoptr (GArray) none = g_array_new (FALSE, FALSE, sizeof (SandboxPlace));
 
   if (!(steps & ~(guint) STEP_SECCOMP))
     return TRUE;
-  if (steps & STEP_LANDLOCK && !sandbox_landlock_prepare (none, none, error))
+  if (steps & STEP_LANDLOCK && !sandbox_landlock_prepare (none, error))
     return FALSE;
   return sandbox_begin_threads (confine_thread, error);
 }
 
 static gboolean
-confine_threads (const GPtrArray *folders, GError **error)
+confine_threads (const GArray *places, GError **error)
 {
-  static const char *const none[] = { NULL };
-  const char *const *paths
-      = run_sandbox_paths != NULL ? (const char *const *) run_sandbox_paths : none;
   int list;
   gboolean confined;
 
   if (!(steps & ~(guint) STEP_SECCOMP))
     return TRUE;
-  if (steps & STEP_LANDLOCK
-      && !sandbox_landlock_prepare ((const char *const *) folders->pdata, paths, error))
+  if (steps & STEP_LANDLOCK && !sandbox_landlock_prepare (places, error))
     return FALSE;
 
   list = sandbox_open_threads (error);
@@ -268,17 +308,18 @@ gboolean
 run_sandbox_enter (BanyanGraph *graph, const char *pidfile, GError **error)
 {
   g_autoptr (GPtrArray) folders = list_folders (graph, pidfile);
+  g_autoptr (GArray) places = list_places (folders);
   gboolean entered;
 
   if (is_wanted)
     close_paths (graph);
 
-  entered = confine_threads (folders, error) && (user == NULL || sandbox_user_become (user, error))
+  entered = confine_threads (places, error) && (user == NULL || sandbox_user_become (user, error))
             && check_capabilities (error);
   if (entered && (is_wanted || user != NULL))
     tell_what_stays (folders);
   if (entered && steps & STEP_SECCOMP)
-    entered = sandbox_seccomp_load (run_sandbox_paths != NULL, error);
+    entered = sandbox_seccomp_load (run_sandbox_paths != NULL, places, error);
 
   if (!entered)
     g_prefix_error (error, "sandbox: ");

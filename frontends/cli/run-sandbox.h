@@ -18,6 +18,9 @@ gboolean run_sandbox_option (const char *name, const char *value, gpointer data,
 gboolean run_sandbox_check (GError **error);
 /* Before there are threads, but after any fork. */
 gboolean run_sandbox_begin (GError **error);
+/* @fd, a folder, stays usable, for what reads files in it or also @replaces them. @path: its name.
+ */
+void run_sandbox_keep (const char *path, int fd, gboolean replaces);
 /* Nothing, where nothing was asked for. @pidfile: (nullable): removed at the end. */
 gboolean run_sandbox_enter (BanyanGraph *graph, const char *pidfile, GError **error);
 

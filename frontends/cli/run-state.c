@@ -7,14 +7,18 @@
 
 #include "run-live.h"
 
+#include "run-sandbox.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #define FORMAT "banyan-state"
 #define VERSION "1"
+#define FILE_NAME "state.json"
 
 static int folder = -1;
 static char *file;     /* (owned) */
@@ -110,7 +114,8 @@ run_state_open (BanyanGraph *graph, CliDocument *now)
   if (status != CLI_DONE)
     return status;
 
-  file = g_build_filename (run_live_options.state, "state.json", NULL);
+  run_sandbox_keep (run_live_options.state, folder, TRUE);
+  file = g_build_filename (run_live_options.state, FILE_NAME, NULL);
   document = g_canonicalize_filename (now->name, NULL);
   if (g_file_get_contents (file, &text, &length, &error))
     return compare (graph, now, text, length);
@@ -137,11 +142,41 @@ describe (BanyanGraph *graph)
   return banyan_spec_to_json (whole, TRUE);
 }
 
-/* The name of the new file is on the disk only when the folder is. */
+static gboolean
+write_all (int fd, const char *text, gsize length)
+{
+  while (length > 0)
+    {
+      gssize n = write (fd, text, length);
+
+      if (n < 0 && errno != EINTR)
+        return FALSE;
+      text += MAX (n, 0);
+      length -= MAX (n, 0);
+    }
+  return fsync (fd) == 0;
+}
+
+/* In the folder that is open: a sandbox has no names. The folder is ours alone, and so is the name
+ * of the file that is not whole yet. That the new file has the name is on the disk only when the
+ * folder is. */
+static gboolean
+replace (const char *text)
+{
+  int fd = openat (folder, FILE_NAME ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  gboolean is_written = fd >= 0 && write_all (fd, text, strlen (text));
+  int number = errno;
+
+  if (fd >= 0)
+    close (fd);
+  errno = number;
+  return is_written && renameat (folder, FILE_NAME ".new", folder, FILE_NAME) == 0
+         && fsync (folder) == 0;
+}
+
 void
 run_state_save (BanyanGraph *graph)
 {
-  g_autoptr (GError) error = NULL;
   g_autofree char *text = NULL;
 
   if (folder < 0)
@@ -150,16 +185,12 @@ run_state_save (BanyanGraph *graph)
   text = describe (graph);
   if (g_strcmp0 (text, written) == 0)
     return;
-  if (!g_file_set_contents_full (file, text, -1,
-                                 G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
-                                 &error))
+  if (!replace (text))
     {
-      cli_message ("the state could not be kept: %s", error->message);
+      cli_message ("the state could not be kept in %s: %s", file, g_strerror (errno));
       return;
     }
 
-  if (fsync (folder) < 0)
-    cli_message ("the state may be lost: %s: %s", run_live_options.state, g_strerror (errno));
   g_free (written);
   written = g_steal_pointer (&text);
 }

@@ -23,6 +23,17 @@
   (ACCESS_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE \
    | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | ACCESS_REFER)
 
+#define ACCESS_REPLACE \
+  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_TRUNCATE \
+   | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG)
+
+static const guint64 accesses[] = {
+  [SANDBOX_REMOVE] = LANDLOCK_ACCESS_FS_REMOVE_FILE,
+  [SANDBOX_READ] = LANDLOCK_ACCESS_FS_READ_FILE,
+  [SANDBOX_REPLACE] = ACCESS_REPLACE,
+  [SANDBOX_ALL] = ACCESS_FOLDER,
+};
+
 static int ruleset = -1;
 
 guint
@@ -50,26 +61,39 @@ all_access (void)
 }
 
 static gboolean
-allow (const char *path, guint64 access, GError **error)
+allow_open (int fd, const char *path, guint64 access, GError **error)
 {
-  struct landlock_path_beneath_attr rule = { .allowed_access = access & all_access () };
-  int fd = open (path, O_PATH | O_CLOEXEC);
+  struct landlock_path_beneath_attr rule
+      = { .allowed_access = access & all_access (), .parent_fd = fd };
   struct stat status;
-  long result;
 
-  if (fd < 0 || fstat (fd, &status) < 0)
+  if (fstat (fd, &status) < 0)
     return banyan_throw_errno (error, errno, "allowing %s", path);
 
   if (!S_ISDIR (status.st_mode))
     rule.allowed_access &= ACCESS_FILE;
-  rule.parent_fd = fd;
-  result = syscall (SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-  close (fd);
-  return result == 0 || banyan_throw_errno (error, errno, "allowing %s", path);
+  return syscall (SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0
+         || banyan_throw_errno (error, errno, "allowing %s", path);
+}
+
+/* By its descriptor where there is one: the name may be another's by now. */
+static gboolean
+allow (const SandboxPlace *place, GError **error)
+{
+  int fd = place->fd >= 0 ? place->fd : open (place->path, O_PATH | O_CLOEXEC);
+  gboolean allowed;
+
+  if (fd < 0)
+    return banyan_throw_errno (error, errno, "allowing %s", place->path);
+
+  allowed = allow_open (fd, place->path, accesses[place->right], error);
+  if (fd != place->fd)
+    close (fd);
+  return allowed;
 }
 
 gboolean
-sandbox_landlock_prepare (const char *const *removable, const char *const *allowed, GError **error)
+sandbox_landlock_prepare (const GArray *places, GError **error)
 {
   /* As long as in the first version. */
   struct landlock_ruleset_attr attributes = { .handled_access_fs = all_access () };
@@ -86,11 +110,8 @@ sandbox_landlock_prepare (const char *const *removable, const char *const *allow
   if (ruleset < 0)
     return banyan_throw_errno (error, errno, "making landlock rules");
 
-  for (gsize i = 0; removable[i] != NULL; i++)
-    if (!allow (removable[i], LANDLOCK_ACCESS_FS_REMOVE_FILE, error))
-      return FALSE;
-  for (gsize i = 0; allowed[i] != NULL; i++)
-    if (!allow (allowed[i], ACCESS_FOLDER, error))
+  for (guint i = 0; i < places->len; i++)
+    if (!allow (&g_array_index (places, SandboxPlace, i), error))
       return FALSE;
   return TRUE;
 }

@@ -22,10 +22,24 @@ gboolean sandbox_on_all_threads (int list, int (*func) (void), GError **error);
 
 /* 0: the kernel has none. */
 guint sandbox_landlock_version (void);
-/* What may be reached by path: @removable (folders: files in them may be removed) and @allowed
- * (files, or folders with all in them). */
-gboolean sandbox_landlock_prepare (const char *const *removable, const char *const *allowed,
-                                   GError **error);
+typedef enum
+{
+  SANDBOX_REMOVE,  /* files in a folder may be removed */
+  SANDBOX_READ,    /* files in a folder may be read */
+  SANDBOX_REPLACE, /* and written, and given another's name there */
+  SANDBOX_ALL,     /* a file, or a folder with all in it */
+} SandboxRight;
+
+/* What may be reached still. */
+typedef struct
+{
+  const char *path; /* (unowned) */
+  SandboxRight right;
+  int fd; /* (unowned): of the folder, for calls that name a file in it; -1: by path */
+} SandboxPlace;
+
+/* @places: (element-type SandboxPlace) */
+gboolean sandbox_landlock_prepare (const GArray *places, GError **error);
 /* The calling thread's; on all, from sandbox_on_all_threads (). 0 or an errno. */
 int sandbox_landlock_restrict (void);
 
@@ -33,8 +47,8 @@ int sandbox_landlock_restrict (void);
 
 /* NULL: there is one; else why there is not. */
 const char *sandbox_seccomp_lacks (void);
-/* All threads. */
-gboolean sandbox_seccomp_load (gboolean opens_paths, GError **error);
+/* All threads. Without @opens_paths, the folders among @places that are open are all there is. */
+gboolean sandbox_seccomp_load (gboolean opens_paths, const GArray *places, GError **error);
 
 /* -- sandbox-user.c -- */
 

@@ -16,7 +16,7 @@ sandbox_seccomp_lacks (void)
 }
 
 gboolean
-sandbox_seccomp_load (gboolean opens_paths, GError **error)
+sandbox_seccomp_load (gboolean opens_paths, const GArray *places, GError **error)
 {
   g_set_error_literal (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_STATE,
                        sandbox_seccomp_lacks ());
@@ -26,6 +26,7 @@ sandbox_seccomp_load (gboolean opens_paths, GError **error)
 #else
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -79,6 +80,7 @@ static const char *const allowed[] = {
   /* Removing the sockets' files at the end. */
   "unlink",
   "unlinkat",
+  "inotify_rm_watch",
   /* Waiting. */
   "poll",
   "ppoll",
@@ -154,13 +156,14 @@ static const char *const allowed[] = {
 };
 
 static const char *const naming[] = {
-  "open",      "openat",     "openat2",  "creat",      "stat",   "lstat",  "statx", "access",
-  "faccessat", "faccessat2", "readlink", "readlinkat", "statfs", "getcwd", "chdir", "getdents64",
+  "open",       "openat2",           "creat",    "stat",       "lstat",  "statx",  "access",
+  "faccessat",  "faccessat2",        "readlink", "readlinkat", "statfs", "getcwd", "chdir",
+  "getdents64", "inotify_add_watch",
 };
 
 /* With --allow-path there are more. */
 static const char *const changing[] = {
-  "rename", "renameat", "renameat2", "mkdir", "mkdirat", "flock", "fchmod", "link", "linkat",
+  "rename", "renameat2", "mkdir", "mkdirat", "flock", "fchmod", "link", "linkat",
 };
 
 static const unsigned long controls[] = {
@@ -270,8 +273,51 @@ add_limited (scmp_filter_ctx filter)
   return result;
 }
 
+/* The descriptor is an int: the upper half of the register means nothing. */
+#define IS_INT(argument, value) \
+  SCMP_CMP (argument, SCMP_CMP_MASKED_EQ, 0xffffffff, (guint32) (value))
+
+/* A folder that is open, and a name in it: the name is landlock's to judge. */
 static int
-build (scmp_filter_ctx filter, gboolean opens_paths)
+add_place (scmp_filter_ctx filter, const SandboxPlace *place)
+{
+  int result = 0;
+
+  if (place->right == SANDBOX_READ)
+    result
+        = seccomp_rule_add (filter, SCMP_ACT_ALLOW, SCMP_SYS (openat), 2, IS_INT (0, place->fd),
+                            SCMP_A2 (SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
+  else
+    result = seccomp_rule_add (filter, SCMP_ACT_ALLOW, SCMP_SYS (openat), 1, IS_INT (0, place->fd));
+  if (result == 0 && place->right == SANDBOX_REPLACE)
+    result = seccomp_rule_add (filter, SCMP_ACT_ALLOW, SCMP_SYS (renameat), 2,
+                               IS_INT (0, place->fd), IS_INT (2, place->fd));
+  return result;
+}
+
+/* The calls that take a folder; what else they are asked for is quietly refused. */
+static int
+add_places (scmp_filter_ctx filter, gboolean opens_paths, const GArray *places)
+{
+  const int calls[] = { SCMP_SYS (openat), SCMP_SYS (renameat) };
+  int result = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (calls) && result == 0; i++)
+    result = opens_paths ? seccomp_rule_add (filter, SCMP_ACT_ALLOW, calls[i], 0)
+                         : seccomp_rule_add (filter, SCMP_ACT_ERRNO (EACCES), calls[i], 1,
+                                             IS_INT (0, AT_FDCWD));
+  for (guint i = 0; !opens_paths && i < places->len && result == 0; i++)
+    {
+      const SandboxPlace *place = &g_array_index (places, SandboxPlace, i);
+
+      if (place->fd >= 0)
+        result = add_place (filter, place);
+    }
+  return result;
+}
+
+static int
+build (scmp_filter_ctx filter, gboolean opens_paths, const GArray *places)
 {
   int result = seccomp_attr_set (filter, SCMP_FLTATR_CTL_TSYNC, 1);
 
@@ -286,12 +332,14 @@ build (scmp_filter_ctx filter, gboolean opens_paths)
     result = add_list (filter, opens_paths ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO (EACCES), changing,
                        G_N_ELEMENTS (changing));
   if (result == 0)
+    result = add_places (filter, opens_paths, places);
+  if (result == 0)
     result = add_limited (filter);
   return result;
 }
 
 gboolean
-sandbox_seccomp_load (gboolean opens_paths, GError **error)
+sandbox_seccomp_load (gboolean opens_paths, const GArray *places, GError **error)
 {
   scmp_filter_ctx filter = seccomp_init (SCMP_ACT_TRAP);
   int result;
@@ -299,7 +347,7 @@ sandbox_seccomp_load (gboolean opens_paths, GError **error)
   if (filter == NULL)
     return banyan_throw_errno (error, ENOMEM, "making the filter of system calls");
 
-  result = build (filter, opens_paths);
+  result = build (filter, opens_paths, places);
   if (result == 0)
     {
       handle_refusals ();

@@ -92,6 +92,16 @@ def serving(path, *options, prefix=(), pass_fds=(), stdout=None, **environment):
         process.communicate()
 
 
+def needs_sandbox(as_root=True):
+    linked = subprocess.run(["ldd", BANYAN], text=True, check=True, stdout=subprocess.PIPE).stdout
+    if "asan" in linked or "tsan" in linked:
+        raise Skip("a sanitizer needs more than the sandbox leaves")
+    if "libseccomp" not in linked:
+        raise Skip("built without libseccomp")
+    if as_root and os.geteuid() != 0:
+        raise Skip("only root can become another user")
+
+
 @contextlib.contextmanager
 def no_more_descriptors(process):
     """Whatever it opens meanwhile is refused with EMFILE."""
