@@ -122,3 +122,28 @@ def print_layers(table):
         each = f", {(costs[most] - costs[0]) / most * 1000:.0f} ns a layer" if most else ""
         print(f"qemu-img bench, null-co under layers of {driver}, depth {depth}, "
               f"us a request  {line}{each}")
+
+
+STACK_HEAD = ["over null", "server", "ops/s", "-%", "cpu us/op", "more than null", "x qsd"]
+
+
+def print_stacks(found):
+    """`found` maps (stack, server) to its best result, or is the reason why there are none. What the
+    filter costs is the CPU time that it adds to null's; the last column compares the rates."""
+    if isinstance(found, str):
+        print(f"not measured over NBD: {found}")
+        return
+    lines = []
+    for (stack, name), r in found.items():
+        bare = found["null", name]
+        lines.append([stack, name, number(r.rate), number(r.spread * 100), number(r.server_us, 2),
+                      number(r.server_us - bare.server_us, 2), ratio(r.rate, found[stack, "qsd"])])
+    print("\nOver NBD, 4 KiB random reads at depth 32 on one connection; limits that never bite, "
+          "a quorum of three")
+    print_table(STACK_HEAD, lines)
+
+
+def stacks_json(found):
+    if isinstance(found, str):
+        return {"not_measured": found}
+    return {f"{stack} {name}": r._asdict() for (stack, name), r in found.items()}

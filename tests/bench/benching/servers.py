@@ -14,6 +14,9 @@ DISK_BYTES = 256 << 20
 EXPORT = "disk"
 BACKENDS = ["null", "memory", "raw"]
 START_SECONDS = 10
+# What stands over the null backend where filters are measured: none, or one. No backends by name.
+STACKS = ["null", "throttle", "quorum"]
+LIMITS = {"iops-total": 10**9, "bps-total": 10**12}  # that nobody comes near to
 
 
 class Unavailable(Exception):
@@ -136,6 +139,18 @@ class Cupboard:
         shutil.rmtree(self.tmpfs)
 
 
+def null_node():
+    return {"driver": "null-co", "size": NULL_BYTES, "read-zeroes": True}
+
+
+def stack(name):
+    """A node over null-co; QEMU and Banyan have the same notation for it."""
+    return {"null": null_node,
+            "throttle": lambda: {"driver": "throttle", "throttle-group": "limits", "file": null_node()},
+            "quorum": lambda: {"driver": "quorum", "vote-threshold": 2,
+                               "children": [null_node() for _ in range(3)]}}[name]()
+
+
 def qemu_nbd(backend, cupboard):
     path = cupboard.socket("qemu-nbd")
     command = ["qemu-nbd", "-t", "--shared=16", "-x", EXPORT]
@@ -149,15 +164,16 @@ def qemu_nbd(backend, cupboard):
 
 def qemu_storage_daemon(backend, cupboard):
     path = cupboard.socket("qsd")
-    if backend == "null":
-        node = {"driver": "null-co", "size": NULL_BYTES, "read-zeroes": True}
+    group = {"qom-type": "throttle-group", "id": "limits", "limits": LIMITS}
+    if backend in STACKS:
+        node = stack(backend)
     else:
         node = {"driver": "raw", "file": {"driver": "file", "aio": "io_uring",
                                           "filename": cupboard.disk("qsd", backend)}}
     node["node-name"] = "disk"
     # With iothread= version 7.2 aborts when a client leaves (nbd_blockdev_client_closed).
     export = f"nbd,id=export,node-name=disk,name={EXPORT},writable=on"
-    return Server("qsd", ["qemu-storage-daemon", "--blockdev", json.dumps(node),
+    return Server("qsd", ["qemu-storage-daemon", "--object", json.dumps(group), "--blockdev", json.dumps(node),
                           "--nbd-server", "addr.type=fd,addr.str=3,max-connections=16",
                           "--export", export], path)
 
@@ -179,13 +195,14 @@ def bare_loop(backend, cupboard, build):
 
 
 def banyan_document(backend, cupboard):
-    node = {"null": lambda: {"driver": "null-co", "size": NULL_BYTES, "read-zeroes": True},
-            "memory": lambda: {"driver": "memory", "size": DISK_BYTES},
+    node = {"memory": lambda: {"driver": "memory", "size": DISK_BYTES},
             "raw": lambda: {"driver": "raw", "file": {
-                "driver": "file", "filename": cupboard.disk("banyan", backend)}}}[backend]()
+                "driver": "file", "filename": cupboard.disk("banyan", backend)}}
+            }.get(backend, lambda: stack(backend))()
+    objects = {"limits": {"type": "throttle-group", **LIMITS}}
     listen = {"type": "fd", "str": "3"}
     # JSON is YAML too.
-    return json.dumps({"version": 1, "nodes": {"disk": node}, "frontends": {"server": {
+    return json.dumps({"version": 1, "objects": objects, "nodes": {"disk": node}, "frontends": {"server": {
         "type": "nbd-server", "listen": listen,
         "exports": {EXPORT: {"node": "disk", "writable": True}}}}}, indent=2)
 
