@@ -104,7 +104,7 @@ read_old_nbd (Reader *self, const char *rest)
   g_autofree char *host = NULL;
   char *colon;
 
-  if (g_str_has_prefix (address, "unix:"))
+  if (g_str_has_prefix (address, "unix:") && address[strlen ("unix:")] != '\0')
     return make_nbd (self, address + strlen ("unix:"), NULL, NULL, export);
 
   colon = strrchr (address, ':');
