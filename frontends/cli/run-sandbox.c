@@ -11,6 +11,7 @@
 #include "sandbox-private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 typedef enum
@@ -293,6 +294,22 @@ check_capabilities (GError **error)
   return TRUE;
 }
 
+/* Else each change would find out anew that it cannot be kept. */
+static gboolean
+check_places (const GArray *places, GError **error)
+{
+  for (guint i = 0; i < places->len; i++)
+    {
+      const SandboxPlace *place = &g_array_index (places, SandboxPlace, i);
+
+      if (place->right == SANDBOX_REPLACE
+          && faccessat (place->fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+        return banyan_throw_errno (error, errno, "%s has to be %s's", place->path,
+                                   run_sandbox_user);
+    }
+  return TRUE;
+}
+
 static void
 close_paths (BanyanGraph *graph)
 {
@@ -314,7 +331,8 @@ run_sandbox_enter (BanyanGraph *graph, const char *pidfile, GError **error)
   if (is_wanted)
     close_paths (graph);
 
-  entered = confine_threads (places, error) && (user == NULL || sandbox_user_become (user, error))
+  entered = confine_threads (places, error)
+            && (user == NULL || (sandbox_user_become (user, error) && check_places (places, error)))
             && check_capabilities (error);
   if (entered && (is_wanted || user != NULL))
     tell_what_stays (folders);
