@@ -145,13 +145,34 @@ tell_how (GParamSpec *pspec)
     }
 }
 
+/* Names of files as the twin has them: a transaction knows no folder that they are relative to.
+ * (transfer full) */
+static BanyanSpec *
+with_whole_names (const Pair *self, GParamSpec *pspec, BanyanSpec *wanted)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  if (!banyan_param_is_path (pspec) && !g_type_is_a (pspec->value_type, BANYAN_TYPE_STRUCT))
+    return banyan_spec_ref (wanted);
+
+  g_value_init (&value, pspec->value_type);
+  g_object_get_property (G_OBJECT (self->twin), pspec->name, &value);
+  return banyan_param_value_to_spec (pspec, &value, banyan_spec_get_origin (wanted));
+}
+
 static void
 add_setting (const Pair *self, GParamSpec *pspec, BanyanSpec *wanted)
 {
   BanyanPlanSetting setting = { g_object_ref (self->object), g_intern_string (pspec->name),
-                                wanted != NULL ? banyan_spec_ref (wanted) : NULL };
+                                wanted != NULL ? with_whole_names (self, pspec, wanted) : NULL };
 
   g_array_append_val (self->plan->settings, setting);
+  if (wanted == NULL || setting.value == wanted)
+    return;
+
+  setting.object = g_object_ref (self->object);
+  setting.value = banyan_spec_ref (wanted);
+  g_array_append_val (self->plan->words, setting);
 }
 
 /* -- Properties. -- */

@@ -12,4 +12,10 @@ BanyanLoop *banyan_frontend_find_loop (BanyanFrontend *self, BanyanGraph *graph)
 /* A closed frontend uses no iothread. */
 void banyan_frontend_clear_links (BanyanFrontend *self);
 
+/* Phases of a change (banyan-listening.c): new sockets first, then the old go. */
+gboolean BANYAN_COROUTINE banyan_frontend_prepare (BanyanElement *element, BanyanChange *change,
+                                                   GError **error);
+void banyan_frontend_abort (BanyanElement *element, BanyanChange *change);
+void BANYAN_COROUTINE banyan_frontend_finish (BanyanElement *element, BanyanChange *change);
+
 G_END_DECLS

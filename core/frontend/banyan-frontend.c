@@ -106,7 +106,11 @@ static void
 banyan_frontend_class_init (BanyanFrontendClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  BanyanElementClass *element_class = BANYAN_ELEMENT_CLASS (klass);
 
+  element_class->prepare = banyan_frontend_prepare;
+  element_class->abort = banyan_frontend_abort;
+  element_class->finish = banyan_frontend_finish;
   object_class->set_property = banyan_frontend_set_property;
   object_class->get_property = banyan_frontend_get_property;
   object_class->dispose = banyan_frontend_dispose;

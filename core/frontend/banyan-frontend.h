@@ -11,22 +11,28 @@ G_BEGIN_DECLS
 
 /* Opens last and closes first: open acquires (binds the socket), start begins to serve once the
  * whole transaction has succeeded, close ends it and waits for its clients to go. Properties of
- * every frontend: iothread (optional). */
+ * every frontend: iothread (optional). A property "listen" of a class that has relisten may change
+ * while it is open. */
 #define BANYAN_TYPE_FRONTEND (banyan_frontend_get_type ())
 BANYAN_API
 BANYAN_DECLARE_BASE_TYPE (BanyanFrontend, banyan_frontend, BANYAN, FRONTEND, BanyanElement)
 struct _BanyanFrontendClass
 {
   BanyanElementClass parent_class;
-  BANYAN_RESERVED (8);
+
+  /* The graph's iothread, once the change is in force: accept clients at @fds (transfer full)
+   * instead of the sockets that it has, which it unlistens. Those who are connected stay. */
+  void (*relisten) (BanyanFrontend *self, GArray *fds);
+
+  BANYAN_RESERVED (7);
 };
 
 /* The iothread's loop, or the graph's; while open. */
 BANYAN_API
 BanyanLoop *banyan_frontend_get_loop (BanyanFrontend *self);
 
-/* Sockets at @address, appended to @fds (element-type int): those of the frontend whose place @self
- * takes, where it has the same. For open and close. */
+/* Sockets at @address, or systemd's where that is NULL, appended to @fds (element-type int): those
+ * of the frontend whose place @self takes, where it has the same. For open and close. */
 BANYAN_API
 gboolean BANYAN_COROUTINE banyan_co_frontend_listen (BanyanFrontend *self,
                                                      BanyanSocketAddress *address, GArray *fds,

@@ -3,8 +3,10 @@
  *
  * A frontend that takes another's place is open before that one closes. Where both have the same
  * address, the new one gets duplicates of the sockets: nobody who calls meanwhile is refused, and
- * an address that was given as "any" stays the same. */
+ * an address that was given as "any" stays the same. One that is to listen elsewhere does so before
+ * it leaves where it was. */
 
+#include "banyan-frontend-private.h"
 #include "banyan-socket-address-private.h"
 
 #include <banyan/banyan-frontend.h>
@@ -67,12 +69,13 @@ find (const char *address)
 
 /* NULL: nobody leaves any there, or @error tells why not. (transfer full) */
 static BanyanSocketAddress *
-take_over (const char *address, GArray *fds, GError **error)
+take_over (BanyanFrontend *self, const char *address, GArray *fds, GError **error)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&lock);
   Listening *other = find (address);
 
-  if (other == NULL || !banyan_element_is_leaving (BANYAN_ELEMENT (other->frontend))
+  if (other == NULL
+      || (other->frontend != self && !banyan_element_is_leaving (BANYAN_ELEMENT (other->frontend)))
       || !duplicate (other->fds, fds, error))
     return NULL;
 
@@ -112,7 +115,7 @@ run_listen (gpointer data)
 /**
  * banyan_co_frontend_listen: (skip)
  * @self: a frontend that is being opened
- * @address: where
+ * @address: (nullable): where; %NULL for the sockets that systemd gave us
  * @fds: (element-type int): an array to which sockets are added
  * @error: where to put the error, or %NULL
  *
@@ -125,10 +128,15 @@ gboolean
 banyan_co_frontend_listen (BanyanFrontend *self, BanyanSocketAddress *address, GArray *fds,
                            GError **error)
 {
-  g_autofree char *name = banyan_socket_address_to_string (address);
   ListenJob job = { address, fds, NULL };
-  g_autoptr (BanyanSocketAddress) maker = take_over (name, fds, &job.error);
+  g_autoptr (BanyanSocketAddress) maker = NULL;
+  g_autofree char *name = NULL;
 
+  if (address == NULL)
+    return banyan_socket_activation_listen (fds, error);
+
+  name = banyan_socket_address_to_string (address);
+  maker = take_over (self, name, fds, &job.error);
   if (maker == NULL && job.error == NULL)
     banyan_co_offload (run_listen, &job);
   if (job.error != NULL)
@@ -143,7 +151,7 @@ banyan_co_frontend_listen (BanyanFrontend *self, BanyanSocketAddress *address, G
 
 /* Who bound the sockets, where nobody listens at them any more. (transfer full) (nullable) */
 static BanyanSocketAddress *
-leave (BanyanFrontend *self)
+leave (GArray *fds)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&lock);
 
@@ -153,7 +161,7 @@ leave (BanyanFrontend *self)
       g_autoptr (BanyanSocketAddress) maker = NULL;
       g_autofree char *address = NULL;
 
-      if (listening->frontend != self)
+      if (listening->fds != fds)
         continue;
       address = g_strdup (listening->address);
       maker = g_object_ref (listening->maker);
@@ -174,9 +182,51 @@ leave (BanyanFrontend *self)
 void
 banyan_frontend_unlisten (BanyanFrontend *self, GArray *fds)
 {
-  g_autoptr (BanyanSocketAddress) maker = leave (self);
+  g_autoptr (BanyanSocketAddress) maker = leave (fds);
 
   banyan_socket_close_from (fds, 0);
   if (maker != NULL)
     banyan_socket_address_forget (maker);
+}
+
+/* -- A change of address. -- */
+
+gboolean
+banyan_frontend_prepare (BanyanElement *element, BanyanChange *change, GError **error)
+{
+  g_autoptr (GArray) fds = NULL;
+  const GValue *address;
+
+  if (BANYAN_FRONTEND_GET_CLASS (element)->relisten == NULL
+      || !banyan_change_touches (change, "listen"))
+    return TRUE;
+
+  address = banyan_proposal_get (banyan_change_get_proposal (change), "listen");
+  fds = g_array_new (FALSE, FALSE, sizeof (int));
+  if (!banyan_co_frontend_listen (BANYAN_FRONTEND (element), g_value_get_object (address), fds,
+                                  error))
+    return FALSE;
+
+  banyan_change_set_data (change, g_steal_pointer (&fds), NULL);
+  return TRUE;
+}
+
+void
+banyan_frontend_abort (BanyanElement *element, BanyanChange *change)
+{
+  g_autoptr (GArray) fds = banyan_change_get_data (change);
+
+  banyan_change_set_data (change, NULL, NULL);
+  if (fds != NULL)
+    banyan_frontend_unlisten (BANYAN_FRONTEND (element), fds);
+}
+
+void
+banyan_frontend_finish (BanyanElement *element, BanyanChange *change)
+{
+  GArray *fds = banyan_change_get_data (change);
+
+  banyan_change_set_data (change, NULL, NULL);
+  if (fds != NULL)
+    BANYAN_FRONTEND_GET_CLASS (element)->relisten (BANYAN_FRONTEND (element), fds);
 }

@@ -196,14 +196,14 @@ is_full (NbdServer *self)
   return max != 0 && self->n_connections >= max;
 }
 
-/* FALSE: the server closes. */
+/* FALSE: the server closes. Who was accepted while it moves is let in, room or not. */
 static gboolean BANYAN_COROUTINE
 wait_for_room (NbdServer *self)
 {
   gboolean is_closing;
 
   g_mutex_lock (&self->mutex);
-  while (!self->is_closing && is_full (self))
+  while (!self->is_closing && !self->is_moving && is_full (self))
     {
       g_mutex_unlock (&self->mutex);
       banyan_co_suspend ();
@@ -212,6 +212,14 @@ wait_for_room (NbdServer *self)
   is_closing = self->is_closing;
   g_mutex_unlock (&self->mutex);
   return !is_closing;
+}
+
+static gboolean
+is_moving (NbdServer *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+
+  return self->is_moving;
 }
 
 static void
@@ -225,7 +233,7 @@ run_acceptor (gpointer data)
   acceptor->coroutine = banyan_coroutine_self ();
   g_mutex_unlock (&self->mutex);
 
-  while (wait_for_room (self))
+  while (wait_for_room (self) && !is_moving (self))
     {
       int fd = banyan_co_accept (acceptor->fd);
 
@@ -371,11 +379,10 @@ nbd_server_remove_export (NbdServer *self, NbdExport *export)
   nbd_server_end_connections (self, export);
 }
 
-void BANYAN_COROUTINE
-nbd_server_end_acceptors (NbdServer *self)
+/* Under the mutex. */
+static void BANYAN_COROUTINE
+wait_for_acceptors (NbdServer *self)
 {
-  g_mutex_lock (&self->mutex);
-  self->is_closing = TRUE;
   self->closer = banyan_coroutine_self ();
   for (guint i = 0; i < self->acceptors->len; i++)
     {
@@ -392,5 +399,23 @@ nbd_server_end_acceptors (NbdServer *self)
       g_mutex_lock (&self->mutex);
     }
   self->closer = NULL;
+}
+
+void BANYAN_COROUTINE
+nbd_server_pause_acceptors (NbdServer *self)
+{
+  g_mutex_lock (&self->mutex);
+  self->is_moving = TRUE;
+  wait_for_acceptors (self);
+  self->is_moving = FALSE;
+  g_mutex_unlock (&self->mutex);
+}
+
+void BANYAN_COROUTINE
+nbd_server_end_acceptors (NbdServer *self)
+{
+  g_mutex_lock (&self->mutex);
+  self->is_closing = TRUE;
+  wait_for_acceptors (self);
   g_mutex_unlock (&self->mutex);
 }

@@ -38,6 +38,7 @@ struct _NbdServer
   guint n_connections; /* also read without the mutex, atomically */
   guint next_loop;
   gboolean is_closing;
+  gboolean is_moving;      /* to other sockets */
   BanyanCoroutine *closer; /* (nullable): waits for connections or acceptors to end */
 };
 
@@ -45,6 +46,8 @@ struct _NbdServer
 
 /* A coroutine for each socket. */
 void nbd_server_start_acceptors (NbdServer *self);
+/* Nobody comes in until they are started again. */
+void BANYAN_COROUTINE nbd_server_pause_acceptors (NbdServer *self);
 /* Nobody comes in any more. */
 void BANYAN_COROUTINE nbd_server_end_acceptors (NbdServer *self);
 /* Lets what is in flight end, and its answers go out to those who take them in time; for the

@@ -69,20 +69,18 @@ note_listening (NbdServer *self)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
 
+  g_ptr_array_set_size (self->listening, 0);
   for (guint i = 0; i < self->fds->len; i++)
     g_ptr_array_add (self->listening, banyan_socket_get_name (g_array_index (self->fds, int, i)));
 }
 
-/* Without an address: at the sockets that systemd gave us. */
 static gboolean BANYAN_COROUTINE
 nbd_server_open (BanyanElement *element, GError **error)
 {
   NbdServer *self = NBD_SERVER (element);
 
   self->fds = g_array_new (FALSE, FALSE, sizeof (int));
-  if (self->listen == NULL
-          ? banyan_socket_activation_listen (self->fds, error)
-          : banyan_co_frontend_listen (BANYAN_FRONTEND (self), self->listen, self->fds, error))
+  if (banyan_co_frontend_listen (BANYAN_FRONTEND (self), self->listen, self->fds, error))
     {
       note_listening (self);
       return TRUE;
@@ -97,6 +95,19 @@ static void
 nbd_server_start (BanyanElement *element)
 {
   nbd_server_start_acceptors (NBD_SERVER (element));
+}
+
+static void BANYAN_COROUTINE
+nbd_server_relisten (BanyanFrontend *frontend, GArray *fds)
+{
+  NbdServer *self = NBD_SERVER (frontend);
+  g_autoptr (GArray) old = g_steal_pointer (&self->fds);
+
+  nbd_server_pause_acceptors (self);
+  self->fds = fds;
+  note_listening (self);
+  nbd_server_start_acceptors (self);
+  banyan_frontend_unlisten (frontend, old);
 }
 
 static void BANYAN_COROUTINE
@@ -185,13 +196,16 @@ nbd_server_class_init (NbdServerClass *klass)
   element_class->open = nbd_server_open;
   element_class->start = nbd_server_start;
   element_class->close = nbd_server_close;
+  BANYAN_FRONTEND_CLASS (klass)->relisten = nbd_server_relisten;
 
   /* Maps name it before anybody has made one. */
   g_type_ensure (NBD_TYPE_EXPORT);
 
-  properties[PROP_LISTEN] = banyan_param_struct (
-      "listen", "Listen", "Address to accept clients at; without one, systemd's sockets",
-      BANYAN_TYPE_SOCKET_ADDRESS, G_STRUCT_OFFSET (NbdServer, listen));
+  properties[PROP_LISTEN] = banyan_param_mutable (
+      banyan_param_struct ("listen", "Listen",
+                           "Address to accept clients at; without one, systemd's sockets",
+                           BANYAN_TYPE_SOCKET_ADDRESS, G_STRUCT_OFFSET (NbdServer, listen)),
+      BANYAN_MUTABLE_REOPEN);
   properties[PROP_EXPORTS]
       = banyan_param_members ("exports", "Exports", "What clients can ask for, by id", "NbdExport",
                               G_STRUCT_OFFSET (NbdServer, exports));

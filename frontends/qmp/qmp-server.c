@@ -185,6 +185,34 @@ qmp_server_start (BanyanElement *element)
   banyan_co_run_on (banyan_loop_get_main (), start_on_main, element, NULL);
 }
 
+typedef struct
+{
+  QmpServer *server;
+  GArray *fds; /* (owned): the new ones */
+} Move;
+
+static gboolean
+move_on_main (gpointer data, GError **error)
+{
+  Move *move = data;
+  QmpServer *self = move->server;
+  g_autoptr (GArray) old = g_steal_pointer (&self->fds);
+
+  self->fds = move->fds;
+  g_ptr_array_set_size (self->sources, 0);
+  update_accepting (self);
+  banyan_frontend_unlisten (BANYAN_FRONTEND (self), old);
+  return TRUE;
+}
+
+static void BANYAN_COROUTINE
+qmp_server_relisten (BanyanFrontend *frontend, GArray *fds)
+{
+  Move move = { QMP_SERVER (frontend), fds };
+
+  banyan_co_run_on (banyan_loop_get_main (), move_on_main, &move, NULL);
+}
+
 static void BANYAN_COROUTINE
 qmp_server_close (BanyanElement *element)
 {
@@ -237,10 +265,13 @@ qmp_server_class_init (QmpServerClass *klass)
   element_class->open = qmp_server_open;
   element_class->start = qmp_server_start;
   element_class->close = qmp_server_close;
+  BANYAN_FRONTEND_CLASS (klass)->relisten = qmp_server_relisten;
 
-  properties[PROP_LISTEN] = banyan_param_required (
-      banyan_param_struct ("listen", "Listen", "Address to accept clients at",
-                           BANYAN_TYPE_SOCKET_ADDRESS, G_STRUCT_OFFSET (QmpServer, listen)));
+  properties[PROP_LISTEN]
+      = banyan_param_mutable (banyan_param_required (banyan_param_struct (
+                                  "listen", "Listen", "Address to accept clients at",
+                                  BANYAN_TYPE_SOCKET_ADDRESS, G_STRUCT_OFFSET (QmpServer, listen))),
+                              BANYAN_MUTABLE_REOPEN);
   properties[PROP_MAX_CLIENTS] = banyan_param_uint (
       "max-clients", "Most clients", "Programs beyond this wait to be accepted", BANYAN_UNIT_NONE,
       1, 65536, 100, G_STRUCT_OFFSET (QmpServer, max_clients));
