@@ -151,6 +151,21 @@ find_top (Match *self, BanyanObject *object, gboolean is_twin)
   return NULL;
 }
 
+/* A disk of another length somewhere else is another disk. */
+static gboolean
+is_as_long (BanyanObject *twin, BanyanObject *object)
+{
+  g_autofree GParamSpec **pspecs = NULL;
+  gboolean same = TRUE;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (twin), &n_pspecs);
+  for (guint i = 0; i < n_pspecs && same; i++)
+    if (banyan_param_get_mutability (pspecs[i]) == BANYAN_MUTABLE_RESIZE)
+      same = has_equal_value (twin, object, pspecs[i]);
+  return same;
+}
+
 static gboolean
 may_be (Match *self, BanyanObject *twin, BanyanObject *object)
 {
@@ -161,6 +176,8 @@ may_be (Match *self, BanyanObject *twin, BanyanObject *object)
     return FALSE;
   if (has_identity)
     return TRUE;
+  if (!is_as_long (twin, object))
+    return FALSE;
 
   top = find_top (self, twin, TRUE);
   return top != NULL && top == find_top (self, object, FALSE);

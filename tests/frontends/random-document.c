@@ -211,6 +211,11 @@ make_leaf (Draft *self)
           "{ driver: memory, size: 2048k }",
           "{ driver: file, filename: other, read-only: true }",
           "{ driver: file, filename: other, read-only: true, cache: { direct: false } }",
+          "{ driver: preallocate, file: { driver: memory, size: 2M } }",
+          "{ driver: preallocate, prealloc-size: 1M, file: { driver: memory, size: 2M } }",
+          "{ driver: preallocate, prealloc-align: 64k, file: { driver: \"null\", size: 2M } }",
+          "{ driver: blkverify, test: { driver: memory, size: 2M },"
+          " raw: { driver: \"null\", size: 2M } }",
           NULL };
 
   return put (self, g_strdup (one_of (self, leaves)), FALSE);
