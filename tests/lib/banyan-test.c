@@ -122,6 +122,8 @@ typedef struct
   gpointer buffer;
   BanyanBlockStatus *status;
   BanyanAnswer answer;
+  int socket;
+  gsize sent;
 } Call;
 
 static gboolean
@@ -291,6 +293,28 @@ banyan_test_resize (BanyanTestGraph *self, const char *node, guint64 length, GEr
   Call call = { .length = length };
 
   return run_answer (self, node, BANYAN_PERMISSION_RESIZE, co_resize, &call, error);
+}
+
+static gboolean
+co_send (BanyanChannel *channel, gpointer data, GError **error)
+{
+  Call *call = data;
+
+  call->answer
+      = banyan_channel_send (channel, call->offset, call->length, call->socket, &call->sent);
+  return TRUE;
+}
+
+BanyanAnswer
+banyan_test_send (BanyanTestGraph *self, const char *node, guint64 offset, gsize length, int socket,
+                  gsize *sent)
+{
+  Call call = { .offset = offset, .length = length, .socket = socket };
+  BanyanAnswer answer
+      = run_answer (self, node, BANYAN_PERMISSION_CONSISTENT_READ, co_send, &call, NULL);
+
+  *sent = call.sent;
+  return answer;
 }
 
 /* -- The clock, and data. -- */

@@ -43,6 +43,9 @@ BanyanAnswer banyan_test_block_status (BanyanTestGraph *self, const char *node, 
                                        guint64 length, BanyanBlockStatus *status, GError **error);
 BanyanAnswer banyan_test_resize (BanyanTestGraph *self, const char *node, guint64 length,
                                  GError **error);
+/* To a socket, as banyan_channel_send(). */
+BanyanAnswer banyan_test_send (BanyanTestGraph *self, const char *node, guint64 offset,
+                               gsize length, int socket, gsize *sent);
 /* @func is a coroutine on the graph's loop, with a channel of its own that may write. */
 gboolean banyan_test_run (BanyanTestGraph *self, const char *node, BanyanChannelFunc func,
                           gpointer data, GError **error);

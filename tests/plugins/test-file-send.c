@@ -17,32 +17,19 @@
 
 #define LENGTH (96u << 10)
 
-typedef struct
+static BanyanAnswer
+send_from (Image *image, guint64 offset, int socket, gsize *sent)
 {
-  guint64 offset;
-  int socket;
-  BanyanAnswer answer;
-  gsize sent;
-} Send;
-
-static gboolean
-run_send (BanyanChannel *channel, gpointer data, GError **error)
-{
-  Send *self = data;
-
-  self->answer = banyan_channel_send (channel, self->offset, LENGTH, self->socket, &self->sent);
-  return TRUE;
+  return banyan_test_send (image->graph, "disk", offset, LENGTH, socket, sent);
 }
 
-static Send
-send_from (Image *image, const char *node, guint64 offset, int socket)
+/* Whether all of it could be sent. */
+static BanyanAnswer
+ask (Image *image, guint64 offset)
 {
-  Send send = { .offset = offset, .socket = socket };
-  g_autoptr (GError) error = NULL;
+  gsize sent;
 
-  banyan_test_run (image->graph, node, run_send, &send, &error);
-  g_assert_no_error (error);
-  return send;
+  return send_from (image, offset, -1, &sent);
 }
 
 /* An image that the cache has, as @nodes shows it. NULL, and the test skipped, on older kernels. */
@@ -82,8 +69,9 @@ test_sends_what_is_cached (void)
 {
   g_autoptr (Image) image = image_with ("");
   g_autofree guint8 *bytes = g_malloc (LENGTH);
+  BanyanAnswer answer;
+  gsize sent;
   int pair[2];
-  Send send;
 
   g_test_summary ("What the cache has is sent as it is, as far as the socket takes it");
 
@@ -93,18 +81,18 @@ test_sends_what_is_cached (void)
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), ==,
                    0);
   fcntl (pair[1], F_SETFL, 0);
-  g_assert_cmpint (send_from (image, "disk", 4097, -1).answer, ==, BANYAN_DONE);
-  send = send_from (image, "disk", 4097, pair[0]);
-  g_assert_cmpint (send.answer, ==, BANYAN_DONE);
-  g_assert_cmpuint (send.sent, >, 0);
-  receive (pair[1], bytes, send.sent);
-  banyan_test_assert_filled (bytes, 4097, send.sent, 3);
+  g_assert_cmpint (ask (image, 4097), ==, BANYAN_DONE);
+  answer = send_from (image, 4097, pair[0], &sent);
+  g_assert_cmpint (answer, ==, BANYAN_DONE);
+  g_assert_cmpuint (sent, >, 0);
+  receive (pair[1], bytes, sent);
+  banyan_test_assert_filled (bytes, 4097, sent, 3);
 
   /* Until it is full: nothing more goes, and nobody waits. */
   do
-    send = send_from (image, "disk", 0, pair[0]);
-  while (send.sent > 0);
-  g_assert_cmpint (send.answer, ==, BANYAN_DONE);
+    answer = send_from (image, 0, pair[0], &sent);
+  while (sent > 0);
+  g_assert_cmpint (answer, ==, BANYAN_DONE);
   close (pair[0]);
   close (pair[1]);
 }
@@ -120,9 +108,9 @@ test_leaves_the_rest_to_reading (void)
   if (image == NULL)
     return;
 
-  g_assert_cmpint (send_from (direct, "disk", 0, -1).answer, ==, BANYAN_UNSUPPORTED);
-  g_assert_cmpint (send_from (image, "disk", IMAGE_SIZE - 1, -1).answer, ==, BANYAN_UNSUPPORTED);
-  g_assert_cmpint (send_from (image, "disk", G_MAXINT64, -1).answer, ==, BANYAN_UNSUPPORTED);
+  g_assert_cmpint (ask (direct, 0), ==, BANYAN_UNSUPPORTED);
+  g_assert_cmpint (ask (image, IMAGE_SIZE - 1), ==, BANYAN_UNSUPPORTED);
+  g_assert_cmpint (ask (image, G_MAXINT64), ==, BANYAN_UNSUPPORTED);
 }
 
 static void
@@ -145,7 +133,7 @@ test_waits_for_no_disk (void)
   if (where.f_type == TMPFS_MAGIC)
     g_test_skip ("a tmpfs keeps everything in the cache");
   else
-    g_assert_cmpint (send_from (image, "disk", 64 << 10, -1).answer, ==, BANYAN_UNSUPPORTED);
+    g_assert_cmpint (ask (image, 64 << 10), ==, BANYAN_UNSUPPORTED);
 }
 
 int

@@ -4,6 +4,7 @@
 #include "banyan-test.h"
 
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define CHUNK 65536
@@ -302,6 +303,38 @@ test_process_shrinks (void)
   g_assert_cmpuint (get_resident () + size * 3 / 4, <, full);
 }
 
+static void
+test_sends_from_where_it_lies (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1MiB }\n");
+  static const guint8 zeroes[CHUNK];
+  guint8 bytes[2 * CHUNK];
+  BanyanAnswer answer;
+  gsize sent;
+  int pair[2];
+
+  g_test_summary ("A range of data and of nothing goes to a socket until that is full");
+
+  must_write (graph, CHUNK, CHUNK);
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
+  answer = banyan_test_send (graph, "disk", CHUNK, sizeof bytes, pair[0], &sent);
+  g_assert_cmpint (answer, ==, BANYAN_DONE);
+  g_assert_cmpuint (sent, >, CHUNK);
+  g_assert_cmpint (recv (pair[1], bytes, sent, MSG_WAITALL), ==, sent);
+  banyan_test_assert_filled (bytes, CHUNK, CHUNK, 1);
+  g_assert_cmpmem (bytes + CHUNK, sent - CHUNK, zeroes, sent - CHUNK);
+
+  do
+    answer = banyan_test_send (graph, "disk", CHUNK, sizeof bytes, pair[0], &sent);
+  while (sent > 0);
+  g_assert_cmpint (answer, ==, BANYAN_DONE);
+  close (pair[1]);
+  answer = banyan_test_send (graph, "disk", CHUNK, sizeof bytes, pair[0], &sent);
+  g_assert_cmpint (answer, ==, BANYAN_UNSUPPORTED);
+  close (pair[0]);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -314,5 +347,6 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/memory/refuses-bad-size", test_refuses_bad_size);
   g_test_add_func ("/protocol/memory/threads-lose-nothing", test_threads);
   g_test_add_func ("/protocol/memory/process-shrinks", test_process_shrinks);
+  g_test_add_func ("/protocol/memory/sends-from-where-it-lies", test_sends_from_where_it_lies);
   return g_test_run ();
 }

@@ -236,6 +236,30 @@ memory_store_read (MemoryStore *self, guint64 offset, guint8 *to, gsize length)
     }
 }
 
+guint
+memory_store_point_at (MemoryStore *self, guint64 offset, gsize length, struct iovec *iov,
+                       guint n_iov)
+{
+  static guint8 zeroes[CHUNK_SIZE];
+  guint n = 0;
+
+  for (; n < n_iov && length > 0; n++)
+    {
+      guint64 within = offset & (CHUNK_SIZE - 1);
+      gsize piece = MIN (length, CHUNK_SIZE - within);
+      guint64 gap;
+      guintptr *entry = find_entry (self, offset, FALSE, &gap);
+      guintptr present = entry != NULL ? __atomic_load_n (entry, __ATOMIC_ACQUIRE) : 0;
+      guint8 *chunk = present & CHUNK_DATA ? entry_chunk (present) : zeroes;
+
+      iov[n] = (struct iovec){ chunk + within, piece };
+      offset += piece;
+      length -= piece;
+    }
+
+  return n;
+}
+
 gboolean
 memory_store_write (MemoryStore *self, guint64 offset, const guint8 *from, gsize length)
 {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <glib.h>
+#include <sys/uio.h>
 
 G_BEGIN_DECLS
 
@@ -22,6 +23,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (MemoryStore, memory_store_free)
 void memory_store_read (MemoryStore *self, guint64 offset, guint8 *to, gsize length);
 /* FALSE: no memory; what fitted has been written. */
 gboolean memory_store_write (MemoryStore *self, guint64 offset, const guint8 *from, gsize length);
+/* Where the bytes of a range lie, to be read only: as much of it as @n_iov pieces name. They stay
+ * there as long as the store does, and a write to them shows. */
+guint memory_store_point_at (MemoryStore *self, guint64 offset, gsize length, struct iovec *iov,
+                             guint n_iov);
 /* Whole chunks give their memory back to the system. */
 void memory_store_zero (MemoryStore *self, guint64 offset, guint64 length);
 /* How far from @offset on, at most @length bytes, the store is all data or all zeroes. */

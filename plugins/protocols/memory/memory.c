@@ -6,6 +6,10 @@
 #include "memory-store.h"
 
 #include <errno.h>
+#include <sys/socket.h>
+
+/* Chunks handed to a socket at a time: more than its buffer takes. */
+#define SEND_VECTORS 16
 
 G_DECLARE_FINAL_TYPE (BanyanMemory, banyan_memory, BANYAN, MEMORY, BanyanProtocol)
 
@@ -110,6 +114,26 @@ banyan_memory_block_status (BanyanNode *node, guint64 offset, guint64 length,
   return BANYAN_DONE;
 }
 
+/* A write that comes before the socket has taken the bytes may show in them: both were under way at
+ * the same time, and either order is right. */
+static BanyanAnswer
+banyan_memory_send (BanyanNode *node, guint64 offset, gsize length, int socket, gsize *sent)
+{
+  MemoryStore *store = BANYAN_NODE_SELF (BanyanMemory, node)->store;
+  struct iovec iov[SEND_VECTORS];
+  struct msghdr message = { .msg_iov = iov };
+  gssize result;
+
+  if (socket < 0)
+    return BANYAN_DONE;
+
+  message.msg_iovlen = memory_store_point_at (store, offset, length, iov, SEND_VECTORS);
+  result = TEMP_FAILURE_RETRY (sendmsg (socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+  if (result > 0)
+    *sent = result;
+  return result > 0 || errno == EAGAIN ? BANYAN_DONE : BANYAN_UNSUPPORTED;
+}
+
 /* What lies beyond the new end is forgotten, so that growing again shows zeroes. */
 static BanyanAnswer
 banyan_memory_resize (BanyanNode *node, const BanyanResize *resize, GError **error)
@@ -140,6 +164,7 @@ static const BanyanNodeOps banyan_memory_ops = {
   .write_zeroes = banyan_memory_zero,
   .block_status = banyan_memory_block_status,
   .resize = banyan_memory_resize,
+  .send = banyan_memory_send,
 };
 
 static guint
