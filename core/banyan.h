@@ -4,6 +4,7 @@
 #pragma once
 
 #include <banyan/banyan-backend.h>
+#include <banyan/banyan-buffer.h>
 #include <banyan/banyan-co-sync.h>
 #include <banyan/banyan-command.h>
 #include <banyan/banyan-coroutine.h>

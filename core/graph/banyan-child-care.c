@@ -11,9 +11,9 @@
 #include "banyan-child-private.h"
 
 #include <banyan/banyan-backend.h>
+#include <banyan/banyan-buffer.h>
 
 #include <errno.h>
-#include <stdlib.h>
 
 /* What one widened piece may need of memory, unless the node's blocks are larger. */
 #define BOUNCE_MAX (G_GUINT64_CONSTANT (1) << 20)
@@ -103,18 +103,17 @@ measure_direct (const Care *care, const BanyanRequest *rest)
 
 typedef struct
 {
-  guint64 offset; /* aligned */
-  guint64 length; /* aligned, or up to the end of the node */
-  guint64 skip;   /* bytes before the caller's data */
-  guint64 used;   /* bytes of the caller's data */
-  guint8 *memory; /* (owned) */
+  guint64 offset;       /* aligned */
+  guint64 length;       /* aligned, or up to the end of the node */
+  guint64 skip;         /* bytes before the caller's data */
+  guint64 used;         /* bytes of the caller's data */
+  BanyanBuffer *buffer; /* (owned) */
 } Bounce;
 
 static gboolean
 bounce_init (Bounce *bounce, const Care *care, const BanyanRequest *rest, GError **error)
 {
   guint64 most = banyan_round_down (MIN (MAX (BOUNCE_MAX, care->unit), care->max), care->unit);
-  gsize alignment = MAX (care->limits->memory_alignment, sizeof (gpointer));
   guint64 stop;
 
   bounce->offset = banyan_round_down (rest->offset, care->unit);
@@ -126,7 +125,8 @@ bounce_init (Bounce *bounce, const Care *care, const BanyanRequest *rest, GError
   bounce->used = MIN (rest->length, bounce->length - bounce->skip);
 
   /* Guests decide about sizes here: memory that is not there is their failure, not our end. */
-  if (posix_memalign ((void **) &bounce->memory, alignment, bounce->length) == 0)
+  bounce->buffer = banyan_buffer_new (bounce->length);
+  if (bounce->buffer != NULL)
     return TRUE;
 
   return banyan_throw_errno (error, ENOMEM, "%s: no memory to align a request",
@@ -138,7 +138,7 @@ bounce_request (const Bounce *bounce, struct iovec *iov, guint flags)
 {
   BanyanRequest request = BANYAN_REQUEST (bounce->offset, bounce->length, iov, 1);
 
-  *iov = (struct iovec){ bounce->memory, bounce->length };
+  *iov = (struct iovec){ bounce->buffer->data, bounce->length };
   request.flags = flags;
   return request;
 }
@@ -147,7 +147,7 @@ bounce_request (const Bounce *bounce, struct iovec *iov, guint flags)
 static gboolean
 read_block (const Care *care, const Bounce *bounce, guint64 start, GError **error)
 {
-  return banyan_child_pread (care->child, bounce->offset + start, bounce->memory + start,
+  return banyan_child_pread (care->child, bounce->offset + start, bounce->buffer->data + start,
                              MIN (care->unit, bounce->length - start), error);
 }
 
@@ -176,7 +176,7 @@ bounce_write (const Care *care, const BanyanRequest *rest, const Bounce *bounce,
   if (!read_surroundings (care, bounce, error))
     return FALSE;
 
-  banyan_request_copy_out (rest, 0, bounce->memory + bounce->skip, bounce->used);
+  banyan_request_copy_out (rest, 0, bounce->buffer->data + bounce->skip, bounce->used);
   return pass_on (care, &widened, error);
 }
 
@@ -190,7 +190,7 @@ bounce_read (const Care *care, const BanyanRequest *rest, const Bounce *bounce, 
     return FALSE;
 
   if (rest->iov != NULL)
-    banyan_request_copy_in (rest, 0, bounce->memory + bounce->skip, bounce->used);
+    banyan_request_copy_in (rest, 0, bounce->buffer->data + bounce->skip, bounce->used);
   return TRUE;
 }
 
@@ -206,7 +206,7 @@ go_through_bounce (const Care *care, const BanyanRequest *rest, guint64 *done, G
   succeeded = care->is_write ? bounce_write (care, rest, &bounce, error)
                              : bounce_read (care, rest, &bounce, error);
   *done = bounce.used;
-  free (bounce.memory);
+  banyan_buffer_unref (bounce.buffer);
   return succeeded;
 }
 

@@ -47,7 +47,7 @@ typedef struct
 {
   guint32 size;
   guint32 request_alignment; /* bytes; at least 1 */
-  guint32 memory_alignment;  /* bytes; at least 1: where each piece of memory begins */
+  guint32 memory_alignment;  /* bytes; 1 to 4096: where each piece of memory begins */
   guint32 max_vectors;       /* entries */
   guint32 preferred_size;    /* bytes; 0: no preference */
   guint32 max_transfer;      /* bytes */

@@ -13,6 +13,8 @@
 
 #include "banyan-child-private.h"
 
+#include <banyan/banyan-buffer.h>
+
 static const BanyanLimits no_limits
     = { .size = sizeof (BanyanLimits), .request_alignment = 1, .memory_alignment = 1 };
 
@@ -40,7 +42,8 @@ sanitize (BanyanLimits *limits)
 {
   limits->size = sizeof *limits;
   limits->request_alignment = sane_alignment (limits->request_alignment);
-  limits->memory_alignment = sane_alignment (limits->memory_alignment);
+  limits->memory_alignment
+      = MIN (sane_alignment (limits->memory_alignment), BANYAN_BUFFER_ALIGNMENT);
   limits->max_transfer = sane_maximum (limits->max_transfer, limits->request_alignment);
   limits->discard_alignment
       = MAX (sane_alignment (limits->discard_alignment), limits->request_alignment);

@@ -124,6 +124,9 @@ struct _BanyanLoop
 #define BANYAN_INBOX_ASLEEP ((BanyanTask *) 1)
 #define BANYAN_INBOX_CLOSED ((BanyanTask *) 2)
 
+/* When the thread ends: its pool of BanyanBuffer. */
+void banyan_buffers_clear (void);
+
 static inline void
 banyan_loop_push_ready (BanyanLoop *loop, BanyanCoroutine *coroutine)
 {

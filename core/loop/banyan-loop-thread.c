@@ -167,6 +167,7 @@ thread_main (void *data)
     {
       turn (loop);
       banyan_stacks_clear (&loop->stacks);
+      banyan_buffers_clear ();
       loop->ops->close (loop);
     }
 

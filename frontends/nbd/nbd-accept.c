@@ -66,14 +66,14 @@ connection_free (NbdConnection *self)
   if (self->channel != NULL)
     banyan_channel_close (self->channel);
   if (self->in != NULL)
-    nbd_buffer_pool_give_back (&self->pool, self->in);
+    banyan_buffer_unref (self->in);
   while (self->out_first != NULL)
     {
       NbdChunk *chunk = self->out_first;
 
       self->out_first = chunk->next;
       if (chunk->buffer != NULL)
-        nbd_buffer_pool_give_back (&self->pool, chunk->buffer);
+        banyan_buffer_unref (chunk->buffer);
       g_free (chunk);
     }
   while (self->free_chunks != NULL)
@@ -83,7 +83,6 @@ connection_free (NbdConnection *self)
       self->free_chunks = chunk->next;
       g_free (chunk);
     }
-  nbd_buffer_pool_clear (&self->pool);
   banyan_co_mutex_clear (&self->turn);
 
   delist (server, self);

@@ -98,7 +98,7 @@ static gboolean BANYAN_COROUTINE
 read_piece (NbdConnection *self, const NbdRequest *request, guint64 offset, gsize length,
             gboolean is_last, GError **error)
 {
-  NbdBuffer *buffer = nbd_buffer_pool_take (&self->pool, length);
+  BanyanBuffer *buffer = banyan_buffer_new (length);
   struct iovec iov;
   BanyanRequest read;
 
@@ -109,7 +109,7 @@ read_piece (NbdConnection *self, const NbdRequest *request, guint64 offset, gsiz
   read = BANYAN_REQUEST (offset, length, &iov, 1);
   if (!banyan_channel_read (self->channel, &read, error))
     {
-      nbd_buffer_pool_give_back (&self->pool, buffer);
+      banyan_buffer_unref (buffer);
       return FALSE;
     }
 

@@ -17,7 +17,6 @@
 
 #pragma once
 
-#include "nbd-buffer.h"
 #include "nbd-protocol.h"
 #include "nbd-server.h"
 
@@ -29,9 +28,9 @@ typedef struct _NbdChunk NbdChunk;
 struct _NbdChunk
 {
   NbdChunk *next;
-  NbdBuffer *buffer;  /* (owned) (nullable) */
-  const guint8 *data; /* in the buffer */
-  gsize length;       /* bytes at data */
+  BanyanBuffer *buffer; /* (owned) (nullable) */
+  const guint8 *data;   /* in the buffer */
+  gsize length;         /* bytes at data */
   guint header_length;
   guint8 header[52];
 };
@@ -43,9 +42,9 @@ typedef struct
   guint16 type;
   guint64 cookie;
   guint64 offset;
-  guint64 length;            /* bytes on the export */
-  guint64 payload_length;    /* bytes after the header */
-  NbdBuffer *payload_buffer; /* (owned) (nullable) */
+  guint64 length;               /* bytes on the export */
+  guint64 payload_length;       /* bytes after the header */
+  BanyanBuffer *payload_buffer; /* (owned) (nullable) */
   const guint8 *payload;
 } NbdRequest;
 
@@ -77,8 +76,7 @@ struct _NbdConnection
   gboolean is_writable;
 
   /* Input. */
-  NbdBufferPool pool;
-  NbdBuffer *in; /* (owned) */
+  BanyanBuffer *in; /* (owned) */
   gsize in_start;
   gsize in_end;
   gboolean in_closed;    /* nothing more will be read: the peer has gone, lied, or said goodbye */
@@ -121,7 +119,7 @@ gboolean nbd_input_has (NbdConnection *self, gsize n);
 gboolean BANYAN_COROUTINE nbd_input_drop (NbdConnection *self, guint64 n);
 /* The next @n bytes, in one piece: within the receive buffer where they are there already, else in
  * a buffer of their own. The caller owns a reference to @buffer. */
-gboolean BANYAN_COROUTINE nbd_input_take (NbdConnection *self, gsize n, NbdBuffer **buffer,
+gboolean BANYAN_COROUTINE nbd_input_take (NbdConnection *self, gsize n, BanyanBuffer **buffer,
                                           const guint8 **data);
 void nbd_connection_close_input (NbdConnection *self);
 
@@ -154,12 +152,12 @@ void nbd_reply_error (NbdConnection *self, const NbdRequest *request, int number
                       const char *message);
 /* Data of a read; takes @buffer. */
 void nbd_reply_data (NbdConnection *self, const NbdRequest *request, guint64 offset,
-                     NbdBuffer *buffer, const guint8 *data, gsize length, gboolean is_last);
+                     BanyanBuffer *buffer, const guint8 *data, gsize length, gboolean is_last);
 void nbd_reply_hole (NbdConnection *self, const NbdRequest *request, guint64 offset, guint32 length,
                      gboolean is_last);
 /* Extents of one metadata context; @descriptors are in wire format. Takes @buffer. */
 void nbd_reply_block_status (NbdConnection *self, const NbdRequest *request, guint32 context,
-                             NbdBuffer *buffer, guint n_extents);
+                             BanyanBuffer *buffer, guint n_extents);
 
 /* -- Phases. -- */
 

@@ -41,7 +41,7 @@ reply (NbdConnection *self, const Option *option, guint32 type, gconstpointer da
   chunk->header_length = to - chunk->header;
   if (length > 0)
     {
-      chunk->buffer = nbd_buffer_pool_take (&self->pool, length);
+      chunk->buffer = banyan_buffer_new (length);
       if (chunk->buffer == NULL)
         {
           self->out_closed = TRUE;
@@ -493,7 +493,7 @@ next_option (NbdConnection *self, OptionResult *result)
 {
   Option option;
   guint32 length;
-  NbdBuffer *buffer = NULL;
+  BanyanBuffer *buffer = NULL;
 
   if (!nbd_input_need (self, 16) || nbd_get64 (nbd_input_peek (self)) != NBD_OPTION_MAGIC)
     return FALSE;
@@ -508,7 +508,7 @@ next_option (NbdConnection *self, OptionResult *result)
     return FALSE;
   option.left = length;
   *result = run_option (self, &option);
-  nbd_buffer_pool_give_back (&self->pool, buffer);
+  banyan_buffer_unref (buffer);
   return TRUE;
 }
 

@@ -46,7 +46,7 @@ static gboolean
 make_room (NbdConnection *self, gsize n)
 {
   gsize rest = self->in_end - self->in_start;
-  NbdBuffer *to = self->in;
+  BanyanBuffer *to = self->in;
 
   if (rest == 0 && self->in->references == 1)
     {
@@ -58,13 +58,13 @@ make_room (NbdConnection *self, gsize n)
 
   if (self->in->references > 1)
     {
-      to = nbd_buffer_pool_take (&self->pool, RECEIVE_SIZE);
+      to = banyan_buffer_new (RECEIVE_SIZE);
       if (to == NULL)
         return FALSE;
     }
   memmove (to->data, self->in->data + self->in_start, rest);
   if (to != self->in)
-    nbd_buffer_pool_give_back (&self->pool, self->in);
+    banyan_buffer_unref (self->in);
   self->in = to;
   self->in_start = 0;
   self->in_end = rest;
@@ -94,7 +94,7 @@ nbd_input_need (NbdConnection *self, gsize n)
 {
   g_assert (n <= RECEIVE_SIZE);
 
-  if (self->in == NULL && (self->in = nbd_buffer_pool_take (&self->pool, RECEIVE_SIZE)) == NULL)
+  if (self->in == NULL && (self->in = banyan_buffer_new (RECEIVE_SIZE)) == NULL)
     return FALSE;
 
   while (self->in_end - self->in_start < n)
@@ -130,7 +130,7 @@ nbd_input_drop (NbdConnection *self, guint64 n)
 }
 
 gboolean BANYAN_COROUTINE
-nbd_input_take (NbdConnection *self, gsize n, NbdBuffer **buffer, const guint8 **data)
+nbd_input_take (NbdConnection *self, gsize n, BanyanBuffer **buffer, const guint8 **data)
 {
   gsize have;
 
@@ -140,13 +140,13 @@ nbd_input_take (NbdConnection *self, gsize n, NbdBuffer **buffer, const guint8 *
   have = self->in_end - self->in_start;
   if (have >= n)
     {
-      *buffer = nbd_buffer_ref (self->in);
+      *buffer = banyan_buffer_ref (self->in);
       *data = nbd_input_peek (self);
       self->in_start += n;
       return TRUE;
     }
 
-  *buffer = nbd_buffer_pool_take (&self->pool, n);
+  *buffer = banyan_buffer_new (n);
   if (*buffer == NULL)
     return FALSE;
   *data = (*buffer)->data;
@@ -159,7 +159,7 @@ nbd_input_take (NbdConnection *self, gsize n, NbdBuffer **buffer, const guint8 *
 
       if (received <= 0)
         {
-          nbd_buffer_pool_give_back (&self->pool, *buffer);
+          banyan_buffer_unref (*buffer);
           return FALSE;
         }
       have += received;

@@ -27,7 +27,7 @@ state_of (const BanyanBlockStatus *status)
 }
 
 static void
-put_extent (NbdConnection *self, NbdBuffer *buffer, guint n, const Extent *extent)
+put_extent (NbdConnection *self, BanyanBuffer *buffer, guint n, const Extent *extent)
 {
   guint8 *to = buffer->data + n * (self->extended ? 16 : 8);
 
@@ -39,7 +39,7 @@ put_extent (NbdConnection *self, NbdBuffer *buffer, guint n, const Extent *exten
 
 /* Neighbours with the same state become one. Returns how many there are; 0 with @error. */
 static guint BANYAN_COROUTINE
-collect (NbdConnection *self, guint64 offset, guint64 length, guint max, NbdBuffer *buffer,
+collect (NbdConnection *self, guint64 offset, guint64 length, guint max, BanyanBuffer *buffer,
          GError **error)
 {
   guint64 limit = self->extended ? G_MAXUINT64 : COMPACT_MAX;
@@ -92,7 +92,7 @@ nbd_command_block_status (NbdConnection *self, NbdRequest *request)
   guint max = request->flags & NBD_CMD_FLAG_REQ_ONE ? 1 : MAX_EXTENTS;
   guint64 length = banyan_channel_get_length (self->channel);
   g_autoptr (GError) error = NULL;
-  NbdBuffer *buffer;
+  BanyanBuffer *buffer;
   guint n;
 
   if (!self->allocation_context || !parse_payload (self, request) || request->length == 0
@@ -104,7 +104,7 @@ nbd_command_block_status (NbdConnection *self, NbdRequest *request)
       return;
     }
 
-  buffer = nbd_buffer_pool_take (&self->pool, MAX_EXTENTS * 16);
+  buffer = banyan_buffer_new (MAX_EXTENTS * 16);
   if (buffer == NULL)
     {
       nbd_reply_error (self, request, ENOMEM, NULL);
@@ -120,6 +120,6 @@ nbd_command_block_status (NbdConnection *self, NbdRequest *request)
       nbd_reply_block_status (self, request, NBD_ALLOCATION_CONTEXT, buffer, n);
       return;
     }
-  nbd_buffer_pool_give_back (&self->pool, buffer);
+  banyan_buffer_unref (buffer);
   nbd_reply_error (self, request, banyan_error_get_errno (error), error->message);
 }

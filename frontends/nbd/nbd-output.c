@@ -31,7 +31,7 @@ void
 nbd_output_free_chunk (NbdConnection *self, NbdChunk *chunk)
 {
   if (chunk->buffer != NULL)
-    nbd_buffer_pool_give_back (&self->pool, chunk->buffer);
+    banyan_buffer_unref (chunk->buffer);
   chunk->next = self->free_chunks;
   self->free_chunks = chunk;
 }

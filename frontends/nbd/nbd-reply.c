@@ -105,7 +105,7 @@ attach_text (NbdConnection *self, NbdChunk *chunk, const char *message)
   g_utf8_validate (text, length, &end);
   length = end - text;
   if (length > 0)
-    chunk->buffer = nbd_buffer_pool_take (&self->pool, length);
+    chunk->buffer = banyan_buffer_new (length);
   if (chunk->buffer == NULL)
     return;
 
@@ -151,8 +151,8 @@ nbd_reply_fill_header (NbdConnection *self, const NbdRequest *request, NbdChunk 
 }
 
 void
-nbd_reply_data (NbdConnection *self, const NbdRequest *request, guint64 offset, NbdBuffer *buffer,
-                const guint8 *data, gsize length, gboolean is_last)
+nbd_reply_data (NbdConnection *self, const NbdRequest *request, guint64 offset,
+                BanyanBuffer *buffer, const guint8 *data, gsize length, gboolean is_last)
 {
   NbdChunk *chunk = nbd_output_new_chunk (self);
 
@@ -177,7 +177,7 @@ nbd_reply_hole (NbdConnection *self, const NbdRequest *request, guint64 offset, 
 
 void
 nbd_reply_block_status (NbdConnection *self, const NbdRequest *request, guint32 context,
-                        NbdBuffer *buffer, guint n_extents)
+                        BanyanBuffer *buffer, guint n_extents)
 {
   NbdChunk *chunk = nbd_output_new_chunk (self);
   gsize length = n_extents * (self->extended ? 16 : 8);

@@ -46,7 +46,7 @@ send_header (NbdConnection *self, const NbdRequest *request)
 static gboolean BANYAN_COROUTINE
 read_and_send (NbdConnection *self, guint64 offset, gsize length)
 {
-  NbdBuffer *buffer = nbd_buffer_pool_take (&self->pool, length);
+  BanyanBuffer *buffer = banyan_buffer_new (length);
   g_autoptr (GError) error = NULL;
   BanyanRequest read;
   struct iovec iov;
@@ -59,7 +59,7 @@ read_and_send (NbdConnection *self, guint64 offset, gsize length)
   read = BANYAN_REQUEST (offset, length, &iov, 1);
   sent = banyan_channel_read (self->channel, &read, &error)
          && send_bytes (self, buffer->data, length, 0);
-  nbd_buffer_pool_give_back (&self->pool, buffer);
+  banyan_buffer_unref (buffer);
   return sent;
 }
 

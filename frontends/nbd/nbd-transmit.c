@@ -122,7 +122,7 @@ execute (NbdConnection *self, NbdRequest *request)
   self->bytes_in_flight += bytes;
   nbd_connection_execute (self, request);
   if (request->payload_buffer != NULL)
-    nbd_buffer_pool_give_back (&self->pool, request->payload_buffer);
+    banyan_buffer_unref (request->payload_buffer);
   self->bytes_in_flight -= bytes;
   self->in_flight--;
   if (self->waiter != NULL)

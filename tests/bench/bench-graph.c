@@ -7,6 +7,8 @@
 
 #include <banyan/banyan.h>
 
+#include "banyan-test-allocations.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,18 +16,6 @@
 #define REQUESTS 1000000
 #define DEPTH 32
 #define MAX_LAYERS 8
-
-/* -- Allocations are counted where they are made. -- */
-
-extern void *__libc_malloc (size_t size);
-static __thread guint64 n_allocations;
-
-void *
-malloc (size_t size)
-{
-  n_allocations++;
-  return __libc_malloc (size);
-}
 
 /* -- Drivers. -- */
 
@@ -240,7 +230,7 @@ measure (Run *run, BanyanChannel *channel, void (*func) (Run *run))
 
   for (guint i = 0; i < ROUNDS; i++)
     {
-      guint64 allocated = n_allocations;
+      guint64 allocated = banyan_test_get_allocations ();
       gint64 begun_ns = banyan_loop_now_ns (loop);
 
       double took_ns;
@@ -248,7 +238,7 @@ measure (Run *run, BanyanChannel *channel, void (*func) (Run *run))
       func (run);
       took_ns = banyan_loop_now_ns (loop) - begun_ns;
       run->best_ns = MIN (run->best_ns, took_ns / run->n);
-      run->allocations += n_allocations - allocated;
+      run->allocations += banyan_test_get_allocations () - allocated;
     }
 }
 

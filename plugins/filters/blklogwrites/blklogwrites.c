@@ -102,10 +102,14 @@ static gboolean BANYAN_COROUTINE
 write_sector (BanyanBlklogwrites *self, guint64 offset, gconstpointer header, gsize length,
               GError **error)
 {
-  g_autofree guint8 *sector = g_malloc0 (self->sector_size);
+  g_autoptr (BanyanBuffer) sector = banyan_buffer_new (self->sector_size);
 
-  memcpy (sector, header, length);
-  return banyan_child_pwrite (self->log, offset, sector, self->sector_size, 0, error);
+  if (sector == NULL)
+    return banyan_throw_errno (error, ENOMEM, "%s: no memory to log what is written",
+                               banyan_object_get_id (BANYAN_OBJECT (self)));
+  memset (sector->data, 0, self->sector_size);
+  memcpy (sector->data, header, length);
+  return banyan_child_pwrite (self->log, offset, sector->data, self->sector_size, 0, error);
 }
 
 static gboolean BANYAN_COROUTINE

@@ -115,18 +115,16 @@ static gboolean BANYAN_COROUTINE
 read_piece (BanyanBlkverify *self, const BanyanRequest *request, guint64 start, guint64 length,
             GError **error)
 {
-  guint8 *memory = NULL;
-  gboolean done;
+  g_autoptr (BanyanBuffer) buffer = banyan_buffer_new (2 * length);
 
-  if (posix_memalign ((void **) &memory, 4096, 2 * length) != 0)
+  if (buffer == NULL)
     return banyan_throw_errno (error, ENOMEM, "%s: no memory to compare what is read",
                                banyan_object_get_id (BANYAN_OBJECT (self)));
 
-  done = read_both (self, request->offset + start, length, memory, error);
-  if (done)
-    banyan_request_copy_in (request, start, memory, length);
-  free (memory);
-  return done;
+  if (!read_both (self, request->offset + start, length, buffer->data, error))
+    return FALSE;
+  banyan_request_copy_in (request, start, buffer->data, length);
+  return TRUE;
 }
 
 static gboolean BANYAN_COROUTINE

@@ -123,14 +123,15 @@ typedef struct
 {
   guint64 offset;
   guint64 length;
-  guint8 *memory; /* (owned) */
+  BanyanBuffer *buffer; /* (owned) */
 } Piece;
 
 static gboolean
 piece_init (Piece *piece, BanyanNode *node, guint64 offset, guint64 length, GError **error)
 {
   *piece = (Piece){ .offset = offset, .length = length };
-  if (posix_memalign ((void **) &piece->memory, 4096, length) == 0)
+  piece->buffer = banyan_buffer_new (length);
+  if (piece->buffer != NULL)
     return TRUE;
 
   return banyan_throw_errno (error, ENOMEM, "%s: no memory to copy what is read",
@@ -140,7 +141,7 @@ piece_init (Piece *piece, BanyanNode *node, guint64 offset, guint64 length, GErr
 static gboolean BANYAN_COROUTINE
 write_back (BanyanCopyOnRead *self, const Piece *piece, GError **error)
 {
-  struct iovec iov = { piece->memory, piece->length };
+  struct iovec iov = { piece->buffer->data, piece->length };
   BanyanRequest request = BANYAN_REQUEST (piece->offset, piece->length, &iov, 1);
   gboolean written;
 
@@ -167,7 +168,7 @@ copy_locked (BanyanCopyOnRead *self, Piece *piece, gboolean is_prefetch, GError 
   gboolean must_copy;
 
   if (!ask_for_copy (self, piece->offset, &piece->length, &must_copy, error)
-      || !banyan_child_pread (self->file, piece->offset, piece->memory, piece->length, error))
+      || !banyan_child_pread (self->file, piece->offset, piece->buffer->data, piece->length, error))
     return FALSE;
   if (!must_copy || write_back (self, piece, &write_error) || !is_prefetch)
     return TRUE;
@@ -195,9 +196,9 @@ copy_piece (BanyanCopyOnRead *self, const BanyanRequest *request, guint64 start,
   banyan_range_lock_release (&self->writes, &guard);
 
   if (copied && !is_prefetch)
-    banyan_request_copy_in (request, start, piece.memory, piece.length);
+    banyan_request_copy_in (request, start, piece.buffer->data, piece.length);
   *length = piece.length;
-  free (piece.memory);
+  banyan_buffer_unref (piece.buffer);
   return copied;
 }
 

@@ -273,21 +273,21 @@ vote_on_piece (BanyanQuorum *self, const BanyanRequest *request, guint64 start, 
 {
   BanyanRequest piece = BANYAN_REQUEST (request->offset + start, length, NULL, 0);
   const guint8 *right = NULL;
-  guint8 *memory = NULL;
+  g_autoptr (BanyanBuffer) buffer = NULL;
   gboolean retry;
   gboolean done;
 
-  if (self->children == NULL
-      || posix_memalign ((void **) &memory, 4096, self->children->len * length) != 0)
+  if (self->children != NULL)
+    buffer = banyan_buffer_new (self->children->len * length);
+  if (buffer == NULL)
     return banyan_throw_errno (error, ENOMEM, "%s: no memory to compare what is read",
                                banyan_object_get_id (BANYAN_OBJECT (self)));
 
-  done = read_locked (self, &piece, memory, FALSE, &retry, &right, error);
+  done = read_locked (self, &piece, buffer->data, FALSE, &retry, &right, error);
   if (!done && retry)
-    done = read_locked (self, &piece, memory, TRUE, &retry, &right, error);
+    done = read_locked (self, &piece, buffer->data, TRUE, &retry, &right, error);
   if (done)
     banyan_request_copy_in (request, start, right, length);
-  free (memory);
   return done;
 }
 
