@@ -17,7 +17,14 @@ typedef struct
   const char *variant; /* (nullable): names this way */
   const char *options; /* (nullable): ", key: value"; %s is a path, see Stage */
   gboolean forgets;    /* a driver that reads as zeroes, whatever was written */
+  void (*make_image) (const char *path, guint64 size); /* (nullable): what is to be at %s */
 } Recipe;
+
+/* Empty images, as small as can be. */
+void make_qcow2_v2 (const char *path, guint64 size);
+void make_qcow2_small (const char *path, guint64 size);
+void make_qcow2_extended (const char *path, guint64 size);
+void make_qcow2_lazy (const char *path, guint64 size);
 
 /* A type, and one way to use it. */
 typedef struct

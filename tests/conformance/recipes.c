@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define DISK "{ driver: memory, size: 262267 }"
+#define QCOW2 ", file: { driver: file, discard: unmap, filename: %s }"
 
 /* A type that needs nothing that cannot be guessed needs no line here. */
 static const Recipe recipes[] = {
@@ -30,6 +31,13 @@ static const Recipe recipes[] = {
     ", children: [" DISK ", { driver: raw, size: 262267, offset: 1, file: { driver: blkdebug, "
     "align: 512, image: { driver: memory, size: 1MiB } } }]",
     FALSE },
+  { "qcow2", "v2", QCOW2, FALSE, make_qcow2_v2 },
+  { "qcow2", "small", QCOW2 ", l2-cache-entry-size: 512, cache-size: 1", FALSE, make_qcow2_small },
+  { "qcow2", "subclusters", QCOW2, FALSE, make_qcow2_extended },
+  { "qcow2", "lazy", QCOW2, FALSE, make_qcow2_lazy },
+  { "qcow2", "direct", ", file: { driver: file, filename: %s, cache: { direct: true } }", FALSE,
+    make_qcow2_extended },
+  { "qcow2", "overlay", QCOW2 ", backing: " DISK, FALSE, make_qcow2_extended },
   { "blkdebug", NULL, NULL, FALSE },
   { "blkdebug", "limits", ", align: 512, max-transfer: 4096, opt-write-zero: 4096", FALSE },
   { "throttle", NULL, ", throttle-group: { type: throttle-group, iops-total: 50000 }", FALSE },
@@ -45,9 +53,15 @@ static const Recipe recipes[] = {
 static void
 make_image (Stage *stage)
 {
+  const Recipe *recipe = stage->the_case->recipe;
   g_autofree char *zeroes = g_malloc0 (DISK_SIZE);
   g_autoptr (GError) error = NULL;
 
+  if (recipe->make_image != NULL)
+    {
+      recipe->make_image (stage->path, DISK_SIZE);
+      return;
+    }
   g_file_set_contents (stage->path, zeroes, DISK_SIZE, &error);
   g_assert_no_error (error);
 }

@@ -294,6 +294,19 @@ needs_nothing_else (const char *type)
   return TRUE;
 }
 
+/* Edges that lead somewhere. */
+static GPtrArray *
+list_edges (BanyanTestGraph *graph)
+{
+  GPtrArray *edges
+      = banyan_element_list_children (BANYAN_ELEMENT (banyan_test_get_node (graph, "top")));
+
+  for (guint i = edges->len; i-- > 0;)
+    if (banyan_child_get_node (edges->pdata[i]) == NULL)
+      g_ptr_array_remove_index (edges, i);
+  return edges;
+}
+
 /* A filter above the driver and one below each of its children come and go, one of its own kind
  * where it is a filter itself; and it is reopened. */
 static void
@@ -302,8 +315,7 @@ change_round (Stage *stage, BanyanTestGraph *graph)
   const Case *the_case = stage->the_case;
   gboolean is_own = the_case->kind == BANYAN_PLUGIN_FILTER && needs_nothing_else (the_case->type);
   const char *own = is_own ? the_case->type : "delay";
-  g_autoptr (GPtrArray) edges
-      = banyan_element_list_children (BANYAN_ELEMENT (banyan_test_get_node (graph, "top")));
+  g_autoptr (GPtrArray) edges = list_edges (graph);
 
   banyan_test_insert (graph, own, "above", banyan_test_get_edge (graph, "up:file"));
   for (guint i = 0; i < edges->len; i++)

@@ -1,0 +1,30 @@
+/* qcow2-bitmap.h - dirty bitmaps that are kept in the image
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "qcow2-image.h"
+
+typedef struct
+{
+  char *name; /* (owned) */
+  guint64 table_offset;
+  guint32 table_size; /* entries */
+  guint32 flags;
+  guint8 type;
+  guint8 granularity_bits;
+  gsize flags_at; /* in the directory */
+} Qcow2Bitmap;
+
+/* Reads the directory, if the image says that it is up to date. */
+gboolean BANYAN_COROUTINE qcow2_bitmaps_read (Qcow2Image *image, GError **error);
+
+/* Before the first write: bitmaps that record writes are marked as being in use, since nobody keeps
+ * them here; the others stay right as they are. */
+gboolean BANYAN_COROUTINE qcow2_bitmaps_mark_in_use (Qcow2Image *image, GError **error);
+
+/* Calls @func for each cluster run that bitmaps occupy. */
+typedef gboolean (*Qcow2BitmapVisit) (guint64 offset, guint64 length, gpointer data,
+                                      GError **error);
+gboolean BANYAN_COROUTINE qcow2_bitmaps_visit (Qcow2Image *image, Qcow2BitmapVisit func,
+                                               gpointer data, GError **error);

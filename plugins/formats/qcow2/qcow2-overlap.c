@@ -1,0 +1,128 @@
+/* qcow2-overlap.c - which clusters hold the image's own tables
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Open addressing: looking for a cluster that holds data, which is the usual question, mostly ends
+ * at the first slot. */
+
+#include "qcow2-overlap.h"
+
+#define KIND_BITS 4
+#define LEFT G_MAXUINT64 /* somebody was here: go on looking */
+#define FIRST_SIZE 1024
+
+void
+qcow2_overlap_init (Qcow2Overlap *self)
+{
+  g_mutex_init (&self->mutex);
+  self->size = FIRST_SIZE;
+  self->used = 0;
+  self->keys = g_new0 (guint64, self->size);
+}
+
+void
+qcow2_overlap_clear (Qcow2Overlap *self)
+{
+  g_clear_pointer (&self->keys, g_free);
+  g_mutex_clear (&self->mutex);
+}
+
+static guint
+slot_of (const Qcow2Overlap *self, guint64 cluster)
+{
+  return (cluster * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15) >> 32) & (self->size - 1);
+}
+
+/* Where the cluster is, or the empty slot that ends the search. */
+static guint
+find_slot (const Qcow2Overlap *self, guint64 cluster)
+{
+  guint slot = slot_of (self, cluster);
+
+  while (self->keys[slot] != 0
+         && (self->keys[slot] == LEFT || self->keys[slot] >> KIND_BITS != cluster))
+    slot = (slot + 1) & (self->size - 1);
+  return slot;
+}
+
+static void
+insert (Qcow2Overlap *self, guint64 key)
+{
+  guint slot = find_slot (self, key >> KIND_BITS);
+
+  self->used += self->keys[slot] == 0;
+  self->keys[slot] = key;
+}
+
+static void
+make_room (Qcow2Overlap *self)
+{
+  guint64 *old = self->keys;
+  guint old_size = self->size;
+
+  self->size *= 2;
+  self->used = 0;
+  self->keys = g_new0 (guint64, self->size);
+  for (guint i = 0; i < old_size; i++)
+    if (old[i] != 0 && old[i] != LEFT)
+      insert (self, old[i]);
+  g_free (old);
+}
+
+void
+qcow2_overlap_add (Qcow2Overlap *self, guint64 cluster, guint64 count, Qcow2Meta kind)
+{
+  g_mutex_lock (&self->mutex);
+  for (guint64 i = 0; i < count; i++)
+    {
+      if (self->used >= self->size / 2)
+        make_room (self);
+      insert (self, (cluster + i) << KIND_BITS | (kind + 1));
+    }
+  g_mutex_unlock (&self->mutex);
+}
+
+void
+qcow2_overlap_remove (Qcow2Overlap *self, guint64 cluster, guint64 count)
+{
+  g_mutex_lock (&self->mutex);
+  for (guint64 i = 0; i < count; i++)
+    {
+      guint slot = find_slot (self, cluster + i);
+
+      if (self->keys[slot] != 0)
+        self->keys[slot] = LEFT;
+    }
+  g_mutex_unlock (&self->mutex);
+}
+
+gboolean
+qcow2_overlap_find (Qcow2Overlap *self, guint64 cluster, guint64 count, guint kinds,
+                    Qcow2Meta *found)
+{
+  gboolean is_there = FALSE;
+
+  g_mutex_lock (&self->mutex);
+  for (guint64 i = 0; i < count && !is_there; i++)
+    {
+      guint64 key = self->keys[find_slot (self, cluster + i)];
+
+      if (key == 0 || key == LEFT)
+        continue;
+      *found = (key & ((1u << KIND_BITS) - 1)) - 1;
+      is_there = (kinds & 1u << *found) != 0;
+    }
+  g_mutex_unlock (&self->mutex);
+  return is_there;
+}
+
+const char *
+qcow2_meta_to_string (Qcow2Meta kind)
+{
+  static const char *const names[QCOW2_N_METAS] = {
+    "the header",          "the L1 table",       "an L2 table",           "a refcount block",
+    "the refcount table",  "the snapshot table", "a snapshot's L1 table", "a snapshot's L2 table",
+    "the bitmap directory"
+  };
+
+  return names[kind];
+}

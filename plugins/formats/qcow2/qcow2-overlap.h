@@ -1,0 +1,38 @@
+/* qcow2-overlap.h - which clusters hold the image's own tables
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <glib.h>
+
+typedef enum
+{
+  QCOW2_META_HEADER,
+  QCOW2_META_ACTIVE_L1,
+  QCOW2_META_ACTIVE_L2,
+  QCOW2_META_REFCOUNT_BLOCK,
+  QCOW2_META_REFCOUNT_TABLE,
+  QCOW2_META_SNAPSHOT_TABLE,
+  QCOW2_META_INACTIVE_L1,
+  QCOW2_META_INACTIVE_L2,
+  QCOW2_META_BITMAP_DIRECTORY,
+  QCOW2_N_METAS
+} Qcow2Meta;
+
+/* A set of cluster numbers, each with what is there. Any thread. */
+typedef struct
+{
+  GMutex mutex;
+  guint64 *keys; /* (owned): number and kind; 0 is nothing */
+  guint size;    /* a power of 2 */
+  guint used;    /* slots that are not empty, those of clusters that left included */
+} Qcow2Overlap;
+
+void qcow2_overlap_init (Qcow2Overlap *self);
+void qcow2_overlap_clear (Qcow2Overlap *self);
+void qcow2_overlap_add (Qcow2Overlap *self, guint64 cluster, guint64 count, Qcow2Meta kind);
+void qcow2_overlap_remove (Qcow2Overlap *self, guint64 cluster, guint64 count);
+/* Whether one of the clusters holds something of the @kinds, a mask; which, in @found. */
+gboolean qcow2_overlap_find (Qcow2Overlap *self, guint64 cluster, guint64 count, guint kinds,
+                             Qcow2Meta *found);
+const char *qcow2_meta_to_string (Qcow2Meta kind);

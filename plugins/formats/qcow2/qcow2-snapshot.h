@@ -1,0 +1,28 @@
+/* qcow2-snapshot.h - snapshots within the image
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "qcow2-image.h"
+
+typedef struct
+{
+  guint64 l1_offset;
+  guint32 l1_size; /* entries */
+  char *id;        /* (owned) */
+  char *name;      /* (owned) */
+  guint32 date_s;
+  guint32 date_ns;
+  guint64 clock_ns;
+  guint64 state_size;
+  guint64 disk_size;
+  guint64 icount;
+  GBytes *extra; /* (owned): all of it, known parts included */
+} Qcow2Snapshot;
+
+void qcow2_snapshot_clear (gpointer snapshot);
+
+gboolean BANYAN_COROUTINE qcow2_snapshots_read (Qcow2Image *image, GError **error);
+
+/* Bytes in the image that the table occupies. */
+guint64 qcow2_snapshots_size (Qcow2Image *image);

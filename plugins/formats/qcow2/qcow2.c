@@ -1,0 +1,515 @@
+/* qcow2.c - QEMU's own image format: the node
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "qcow2-io.h"
+#include "qcow2-order.h"
+
+#include <errno.h>
+
+G_DECLARE_FINAL_TYPE (BanyanQcow2, banyan_qcow2, BANYAN, QCOW2, BanyanFormat)
+
+typedef enum
+{
+  QCOW2_OVERLAP_NONE,
+  QCOW2_OVERLAP_CONSTANT,
+  QCOW2_OVERLAP_CACHED,
+  QCOW2_OVERLAP_ALL,
+} Qcow2OverlapMode;
+
+struct _BanyanQcow2
+{
+  BanyanFormat parent_instance;
+
+  Qcow2Image image;
+  Qcow2OverlapMode overlap_mode;
+  Qcow2CacheSizes sizes;
+  gboolean lazy_refcounts;
+  gboolean pass_discard_request;
+  gboolean is_open;
+};
+
+enum
+{
+  PROP_0,
+  PROP_LAZY_REFCOUNTS,
+  PROP_PASS_DISCARD_REQUEST,
+  PROP_PASS_DISCARD_SNAPSHOT,
+  PROP_PASS_DISCARD_OTHER,
+  PROP_DISCARD_NO_UNREF,
+  PROP_OVERLAP_CHECK,
+  PROP_CACHE_SIZE,
+  PROP_L2_CACHE_SIZE,
+  PROP_L2_CACHE_ENTRY_SIZE,
+  PROP_REFCOUNT_CACHE_SIZE,
+  PROP_BACKING_FILE,
+  PROP_BACKING_FORMAT,
+  PROP_DATA_FILE_NAME,
+  PROP_VERSION,
+  PROP_CLUSTER_SIZE,
+  PROP_CORRUPT,
+  N_PROPS
+};
+
+static GParamSpec *properties[N_PROPS];
+
+BANYAN_DEFINE_DRIVER (BanyanQcow2, banyan_qcow2, BANYAN_TYPE_FORMAT)
+
+static GType
+overlap_mode_get_type (void)
+{
+  static const GEnumValue values[] = {
+    { QCOW2_OVERLAP_NONE, "QCOW2_OVERLAP_NONE", "none" },
+    { QCOW2_OVERLAP_CONSTANT, "QCOW2_OVERLAP_CONSTANT", "constant" },
+    { QCOW2_OVERLAP_CACHED, "QCOW2_OVERLAP_CACHED", "cached" },
+    { QCOW2_OVERLAP_ALL, "QCOW2_OVERLAP_ALL", "all" },
+    { 0, NULL, NULL },
+  };
+  static gsize type;
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("BanyanQcow2OverlapMode", values));
+  return type;
+}
+
+/* -- Operations. -- */
+
+static Qcow2Image *
+image_of (BanyanNode *node)
+{
+  return &BANYAN_NODE_SELF (BanyanQcow2, node)->image;
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_qcow2_read (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  return qcow2_io_read (image_of (node), request, error);
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_qcow2_write (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  return qcow2_io_write (image_of (node), request, error);
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_qcow2_flush (BanyanNode *node, GError **error)
+{
+  return banyan_node_is_read_only (node) || qcow2_order_flush (image_of (node), error);
+}
+
+static BanyanAnswer BANYAN_COROUTINE
+banyan_qcow2_discard (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  return qcow2_io_discard (image_of (node), request, error);
+}
+
+static BanyanAnswer BANYAN_COROUTINE
+banyan_qcow2_write_zeroes (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  return qcow2_io_write_zeroes (image_of (node), request, error);
+}
+
+static BanyanAnswer BANYAN_COROUTINE
+banyan_qcow2_block_status (BanyanNode *node, guint64 offset, guint64 length,
+                           BanyanBlockStatus *status, GError **error)
+{
+  return qcow2_io_block_status (image_of (node), offset, length, status, error);
+}
+
+static BanyanAnswer
+banyan_qcow2_send (BanyanNode *node, guint64 offset, gsize length, int socket, gsize *sent)
+{
+  return qcow2_io_send (image_of (node), offset, length, socket, sent);
+}
+
+static const BanyanNodeOps banyan_qcow2_ops = {
+  .size = sizeof banyan_qcow2_ops,
+  .read = banyan_qcow2_read,
+  .write = banyan_qcow2_write,
+  .flush = banyan_qcow2_flush,
+  .discard = banyan_qcow2_discard,
+  .write_zeroes = banyan_qcow2_write_zeroes,
+  .block_status = banyan_qcow2_block_status,
+  .send = banyan_qcow2_send,
+};
+
+static guint
+banyan_qcow2_get_capabilities (BanyanNode *node, guint inherited)
+{
+  Qcow2Image *image = image_of (node);
+  gboolean is_open = BANYAN_NODE_SELF (BanyanQcow2, node)->is_open;
+  guint capabilities = inherited | BANYAN_CAN_FUA | BANYAN_CAN_FAST_ZERO | BANYAN_CAN_MULTI_CONN;
+
+  if (is_open && !image->has_data_file)
+    capabilities |= BANYAN_CAN_COMPRESS;
+  if (is_open
+      && (image->header.version == 2 || (image->header.autoclear & QCOW2_AUTOCLEAR_RAW_DATA)))
+    capabilities &= ~BANYAN_CAN_FAST_ZERO;
+  return capabilities;
+}
+
+static void
+banyan_qcow2_get_limits (BanyanNode *node, BanyanLimits *limits)
+{
+  Qcow2Image *image = image_of (node);
+
+  limits->max_vectors = QCOW2_MAX_VECTORS;
+  if (!BANYAN_NODE_SELF (BanyanQcow2, node)->is_open)
+    return;
+
+  limits->preferred_size = 1u << image->subcluster_bits;
+  limits->zeroes_alignment = 1u << image->subcluster_bits;
+  limits->discard_alignment = image->cluster_size;
+}
+
+/* -- Opening. -- */
+
+static BanyanSpec *
+find_declared (BanyanQcow2 *self, const char *key)
+{
+  return banyan_spec_lookup (banyan_object_get_declaration (BANYAN_OBJECT (self)), key);
+}
+
+/* What the image is told to lie on must be there, or be said to be meant. */
+static gboolean
+check_backing (BanyanQcow2 *self, GError **error)
+{
+  const Qcow2Header *header = &self->image.header;
+
+  if (header->backing_file == NULL || find_declared (self, "backing") != NULL
+      || self->image.backing != NULL)
+    return TRUE;
+
+  return banyan_throw_errno (error, EINVAL,
+                             "%s: the image lies on %s (%s), and no backing is declared; write "
+                             "backing: { driver: %s, file: { driver: file, filename: ... } }, or "
+                             "backing: null to leave it out",
+                             self->image.name, header->backing_file,
+                             header->backing_format != NULL ? header->backing_format
+                                                            : "of a format that it does not tell",
+                             header->backing_format != NULL ? header->backing_format : "raw");
+}
+
+static gboolean
+check_data_file (BanyanQcow2 *self, GError **error)
+{
+  const Qcow2Image *image = &self->image;
+
+  if (image->has_data_file == (image->data_file != NULL))
+    return TRUE;
+  if (!image->has_data_file)
+    return banyan_throw_errno (error, EINVAL,
+                               "%s: data-file is declared, and the image keeps its data itself",
+                               image->name);
+
+  return banyan_throw_errno (
+      error, EINVAL,
+      "%s: the image keeps its data in %s; write "
+      "data-file: { driver: file, filename: ... }",
+      image->name, image->header.data_file != NULL ? image->header.data_file : "another file");
+}
+
+static guint
+overlap_kinds (Qcow2OverlapMode mode)
+{
+  static const guint kinds[] = {
+    [QCOW2_OVERLAP_NONE] = 0,
+    [QCOW2_OVERLAP_CONSTANT] = 1u << QCOW2_META_HEADER | 1u << QCOW2_META_ACTIVE_L1
+                               | 1u << QCOW2_META_REFCOUNT_TABLE | 1u << QCOW2_META_SNAPSHOT_TABLE
+                               | 1u << QCOW2_META_BITMAP_DIRECTORY,
+    [QCOW2_OVERLAP_CACHED] = (1u << QCOW2_N_METAS) - 1,
+    [QCOW2_OVERLAP_ALL] = (1u << QCOW2_N_METAS) - 1,
+  };
+
+  return kinds[mode];
+}
+
+/* What was not declared follows from the image, or from how the node treats discards. */
+static void
+set_defaults (BanyanQcow2 *self)
+{
+  Qcow2Image *image = &self->image;
+  g_autoptr (BanyanProposal) proposal = banyan_proposal_new (BANYAN_OBJECT (self));
+  gint discard = g_value_get_enum (banyan_proposal_get (proposal, "discard"));
+
+  if (find_declared (self, "lazy-refcounts") == NULL)
+    BANYAN_LIVE_SET (image->lazy_refcounts,
+                     (image->header.compatible & QCOW2_COMPATIBLE_LAZY_REFCOUNTS) != 0);
+  if (find_declared (self, "pass-discard-request") == NULL)
+    BANYAN_LIVE_SET (image->pass_discard[QCOW2_DISCARD_REQUEST], discard == BANYAN_DISCARD_UNMAP);
+  BANYAN_LIVE_SET (image->overlap_check, overlap_kinds (BANYAN_LIVE (self->overlap_mode)));
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_qcow2_open (BanyanElement *element, GError **error)
+{
+  BanyanQcow2 *self = BANYAN_NODE_SELF (BanyanQcow2, element);
+
+  self->image.name = banyan_object_get_id (BANYAN_OBJECT (self));
+  if (!qcow2_image_open (&self->image, &self->sizes, error))
+    return FALSE;
+  if (!check_backing (self, error) || !check_data_file (self, error))
+    {
+      qcow2_image_close (&self->image);
+      return FALSE;
+    }
+
+  set_defaults (self);
+  self->is_open = TRUE;
+  if (self->image.is_corrupt)
+    banyan_node_publish_read_only (BANYAN_NODE (self), TRUE);
+  banyan_node_publish_length (BANYAN_NODE (self), self->image.header.size);
+  return TRUE;
+}
+
+static void
+banyan_qcow2_close (BanyanElement *element)
+{
+  BanyanQcow2 *self = BANYAN_NODE_SELF (BanyanQcow2, element);
+
+  self->is_open = FALSE;
+  qcow2_image_close (&self->image);
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_qcow2_inactivate (BanyanElement *element, GError **error)
+{
+  return qcow2_image_finish_writing (&BANYAN_NODE_SELF (BanyanQcow2, element)->image, error);
+}
+
+/* Others may have written to the image meanwhile: everything is read again. */
+static gboolean BANYAN_COROUTINE
+banyan_qcow2_reactivate (BanyanElement *element, GError **error)
+{
+  BanyanQcow2 *self = BANYAN_NODE_SELF (BanyanQcow2, element);
+
+  qcow2_image_close (&self->image);
+  self->is_open = qcow2_image_open (&self->image, &self->sizes, error);
+  return self->is_open;
+}
+
+/* -- Changing. -- */
+
+/* A node that is not written to any more leaves an image that is in order. */
+static gboolean BANYAN_COROUTINE
+banyan_qcow2_settle (BanyanElement *element, BanyanChange *change, GError **error)
+{
+  BanyanQcow2 *self = BANYAN_NODE_SELF (BanyanQcow2, element);
+  const BanyanProposal *proposal = banyan_change_get_proposal (change);
+
+  if (!banyan_change_touches (change, "read-only")
+      || !g_value_get_boolean (banyan_proposal_get (proposal, "read-only")))
+    return TRUE;
+
+  return qcow2_image_finish_writing (&self->image, error);
+}
+
+static void
+banyan_qcow2_commit (BanyanElement *element, BanyanChange *change)
+{
+}
+
+/* -- The class. -- */
+
+static void
+banyan_qcow2_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  BanyanQcow2 *self = BANYAN_NODE_SELF (BanyanQcow2, object);
+
+  banyan_node_set_field (object, id, value, pspec);
+  if (id == PROP_OVERLAP_CHECK)
+    BANYAN_LIVE_SET (self->image.overlap_check, overlap_kinds (BANYAN_LIVE (self->overlap_mode)));
+}
+
+static void
+banyan_qcow2_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  BanyanQcow2 *self = BANYAN_NODE_SELF (BanyanQcow2, object);
+  const Qcow2Header *header = &self->image.header;
+
+  switch (id)
+    {
+    case PROP_BACKING_FILE:
+      g_value_set_string (value, header->backing_file);
+      break;
+    case PROP_BACKING_FORMAT:
+      g_value_set_string (value, header->backing_format);
+      break;
+    case PROP_DATA_FILE_NAME:
+      g_value_set_string (value, header->data_file);
+      break;
+    case PROP_VERSION:
+      g_value_set_uint (value, header->version);
+      break;
+    case PROP_CLUSTER_SIZE:
+      g_value_set_uint64 (value, self->image.cluster_size);
+      break;
+    case PROP_CORRUPT:
+      g_value_set_boolean (value, __atomic_load_n (&self->image.is_corrupt, __ATOMIC_ACQUIRE));
+      break;
+    default:
+      banyan_node_get_field (object, id, value, pspec);
+    }
+}
+
+static void
+banyan_qcow2_finalize (GObject *object)
+{
+  qcow2_image_clear (&BANYAN_NODE_SELF (BanyanQcow2, object)->image);
+
+  G_OBJECT_CLASS (banyan_qcow2_parent_class)->finalize (object);
+}
+
+#define IMAGE_FIELD(field) G_STRUCT_OFFSET (BanyanQcow2, image.field)
+
+static void
+install_discard_properties (void)
+{
+  properties[PROP_PASS_DISCARD_REQUEST] = banyan_param_computed (
+      banyan_param_boolean ("pass-discard-request", "Pass discard of requests",
+                            "Whether clusters that a client discarded are discarded in file", FALSE,
+                            IMAGE_FIELD (pass_discard[QCOW2_DISCARD_REQUEST])),
+      "true where discard is unmap");
+  properties[PROP_PASS_DISCARD_SNAPSHOT] = banyan_param_boolean (
+      "pass-discard-snapshot", "Pass discard of snapshots",
+      "Whether clusters that only a deleted snapshot had are discarded in file", TRUE,
+      IMAGE_FIELD (pass_discard[QCOW2_DISCARD_SNAPSHOT]));
+  properties[PROP_PASS_DISCARD_OTHER] = banyan_param_boolean (
+      "pass-discard-other", "Pass other discards",
+      "Whether clusters that became free for another reason are discarded in file", FALSE,
+      IMAGE_FIELD (pass_discard[QCOW2_DISCARD_OTHER]));
+  properties[PROP_DISCARD_NO_UNREF] = banyan_param_boolean (
+      "discard-no-unref", "Keep discarded clusters",
+      "Whether a discarded cluster keeps its place, so that the image does not fragment", FALSE,
+      IMAGE_FIELD (keep_discarded));
+}
+
+static GParamSpec *
+size_param (const char *name, const char *nick, const char *blurb, guint64 maximum,
+            const char *computed, guint offset)
+{
+  return banyan_param_mutable (
+      banyan_param_computed (
+          banyan_param_uint64 (name, nick, blurb, BANYAN_UNIT_BYTES, 0, maximum, 0, offset),
+          computed),
+      BANYAN_MUTABLE_BEFORE_OPEN);
+}
+
+static void
+install_cache_properties (void)
+{
+  properties[PROP_CACHE_SIZE] = size_param (
+      "cache-size", "Cache size", "Memory for both caches together", G_GUINT64_CONSTANT (1) << 40,
+      "the sum of both", G_STRUCT_OFFSET (BanyanQcow2, sizes.total));
+  properties[PROP_L2_CACHE_SIZE] = size_param (
+      "l2-cache-size", "L2 cache size", "Memory for tables that say where clusters are",
+      G_GUINT64_CONSTANT (1) << 40, "as much as the disk's tables have, at most 32 MiB",
+      G_STRUCT_OFFSET (BanyanQcow2, sizes.l2));
+  properties[PROP_L2_CACHE_ENTRY_SIZE]
+      = size_param ("l2-cache-entry-size", "L2 cache entry size",
+                    "How much of such a table is read at once: a power of 2, from 512 up", 2 << 20,
+                    "4 KiB, or the size of a cluster where that is less",
+                    G_STRUCT_OFFSET (BanyanQcow2, sizes.l2_entry));
+  properties[PROP_REFCOUNT_CACHE_SIZE] = size_param (
+      "refcount-cache-size", "Refcount cache size",
+      "Memory for tables that say which clusters are used", G_GUINT64_CONSTANT (1) << 40,
+      "four clusters", G_STRUCT_OFFSET (BanyanQcow2, sizes.refcounts));
+}
+
+static void
+install_state_properties (void)
+{
+  properties[PROP_BACKING_FILE] = banyan_param_state (
+      banyan_param_string ("backing-file", "Backing file", "What the image says that it lies on",
+                           NULL, BANYAN_NO_FIELD));
+  properties[PROP_BACKING_FORMAT] = banyan_param_state (banyan_param_string (
+      "backing-format", "Backing format", "The format of that file, according to the image", NULL,
+      BANYAN_NO_FIELD));
+  properties[PROP_DATA_FILE_NAME] = banyan_param_state (banyan_param_string (
+      "data-file-name", "Data file name", "Where the image says that its data is, if not in itself",
+      NULL, BANYAN_NO_FIELD));
+  properties[PROP_VERSION] = banyan_param_state (banyan_param_uint (
+      "version", "Version", "Of the format: 2 or 3", BANYAN_UNIT_NONE, 0, 3, 0, BANYAN_NO_FIELD));
+  properties[PROP_CLUSTER_SIZE] = banyan_param_state (banyan_param_uint64 (
+      "cluster-size", "Cluster size", "In what units the image gives out space", BANYAN_UNIT_BYTES,
+      0, 2 << 20, 0, BANYAN_NO_FIELD));
+  properties[PROP_CORRUPT] = banyan_param_state (banyan_param_boolean (
+      "corrupt", "Corrupt", "Whether damage was found, so that nothing is written any more", FALSE,
+      BANYAN_NO_FIELD));
+}
+
+static void
+banyan_qcow2_check (BanyanObject *object, const BanyanProposal *proposal, BanyanProblems *problems)
+{
+  guint64 entry = g_value_get_uint64 (banyan_proposal_get (proposal, "l2-cache-entry-size"));
+
+  BANYAN_OBJECT_CLASS (banyan_qcow2_parent_class)->check (object, proposal, problems);
+  if (entry != 0 && (entry < 512 || (entry & (entry - 1)) != 0))
+    banyan_proposal_problem (proposal, problems, "l2-cache-entry-size",
+                             "is %" G_GUINT64_FORMAT ", which is no power of 2 from 512 up", entry);
+}
+
+static void
+add_roles (BanyanNodeClass *node_class)
+{
+  banyan_node_class_add_child_role (
+      node_class, "file", BANYAN_CHILD_DATA | BANYAN_CHILD_METADATA | BANYAN_CHILD_PRIMARY,
+      "Node that the image is in", IMAGE_FIELD (file));
+  banyan_node_class_add_child_role (node_class, "backing", BANYAN_CHILD_COW | BANYAN_CHILD_OPTIONAL,
+                                    "Node that shows through where the image has nothing",
+                                    IMAGE_FIELD (backing));
+  banyan_node_class_add_child_role (
+      node_class, "data-file", BANYAN_CHILD_DATA | BANYAN_CHILD_OPTIONAL,
+      "Node that the guest's data is in, where the image says so", IMAGE_FIELD (data_file));
+}
+
+static void
+banyan_qcow2_class_init (BanyanQcow2Class *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  BanyanElementClass *element_class = BANYAN_ELEMENT_CLASS (klass);
+  BanyanNodeClass *node_class = BANYAN_NODE_CLASS (klass);
+
+  object_class->set_property = banyan_qcow2_set_property;
+  object_class->get_property = banyan_qcow2_get_property;
+  object_class->finalize = banyan_qcow2_finalize;
+
+  BANYAN_OBJECT_CLASS (klass)->check = banyan_qcow2_check;
+  element_class->open = banyan_qcow2_open;
+  element_class->close = banyan_qcow2_close;
+  element_class->settle = banyan_qcow2_settle;
+  element_class->commit = banyan_qcow2_commit;
+  element_class->inactivate = banyan_qcow2_inactivate;
+  element_class->reactivate = banyan_qcow2_reactivate;
+  node_class->get_capabilities = banyan_qcow2_get_capabilities;
+  node_class->get_limits = banyan_qcow2_get_limits;
+  banyan_node_class_set_ops (node_class, &banyan_qcow2_ops);
+  add_roles (node_class);
+
+  properties[PROP_LAZY_REFCOUNTS] = banyan_param_computed (
+      banyan_param_boolean ("lazy-refcounts", "Lazy refcounts",
+                            "Whether refcounts are written late: faster where there are many "
+                            "flushes, and after a crash they are counted again",
+                            FALSE, IMAGE_FIELD (lazy_refcounts)),
+      "what the image says");
+  properties[PROP_OVERLAP_CHECK] = banyan_param_enum (
+      "overlap-check", "Overlap check",
+      "Which of the image's own tables are protected from what is written",
+      overlap_mode_get_type (), QCOW2_OVERLAP_CACHED, G_STRUCT_OFFSET (BanyanQcow2, overlap_mode));
+  install_discard_properties ();
+  install_cache_properties ();
+  install_state_properties ();
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+static void
+banyan_qcow2_init (BanyanQcow2 *self)
+{
+  self->overlap_mode = QCOW2_OVERLAP_CACHED;
+  self->image.pass_discard[QCOW2_DISCARD_SNAPSHOT] = TRUE;
+  qcow2_image_init (&self->image);
+}
+
+BANYAN_PLUGIN_DEFINE (qcow2, .kind = BANYAN_PLUGIN_FORMAT,
+                      .register_type = banyan_qcow2_register_type,
+                      .summary = "QEMU's image format: thin, with backings and snapshots")

@@ -1,0 +1,199 @@
+/* qcow2-image.c - images for tests of qcow2, made by QEMU's qemu-img and looked at by it
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "qcow2-image.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+Images *
+images_new (void)
+{
+  Images *self = g_new0 (Images, 1);
+  g_autoptr (GError) error = NULL;
+
+  self->folder = g_dir_make_tmp ("banyan-qcow2-XXXXXX", &error);
+  g_assert_no_error (error);
+  return self;
+}
+
+static void
+remove_all (const char *folder)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  while ((name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+
+      g_unlink (path);
+    }
+  g_rmdir (folder);
+}
+
+void
+images_free (Images *self)
+{
+  images_close (self);
+  remove_all (self->folder);
+  g_free (self->folder);
+  g_free (self);
+}
+
+gboolean
+images_have_qemu (void)
+{
+  g_autofree char *found = g_find_program_in_path ("qemu-img");
+
+  if (found == NULL)
+    g_test_skip ("there is no qemu-img");
+  return found != NULL;
+}
+
+gboolean
+images_try (Images *self, const char *line, char **said)
+{
+  g_auto (GStrv) argv = NULL;
+  g_autofree char *output = NULL;
+  g_autoptr (GError) error = NULL;
+  int status;
+
+  g_shell_parse_argv (line, NULL, &argv, &error);
+  g_assert_no_error (error);
+  g_spawn_sync (self->folder, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &output, said, &status,
+                &error);
+  g_assert_no_error (error);
+  return g_spawn_check_wait_status (status, NULL);
+}
+
+void
+images_run (Images *self, const char *line)
+{
+  g_autofree char *said = NULL;
+
+  if (!images_try (self, line, &said))
+    g_error ("%s: %s", line, said);
+}
+
+static char *
+in_folder (Images *self, const char *text)
+{
+  GString *string = g_string_new (text);
+
+  g_string_replace (string, "DIR", self->folder, 0);
+  return g_string_free (string, FALSE);
+}
+
+void
+images_load (Images *self, const char *nodes)
+{
+  g_autofree char *document = in_folder (self, nodes);
+
+  images_close (self);
+  self->graph = banyan_test_graph_must_load (document);
+}
+
+void
+images_must_refuse (Images *self, const char *nodes, const char *says)
+{
+  g_autofree char *document = in_folder (self, nodes);
+  g_autoptr (GError) error = NULL;
+
+  images_close (self);
+  self->graph = banyan_test_graph_new (document, &error);
+  g_assert_null (self->graph);
+  g_assert_nonnull (error);
+  if (strstr (error->message, says) == NULL)
+    g_error ("not \"%s\" but: %s", says, error->message);
+}
+
+void
+images_close (Images *self)
+{
+  g_clear_pointer (&self->graph, banyan_test_graph_free);
+}
+
+void
+images_must_write (Images *self, const char *node, guint64 offset, gsize length, guint seed)
+{
+  g_autofree guint8 *bytes = g_malloc (length);
+  g_autoptr (GError) error = NULL;
+
+  banyan_test_fill (bytes, offset, length, seed);
+  banyan_test_write (self->graph, node, offset, bytes, length, &error);
+  g_assert_no_error (error);
+}
+
+void
+images_must_read (Images *self, const char *node, guint64 offset, gsize length, guint seed)
+{
+  g_autofree guint8 *bytes = g_malloc (length);
+  g_autoptr (GError) error = NULL;
+
+  banyan_test_read (self->graph, node, offset, bytes, length, &error);
+  g_assert_no_error (error);
+  banyan_test_assert_filled (bytes, offset, length, seed);
+}
+
+void
+images_must_be_zero (Images *self, const char *node, guint64 offset, gsize length)
+{
+  g_autofree guint8 *bytes = g_malloc (length);
+  g_autofree guint8 *zeroes = g_malloc0 (length);
+  g_autoptr (GError) error = NULL;
+
+  banyan_test_read (self->graph, node, offset, bytes, length, &error);
+  g_assert_no_error (error);
+  g_assert_cmpmem (bytes, length, zeroes, length);
+}
+
+void
+images_must_be_clean (Images *self, const char *name)
+{
+  g_autofree char *line = g_strdup_printf ("qemu-img check %s", name);
+
+  images_run (self, line);
+}
+
+/* -- Damage. -- */
+
+static int
+open_image (Images *self, const char *name)
+{
+  g_autofree char *path = g_build_filename (self->folder, name, NULL);
+  int fd = g_open (path, O_RDWR | O_CLOEXEC, 0);
+
+  g_assert_cmpint (fd, >=, 0);
+  return fd;
+}
+
+void
+images_patch (Images *self, const char *name, guint64 offset, gconstpointer bytes, gsize length)
+{
+  int fd = open_image (self, name);
+
+  g_assert_cmpint (pwrite (fd, bytes, length, offset), ==, length);
+  close (fd);
+}
+
+void
+images_patch64 (Images *self, const char *name, guint64 offset, guint64 value)
+{
+  guint64 bytes = GUINT64_TO_BE (value);
+
+  images_patch (self, name, offset, &bytes, sizeof bytes);
+}
+
+guint64
+images_get64 (Images *self, const char *name, guint64 offset)
+{
+  int fd = open_image (self, name);
+  guint64 bytes;
+
+  g_assert_cmpint (pread (fd, &bytes, sizeof bytes, offset), ==, sizeof bytes);
+  close (fd);
+  return GUINT64_FROM_BE (bytes);
+}
