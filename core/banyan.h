@@ -12,6 +12,7 @@
 #include <banyan/banyan-document.h>
 #include <banyan/banyan-element.h>
 #include <banyan/banyan-error.h>
+#include <banyan/banyan-file-name.h>
 #include <banyan/banyan-frontend.h>
 #include <banyan/banyan-graph.h>
 #include <banyan/banyan-iothread.h>

@@ -223,6 +223,46 @@ export_value (Export *self, BanyanObject *object, GParamSpec *pspec, BanyanSpec 
 
 /* -- Objects. -- */
 
+/* All that is declared of it comes from the image that names it, whatever that is based on, too. */
+static gboolean
+is_untouched (BanyanElement *element)
+{
+  BanyanSpec *declared = banyan_object_get_declaration (BANYAN_OBJECT (element));
+  GPtrArray *edges = banyan_element_get_edges (element);
+
+  for (guint i = 0; i < banyan_spec_get_length (declared); i++)
+    {
+      BanyanOriginKind kind = banyan_spec_get_origin (banyan_spec_get_item (declared, i))->kind;
+
+      if (kind != BANYAN_ORIGIN_IMAGE && kind != BANYAN_ORIGIN_INHERITED)
+        return FALSE;
+    }
+
+  for (guint i = 0; i < edges->len; i++)
+    {
+      BanyanNode *node = ((BanyanChild *) edges->pdata[i])->node;
+
+      if (node != NULL && !is_untouched (BANYAN_ELEMENT (node)))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* What an image names need not be written, unless somebody has changed it since. */
+static gboolean
+is_as_named (BanyanObject *object, const char *role)
+{
+  BanyanNode *node;
+
+  if (!BANYAN_IS_ELEMENT (object) || !banyan_element_is_implied (BANYAN_ELEMENT (object), role))
+    return FALSE;
+
+  node = banyan_child_get_node (banyan_element_get_child (BANYAN_ELEMENT (object), role));
+  return node == NULL
+         || (banyan_object_is_implicit (BANYAN_OBJECT (node))
+             && is_untouched (BANYAN_ELEMENT (node)));
+}
+
 static void
 export_properties (Export *self, BanyanSpecBuilder *map, BanyanObject *object)
 {
@@ -234,9 +274,10 @@ export_properties (Export *self, BanyanSpecBuilder *map, BanyanObject *object)
       BanyanSpec *value = banyan_spec_get_item (declared, i);
       GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (object), key);
 
-      /* What an inline child has from its parent it will have again. */
+      /* What an inline child has from its parent it will have again, and what an image names. */
       if (pspec == NULL || banyan_param_has_members (pspec)
-          || banyan_spec_get_origin (value)->kind == BANYAN_ORIGIN_INHERITED)
+          || banyan_spec_get_origin (value)->kind == BANYAN_ORIGIN_INHERITED
+          || is_as_named (object, key))
         continue;
       banyan_spec_builder_take (map, key, export_value (self, object, pspec, value));
     }

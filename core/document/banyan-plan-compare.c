@@ -103,10 +103,23 @@ leads_the_same_way (const Pair *self, GParamSpec *pspec, BanyanSpec *wanted, Ban
   return banyan_spec_equal (wanted, translated);
 }
 
-/* Links are compared by what they lead to, everything else by what it means. */
+static gboolean
+is_named_by_image (const Pair *self, GParamSpec *pspec)
+{
+  return banyan_param_get_role (pspec) != NULL
+         && banyan_element_implies (BANYAN_ELEMENT (self->object), pspec->name);
+}
+
+/* Links are compared by what they lead to, everything else by what it means. A child that an image
+ * names is nobody's declaration; where one is named, to say nothing and to say null are not the
+ * same. */
 static gboolean
 is_same (const Pair *self, GParamSpec *pspec, BanyanSpec *wanted, BanyanSpec *present)
 {
+  if (is_named_by_image (self, pspec) && (wanted == NULL || present == NULL))
+    return wanted == present
+           || (present != NULL
+               && banyan_element_is_implied (BANYAN_ELEMENT (self->object), pspec->name));
   if (banyan_param_has_links (pspec))
     return leads_the_same_way (self, pspec, wanted, present);
   if (wanted != NULL && present != NULL && banyan_spec_equal (wanted, present))
@@ -247,7 +260,8 @@ compare_property (const Pair *self, GParamSpec *pspec)
 
   if (is_same (self, pspec, wanted, present))
     {
-      note_words (self, pspec, wanted, present);
+      if (wanted != NULL || !is_named_by_image (self, pspec))
+        note_words (self, pspec, wanted, present);
       return TRUE;
     }
   if (is_drift (self, pspec->name, wanted, present) && !(self->plan->flags & BANYAN_PLAN_OVERRIDE))

@@ -311,6 +311,15 @@ adopt_edges (BanyanPlan *self, BanyanObject *object, const char *property)
     }
 }
 
+/* What an image named is the document's once that says the same. */
+static void
+adopt_named (BanyanPlan *self, BanyanObject *object)
+{
+  if (BANYAN_IS_ELEMENT (object)
+      && banyan_element_get_manager (BANYAN_ELEMENT (object))->kind == BANYAN_ORIGIN_IMAGE)
+    banyan_element_set_manager (BANYAN_ELEMENT (object), &self->manager);
+}
+
 /* Everything that the document says is declared by it now, spelt as there, at its lines. */
 static void
 note_applied (BanyanPlan *self)
@@ -323,6 +332,7 @@ note_applied (BanyanPlan *self)
 
       banyan_object_set_declaration (words->object, declared);
       adopt_edges (self, words->object, words->key);
+      adopt_named (self, words->object);
     }
   banyan_graph_set_applied (self->graph, self->applied);
 }

@@ -49,6 +49,32 @@ BanyanLoop *banyan_element_get_home (BanyanElement *self, BanyanGraph *graph);
 void banyan_object_note_member (BanyanObject *owner, BanyanObject *member, gboolean is_there);
 GPtrArray *banyan_object_list_members (BanyanObject *owner);
 
+/* -- What storage says that children are (banyan-implied.c). -- */
+
+typedef struct
+{
+  const char *role; /* interned */
+  BanyanSpec *spec; /* (owned) (nullable): as a document would declare it, or */
+  char *name;       /* (owned) (nullable): what a header calls it, and */
+  char *format;     /* (owned) (nullable): what that is */
+  gboolean is_text; /* what the header has is UTF-8; else they are near it, for people */
+} BanyanImplied;
+
+void banyan_implied_free (gpointer implied);
+/* (owned by @self) (element-type BanyanImplied): under the lock of banyan-implied.c */
+GPtrArray *banyan_element_get_implied (BanyanElement *self);
+/* The roles, interned, for which storage names a child. (transfer container) */
+GPtrArray *banyan_element_list_implied (BanyanElement *self);
+gboolean banyan_element_implies (BanyanElement *self, const char *role);
+/* The declaration of the child in @role. NULL with @error: it cannot be told. */
+BanyanSpec *banyan_element_declare_implied (BanyanElement *self, const char *role, GError **error);
+/* Where relative names are found: the directory of the image. (nullable) */
+char *banyan_element_dup_image_directory (BanyanElement *self);
+/* The file that it is in, or its id. */
+char *banyan_element_dup_image_name (BanyanElement *self);
+/* "base.qcow2", for messages. (nullable) */
+char *banyan_element_dup_implied_name (BanyanElement *self, const char *role);
+
 /* -- Permissions (banyan-permissions.c). -- */
 
 #define BANYAN_PERMISSIONS_WRITING \

@@ -12,7 +12,8 @@
 
 typedef struct
 {
-  GPtrArray *edges; /* (owned) (element-type BanyanChild) */
+  GPtrArray *edges;   /* (owned) (element-type BanyanChild) */
+  GPtrArray *implied; /* (owned) (element-type BanyanImplied): of banyan-implied.c */
   BanyanOrigin manager;
   guint used;
   guint shared;
@@ -76,6 +77,14 @@ declare_role (const char *name, guint role_flags, const char *blurb)
 
   if (!(role_flags & BANYAN_CHILD_OPTIONAL))
     banyan_param_required (pspec);
+
+  /* What others may read, too, is not written by accident; as in QEMU, where a backing file is
+   * read-only unless someone says otherwise. */
+  if (role_flags & BANYAN_CHILD_COW && !(role_flags & BANYAN_CHILD_MANY))
+    {
+      banyan_param_inline_default (pspec, "read-only", "true");
+      banyan_param_inline_default (pspec, "auto-read-only", "false");
+    }
 
   return banyan_param_mutable (pspec, BANYAN_MUTABLE_REOPEN);
 }
@@ -158,6 +167,7 @@ describe_role (GParamSpec *pspec)
   static const char *const names[]
       = { "data", "metadata", "filtered", "cow", "primary", "optional", "many" };
   const BanyanRole *role = banyan_param_get_role (pspec);
+  g_autoptr (BanyanSpec) defaults = banyan_param_describe_inline_defaults (pspec);
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   BanyanSpecBuilder *flags = banyan_spec_builder_new_list ();
 
@@ -168,6 +178,8 @@ describe_role (GParamSpec *pspec)
   banyan_spec_builder_add_string (map, "name", role->name);
   banyan_spec_builder_add_string (map, "blurb", g_param_spec_get_blurb (pspec));
   banyan_spec_builder_take_built (map, "flags", flags);
+  if (defaults != NULL)
+    banyan_spec_builder_add (map, "inline-defaults", NULL, defaults);
   return banyan_spec_builder_end (map);
 }
 
@@ -245,6 +257,12 @@ banyan_element_free_edge (gpointer edge)
 {
   banyan_child_set_target (edge, NULL);
   banyan_child_unref (edge);
+}
+
+GPtrArray *
+banyan_element_get_implied (BanyanElement *self)
+{
+  return private_of (self)->implied;
 }
 
 static gboolean
@@ -654,6 +672,7 @@ static void
 banyan_element_finalize (GObject *object)
 {
   g_ptr_array_unref (private_of (BANYAN_ELEMENT (object))->edges);
+  g_ptr_array_unref (private_of (BANYAN_ELEMENT (object))->implied);
 
   G_OBJECT_CLASS (banyan_element_parent_class)->finalize (object);
 }
@@ -687,6 +706,7 @@ banyan_element_init (BanyanElement *self)
   BanyanElementPrivate *private = private_of (self);
 
   private->edges = g_ptr_array_new_with_free_func (banyan_element_free_edge);
+  private->implied = g_ptr_array_new_with_free_func (banyan_implied_free);
   private->shared = BANYAN_PERMISSIONS_ALL;
   private->manager.kind = BANYAN_ORIGIN_PROGRAM;
 }

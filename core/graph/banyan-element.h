@@ -151,6 +151,14 @@ BANYAN_API
 guint banyan_element_get_used (BanyanElement *self);
 BANYAN_API
 guint banyan_element_get_shared (BanyanElement *self);
+/* The driver, in open or when that changes: what storage itself says its child in @role is; a map
+ * as a document would declare it inline, NULL: nothing. It counts where nobody declared the role:
+ * then the child is opened when open has returned, and there when settle is called. */
+BANYAN_API
+void banyan_element_imply_child (BanyanElement *self, const char *role, BanyanSpec *spec);
+/* Whether the child in @role is there because storage says so. Main thread. */
+BANYAN_API
+gboolean banyan_element_is_implied (BanyanElement *self, const char *role);
 /* Whether the transaction under way closes it. */
 BANYAN_API
 gboolean banyan_element_is_leaving (BanyanElement *self);

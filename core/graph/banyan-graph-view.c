@@ -21,6 +21,7 @@ free_edge (gpointer data)
   if (self->is_new)
     banyan_element_free_edge (self->child);
   g_free (self->statistics);
+  g_clear_pointer (&self->implied, banyan_spec_unref);
   g_free (self);
 }
 
@@ -34,6 +35,7 @@ free_object (gpointer data)
   g_ptr_array_unref (self->parts);
   g_ptr_array_unref (self->resets);
   g_free (self->new_id);
+  g_free (self->identity);
   g_ptr_array_unref (self->settings);
   g_clear_pointer (&self->proposal, banyan_proposal_free);
   g_object_unref (self->object);
@@ -308,8 +310,8 @@ banyan_graph_view_load (BanyanGraphView *self)
 
 /* -- Who leads where, once all steps are done. -- */
 
-static void
-connect_edge (BanyanGraphView *self, BanyanViewEdge *edge)
+void
+banyan_graph_view_connect_edge (BanyanGraphView *self, BanyanViewEdge *edge)
 {
   BanyanViewObject *target;
   g_autofree char *path = NULL;
@@ -342,11 +344,11 @@ banyan_graph_view_connect (BanyanGraphView *self)
       GPtrArray *edges = ((BanyanViewObject *) self->objects->pdata[i])->edges;
 
       for (guint j = 0; j < edges->len; j++)
-        connect_edge (self, edges->pdata[j]);
+        banyan_graph_view_connect_edge (self, edges->pdata[j]);
     }
 
   for (guint i = 0; i < self->program_edges->len; i++)
-    connect_edge (self, self->program_edges->pdata[i]);
+    banyan_graph_view_connect_edge (self, self->program_edges->pdata[i]);
 }
 
 static gboolean

@@ -24,10 +24,12 @@ typedef struct
   BanyanNode *node;         /* (unowned) (nullable): where it leads, afterwards */
   guint used;
   guint shared;
-  gboolean is_new;              /* made for this change, of a MANY role */
-  gboolean is_removed;          /* a MANY role loses it */
-  gboolean is_moved;            /* leads elsewhere than now */
-  gboolean is_recounted;        /* @statistics take the place of its own */
+  gboolean is_new;       /* made for this change, of a MANY role */
+  gboolean is_removed;   /* a MANY role loses it */
+  gboolean is_moved;     /* leads elsewhere than now */
+  gboolean is_recounted; /* @statistics take the place of its own */
+  BanyanSpec
+      *implied; /* (owned) (nullable): where it leads, as storage says, for the declaration */
   BanyanStatistics *statistics; /* (owned) (nullable) */
 } BanyanViewEdge;
 
@@ -51,6 +53,9 @@ struct _BanyanViewObject
   GPtrArray *settings;      /* (owned) (element-type BanyanViewSetting) */
   GPtrArray *resets;        /* (owned) (element-type utf8): interned; declared no more */
   BanyanProposal *proposal; /* (owned) (nullable): until someone asks for it */
+  BanyanViewObject *implied_by; /* (unowned) (nullable): whose storage says that it is there */
+  const char *implied_role;     /* interned */
+  char *identity;               /* (owned) (nullable): of what it opens; "" where it has none */
   guint used;
   guint shared;
   guint64 resize_to; /* bytes; G_MAXUINT64: no */
@@ -148,6 +153,14 @@ const char *banyan_view_object_get_id (BanyanViewObject *self);
 GHashTable *banyan_graph_view_get_names (BanyanGraphView *self);
 
 void banyan_graph_view_reverse (GPtrArray *objects);
+
+/* Adds what the storage of @object says that its child in @role is (banyan-view-imply.c). (transfer
+ * container) (element-type BanyanViewObject): lower ones first; NULL with problems */
+GPtrArray *banyan_graph_view_imply (BanyanGraphView *self, BanyanViewObject *object,
+                                    const char *role);
+/* The same in a view that was complete, and is again. */
+GPtrArray *banyan_graph_view_grow (BanyanGraphView *self, BanyanViewObject *object,
+                                   const char *role);
 
 /* Steps of building. */
 void banyan_graph_view_load (BanyanGraphView *self);

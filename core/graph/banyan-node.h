@@ -175,6 +175,20 @@ const BanyanLimits *banyan_node_get_limits (BanyanNode *self);
 BANYAN_API
 guint banyan_node_get_capabilities (BanyanNode *self);
 
+/* The driver of a format, in open or when that changes: what the image's header calls its backing
+ * (NULL: it has none), and that one's format (NULL: it does not say). Implies the child in @role,
+ * as banyan_element_imply_child() does. */
+BANYAN_API
+void banyan_node_publish_backing (BanyanNode *self, const char *role, const char *name,
+                                  const char *format);
+/* Main thread: what was published; and the name from where this process is. (nullable) */
+BANYAN_API
+char *banyan_node_dup_backing_name (BanyanNode *self);
+BANYAN_API
+char *banyan_node_dup_backing_format (BanyanNode *self);
+BANYAN_API
+char *banyan_node_dup_full_backing_name (BanyanNode *self);
+
 /* What a driver says when storage under it changed its limits, so that they are asked for again
  * (main thread, soon). */
 BANYAN_API

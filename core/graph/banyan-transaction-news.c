@@ -52,7 +52,10 @@ gather_object (BanyanTransaction *self, BanyanViewObject *object)
   const char *id = banyan_object_get_id (object->object);
   BanyanSpecBuilder *data = banyan_spec_builder_new_map ();
   g_autofree char *path = banyan_view_object_dup_path (object);
-  g_autofree char *owner = banyan_origin_to_string (&self->manager);
+  g_autofree char *owner
+      = banyan_origin_to_string (BANYAN_IS_ELEMENT (object->object) && object->is_added
+                                     ? banyan_element_get_manager (BANYAN_ELEMENT (object->object))
+                                     : &self->manager);
 
   banyan_spec_builder_add_string (data, "path", path);
   banyan_spec_builder_add_string (data, is_node ? "node-name" : "id", id);

@@ -31,8 +31,8 @@ rank (BanyanObject *object)
   return BANYAN_IS_FRONTEND (object) ? 4 : 3;
 }
 
-static BanyanPart *
-part_new (BanyanViewObject *object)
+BanyanPart *
+banyan_part_new (BanyanViewObject *object)
 {
   BanyanPart *self = g_new0 (BanyanPart, 1);
 
@@ -77,7 +77,7 @@ banyan_parts_new (BanyanGraphView *view)
       BanyanViewObject *object = view->objects->pdata[i];
 
       if (rank (object->object) == 0 && takes_part (object))
-        g_ptr_array_add (parts, part_new (object));
+        g_ptr_array_add (parts, banyan_part_new (object));
     }
 
   for (guint wanted = 1; wanted <= 4; wanted++)
@@ -86,7 +86,7 @@ banyan_parts_new (BanyanGraphView *view)
         BanyanViewObject *object = view->order->pdata[i];
 
         if (rank (object->object) == wanted && takes_part (object))
-          g_ptr_array_add (parts, part_new (object));
+          g_ptr_array_add (parts, banyan_part_new (object));
       }
 
   return parts;
@@ -130,14 +130,19 @@ bind_edge (BanyanTransaction *self, BanyanPart *part, BanyanViewEdge *edge)
   banyan_child_update_route (edge->child);
 }
 
-/* What the command line adds to a document that is loaded does not answer to the document. */
-static const BanyanOrigin *
-choose_manager (BanyanTransaction *self, BanyanElement *element)
+/* What the command line adds to a document that is loaded does not answer to the document, nor does
+ * what an image names. */
+const BanyanOrigin *
+banyan_transaction_get_manager (BanyanTransaction *self, BanyanElement *element)
 {
   BanyanSpec *declared = banyan_object_get_declaration (BANYAN_OBJECT (element));
   const BanyanOrigin *origin = declared != NULL ? banyan_spec_get_origin (declared) : NULL;
 
-  return origin != NULL && origin->kind == BANYAN_ORIGIN_COMMAND_LINE ? origin : &self->manager;
+  return origin != NULL
+                 && (origin->kind == BANYAN_ORIGIN_COMMAND_LINE
+                     || origin->kind == BANYAN_ORIGIN_IMAGE)
+             ? origin
+             : &self->manager;
 }
 
 /* Nobody uses a new object yet, so its edges need no gates. */
@@ -148,7 +153,7 @@ bind_edges (BanyanTransaction *self, BanyanPart *part)
   BanyanElement *element = BANYAN_ELEMENT (object->object);
 
   banyan_element_set_in_force (element, object->used, object->shared);
-  banyan_element_set_manager (element, choose_manager (self, element));
+  banyan_element_set_manager (element, banyan_transaction_get_manager (self, element));
   for (guint i = 0; i < object->edges->len; i++)
     bind_edge (self, part, object->edges->pdata[i]);
   banyan_element_bind_fields (element);
@@ -209,7 +214,14 @@ open_part (BanyanTransaction *self, BanyanPart *part, GError **error)
 
   path = banyan_view_object_dup_path (part->object);
   g_prefix_error (error, "%s: ", path);
+  banyan_part_blame (part, error);
   return FALSE;
+}
+
+gboolean
+banyan_co_part_open_late (BanyanTransaction *self, BanyanPart *part, GError **error)
+{
+  return part->is_open || !banyan_view_object_waits (part->object) || open_part (self, part, error);
 }
 
 /* -- Changing what was there. -- */
@@ -226,7 +238,8 @@ gboolean
 banyan_co_part_prepare (BanyanTransaction *self, BanyanPart *part, GError **error)
 {
   if (part->object->is_added)
-    return banyan_view_object_waits (part->object) || open_part (self, part, error);
+    return banyan_view_object_waits (part->object) || part->is_open
+           || open_part (self, part, error);
   if (!part->object->is_changed)
     return TRUE;
 
@@ -259,8 +272,6 @@ banyan_co_part_settle (BanyanTransaction *self, BanyanPart *part, GError **error
 
   if (!BANYAN_IS_ELEMENT (object->object) || (!object->is_added && !object->is_changed))
     return TRUE;
-  if (banyan_view_object_waits (object) && !open_part (self, part, error))
-    return FALSE;
 
   /* What was opened has no change yet; now it may write. */
   if (part->change == NULL)
@@ -303,6 +314,7 @@ leave (BanyanTransaction *self, BanyanPart *part)
         banyan_co_transaction_hook (self, BANYAN_ELEMENT (object), close_hook, NULL, NULL);
       if (part->is_bound)
         banyan_co_element_unbind (BANYAN_ELEMENT (object));
+      banyan_part_forget_implied (part);
       banyan_object_set_state (object, BANYAN_OBJECT_CONSTRUCTED);
     }
   else if (part->is_open)
@@ -362,7 +374,7 @@ banyan_transaction_switch_edge (BanyanTransaction *self, BanyanViewEdge *edge)
   if (old != NULL)
     g_ptr_array_add (self->dropped, old);
   banyan_child_set_target (child, edge->node);
-  child->manager = self->manager;
+  child->manager = edge->implied != NULL ? *banyan_spec_get_origin (edge->implied) : self->manager;
 }
 
 static void
@@ -387,6 +399,38 @@ switch_members (BanyanTransaction *self, BanyanViewObject *object)
     }
 }
 
+static BanyanViewEdge *
+find_role_edge (BanyanViewObject *object, const char *role)
+{
+  for (guint i = 0; i < object->edges->len; i++)
+    if (g_str_equal (((BanyanViewEdge *) object->edges->pdata[i])->child->role, role))
+      return object->edges->pdata[i];
+
+  return NULL;
+}
+
+/* What storage says is said by nobody else as long as it is so. (transfer full) */
+static BanyanSpec *
+declare_role (BanyanTransaction *self, BanyanViewObject *object, GParamSpec *pspec)
+{
+  BanyanViewEdge *edge = find_role_edge (object, pspec->name);
+  BanyanSpec *declared
+      = banyan_spec_lookup (banyan_object_get_declaration (object->object), pspec->name);
+  g_autoptr (BanyanSpec) spec = NULL;
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  if (edge != NULL && edge->implied != NULL)
+    return banyan_spec_ref (edge->implied);
+
+  g_value_init (&value, pspec->value_type);
+  g_object_get_property (G_OBJECT (object->object), pspec->name, &value);
+  spec = banyan_param_value_to_spec (pspec, &value, &self->manager);
+  if (declared != NULL && banyan_spec_get_origin (declared)->kind == BANYAN_ORIGIN_IMAGE
+      && edge != NULL && !edge->is_moved)
+    return banyan_spec_ref (declared);
+  return g_steal_pointer (&spec);
+}
+
 /* A person who asks what was declared gets what is there. */
 static void
 declare_roles (BanyanTransaction *self, BanyanViewObject *object)
@@ -399,14 +443,11 @@ declare_roles (BanyanTransaction *self, BanyanViewObject *object)
     {
       g_autoptr (BanyanSpec) declared = NULL;
       g_autoptr (BanyanSpec) spec = NULL;
-      g_auto (GValue) value = G_VALUE_INIT;
 
       if (banyan_param_get_role (pspecs[i]) == NULL)
         continue;
 
-      g_value_init (&value, pspecs[i]->value_type);
-      g_object_get_property (G_OBJECT (object->object), pspecs[i]->name, &value);
-      spec = banyan_param_value_to_spec (pspecs[i], &value, &self->manager);
+      spec = declare_role (self, object, pspecs[i]);
       if (banyan_spec_lookup (banyan_object_get_declaration (object->object), pspecs[i]->name)
               == NULL
           && banyan_spec_get_kind (spec) == BANYAN_SPEC_NULL)

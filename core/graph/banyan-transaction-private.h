@@ -22,6 +22,7 @@ typedef struct
   gboolean was_in_tree;     /* a program put it there */
   gboolean is_bound;        /* its edges lead to their nodes */
   gboolean is_open;         /* this transaction opened it */
+  gboolean has_implied;     /* its storage was asked for children */
   gboolean is_prepared;
   guint64 grown_from; /* bytes; G_MAXUINT64: not grown */
 } BanyanPart;
@@ -89,6 +90,12 @@ gboolean BANYAN_COROUTINE banyan_co_part_prepare (BanyanTransaction *self, Banya
                                                   GError **error);
 gboolean BANYAN_COROUTINE banyan_co_part_settle (BanyanTransaction *self, BanyanPart *part,
                                                  GError **error);
+/* Opens what had to wait until others had put back what they held. */
+gboolean BANYAN_COROUTINE banyan_co_part_open_late (BanyanTransaction *self, BanyanPart *part,
+                                                    GError **error);
+/* Who an element that the transaction adds answers to. */
+const BanyanOrigin *banyan_transaction_get_manager (BanyanTransaction *self,
+                                                    BanyanElement *element);
 void banyan_part_switch (BanyanTransaction *self, BanyanPart *part);
 void banyan_part_commit (BanyanPart *part);
 void BANYAN_COROUTINE banyan_co_part_undo (BanyanTransaction *self, BanyanPart *part);
@@ -96,6 +103,19 @@ void BANYAN_COROUTINE banyan_co_part_finish (BanyanTransaction *self, BanyanPart
 void BANYAN_COROUTINE banyan_co_part_start (BanyanTransaction *self, BanyanPart *part);
 /* An edge's new node and permissions. */
 void banyan_transaction_switch_edge (BanyanTransaction *self, BanyanViewEdge *edge);
+
+/* -- Children that storage names (banyan-transaction-imply.c). -- */
+/* What the part at @index has opened names them: they are put before it. @n_new: (out): how many
+ * there are, which have to be taken through the phase that it is in, and then it once more. */
+gboolean banyan_transaction_imply (BanyanTransaction *self, guint index, guint *n_new,
+                                   GError **error);
+/* They are open. */
+void banyan_transaction_bind_implied (BanyanTransaction *self, BanyanPart *part);
+/* Undone: the declaration is what it was. */
+void banyan_part_forget_implied (BanyanPart *part);
+/* Says in @error, of opening @part, who wanted it. */
+void banyan_part_blame (BanyanPart *part, GError **error);
+BanyanPart *banyan_part_new (BanyanViewObject *object);
 
 /* -- Lengths. -- */
 gboolean BANYAN_COROUTINE banyan_co_part_grow (BanyanTransaction *self, BanyanPart *part,

@@ -1,7 +1,9 @@
 /* banyan-transaction-run.c - the phases of a transaction, one after the other
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Prepare opens what is new and prepares what changes, lower objects before those above. The gates
+ * Prepare opens what is new and prepares what changes, lower objects before those above. Where what
+ * has been opened names children itself, an image its backing file, these join the change and are
+ * opened next (banyan-transaction-imply.c). The gates
  * of all that is concerned are closed; settle does the I/O that wants nothing else in flight: who
  * leaves a node to others is flushed and inactivated, and those others, which had to wait for that,
  * are opened; nodes grow, and last of all are shortened, which nobody can take back. Until then
@@ -97,9 +99,12 @@ banyan_transaction_may_go_on (BanyanTransaction *self, GError **error)
 static gboolean
 prepare (BanyanTransaction *self, GError **error)
 {
+  guint n_new;
+
   self->phase = BANYAN_PHASE_PREPARE;
-  for (guint i = 0; i < self->parts->len; i++)
-    if (!banyan_co_part_prepare (self, self->parts->pdata[i], error))
+  for (guint i = 0; i < self->parts->len; i += n_new == 0)
+    if (!banyan_co_part_prepare (self, self->parts->pdata[i], error)
+        || !banyan_transaction_imply (self, i, &n_new, error))
       return FALSE;
 
   return banyan_transaction_may_go_on (self, error);
@@ -145,14 +150,19 @@ open_gates (BanyanTransaction *self)
 static gboolean
 settle (BanyanTransaction *self, GError **error)
 {
+  guint n_new;
+
   self->phase = BANYAN_PHASE_SETTLE;
   if (!banyan_co_transaction_inactivate (self, error))
     return FALSE;
 
   /* Who is above sees how long what is below will be. */
-  for (guint i = 0; i < self->parts->len; i++)
-    if (!banyan_co_part_settle (self, self->parts->pdata[i], error)
-        || !banyan_co_part_grow (self, self->parts->pdata[i], error))
+  for (guint i = 0; i < self->parts->len; i += n_new == 0)
+    if (!banyan_co_part_open_late (self, self->parts->pdata[i], error)
+        || !banyan_transaction_imply (self, i, &n_new, error)
+        || (n_new == 0
+            && (!banyan_co_part_settle (self, self->parts->pdata[i], error)
+                || !banyan_co_part_grow (self, self->parts->pdata[i], error))))
       return FALSE;
 
   return TRUE;

@@ -1,7 +1,7 @@
 /* banyan-view-check.c - what every graph must keep to: rules, roles, users, no cycles
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "banyan-graph-view.h"
+#include "banyan-view-private.h"
 
 /* -- Ids: what is removed leaves its own to what is added. -- */
 
@@ -15,8 +15,8 @@ refuse_id (BanyanGraphView *self, BanyanViewObject *object)
                        path);
 }
 
-static gboolean
-has_free_id (BanyanGraphView *self, BanyanViewObject *object)
+gboolean
+banyan_graph_view_has_free_id (BanyanGraphView *self, BanyanViewObject *object)
 {
   BanyanObject *holder
       = banyan_object_get_child (object->parent, banyan_view_object_get_id (object));
@@ -38,7 +38,7 @@ banyan_graph_view_check_ids (BanyanGraphView *self)
       if ((object->is_added || object->new_id != NULL) && !object->is_removed
           && (!g_hash_table_add (taken, g_strdup_printf ("%p/%s", (gpointer) object->parent,
                                                          banyan_view_object_get_id (object)))
-              || !has_free_id (self, object)))
+              || !banyan_graph_view_has_free_id (self, object)))
         refuse_id (self, object);
     }
 }
@@ -301,8 +301,8 @@ walk_down (BanyanGraphView *self, BanyanViewObject *object)
  * up to 200 KiB, and the rest is for what the lowest one does. */
 #define MAX_DEPTH 300
 
-static gboolean
-check_depth (BanyanGraphView *self, BanyanViewObject *object)
+gboolean
+banyan_graph_view_check_depth (BanyanGraphView *self, BanyanViewObject *object)
 {
   g_autofree char *path = NULL;
 
@@ -348,7 +348,7 @@ banyan_graph_view_sort (BanyanGraphView *self)
   banyan_graph_view_reverse (self->order);
 
   for (guint i = 0; i < self->order->len; i++)
-    if (!check_depth (self, self->order->pdata[i]))
+    if (!banyan_graph_view_check_depth (self, self->order->pdata[i]))
       return FALSE;
 
   return TRUE;

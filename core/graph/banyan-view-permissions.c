@@ -1,7 +1,7 @@
 /* banyan-view-permissions.c - permissions of the graph as it would be, and who is in whose way
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "banyan-graph-view.h"
+#include "banyan-view-private.h"
 
 /* -- From the top down. -- */
 
@@ -23,8 +23,8 @@ permit_edge (BanyanViewObject *parent, BanyanViewEdge *edge)
     edge->used = BANYAN_PERMISSION_CONSISTENT_READ, edge->shared = BANYAN_PERMISSIONS_ALL;
 }
 
-static void
-permit_below (BanyanViewObject *object)
+void
+banyan_graph_view_permit_below (BanyanViewObject *object)
 {
   object->used = 0;
   object->shared = BANYAN_PERMISSIONS_ALL;
@@ -356,7 +356,7 @@ static void
 permit_all (BanyanGraphView *self)
 {
   for (guint i = 0; i < self->order->len; i++)
-    permit_below (self->order->pdata[i]);
+    banyan_graph_view_permit_below (self->order->pdata[i]);
 }
 
 static void

@@ -12,5 +12,11 @@ BanyanViewEdge *banyan_view_edge_new (BanyanGraphView *view, BanyanViewObject *p
 BanyanViewObject *banyan_view_object_new (BanyanGraphView *view, BanyanObject *object,
                                           BanyanObject *parent);
 void banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step);
+void banyan_graph_view_add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent);
+void banyan_graph_view_connect_edge (BanyanGraphView *self, BanyanViewEdge *edge);
+void banyan_graph_view_permit_below (BanyanViewObject *object);
+gboolean banyan_graph_view_check_depth (BanyanGraphView *self, BanyanViewObject *object);
+/* Nobody else has its id afterwards, @names aside. */
+gboolean banyan_graph_view_has_free_id (BanyanGraphView *self, BanyanViewObject *object);
 
 G_END_DECLS

@@ -210,6 +210,14 @@ follow_name (BanyanGraphView *self, GValue *value)
     }
 }
 
+/* Where nobody declares it any more, it is what the open image says. */
+static gboolean
+is_implied (BanyanViewObject *object, GParamSpec *pspec)
+{
+  return banyan_param_get_role (pspec) != NULL && !object->is_added
+         && banyan_element_implies (BANYAN_ELEMENT (object->object), pspec->name);
+}
+
 void
 banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
 {
@@ -217,6 +225,7 @@ banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
   g_autofree char *first = g_strndup (step->key, strcspn (step->key, "."));
   g_autoptr (BanyanSpec) whole = NULL;
   g_autoptr (BanyanSpec) spec = NULL;
+  g_autoptr (GPtrArray) news = NULL;
   g_auto (GValue) value = G_VALUE_INIT;
   GParamSpec *pspec;
 
@@ -237,17 +246,20 @@ banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
       || !may_set (self, object, pspec, step->value))
     return;
 
-  if (step->is_on)
+  if (step->is_on && !is_implied (object, pspec))
     g_ptr_array_add (object->resets, (gpointer) pspec->name);
   follow_name (self, &value);
   spec = whole != NULL ? g_steal_pointer (&whole)
                        : banyan_object_declare_nested (object->object, step->key, step->value);
 
-  if (banyan_param_get_role (pspec) != NULL)
-    set_role (self, object, banyan_param_get_role (pspec), &value);
-  else
+  if (banyan_param_get_role (pspec) == NULL)
     {
       set_value (object, pspec, &value, spec);
       note_length (object, pspec, &value);
+      return;
     }
+
+  set_role (self, object, banyan_param_get_role (pspec), &value);
+  if (step->is_on && is_implied (object, pspec))
+    news = banyan_graph_view_imply (self, object, pspec->name);
 }

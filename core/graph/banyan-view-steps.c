@@ -59,8 +59,6 @@ find_edge (BanyanGraphView *self, BanyanChild *child)
 
 /* -- Adding and removing. -- */
 
-static void add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent);
-
 static void
 add_members (BanyanGraphView *self, BanyanObject *owner)
 {
@@ -71,15 +69,15 @@ add_members (BanyanGraphView *self, BanyanObject *owner)
       BanyanObject *parent = banyan_object_get_parent (members->pdata[i]);
 
       if (parent == NULL || parent == owner)
-        add (self, members->pdata[i], owner);
+        banyan_graph_view_add (self, members->pdata[i], owner);
       else
         refuse (self, BANYAN_CONFIG_ERROR_STATE, members->pdata[i],
                 "belongs to another object already");
     }
 }
 
-static void
-add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent)
+void
+banyan_graph_view_add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent)
 {
   g_autoptr (GPtrArray) children = NULL;
 
@@ -103,7 +101,7 @@ add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent)
   banyan_view_object_new (self, object, parent)->is_added = TRUE;
   children = banyan_object_list_children (object);
   for (guint i = 0; i < children->len; i++)
-    add (self, children->pdata[i], object);
+    banyan_graph_view_add (self, children->pdata[i], object);
   add_members (self, object);
 }
 
@@ -124,7 +122,7 @@ apply_add (BanyanGraphView *self, BanyanStep *step)
       return;
     }
 
-  add (self, step->object, parent);
+  banyan_graph_view_add (self, step->object, parent);
 }
 
 static void

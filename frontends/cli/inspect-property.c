@@ -388,6 +388,7 @@ char *
 inspect_describe_role (BanyanSpec *role)
 {
   BanyanSpec *flags = cli_spec_get (role, "flags");
+  BanyanSpec *defaults = cli_spec_get (role, "inline-defaults");
   GString *text = g_string_new (NULL);
   gboolean is_optional = FALSE;
 
@@ -400,6 +401,14 @@ inspect_describe_role (BanyanSpec *role)
     }
   if (!is_optional)
     append_part (text, "%s", "required");
+  for (guint i = 0; i < cli_spec_count (defaults); i++)
+    {
+      g_autofree char *value
+          = g_strdup_printf ("%s: %s", banyan_spec_get_key (defaults, i),
+                             banyan_spec_get_text (banyan_spec_get_item (defaults, i)));
+
+      append_part (text, "%s where declared inline", value);
+    }
 
   return g_string_free (text, FALSE);
 }

@@ -164,6 +164,15 @@ may_be_reset (GParamSpec *pspec)
          && banyan_param_get_element (pspec) == NULL;
 }
 
+/* By the node that it is inside of, or by an image: that is the default there. */
+static gboolean
+is_given_by_place (BanyanSpec *value)
+{
+  BanyanOriginKind kind = banyan_spec_get_origin (value)->kind;
+
+  return kind == BANYAN_ORIGIN_INHERITED || kind == BANYAN_ORIGIN_IMAGE;
+}
+
 static void
 reset_others (BanyanMonitor *monitor, BanyanNode *node, BanyanSpec *options,
               BanyanTransaction *transaction)
@@ -176,7 +185,8 @@ reset_others (BanyanMonitor *monitor, BanyanNode *node, BanyanSpec *options,
       GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (node), key);
       g_autoptr (BanyanSpec) value = NULL;
 
-      if (pspec == NULL || banyan_spec_lookup (options, key) != NULL || !may_be_reset (pspec))
+      if (pspec == NULL || banyan_spec_lookup (options, key) != NULL || !may_be_reset (pspec)
+          || is_given_by_place (banyan_spec_get_item (declared, i)))
         continue;
 
       value = banyan_param_value_to_spec (pspec, g_param_spec_get_default_value (pspec),
@@ -185,11 +195,37 @@ reset_others (BanyanMonitor *monitor, BanyanNode *node, BanyanSpec *options,
     }
 }
 
+/* As in QEMU, where nobody could tell whether to keep it or to go back to what the image says. */
+static gboolean
+check_backing (BanyanNode *node, BanyanSpec *options, GError **error)
+{
+  g_autoptr (GPtrArray) edges = banyan_element_list_children (BANYAN_ELEMENT (node));
+
+  for (guint i = 0; i < edges->len; i++)
+    {
+      const char *role = banyan_child_get_role (edges->pdata[i]);
+      g_autofree char *named = NULL;
+
+      if (!(banyan_child_get_role_flags (edges->pdata[i]) & BANYAN_CHILD_COW)
+          || banyan_spec_lookup (options, role) != NULL)
+        continue;
+      named = banyan_node_dup_backing_name (node);
+      if (banyan_child_get_node (edges->pdata[i]) == NULL && named == NULL)
+        continue;
+
+      g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_ARGUMENT,
+                   "%s is missing for '%s': give the name of a node, or null", role,
+                   banyan_object_get_id (BANYAN_OBJECT (node)));
+      return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 reopen_node (BanyanMonitor *monitor, BanyanNode *node, BanyanSpec *options,
              BanyanTransaction *transaction, GError **error)
 {
-  if (!check_driver (node, options, error)
+  if (!check_driver (node, options, error) || !check_backing (node, options, error)
       || !set_given (monitor, node, options, transaction, error))
     return FALSE;
 

@@ -5,19 +5,44 @@
 
 #include <string.h>
 
+/* Parsers of JSON have limits; ours reads 128 levels. */
+#define MAX_NESTED_IMAGES 64
+
 static GPtrArray *
 list_nodes (BanyanMonitor *monitor)
 {
   return banyan_object_list_children (qmp_get_collection (monitor, "nodes"));
 }
 
-/* The child that QEMU would call the node's file or backing. (nullable) */
+/* The child that QEMU would call the node's file. (nullable) */
 static BanyanNode *
 get_child_node (BanyanNode *node, const char *role)
 {
   BanyanChild *edge = banyan_element_get_child (BANYAN_ELEMENT (node), role);
 
   return edge != NULL ? banyan_child_get_node (edge) : NULL;
+}
+
+static BanyanNode *
+get_child_of_kind (BanyanNode *node, guint flags)
+{
+  g_autoptr (GPtrArray) edges = banyan_element_list_children (BANYAN_ELEMENT (node));
+
+  for (guint i = 0; i < edges->len; i++)
+    if (banyan_child_get_role_flags (edges->pdata[i]) & flags
+        && banyan_child_get_node (edges->pdata[i]) != NULL)
+      return banyan_child_get_node (edges->pdata[i]);
+  return NULL;
+}
+
+/* Through filters, as in QEMU. (nullable) */
+static BanyanNode *
+get_backing (BanyanNode *node)
+{
+  while (node != NULL && BANYAN_IS_FILTER (node))
+    node = get_child_of_kind (node, BANYAN_CHILD_FILTERED);
+
+  return node != NULL ? get_child_of_kind (node, BANYAN_CHILD_COW) : NULL;
 }
 
 /* -- query-named-block-nodes. -- */
@@ -55,7 +80,7 @@ count_backing (BanyanNode *node)
 {
   guint depth = 0;
 
-  while ((node = get_child_node (node, "backing")) != NULL)
+  while ((node = get_backing (node)) != NULL)
     depth++;
   return depth;
 }
@@ -76,16 +101,51 @@ describe_cache (BanyanNode *node)
 }
 
 static BanyanSpecBuilder *
-describe_image (BanyanNode *node, const char *file_name)
+describe_one_image (BanyanNode *node)
 {
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   g_autofree char *driver = qmp_name_type (node);
+  g_autofree char *file_name = find_file_name (node);
+  g_autofree char *backing = banyan_node_dup_backing_name (node);
+  g_autofree char *full = banyan_node_dup_full_backing_name (node);
+  g_autofree char *format = banyan_node_dup_backing_format (node);
 
   banyan_spec_builder_add_string (map, "filename", file_name);
   banyan_spec_builder_add_string (map, "format", driver);
   banyan_spec_builder_add_uint (map, "virtual-size", banyan_node_get_length (node));
   banyan_spec_builder_add_boolean (map, "dirty-flag", FALSE);
+  if (backing != NULL)
+    banyan_spec_builder_add_string (map, "backing-filename", backing);
+  if (full != NULL)
+    banyan_spec_builder_add_string (map, "full-backing-filename", full);
+  if (format != NULL)
+    banyan_spec_builder_add_string (map, "backing-filename-format", format);
   return map;
+}
+
+/* Each with the one below inside, unless it is to be @flat. A chain can be as long as a request's
+ * way, and an answer's notation not, so the rest of a very long one is left to its own nodes. */
+static BanyanSpecBuilder *
+describe_image (BanyanNode *node, gboolean is_flat)
+{
+  g_autoptr (GPtrArray) images = g_ptr_array_new ();
+  BanyanSpecBuilder *below = NULL;
+
+  for (; node != NULL && images->len < MAX_NESTED_IMAGES; node = get_backing (node))
+    {
+      g_ptr_array_add (images, describe_one_image (node));
+      if (is_flat)
+        break;
+    }
+  while (images->len > 0)
+    {
+      BanyanSpecBuilder *map = g_ptr_array_steal_index (images, images->len - 1);
+
+      if (below != NULL)
+        banyan_spec_builder_take_built (map, "backing-image", below);
+      below = map;
+    }
+  return below;
 }
 
 /* QEMU tells the limits of throttling with each node; here they are a filter's, and all 0. */
@@ -109,34 +169,39 @@ add_detect_zeroes (BanyanSpecBuilder *map, BanyanNode *node)
 }
 
 static void
-describe_node (BanyanSpecBuilder *list, BanyanNode *node)
+describe_node (BanyanSpecBuilder *list, BanyanNode *node, gboolean is_flat)
 {
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+  BanyanNode *backing = get_backing (node);
   g_autofree char *driver = qmp_name_type (node);
   g_autofree char *file_name = find_file_name (node);
+  g_autofree char *backing_name = backing != NULL ? find_file_name (backing) : NULL;
 
   banyan_spec_builder_add_string (map, "node-name", banyan_object_get_id (BANYAN_OBJECT (node)));
   banyan_spec_builder_add_string (map, "drv", driver);
   banyan_spec_builder_add_string (map, "file", file_name);
   banyan_spec_builder_add_boolean (map, "ro", banyan_node_is_read_only (node));
+  if (backing_name != NULL)
+    banyan_spec_builder_add_string (map, "backing_file", backing_name);
   banyan_spec_builder_add_boolean (map, "encrypted", FALSE);
   banyan_spec_builder_add_uint (map, "backing_file_depth", count_backing (node));
   add_detect_zeroes (map, node);
   add_no_limits (map);
   banyan_spec_builder_add_uint (map, "write_threshold", 0);
   banyan_spec_builder_take_built (map, "cache", describe_cache (node));
-  banyan_spec_builder_take_built (map, "image", describe_image (node, file_name));
+  banyan_spec_builder_take_built (map, "image", describe_image (node, is_flat));
   banyan_spec_builder_take_built (list, NULL, map);
 }
 
 static BanyanSpec *
 query_named_block_nodes_run (BanyanCommand *command, BanyanMonitor *monitor, GError **error)
 {
+  gboolean is_flat = ((QmpQueryNamedBlockNodes *) command)->flat;
   g_autoptr (GPtrArray) nodes = list_nodes (monitor);
   BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
   for (guint i = 0; i < nodes->len; i++)
-    describe_node (list, nodes->pdata[i]);
+    describe_node (list, nodes->pdata[i], is_flat);
   return banyan_spec_builder_end (list);
 }
 
@@ -147,13 +212,16 @@ query_named_block_nodes_command_class_init (BanyanCommandClass *klass)
   banyan_command_class_describe (
       klass, "query-named-block-nodes", 0,
       "[{ node-name: str, drv: str, file: str, ro: bool, encrypted: bool, "
-      "backing_file_depth: int, '*detect_zeroes': 'off|on|unmap', bps: int, bps_rd: int, "
+      "'*backing_file': str, backing_file_depth: int, '*detect_zeroes': 'off|on|unmap', bps: int, "
+      "bps_rd: int, "
       "bps_wr: int, iops: int, iops_rd: int, iops_wr: int, write_threshold: int, "
       "cache: { writeback: bool, direct: bool, no-flush: bool }, "
-      "image: { filename: str, format: str, virtual-size: int, dirty-flag: bool } }]");
+      "image: { filename: str, format: str, virtual-size: int, dirty-flag: bool, "
+      "'*backing-filename': str, '*full-backing-filename': str, "
+      "'*backing-filename-format': str, '*backing-image': any } }]");
   qmp_add_boolean (klass, "flat", "Flat",
-                   "Whether to leave out the images of backing nodes; they never are inside", FALSE,
-                   G_STRUCT_OFFSET (QmpQueryNamedBlockNodes, flat));
+                   "Whether to leave out the images of backing nodes, which are inside one another",
+                   FALSE, G_STRUCT_OFFSET (QmpQueryNamedBlockNodes, flat));
 }
 
 /* -- x-debug-query-block-graph, and query-block-graph: the same with our paths. -- */

@@ -134,6 +134,31 @@ banyan_param_is_inherited (GParamSpec *pspec)
 }
 
 /**
+ * banyan_param_describe_inline_defaults:
+ * @pspec: a property
+ *
+ * Returns: (transfer full) (nullable): a map from properties to what they are in objects that are
+ *   declared inline in this link and do not say otherwise; %NULL where that is nothing special
+ */
+BanyanSpec *
+banyan_param_describe_inline_defaults (GParamSpec *pspec)
+{
+  const BanyanParamMetadata *self = metadata_peek (pspec);
+  const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_INHERITED };
+  BanyanSpecBuilder *map;
+
+  if (!self || !self->inline_defaults)
+    return NULL;
+
+  map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  for (guint i = 0; i < self->inline_defaults->len; i += 2)
+    banyan_spec_builder_take (
+        map, self->inline_defaults->pdata[i],
+        banyan_spec_new_scalar (BANYAN_SPEC_TEXT, self->inline_defaults->pdata[i + 1], &origin));
+  return banyan_spec_builder_end (map);
+}
+
+/**
  * banyan_param_is_path:
  * @pspec: a property
  *

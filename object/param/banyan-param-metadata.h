@@ -26,9 +26,10 @@ typedef struct
   GPtrArray *value_aliases; /* (owned): pairs, the old nick first */
   char *link_target;        /* (owned) (nullable) */
   gboolean has_members;
-  char *declared_type; /* (owned) (nullable) */
-  GParamSpec *element; /* (owned) (nullable) */
-  char *fault;         /* (owned) (nullable) */
+  char *declared_type;        /* (owned) (nullable) */
+  GPtrArray *inline_defaults; /* (owned) (nullable): pairs, the property first */
+  GParamSpec *element;        /* (owned) (nullable) */
+  char *fault;                /* (owned) (nullable) */
 } BanyanParamMetadata;
 
 GQuark banyan_param_metadata_quark (void);

@@ -19,6 +19,7 @@ metadata_free (gpointer data)
   g_ptr_array_unref (self->value_aliases);
   g_free (self->link_target);
   g_free (self->declared_type);
+  g_clear_pointer (&self->inline_defaults, g_ptr_array_unref);
   g_clear_pointer (&self->element, g_param_spec_unref);
   g_free (self->fault);
   g_free (self);
@@ -737,6 +738,33 @@ banyan_param_inherited (GParamSpec *pspec)
   g_return_val_if_fail (G_IS_PARAM_SPEC (pspec), NULL);
 
   metadata_ensure (pspec)->is_inherited = TRUE;
+  return pspec;
+}
+
+/**
+ * banyan_param_inline_default:
+ * @pspec: (transfer none): a declaration of a link
+ * @property: a property of what the link leads to
+ * @value: as a document would write it
+ *
+ * Says that an object declared inline in this link has @value where it has none of its own,
+ * whatever its parent has.
+ *
+ * Returns: (transfer none): @pspec
+ */
+GParamSpec *
+banyan_param_inline_default (GParamSpec *pspec, const char *property, const char *value)
+{
+  BanyanParamMetadata *self;
+
+  g_return_val_if_fail (G_IS_PARAM_SPEC (pspec), NULL);
+  g_return_val_if_fail (property != NULL && value != NULL, pspec);
+
+  self = metadata_ensure (pspec);
+  if (!self->inline_defaults)
+    self->inline_defaults = g_ptr_array_new_with_free_func (g_free);
+  g_ptr_array_add (self->inline_defaults, g_strdup (property));
+  g_ptr_array_add (self->inline_defaults, g_strdup (value));
   return pspec;
 }
 

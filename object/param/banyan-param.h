@@ -134,6 +134,11 @@ GParamSpec *banyan_param_identifying (GParamSpec *pspec);
 /* An inline child that does not say otherwise gets its parent's declared value. */
 BANYAN_API
 GParamSpec *banyan_param_inherited (GParamSpec *pspec);
+/* Of a link: an object declared inline in it that does not say otherwise has @value there, not its
+ * parent's. */
+BANYAN_API
+GParamSpec *banyan_param_inline_default (GParamSpec *pspec, const char *property,
+                                         const char *value);
 /* The string is a path: relative ones are relative to the document. */
 BANYAN_API
 GParamSpec *banyan_param_path (GParamSpec *pspec);
@@ -154,6 +159,10 @@ BANYAN_API
 gboolean banyan_param_is_identifying (GParamSpec *pspec);
 BANYAN_API
 gboolean banyan_param_is_inherited (GParamSpec *pspec);
+/* What objects declared inline in this link have: a map from properties to values. (nullable):
+ * nothing of their own */
+BANYAN_API
+BanyanSpec *banyan_param_describe_inline_defaults (GParamSpec *pspec);
 BANYAN_API
 gboolean banyan_param_is_path (GParamSpec *pspec);
 BANYAN_API

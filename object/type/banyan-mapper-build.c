@@ -114,7 +114,7 @@ put_values (BanyanDeclaration *self)
     }
 
   banyan_object_set_declaration (self->object, declared);
-  banyan_object_set_implicit (self->object, self->parent && !self->is_member);
+  banyan_object_set_implicit (self->object, banyan_declaration_is_inline (self));
 }
 
 static void

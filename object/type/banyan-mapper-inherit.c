@@ -99,26 +99,79 @@ inherit_fields (BanyanMapper *self, BanyanDeclaration *child, GParamSpec *own, B
   banyan_mapper_add_setting (self, child, own, merged);
 }
 
+static gboolean
+may_give (GParamSpec *theirs, GParamSpec *own)
+{
+  return own && banyan_param_is_inherited (theirs) && banyan_param_is_settable (own);
+}
+
+static void
+inherit_one (BanyanMapper *self, BanyanDeclaration *child, GPtrArray *given, GParamSpec *theirs,
+             BanyanSpec *value)
+{
+  GParamSpec *own = g_object_class_find_property (child->klass, theirs->name);
+  g_autoptr (BanyanSpec) spec = NULL;
+
+  if (!may_give (theirs, own))
+    return;
+  if (g_ptr_array_find (given, own, NULL))
+    {
+      inherit_fields (self, child, own, value);
+      return;
+    }
+
+  spec = spec_as_inherited (value);
+  g_ptr_array_add (given, own);
+  banyan_mapper_add_setting (self, child, own, spec);
+}
+
+/* What the link that it stands in has to say goes before what its parent has. */
+static void
+inherit_from_link (BanyanMapper *self, BanyanDeclaration *child, GPtrArray *given)
+{
+  g_autoptr (BanyanSpec) defaults = banyan_param_describe_inline_defaults (child->link);
+
+  for (guint i = 0; defaults && i < banyan_spec_get_length (defaults); i++)
+    {
+      GParamSpec *own
+          = g_object_class_find_property (child->klass, banyan_spec_get_key (defaults, i));
+
+      if (!own || !banyan_param_is_settable (own) || g_ptr_array_find (given, own, NULL))
+        continue;
+      g_ptr_array_add (given, own);
+      banyan_mapper_add_setting (self, child, own, banyan_spec_get_item (defaults, i));
+    }
+}
+
+/* From what is declared of an object that exists. */
+static void
+inherit_from_object (BanyanMapper *self, BanyanDeclaration *child, GPtrArray *given)
+{
+  BanyanSpec *declared = banyan_object_get_declaration (child->owner);
+
+  for (guint i = 0; i < banyan_spec_get_length (declared); i++)
+    {
+      GParamSpec *theirs = g_object_class_find_property (G_OBJECT_GET_CLASS (child->owner),
+                                                         banyan_spec_get_key (declared, i));
+
+      if (theirs && !banyan_param_has_links (theirs))
+        inherit_one (self, child, given, theirs, banyan_spec_get_item (declared, i));
+    }
+}
+
 void
 banyan_mapper_inherit (BanyanMapper *self, BanyanDeclaration *child, GPtrArray *given)
 {
-  for (guint i = 0; i < child->parent->settings->len; i++)
+  if (child->link)
+    inherit_from_link (self, child, given);
+  if (child->owner)
+    inherit_from_object (self, child, given);
+
+  for (guint i = 0; child->parent && i < child->parent->settings->len; i++)
     {
       BanyanSetting *theirs = child->parent->settings->pdata[i];
-      GParamSpec *own = g_object_class_find_property (child->klass, theirs->pspec->name);
-      g_autoptr (BanyanSpec) spec = NULL;
 
-      if (theirs->link || !own || !banyan_param_is_inherited (theirs->pspec)
-          || !banyan_param_is_settable (own))
-        continue;
-      if (g_ptr_array_find (given, own, NULL))
-        {
-          inherit_fields (self, child, own, theirs->spec);
-          continue;
-        }
-
-      spec = spec_as_inherited (theirs->spec);
-      g_ptr_array_add (given, own);
-      banyan_mapper_add_setting (self, child, own, spec);
+      if (!theirs->link)
+        inherit_one (self, child, given, theirs->pspec, theirs->spec);
     }
 }

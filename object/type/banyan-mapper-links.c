@@ -84,6 +84,7 @@ static gboolean
 declare_inline (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanLinkValue *self,
                 const char *birth_name)
 {
+  const BanyanBirth birth = { .parent = owner, .link = self->pspec, .name = birth_name };
   g_autofree char *name = banyan_param_name_of_type (target_of (self));
   BanyanCollection *collection = NULL;
   GType type = g_type_from_name (target_of (self));
@@ -98,7 +99,7 @@ declare_inline (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanLinkValue 
     return complain (mapper, self, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
                      "a %s cannot be declared inline; declare it by itself and refer to it", name);
 
-  self->target = banyan_mapper_add (mapper, collection, owner, self->path, birth_name,
+  self->target = banyan_mapper_add (mapper, collection, &birth, self->path,
                                     banyan_spec_get_origin (self->spec), self->spec);
   return self->target != NULL;
 }

@@ -42,7 +42,8 @@ struct _BanyanDeclaration
   BanyanCollection *collection; /* (unowned) (nullable): none for a member */
   BanyanDeclaration *parent;    /* (unowned) (nullable): whose member or inline child it is */
   gboolean is_member;
-  BanyanObject *owner; /* (unowned) (nullable): of a member, where it exists already */
+  GParamSpec *link;    /* (unowned) (nullable): in which it is declared inline */
+  BanyanObject *owner; /* (unowned) (nullable): of a member, or inline child, if that is there */
   char *id;            /* (owned) */
   char *subject;       /* (owned): "nodes.disk0.file" */
   char *label;         /* (owned): "qcow2" */
@@ -79,11 +80,20 @@ struct _BanyanMapper
 
 /* -- banyan-mapper.c -- */
 
+/* Where a declaration stands: by itself, or inline, in a declaration or in an object that exists.
+ */
+typedef struct
+{
+  BanyanDeclaration *parent; /* (nullable) */
+  BanyanObject *owner;       /* (nullable) */
+  GParamSpec *link;          /* (nullable) */
+  const char *name;          /* (nullable): its id, unless it says so itself */
+} BanyanBirth;
+
 /* NULL where the declaration cannot even be looked into, which has been reported. */
 BanyanDeclaration *banyan_mapper_add (BanyanMapper *self, BanyanCollection *collection,
-                                      BanyanDeclaration *parent, const char *subject,
-                                      const char *birth_name, const BanyanOrigin *place,
-                                      BanyanSpec *spec);
+                                      const BanyanBirth *birth, const char *subject,
+                                      const BanyanOrigin *place, BanyanSpec *spec);
 BanyanDeclaration *banyan_mapper_add_member (BanyanMapper *self, BanyanDeclaration *owner,
                                              const char *subject, const char *id,
                                              const BanyanOrigin *place, BanyanSpec *spec,
@@ -96,6 +106,15 @@ BanyanDeclaration *banyan_mapper_find (BanyanMapper *self, BanyanCollection *col
 void banyan_mapper_add_setting (BanyanMapper *self, BanyanDeclaration *declaration,
                                 GParamSpec *pspec, BanyanSpec *spec);
 
+static inline gboolean
+banyan_declaration_is_inline (BanyanDeclaration *self)
+{
+  return (self->parent || self->owner) && !self->is_member;
+}
+
+/* Declares @spec as if it stood inline in @property of @owner, which exists. */
+void banyan_mapper_declare_inline (BanyanMapper *self, BanyanObject *owner, const char *property,
+                                   BanyanSpec *spec);
 /* What is to be found by other ids than those in the tree. */
 void banyan_mapper_set_candidates (BanyanMapper *self, GHashTable *candidates);
 

@@ -360,7 +360,7 @@ read_values (BanyanMapper *self, BanyanDeclaration *declaration, const char *typ
       banyan_mapper_add_setting (self, declaration, given->pdata[i],
                                  banyan_spec_get_item (declaration->spec, i));
 
-  if (declaration->parent && !declaration->is_member)
+  if (banyan_declaration_is_inline (declaration))
     banyan_mapper_inherit (self, declaration, given);
   banyan_param_report_missing (declaration->klass, declaration->label, given, &declaration->place,
                                declaration->subject, self->problems);
@@ -401,30 +401,30 @@ check_is_map (BanyanMapper *self, BanyanSpec *spec, const char *subject)
 
 /* The id of a declaration; NULL where it is not right, which has been told. */
 static const char *
-find_id (BanyanMapper *self, BanyanCollection *collection, BanyanDeclaration *parent,
-         BanyanSpec *spec, const char *birth_name, const BanyanOrigin *place, const char *subject)
+find_id (BanyanMapper *self, BanyanCollection *collection, const BanyanBirth *birth,
+         BanyanSpec *spec, const BanyanOrigin *place, const char *subject)
 {
-  gboolean is_born = parent && !find_written_id (spec);
+  gboolean is_inline = birth->parent || birth->owner;
+  gboolean is_born = is_inline && !find_written_id (spec);
   const char *id;
 
   /* What is born in something without a name cannot help it. */
-  if (is_born && parent->id[0] == '\0')
+  if (is_born && birth->parent && birth->parent->id[0] == '\0')
     return NULL;
 
-  id = choose_id (self, spec, birth_name, !parent, place, subject);
+  id = choose_id (self, spec, birth->name, !is_inline, place, subject);
   if (id && check_id_form (self, id, place, subject)
       && check_id_free (self, collection, id, is_born, place, subject))
     return id;
 
-  if (birth_name)
-    note_broken (self, collection, birth_name);
+  if (birth->name)
+    note_broken (self, collection, birth->name);
   return NULL;
 }
 
 BanyanDeclaration *
-banyan_mapper_add (BanyanMapper *self, BanyanCollection *collection, BanyanDeclaration *parent,
-                   const char *subject, const char *birth_name, const BanyanOrigin *place,
-                   BanyanSpec *spec)
+banyan_mapper_add (BanyanMapper *self, BanyanCollection *collection, const BanyanBirth *birth,
+                   const char *subject, const BanyanOrigin *place, BanyanSpec *spec)
 {
   const char *key = banyan_collection_get_type_key (collection);
   const BanyanOrigin *type_place = NULL;
@@ -435,13 +435,13 @@ banyan_mapper_add (BanyanMapper *self, BanyanCollection *collection, BanyanDecla
 
   if (!check_is_map (self, spec, subject))
     {
-      if (birth_name)
-        note_broken (self, collection, birth_name);
+      if (birth->name)
+        note_broken (self, collection, birth->name);
       return NULL;
     }
 
   /* What is wrong with the id is no reason not to tell what is wrong with the type. */
-  id = find_id (self, collection, parent, spec, birth_name, place, subject);
+  id = find_id (self, collection, birth, spec, place, subject);
   label = read_type_name (self, spec, key, place, subject, &type_place);
   if (label)
     type = find_type (self, banyan_collection_get_kinds (collection),
@@ -453,8 +453,11 @@ banyan_mapper_add (BanyanMapper *self, BanyanCollection *collection, BanyanDecla
       return NULL;
     }
 
-  declaration = declaration_new (self, parent, id ? id : "", subject, place, spec, type, label);
+  declaration
+      = declaration_new (self, birth->parent, id ? id : "", subject, place, spec, type, label);
   declaration->collection = collection;
+  declaration->link = birth->link;
+  declaration->owner = birth->owner;
   declaration->is_wrong = !id;
   if (id)
     take_id (self, declaration);
@@ -511,6 +514,7 @@ void
 banyan_mapper_declare (BanyanMapper *self, BanyanCollection *collection, const char *id,
                        const BanyanOrigin *id_origin, BanyanSpec *spec)
 {
+  BanyanBirth birth = { 0 };
   g_autofree char *subject = NULL;
   const BanyanOrigin *place;
 
@@ -521,7 +525,43 @@ banyan_mapper_declare (BanyanMapper *self, BanyanCollection *collection, const c
   place = id_origin ? id_origin : banyan_spec_get_origin (spec);
   subject = g_strjoin (".", banyan_object_get_id (BANYAN_OBJECT (collection)),
                        id ? id : find_written_name (spec), NULL);
-  banyan_mapper_add (self, collection, NULL, subject, id, place, spec);
+  birth.name = id;
+  banyan_mapper_add (self, collection, &birth, subject, place, spec);
+}
+
+/**
+ * banyan_mapper_declare_inline:
+ * @self: a mapper
+ * @owner: an object in the tree, or on its way there
+ * @property: a link of it
+ * @spec: a map with the key that tells the type, and properties
+ *
+ * Declares an object as if it stood inline in a link of an object that exists: it is born with that
+ * one's name, inherits from it, and is implicit. Making the link lead there is the caller's affair.
+ */
+void
+banyan_mapper_declare_inline (BanyanMapper *self, BanyanObject *owner, const char *property,
+                              BanyanSpec *spec)
+{
+  BanyanBirth birth = { .owner = owner };
+  g_autofree char *subject = NULL;
+  g_autofree char *path = NULL;
+  g_autofree char *name = NULL;
+  GType type;
+
+  g_return_if_fail (BANYAN_IS_MAPPER (self) && self->root);
+  g_return_if_fail (BANYAN_IS_OBJECT (owner));
+  g_return_if_fail (property != NULL && spec != NULL);
+
+  birth.link = g_object_class_find_property (G_OBJECT_GET_CLASS (owner), property);
+  g_return_if_fail (birth.link != NULL && banyan_param_get_link_target (birth.link) != NULL);
+
+  type = g_type_from_name (banyan_param_get_link_target (birth.link));
+  subject = banyan_object_dup_subject (owner);
+  path = g_strdup_printf ("%s.%s", subject, property);
+  birth.name = name = g_strdup_printf ("%s.%s", banyan_object_get_id (owner), property);
+  banyan_mapper_add (self, banyan_root_get_collection_for_type (self->root, type), &birth, path,
+                     banyan_spec_get_origin (spec), spec);
 }
 
 /**

@@ -611,7 +611,8 @@ test_describes (void)
       roles, ==,
       "[{\"name\": \"file\", \"blurb\": \"Node with the image\", \"flags\": [\"data\", "
       "\"metadata\", \"primary\"]}, {\"name\": \"backing\", \"blurb\": \"Node with what "
-      "is not in the image\", \"flags\": [\"cow\", \"optional\"]}]");
+      "is not in the image\", \"flags\": [\"cow\", \"optional\"], \"inline-defaults\": "
+      "{\"read-only\": true, \"auto-read-only\": false}}]");
   g_assert_cmpstr (operations, ==, "[\"read\", \"write\"]");
 }
 

@@ -1,0 +1,489 @@
+/* banyan-implied.c - children that storage names: an image's backing file
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A driver tells what it has read on an iothread; it is kept with the element as long as that is
+ * open. The main thread makes a declaration of it when nobody else has declared the role, and also
+ * later, when somebody takes such a declaration back. Names in an image are hostile input like the
+ * rest of it: they reach files and servers, as QEMU's do, but no object of this process. */
+
+#include "banyan-element-private.h"
+
+#include <banyan/banyan-file-name.h>
+#include <banyan/banyan-node.h>
+
+static GMutex lock; /* of all elements' lists */
+
+void
+banyan_implied_free (gpointer data)
+{
+  BanyanImplied *self = data;
+
+  g_clear_pointer (&self->spec, banyan_spec_unref);
+  g_free (self->name);
+  g_free (self->format);
+  g_free (self);
+}
+
+/* -- What the driver says. -- */
+
+/* @role NULL: whatever the header has a name for. (nullable) */
+static BanyanImplied *
+find (BanyanElement *self, const char *role)
+{
+  GPtrArray *list = banyan_element_get_implied (self);
+
+  for (guint i = 0; i < list->len; i++)
+    {
+      BanyanImplied *implied = list->pdata[i];
+
+      if (role != NULL ? g_str_equal (implied->role, role) : implied->name != NULL)
+        return implied;
+    }
+  return NULL;
+}
+
+static gboolean
+is_text (const char *text)
+{
+  return text == NULL || g_utf8_validate (text, -1, NULL);
+}
+
+static void
+say (BanyanElement *self, const char *role, BanyanSpec *spec, const char *name, const char *format)
+{
+  BanyanImplied *implied;
+
+  g_mutex_lock (&lock);
+  implied = find (self, role);
+  if (implied != NULL)
+    g_ptr_array_remove (banyan_element_get_implied (self), implied);
+  if (spec != NULL || name != NULL)
+    {
+      implied = g_new0 (BanyanImplied, 1);
+      implied->role = g_intern_string (role);
+      implied->spec = spec != NULL ? banyan_spec_ref (spec) : NULL;
+      implied->is_text = is_text (name) && is_text (format);
+      implied->name = name != NULL ? g_utf8_make_valid (name, -1) : NULL;
+      implied->format = format != NULL ? g_utf8_make_valid (format, -1) : NULL;
+      g_ptr_array_add (banyan_element_get_implied (self), implied);
+    }
+  g_mutex_unlock (&lock);
+}
+
+/**
+ * banyan_element_imply_child: (skip)
+ * @self: an element
+ * @role: a role of it that may be empty
+ * @spec: (nullable): a map as a document would declare the child inline; %NULL: nobody
+ *
+ * What a driver calls in open, or when it has changed, to tell who its child in @role is as far as
+ * storage knows. Where the role is declared, with a node or with null, that goes before. Otherwise
+ * the child is opened by the same transaction, when open has returned, as an implicit node whose
+ * manager is the image; the field of the role leads to it when settle is called. Later it counts
+ * when the role's declaration is taken back. Relative paths in @spec are relative to the image. May
+ * be called on any thread.
+ */
+void
+banyan_element_imply_child (BanyanElement *self, const char *role, BanyanSpec *spec)
+{
+  g_return_if_fail (BANYAN_IS_ELEMENT (self));
+  g_return_if_fail (role != NULL);
+
+  say (self, role, spec, NULL, NULL);
+}
+
+/**
+ * banyan_node_publish_backing: (skip)
+ * @self: a node of a format
+ * @role: its role for what it does not hold itself: "backing"
+ * @name: (nullable): what the image's header says; %NULL or "": that there is none
+ * @format: (nullable): the format of that, by the header; %NULL or "": it does not say
+ *
+ * What a driver calls in open, or when it has changed. People who ask about the image see it; and
+ * the child is implied as by banyan_element_imply_child(): a relative name is relative to the
+ * image, "json:{...}" and addresses such as nbd://HOST/EXPORT are understood as in QEMU, and all
+ * else is a file. Without a format nothing is guessed: opening the image is refused, unless @role
+ * is declared, or null. May be called on any thread.
+ */
+void
+banyan_node_publish_backing (BanyanNode *self, const char *role, const char *name,
+                             const char *format)
+{
+  g_return_if_fail (BANYAN_IS_NODE (self));
+  g_return_if_fail (role != NULL);
+
+  if (name != NULL && *name == '\0')
+    name = NULL;
+  if (format != NULL && *format == '\0')
+    format = NULL;
+  say (BANYAN_ELEMENT (self), role, NULL, name, format);
+}
+
+/* -- What was said. -- */
+
+GPtrArray *
+banyan_element_list_implied (BanyanElement *self)
+{
+  GPtrArray *implied = banyan_element_get_implied (self);
+  GPtrArray *roles = g_ptr_array_new ();
+
+  g_mutex_lock (&lock);
+  for (guint i = 0; i < implied->len; i++)
+    g_ptr_array_add (roles, (gpointer) ((BanyanImplied *) implied->pdata[i])->role);
+  g_mutex_unlock (&lock);
+  return roles;
+}
+
+gboolean
+banyan_element_implies (BanyanElement *self, const char *role)
+{
+  gboolean implies;
+
+  g_mutex_lock (&lock);
+  implies = find (self, role) != NULL;
+  g_mutex_unlock (&lock);
+  return implies;
+}
+
+/**
+ * banyan_element_is_implied:
+ * @self: an element
+ * @role: a role of it
+ *
+ * Returns: whether the child in @role is there because storage says so, and nobody declared it
+ */
+gboolean
+banyan_element_is_implied (BanyanElement *self, const char *role)
+{
+  BanyanOrigin origin;
+
+  g_return_val_if_fail (BANYAN_IS_ELEMENT (self), FALSE);
+  g_return_val_if_fail (role != NULL, FALSE);
+
+  banyan_object_get_origin (BANYAN_OBJECT (self), role, &origin);
+  return origin.kind == BANYAN_ORIGIN_IMAGE && banyan_element_implies (self, role);
+}
+
+/* A copy of what was said of @role, or of any (NULL). FALSE: nothing. */
+static gboolean
+get (BanyanElement *self, const char *role, BanyanImplied *copy)
+{
+  BanyanImplied *implied;
+
+  g_mutex_lock (&lock);
+  implied = find (self, role);
+  if (implied != NULL)
+    {
+      copy->role = implied->role;
+      copy->spec = implied->spec != NULL ? banyan_spec_ref (implied->spec) : NULL;
+      copy->name = g_strdup (implied->name);
+      copy->format = g_strdup (implied->format);
+      copy->is_text = implied->is_text;
+    }
+  g_mutex_unlock (&lock);
+  return implied != NULL;
+}
+
+static void
+clear (BanyanImplied *copy)
+{
+  g_clear_pointer (&copy->spec, banyan_spec_unref);
+  g_clear_pointer (&copy->name, g_free);
+  g_clear_pointer (&copy->format, g_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (BanyanImplied, clear)
+
+/* -- Where the image is. -- */
+
+/* What a plain image is in, and what that shows. */
+static BanyanElement *
+get_below (BanyanElement *self)
+{
+  GPtrArray *edges = banyan_element_get_edges (self);
+
+  for (guint i = 0; i < edges->len; i++)
+    {
+      BanyanChild *edge = edges->pdata[i];
+
+      if (edge->role_flags & (BANYAN_CHILD_PRIMARY | BANYAN_CHILD_FILTERED) && edge->node != NULL)
+        return BANYAN_ELEMENT (edge->node);
+    }
+  return NULL;
+}
+
+static GParamSpec *
+find_path_property (BanyanElement *self)
+{
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (self), "filename");
+
+  return pspec != NULL && banyan_param_is_path (pspec) ? pspec : NULL;
+}
+
+/* (nullable): it is in no file */
+static char *
+dup_file (BanyanElement *self)
+{
+  char *path = NULL;
+
+  for (; self != NULL; self = get_below (self))
+    if (find_path_property (self) != NULL)
+      {
+        g_object_get (self, "filename", &path, NULL);
+        return path;
+      }
+  return NULL;
+}
+
+char *
+banyan_element_dup_image_name (BanyanElement *self)
+{
+  char *file = dup_file (self);
+
+  return file != NULL ? file : g_strdup (banyan_object_get_id (BANYAN_OBJECT (self)));
+}
+
+/* Descriptors lie in no directory that others were put into, too. */
+char *
+banyan_element_dup_image_directory (BanyanElement *self)
+{
+  g_autofree char *file = dup_file (self);
+  g_autofree char *path = file != NULL ? g_canonicalize_filename (file, NULL) : NULL;
+
+  if (path == NULL || g_str_has_prefix (path, "/dev/fd/") || g_str_has_prefix (path, "/dev/fdset/"))
+    return NULL;
+
+  return g_path_get_dirname (path);
+}
+
+char *
+banyan_element_dup_implied_name (BanyanElement *self, const char *role)
+{
+  g_auto (BanyanImplied) implied = { 0 };
+
+  return get (self, role, &implied) ? g_steal_pointer (&implied.name) : NULL;
+}
+
+/* -- As a declaration. -- */
+
+static gboolean
+is_protocol (const char *driver)
+{
+  g_autoptr (BanyanTypeInfo) info = banyan_registry_lookup (banyan_registry_get_default (),
+                                                            1u << BANYAN_PLUGIN_PROTOCOL, driver);
+
+  return info != NULL;
+}
+
+static BanyanSpec *
+with_text (BanyanSpec *map, const char *key, const char *text)
+{
+  g_autoptr (BanyanSpec) value
+      = banyan_spec_new_scalar (BANYAN_SPEC_STRING, text, banyan_spec_get_origin (map));
+
+  return banyan_spec_with (map, key, value);
+}
+
+/* @file as an image of @format. */
+static BanyanSpec *
+wrap (BanyanSpec *file, const char *format)
+{
+  const BanyanOrigin *origin = banyan_spec_get_origin (file);
+  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, origin);
+  g_autoptr (BanyanSpec) driver = banyan_spec_new_scalar (BANYAN_SPEC_STRING, format, origin);
+
+  banyan_spec_builder_add (map, "driver", origin, driver);
+  banyan_spec_builder_add (map, "file", origin, file);
+  return banyan_spec_builder_end (map);
+}
+
+/* Old images have "host_device" for a format, which is none. */
+static BanyanSpec *
+apply_format (BanyanSpec *file, const char *format)
+{
+  if (!is_protocol (format))
+    return wrap (file, format);
+
+  return g_str_equal (banyan_spec_lookup_text (file, "driver"), "file")
+             ? with_text (file, "driver", format)
+             : banyan_spec_ref (file);
+}
+
+/* QEMU takes "file.filename" for the filename of file there, and a number for a number though it is
+ * in quotes. Names of nodes would get in the way of other images with the same backing. */
+static BanyanSpec *
+loosen (BanyanSpec *spec, const BanyanOrigin *origin)
+{
+  BanyanSpecKind kind = banyan_spec_get_kind (spec);
+  BanyanSpecBuilder *builder;
+  BanyanSpec *result;
+
+  if (kind == BANYAN_SPEC_NULL)
+    return banyan_spec_new_null (origin);
+  if (kind != BANYAN_SPEC_LIST && kind != BANYAN_SPEC_MAP)
+    return banyan_spec_new_scalar (kind == BANYAN_SPEC_STRING ? BANYAN_SPEC_TEXT : kind,
+                                   banyan_spec_get_text (spec), origin);
+
+  builder = banyan_spec_builder_new (kind, origin);
+  for (guint i = 0; kind == BANYAN_SPEC_LIST && i < banyan_spec_get_length (spec); i++)
+    banyan_spec_builder_take (builder, NULL, loosen (banyan_spec_get_item (spec, i), origin));
+  result = banyan_spec_builder_end (builder);
+
+  for (guint i = 0; kind == BANYAN_SPEC_MAP && i < banyan_spec_get_length (spec); i++)
+    {
+      const char *key = banyan_spec_get_key (spec, i);
+      g_autoptr (BanyanSpec) value = loosen (banyan_spec_get_item (spec, i), origin);
+      g_autoptr (BanyanSpec) before = result;
+
+      if (!g_str_equal (key, "node-name"))
+        result = banyan_spec_with_nested (before, key, value);
+      if (result == before || result == NULL)
+        result = banyan_spec_ref (before);
+    }
+  return result;
+}
+
+static BanyanSpec *
+read_json (const BanyanImplied *implied, const BanyanOrigin *origin, GError **error)
+{
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (BanyanSpec) json
+      = banyan_spec_parse_json (implied->name + strlen ("json:"), -1, origin, problems);
+  const char *driver;
+
+  if (!banyan_problems_check (problems, error))
+    return NULL;
+  if (banyan_spec_get_kind (json) != BANYAN_SPEC_MAP)
+    {
+      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_TYPE,
+                   "what follows json: is no map");
+      return NULL;
+    }
+
+  driver = banyan_spec_lookup_text (json, "driver");
+  if (driver == NULL && implied->format != NULL)
+    return with_text (json, "driver", implied->format);
+  if (driver != NULL && implied->format != NULL && is_protocol (driver))
+    return apply_format (json, implied->format);
+  return g_steal_pointer (&json);
+}
+
+static BanyanSpec *
+read_name (const BanyanImplied *implied, const BanyanOrigin *origin, GError **error)
+{
+  g_autoptr (BanyanSpec) file = NULL;
+
+  if (!implied->is_text)
+    {
+      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_SYNTAX,
+                   "that is no text in UTF-8; declare what it is");
+      return NULL;
+    }
+  if (g_str_has_prefix (implied->name, "json:"))
+    return read_json (implied, origin, error);
+
+  file = banyan_spec_from_file_name (implied->name, origin, BANYAN_FILE_NAME_OF_IMAGE, error);
+  if (file == NULL)
+    return NULL;
+  if (implied->format != NULL)
+    return apply_format (file, implied->format);
+
+  g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_MISSING,
+               "it does not say in which format that is, which is not guessed; declare what it is, "
+               "with its driver, or write the format into the image: qemu-img rebase -u -b '%s' -F "
+               "FORMAT",
+               implied->name);
+  return NULL;
+}
+
+/* Only the name that a header has as such can be told to be relative. */
+static gboolean
+check_place (BanyanElement *self, BanyanSpec *spec, GError **error)
+{
+  BanyanSpec *file = banyan_spec_lookup (spec, "file");
+  const char *path = banyan_spec_lookup_text (
+      file != NULL && banyan_spec_get_kind (file) == BANYAN_SPEC_MAP ? file : spec, "filename");
+  g_autofree char *directory = banyan_element_dup_image_directory (self);
+
+  if (path == NULL || g_path_is_absolute (path) || directory != NULL)
+    return TRUE;
+
+  g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE,
+               "it is relative to an image that is in no directory; declare it with the path that "
+               "it has here, or a descriptor");
+  return FALSE;
+}
+
+BanyanSpec *
+banyan_element_declare_implied (BanyanElement *self, const char *role, GError **error)
+{
+  g_auto (BanyanImplied) implied = { 0 };
+  g_autofree char *image = banyan_element_dup_image_name (self);
+  const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_IMAGE, .name = g_intern_string (image) };
+  g_autoptr (BanyanSpec) spec = NULL;
+
+  if (!get (self, role, &implied))
+    return NULL;
+
+  spec = implied.spec != NULL ? banyan_spec_ref (implied.spec)
+                              : read_name (&implied, &origin, error);
+  if (spec == NULL || !check_place (self, spec, error))
+    return NULL;
+
+  return loosen (spec, &origin);
+}
+
+/* -- For people. -- */
+
+/**
+ * banyan_node_dup_backing_name:
+ * @self: a node
+ *
+ * Returns: (transfer full) (nullable): what the image's header calls its backing, whether that is
+ *   what is in force or not
+ */
+char *
+banyan_node_dup_backing_name (BanyanNode *self)
+{
+  g_auto (BanyanImplied) implied = { 0 };
+
+  g_return_val_if_fail (BANYAN_IS_NODE (self), NULL);
+
+  return get (BANYAN_ELEMENT (self), NULL, &implied) ? g_steal_pointer (&implied.name) : NULL;
+}
+
+/**
+ * banyan_node_dup_backing_format:
+ * @self: a node
+ *
+ * Returns: (transfer full) (nullable): the format of the backing, as the image's header says
+ */
+char *
+banyan_node_dup_backing_format (BanyanNode *self)
+{
+  g_auto (BanyanImplied) implied = { 0 };
+
+  g_return_val_if_fail (BANYAN_IS_NODE (self), NULL);
+
+  return get (BANYAN_ELEMENT (self), NULL, &implied) ? g_steal_pointer (&implied.format) : NULL;
+}
+
+/**
+ * banyan_node_dup_full_backing_name:
+ * @self: a node
+ *
+ * Returns: (transfer full) (nullable): as banyan_node_dup_backing_name(), but a relative name with
+ *   the directory of the image before it; %NULL also where that is not known
+ */
+char *
+banyan_node_dup_full_backing_name (BanyanNode *self)
+{
+  g_autofree char *name = banyan_node_dup_backing_name (self);
+  g_autofree char *directory = NULL;
+
+  if (name == NULL || g_path_is_absolute (name) || banyan_file_name_has_prefix (name))
+    return g_steal_pointer (&name);
+
+  directory = banyan_element_dup_image_directory (BANYAN_ELEMENT (self));
+  return directory != NULL ? g_build_filename (directory, name, NULL) : NULL;
+}

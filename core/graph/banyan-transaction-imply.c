@@ -1,0 +1,139 @@
+/* banyan-transaction-imply.c - children that storage names join the transaction that opens it
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * When a part has been opened, the driver may have said who a child of it is. If nobody declared
+ * that role, the nodes are added to the view, and parts of their own are put before the one that
+ * needs them; they are opened next, and may name more. So what is open stays open, and a chain of
+ * any length is opened once. Then it is the part's turn again, to be bound to them. */
+
+#include "banyan-transaction-private.h"
+
+#include <banyan/banyan-node.h>
+
+static gboolean
+is_declared (BanyanObject *object, const char *role)
+{
+  return banyan_spec_lookup (banyan_object_get_declaration (object), role) != NULL;
+}
+
+static gboolean
+is_free (BanyanTransaction *self, BanyanElement *element, const char *role)
+{
+  BanyanChild *child = banyan_element_get_child (element, role);
+
+  g_return_val_if_fail (child != NULL, FALSE);
+
+  return banyan_graph_view_find_edge (self->view, child)->node == NULL
+         && !is_declared (BANYAN_OBJECT (element), role);
+}
+
+static gboolean
+imply_role (BanyanTransaction *self, BanyanPart *part, guint index, const char *role, guint *n_new,
+            GError **error)
+{
+  g_autoptr (GPtrArray) news = NULL;
+
+  if (!is_free (self, BANYAN_ELEMENT (part->object->object), role))
+    return TRUE;
+
+  news = banyan_graph_view_grow (self->view, part->object, role);
+  if (news == NULL)
+    return banyan_problems_check (self->view->problems, error);
+
+  for (guint i = 0; i < news->len; i++)
+    g_ptr_array_insert (self->parts, index + *n_new + i, banyan_part_new (news->pdata[i]));
+  *n_new += news->len;
+  return TRUE;
+}
+
+gboolean
+banyan_transaction_imply (BanyanTransaction *self, guint index, guint *n_new, GError **error)
+{
+  BanyanPart *part = self->parts->pdata[index];
+  g_autoptr (GPtrArray) roles = NULL;
+
+  *n_new = 0;
+  if (!part->is_open || !BANYAN_IS_ELEMENT (part->object->object))
+    return TRUE;
+  if (part->has_implied)
+    {
+      banyan_transaction_bind_implied (self, part);
+      return TRUE;
+    }
+
+  part->has_implied = TRUE;
+  roles = banyan_element_list_implied (BANYAN_ELEMENT (part->object->object));
+  for (guint i = 0; i < roles->len; i++)
+    if (!imply_role (self, part, index, roles->pdata[i], n_new, error))
+      return FALSE;
+  return TRUE;
+}
+
+/* Nobody uses it yet, so its edges need no gates. */
+void
+banyan_transaction_bind_implied (BanyanTransaction *self, BanyanPart *part)
+{
+  BanyanObject *object = part->object->object;
+
+  for (guint i = 0; i < part->object->edges->len; i++)
+    {
+      BanyanViewEdge *edge = part->object->edges->pdata[i];
+      g_autoptr (BanyanSpec) declared = NULL;
+
+      if (edge->implied == NULL || edge->child->node == edge->node)
+        continue;
+      banyan_transaction_switch_edge (self, edge);
+      banyan_child_update_route (edge->child);
+      declared = banyan_spec_with (banyan_object_get_declaration (object), edge->child->role,
+                                   edge->implied);
+      banyan_object_set_declaration (object, declared);
+    }
+  banyan_element_bind_fields (BANYAN_ELEMENT (object));
+  if (BANYAN_IS_NODE (object))
+    banyan_node_update_limits (BANYAN_NODE (object));
+}
+
+void
+banyan_part_forget_implied (BanyanPart *part)
+{
+  BanyanObject *object = part->object->object;
+
+  for (guint i = 0; i < part->object->edges->len; i++)
+    {
+      BanyanViewEdge *edge = part->object->edges->pdata[i];
+      g_autoptr (BanyanSpec) declared = NULL;
+
+      if (edge->implied == NULL)
+        continue;
+      banyan_child_set_target (edge->child, NULL);
+      declared = banyan_spec_with (banyan_object_get_declaration (object), edge->child->role, NULL);
+      banyan_object_set_declaration (object, declared);
+    }
+  g_ptr_array_set_size (banyan_element_get_implied (BANYAN_ELEMENT (object)), 0);
+}
+
+/* Who wanted it may be known to nobody: it stands in an image. */
+void
+banyan_part_blame (BanyanPart *part, GError **error)
+{
+  BanyanViewObject *parent = part->object->implied_by;
+  const char *role = part->object->implied_role;
+  g_autofree char *path = NULL;
+  g_autofree char *image = NULL;
+  g_autofree char *name = NULL;
+  char *text;
+
+  if (parent == NULL || error == NULL || *error == NULL)
+    return;
+
+  path = banyan_view_object_dup_path (parent);
+  image = banyan_element_dup_image_name (BANYAN_ELEMENT (parent->object));
+  name = banyan_element_dup_implied_name (BANYAN_ELEMENT (parent->object), role);
+  text
+      = g_strdup_printf ("%s; the image %s names %s%s%s as the %s of %s: declare another there, by "
+                         "a descriptor for instance, or make it null",
+                         (*error)->message, image, name != NULL ? "\"" : "",
+                         name != NULL ? name : "it", name != NULL ? "\"" : "", role, path);
+  g_free ((*error)->message);
+  (*error)->message = text;
+}
