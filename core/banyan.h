@@ -5,6 +5,7 @@
 
 #include <banyan/banyan-backend.h>
 #include <banyan/banyan-buffer.h>
+#include <banyan/banyan-checkable.h>
 #include <banyan/banyan-co-sync.h>
 #include <banyan/banyan-command.h>
 #include <banyan/banyan-coroutine.h>
@@ -15,6 +16,7 @@
 #include <banyan/banyan-file-name.h>
 #include <banyan/banyan-frontend.h>
 #include <banyan/banyan-graph.h>
+#include <banyan/banyan-image-options.h>
 #include <banyan/banyan-iothread.h>
 #include <banyan/banyan-job.h>
 #include <banyan/banyan-list.h>
@@ -32,6 +34,7 @@
 #include <banyan/banyan-root.h>
 #include <banyan/banyan-scalar.h>
 #include <banyan/banyan-secret.h>
+#include <banyan/banyan-snapshots.h>
 #include <banyan/banyan-socket-address.h>
 #include <banyan/banyan-spec.h>
 #include <banyan/banyan-struct.h>

@@ -70,6 +70,8 @@ BANYAN_API
 guint64 banyan_channel_get_length (BanyanChannel *self);
 BANYAN_API
 BanyanNode *banyan_channel_get_node (BanyanChannel *self); /* inside enter/leave */
+BANYAN_API
+BanyanChild *banyan_channel_get_child (BanyanChannel *self); /* inside enter/leave */
 
 /* -- From the main thread: for bindings, tests and the control path. Buffers are GBytes. -- */
 

@@ -408,6 +408,20 @@ banyan_channel_get_node (BanyanChannel *self)
   return self->edge->node;
 }
 
+/**
+ * banyan_channel_get_child: (skip)
+ * @self: a channel that was entered
+ *
+ * For what works on edges, as making an image does. What goes this way is not counted.
+ *
+ * Returns: (transfer none): the edge through which requests go
+ */
+BanyanChild *
+banyan_channel_get_child (BanyanChannel *self)
+{
+  return self->edge;
+}
+
 /* -- Opening and closing. -- */
 
 static void

@@ -18,6 +18,7 @@ static const Kind kinds[] = {
   [BANYAN_PLUGIN_JOB] = { "job", "Jobs", "jobs" },
   [BANYAN_PLUGIN_OBJECT] = { "object", "Objects", "objects" },
   [BANYAN_PLUGIN_COMMAND] = { "command", "Commands", NULL },
+  [BANYAN_PLUGIN_IMAGE] = { "image", "Images", NULL },
 };
 
 const char *

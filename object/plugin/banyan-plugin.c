@@ -132,7 +132,8 @@ list_types (const BanyanPluginDescriptor *descriptor, BanyanPluginType single[2]
 static GType
 base_of_kind (BanyanPluginKind kind)
 {
-  return kind == BANYAN_PLUGIN_COMMAND ? BANYAN_TYPE_STRUCT : BANYAN_TYPE_OBJECT;
+  return kind == BANYAN_PLUGIN_COMMAND || kind == BANYAN_PLUGIN_IMAGE ? BANYAN_TYPE_STRUCT
+                                                                      : BANYAN_TYPE_OBJECT;
 }
 
 static gboolean

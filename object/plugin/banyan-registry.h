@@ -18,9 +18,10 @@ typedef enum
   BANYAN_PLUGIN_JOB,
   BANYAN_PLUGIN_OBJECT,  /* whatever goes under objects: */
   BANYAN_PLUGIN_COMMAND, /* a struct of arguments that can be run */
+  BANYAN_PLUGIN_IMAGE,   /* a struct of options that an image of the driver of that name has */
 } BanyanPluginKind;
 
-#define BANYAN_N_PLUGIN_KINDS (BANYAN_PLUGIN_COMMAND + 1)
+#define BANYAN_N_PLUGIN_KINDS (BANYAN_PLUGIN_IMAGE + 1)
 
 /* One type of a plugin that has several. */
 typedef struct

@@ -12,7 +12,7 @@ banyan_plugin_kind_to_string (BanyanPluginKind kind)
     [BANYAN_PLUGIN_PROTOCOL] = "protocol", [BANYAN_PLUGIN_FORMAT] = "format",
     [BANYAN_PLUGIN_FILTER] = "filter",     [BANYAN_PLUGIN_FRONTEND] = "frontend",
     [BANYAN_PLUGIN_JOB] = "job",           [BANYAN_PLUGIN_OBJECT] = "object",
-    [BANYAN_PLUGIN_COMMAND] = "command",
+    [BANYAN_PLUGIN_COMMAND] = "command",   [BANYAN_PLUGIN_IMAGE] = "image",
   };
 
   return (guint) kind < G_N_ELEMENTS (names) ? names[kind] : "unknown";
