@@ -64,9 +64,9 @@ banyan_image_options_class_init (BanyanImageOptionsClass *klass)
   object_class->get_property = get_property;
   object_class->finalize = finalize;
 
-  properties[PROP_SIZE] = banyan_param_uint64 (
-      "size", "Size", "Length that a guest sees", BANYAN_UNIT_BYTES, 0, G_MAXINT64, 0,
-      BANYAN_NO_FIELD);
+  properties[PROP_SIZE]
+      = banyan_param_uint64 ("size", "Size", "Length that a guest sees", BANYAN_UNIT_BYTES, 0,
+                             G_MAXINT64, 0, BANYAN_NO_FIELD);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 

@@ -41,8 +41,8 @@ banyan_snapshot_info_free (BanyanSnapshotInfo *self)
  * @self: an image
  * @error: where to put the error, or %NULL
  *
- * Returns: (transfer full) (element-type BanyanSnapshotInfo): its snapshots, the oldest first; %NULL
- *   with @error
+ * Returns: (transfer full) (element-type BanyanSnapshotInfo): its snapshots, the oldest first;
+ * %NULL with @error
  */
 GPtrArray *
 banyan_snapshots_list (BanyanSnapshots *self, GError **error)

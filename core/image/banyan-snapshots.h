@@ -14,12 +14,12 @@ G_DECLARE_INTERFACE (BanyanSnapshots, banyan_snapshots, BANYAN, SNAPSHOTS, Banya
 /* One snapshot. */
 typedef struct
 {
-  char *id;              /* (owned): unique in its image */
-  char *name;            /* (owned) */
-  guint64 disk_length;   /* bytes */
-  guint64 state_length;  /* bytes of the machine's state */
-  gint64 date_us;        /* since 1970 */
-  guint64 clock_ns;      /* the guest's */
+  char *id;               /* (owned): unique in its image */
+  char *name;             /* (owned) */
+  guint64 disk_length;    /* bytes */
+  guint64 state_length;   /* bytes of the machine's state */
+  gint64 date_us;         /* since 1970 */
+  guint64 clock_ns;       /* the guest's */
   guint64 n_instructions; /* that the guest had executed; G_MAXUINT64: not known */
 } BanyanSnapshotInfo;
 
