@@ -112,4 +112,31 @@ void BANYAN_COROUTINE banyan_range_lock_acquire (BanyanRangeLock *lock, BanyanRa
 BANYAN_API
 void banyan_range_lock_release (BanyanRangeLock *lock, BanyanRangeGuard *guard);
 
+typedef struct
+{
+  BanyanRangeLock *lock; /* (unowned) */
+  BanyanRangeGuard guard;
+} BanyanRangeHold;
+
+static inline BanyanRangeHold *BANYAN_COROUTINE
+banyan_range_hold_begin (BanyanRangeHold *hold, BanyanRangeLock *lock, guint64 offset,
+                         guint64 length, gboolean exclusive)
+{
+  hold->lock = lock;
+  banyan_range_lock_acquire (lock, &hold->guard, offset, length, exclusive);
+  return hold;
+}
+
+static inline void
+banyan_range_hold_end (BanyanRangeHold **hold)
+{
+  banyan_range_lock_release ((*hold)->lock, &(*hold)->guard);
+}
+
+/* The last declaration of a block: acquires a range until the block is left, by whatever way. */
+#define BANYAN_HOLD_RANGE(lock, offset, length, exclusive) \
+  BanyanRangeHold range_hold; \
+  G_GNUC_UNUSED __attribute__ ((cleanup (banyan_range_hold_end))) BanyanRangeHold *range_held \
+      = banyan_range_hold_begin (&range_hold, (lock), (offset), (length), (exclusive))
+
 G_END_DECLS

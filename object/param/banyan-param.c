@@ -630,6 +630,28 @@ banyan_param_statistic (GParamSpec *pspec)
 }
 
 /**
+ * banyan_param_counter:
+ * @name: (not nullable): the property's name
+ * @nick: a heading for it
+ * @blurb: what it is for
+ * @unit: what is counted
+ * @offset: of the guint64 in the instance, which iothreads change by atomic operations, or
+ *   %BANYAN_NO_FIELD
+ *
+ * Declares a number that tells what was counted and cannot be set: banyan_param_statistic() of any
+ * banyan_param_uint64().
+ *
+ * Returns: (transfer floating): the declaration
+ */
+GParamSpec *
+banyan_param_counter (const char *name, const char *nick, const char *blurb, BanyanUnit unit,
+                      guint offset)
+{
+  return banyan_param_statistic (
+      banyan_param_uint64 (name, nick, blurb, unit, 0, G_MAXUINT64, 0, offset));
+}
+
+/**
  * banyan_param_computed:
  * @pspec: (transfer none): a declaration
  * @sentence: how the default is found

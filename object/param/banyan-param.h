@@ -63,6 +63,10 @@ BANYAN_API
 GParamSpec *banyan_param_uint64 (const char *name, const char *nick, const char *blurb,
                                  BanyanUnit unit, guint64 minimum, guint64 maximum,
                                  guint64 default_value, guint offset);
+/* What was counted, from nothing on: a statistic. */
+BANYAN_API
+GParamSpec *banyan_param_counter (const char *name, const char *nick, const char *blurb,
+                                  BanyanUnit unit, guint offset);
 BANYAN_API
 GParamSpec *banyan_param_double (const char *name, const char *nick, const char *blurb,
                                  BanyanUnit unit, double minimum, double maximum,

@@ -524,9 +524,9 @@ banyan_blkdebug_class_init (BanyanBlkdebugClass *klass)
   install_qemu_rules ();
   install_permissions ();
   install_limits ();
-  properties[PROP_TRIGGERED] = banyan_param_statistic (banyan_param_uint64 (
+  properties[PROP_TRIGGERED] = banyan_param_counter (
       "triggered", "Triggered", "How often a rule struck since the rules were set",
-      BANYAN_UNIT_NONE, 0, G_MAXUINT64, 0, BANYAN_NO_FIELD));
+      BANYAN_UNIT_NONE, BANYAN_NO_FIELD);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 

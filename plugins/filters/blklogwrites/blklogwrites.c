@@ -190,13 +190,9 @@ static gboolean BANYAN_COROUTINE
 banyan_blklogwrites_write (BanyanNode *node, const BanyanRequest *request, GError **error)
 {
   BanyanBlklogwrites *self = BANYAN_NODE_SELF (BanyanBlklogwrites, node);
-  BanyanRangeGuard guard;
-  gboolean written;
+  BANYAN_HOLD_RANGE (&self->ranges, request->offset, request->length, TRUE);
 
-  banyan_range_lock_acquire (&self->ranges, &guard, request->offset, request->length, TRUE);
-  written = banyan_child_write (self->file, request, error) && log_entry (self, 0, request, error);
-  banyan_range_lock_release (&self->ranges, &guard);
-  return written;
+  return banyan_child_write (self->file, request, error) && log_entry (self, 0, request, error);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -233,15 +229,11 @@ static BanyanAnswer BANYAN_COROUTINE
 banyan_blklogwrites_discard (BanyanNode *node, const BanyanRequest *request, GError **error)
 {
   BanyanBlklogwrites *self = BANYAN_NODE_SELF (BanyanBlklogwrites, node);
-  BanyanRangeGuard guard;
-  BanyanAnswer answer;
+  BANYAN_HOLD_RANGE (&self->ranges, request->offset, request->length, TRUE);
+  BanyanAnswer answer = banyan_child_discard (self->file, request, error);
 
-  banyan_range_lock_acquire (&self->ranges, &guard, request->offset, request->length, TRUE);
-  answer = banyan_child_discard (self->file, request, error);
-  if (answer == BANYAN_DONE && !log_entry (self, LOG_DISCARD, request, error))
-    answer = BANYAN_FAILED;
-  banyan_range_lock_release (&self->ranges, &guard);
-  return answer;
+  return answer != BANYAN_DONE || log_entry (self, LOG_DISCARD, request, error) ? answer
+                                                                                : BANYAN_FAILED;
 }
 
 /* Data that does not come by cannot be logged. */
@@ -398,16 +390,6 @@ banyan_blklogwrites_child_permissions (BanyanElement *element, const char *role,
 }
 
 static void
-banyan_blklogwrites_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  if (id == PROP_ENTRIES)
-    g_value_set_uint64 (value,
-                        BANYAN_LIVE (BANYAN_NODE_SELF (BanyanBlklogwrites, object)->n_entries));
-  else
-    banyan_node_get_field (object, id, value, pspec);
-}
-
-static void
 install_properties (GObjectClass *object_class)
 {
   properties[PROP_SECTOR_SIZE] = banyan_param_mutable (
@@ -425,9 +407,9 @@ install_properties (GObjectClass *object_class)
       "log-super-update-interval", "Super update interval",
       "After how many entries, at the latest, the log says that they are there", BANYAN_UNIT_NONE,
       1, G_MAXINT64, 4096, G_STRUCT_OFFSET (BanyanBlklogwrites, super_interval));
-  properties[PROP_ENTRIES] = banyan_param_state (
-      banyan_param_uint64 ("entries", "Entries", "How many requests are in the log",
-                           BANYAN_UNIT_NONE, 0, G_MAXUINT64, 0, BANYAN_NO_FIELD));
+  properties[PROP_ENTRIES] = banyan_param_state (banyan_param_uint64 (
+      "entries", "Entries", "How many requests are in the log", BANYAN_UNIT_NONE, 0, G_MAXUINT64, 0,
+      G_STRUCT_OFFSET (BanyanBlklogwrites, n_entries)));
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
@@ -439,7 +421,7 @@ banyan_blklogwrites_class_init (BanyanBlklogwritesClass *klass)
   BanyanNodeClass *node_class = BANYAN_NODE_CLASS (klass);
 
   object_class->set_property = banyan_node_set_field;
-  object_class->get_property = banyan_blklogwrites_get_property;
+  object_class->get_property = banyan_node_get_field;
 
   BANYAN_OBJECT_CLASS (klass)->check = banyan_blklogwrites_check;
   element_class->open = banyan_blklogwrites_open;

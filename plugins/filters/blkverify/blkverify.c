@@ -151,15 +151,11 @@ write_both (BanyanBlkverify *self, BanyanGatherFunc func, const BanyanRequest *r
   BanyanRequest raw_request = *request;
   Branch test = { self->test, request };
   Branch raw = { self->raw, &raw_request };
-  BanyanRangeGuard guard;
-  gboolean done;
+  BANYAN_HOLD_RANGE (&self->ranges, request->offset, request->length, TRUE);
 
   raw_request.size = sizeof raw_request;
   raw_request.flags &= ~BANYAN_REQUEST_FUA;
-  banyan_range_lock_acquire (&self->ranges, &guard, request->offset, request->length, TRUE);
-  done = run_both (func, &test, &raw, error);
-  banyan_range_lock_release (&self->ranges, &guard);
-  return done;
+  return run_both (func, &test, &raw, error);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -271,16 +267,6 @@ banyan_blkverify_child_permissions (BanyanElement *element, const char *role, gu
 }
 
 static void
-banyan_blkverify_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  if (id == PROP_MISMATCHES)
-    g_value_set_uint64 (value,
-                        BANYAN_LIVE (BANYAN_NODE_SELF (BanyanBlkverify, object)->mismatches));
-  else
-    banyan_node_get_field (object, id, value, pspec);
-}
-
-static void
 banyan_blkverify_class_init (BanyanBlkverifyClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
@@ -288,7 +274,7 @@ banyan_blkverify_class_init (BanyanBlkverifyClass *klass)
   BanyanNodeClass *node_class = BANYAN_NODE_CLASS (klass);
 
   object_class->set_property = banyan_node_set_field;
-  object_class->get_property = banyan_blkverify_get_property;
+  object_class->get_property = banyan_node_get_field;
 
   element_class->open = banyan_blkverify_open;
   element_class->child_permissions = banyan_blkverify_child_permissions;
@@ -301,9 +287,9 @@ banyan_blkverify_class_init (BanyanBlkverifyClass *klass)
                                     "Node whose data is right",
                                     G_STRUCT_OFFSET (BanyanBlkverify, raw));
 
-  properties[PROP_MISMATCHES] = banyan_param_statistic (
-      banyan_param_uint64 ("mismatches", "Mismatches", "How many reads found a difference",
-                           BANYAN_UNIT_OPERATIONS, 0, G_MAXUINT64, 0, BANYAN_NO_FIELD));
+  properties[PROP_MISMATCHES] = banyan_param_counter (
+      "mismatches", "Mismatches", "How many reads found a difference", BANYAN_UNIT_OPERATIONS,
+      G_STRUCT_OFFSET (BanyanBlkverify, mismatches));
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 

@@ -256,39 +256,27 @@ static gboolean BANYAN_COROUTINE
 banyan_copy_on_read_write (BanyanNode *node, const BanyanRequest *request, GError **error)
 {
   BanyanCopyOnRead *self = BANYAN_NODE_SELF (BanyanCopyOnRead, node);
-  BanyanRangeGuard guard;
-  gboolean written;
+  BANYAN_HOLD_RANGE (&self->writes, request->offset, request->length, FALSE);
 
-  banyan_range_lock_acquire (&self->writes, &guard, request->offset, request->length, FALSE);
-  written = banyan_child_write (self->file, request, error);
-  banyan_range_lock_release (&self->writes, &guard);
-  return written;
+  return banyan_child_write (self->file, request, error);
 }
 
 static BanyanAnswer BANYAN_COROUTINE
 banyan_copy_on_read_write_zeroes (BanyanNode *node, const BanyanRequest *request, GError **error)
 {
   BanyanCopyOnRead *self = BANYAN_NODE_SELF (BanyanCopyOnRead, node);
-  BanyanRangeGuard guard;
-  BanyanAnswer answer;
+  BANYAN_HOLD_RANGE (&self->writes, request->offset, request->length, FALSE);
 
-  banyan_range_lock_acquire (&self->writes, &guard, request->offset, request->length, FALSE);
-  answer = banyan_child_write_zeroes (self->file, request, error);
-  banyan_range_lock_release (&self->writes, &guard);
-  return answer;
+  return banyan_child_write_zeroes (self->file, request, error);
 }
 
 static BanyanAnswer BANYAN_COROUTINE
 banyan_copy_on_read_discard (BanyanNode *node, const BanyanRequest *request, GError **error)
 {
   BanyanCopyOnRead *self = BANYAN_NODE_SELF (BanyanCopyOnRead, node);
-  BanyanRangeGuard guard;
-  BanyanAnswer answer;
+  BANYAN_HOLD_RANGE (&self->writes, request->offset, request->length, FALSE);
 
-  banyan_range_lock_acquire (&self->writes, &guard, request->offset, request->length, FALSE);
-  answer = banyan_child_discard (self->file, request, error);
-  banyan_range_lock_release (&self->writes, &guard);
-  return answer;
+  return banyan_child_discard (self->file, request, error);
 }
 
 static BanyanAnswer BANYAN_COROUTINE
@@ -296,13 +284,9 @@ banyan_copy_on_read_copy_range (BanyanNode *node, const BanyanRequest *target, B
                                 guint64 source_offset, GError **error)
 {
   BanyanCopyOnRead *self = BANYAN_NODE_SELF (BanyanCopyOnRead, node);
-  BanyanRangeGuard guard;
-  BanyanAnswer answer;
+  BANYAN_HOLD_RANGE (&self->writes, target->offset, target->length, FALSE);
 
-  banyan_range_lock_acquire (&self->writes, &guard, target->offset, target->length, FALSE);
-  answer = banyan_child_copy_range (self->file, target, source, source_offset, error);
-  banyan_range_lock_release (&self->writes, &guard);
-  return answer;
+  return banyan_child_copy_range (self->file, target, source, source_offset, error);
 }
 
 static const BanyanNodeOps banyan_copy_on_read_ops = {
@@ -359,24 +343,6 @@ banyan_copy_on_read_child_permissions (BanyanElement *element, const char *role,
 }
 
 static void
-banyan_copy_on_read_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  BanyanCopyOnRead *self = BANYAN_NODE_SELF (BanyanCopyOnRead, object);
-
-  switch (id)
-    {
-    case PROP_COPIED:
-      g_value_set_uint64 (value, BANYAN_LIVE (self->copied));
-      break;
-    case PROP_FAILED:
-      g_value_set_uint64 (value, BANYAN_LIVE (self->failed));
-      break;
-    default:
-      banyan_node_get_field (object, id, value, pspec);
-    }
-}
-
-static void
 banyan_copy_on_read_class_init (BanyanCopyOnReadClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
@@ -384,7 +350,7 @@ banyan_copy_on_read_class_init (BanyanCopyOnReadClass *klass)
   BanyanNodeClass *node_class = BANYAN_NODE_CLASS (klass);
 
   object_class->set_property = banyan_node_set_field;
-  object_class->get_property = banyan_copy_on_read_get_property;
+  object_class->get_property = banyan_node_get_field;
 
   element_class->open = banyan_copy_on_read_open;
   element_class->child_permissions = banyan_copy_on_read_child_permissions;
@@ -397,12 +363,12 @@ banyan_copy_on_read_class_init (BanyanCopyOnReadClass *klass)
   properties[PROP_BOTTOM] = banyan_param_link (
       "bottom", "Bottom", "Lowest layer to copy from; data of those below it stays where it is",
       "BanyanNode", G_STRUCT_OFFSET (BanyanCopyOnRead, bottom));
-  properties[PROP_COPIED] = banyan_param_statistic (banyan_param_uint64 (
+  properties[PROP_COPIED] = banyan_param_counter (
       "copied", "Copied", "How much was written back since the node was opened", BANYAN_UNIT_BYTES,
-      0, G_MAXUINT64, 0, BANYAN_NO_FIELD));
-  properties[PROP_FAILED] = banyan_param_statistic (banyan_param_uint64 (
+      G_STRUCT_OFFSET (BanyanCopyOnRead, copied));
+  properties[PROP_FAILED] = banyan_param_counter (
       "failed", "Failed", "How often data was read but could not be written back",
-      BANYAN_UNIT_OPERATIONS, 0, G_MAXUINT64, 0, BANYAN_NO_FIELD));
+      BANYAN_UNIT_OPERATIONS, G_STRUCT_OFFSET (BanyanCopyOnRead, failed));
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 

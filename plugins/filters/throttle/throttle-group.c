@@ -464,12 +464,12 @@ install_counts (void)
   properties[PROP_QUEUED] = banyan_param_state (
       banyan_param_uint ("queued", "Queued", "How many requests wait for their turn now",
                          BANYAN_UNIT_OPERATIONS, 0, G_MAXUINT, 0, BANYAN_NO_FIELD));
-  properties[PROP_THROTTLED] = banyan_param_statistic (
-      banyan_param_uint64 ("throttled", "Throttled", "How many requests had to wait",
-                           BANYAN_UNIT_OPERATIONS, 0, G_MAXUINT64, 0, BANYAN_NO_FIELD));
-  properties[PROP_WAITED] = banyan_param_statistic (
-      banyan_param_uint64 ("waited", "Waited", "How long they waited, all of them together",
-                           BANYAN_UNIT_NS, 0, G_MAXUINT64, 0, BANYAN_NO_FIELD));
+  properties[PROP_THROTTLED]
+      = banyan_param_counter ("throttled", "Throttled", "How many requests had to wait",
+                              BANYAN_UNIT_OPERATIONS, BANYAN_NO_FIELD);
+  properties[PROP_WAITED]
+      = banyan_param_counter ("waited", "Waited", "How long they waited, all of them together",
+                              BANYAN_UNIT_NS, BANYAN_NO_FIELD);
 }
 
 static void

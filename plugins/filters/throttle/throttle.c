@@ -143,12 +143,12 @@ banyan_throttle_class_init (BanyanThrottleClass *klass)
           "throttle-group", "Throttle group", "Limits that this node shares with all others of it",
           "BanyanThrottleGroup", G_STRUCT_OFFSET (BanyanThrottle, group))),
       BANYAN_MUTABLE_REOPEN);
-  properties[PROP_THROTTLED] = banyan_param_statistic (
-      banyan_param_uint64 ("throttled", "Throttled", "How many requests had to wait here",
-                           BANYAN_UNIT_OPERATIONS, 0, G_MAXUINT64, 0, BANYAN_NO_FIELD));
-  properties[PROP_WAITED] = banyan_param_statistic (
-      banyan_param_uint64 ("waited", "Waited", "How long they waited, all of them together",
-                           BANYAN_UNIT_NS, 0, G_MAXUINT64, 0, BANYAN_NO_FIELD));
+  properties[PROP_THROTTLED]
+      = banyan_param_counter ("throttled", "Throttled", "How many requests had to wait here",
+                              BANYAN_UNIT_OPERATIONS, BANYAN_NO_FIELD);
+  properties[PROP_WAITED]
+      = banyan_param_counter ("waited", "Waited", "How long they waited, all of them together",
+                              BANYAN_UNIT_NS, BANYAN_NO_FIELD);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 

@@ -257,13 +257,9 @@ static gboolean BANYAN_COROUTINE
 read_locked (BanyanQuorum *self, const BanyanRequest *request, guint8 *memory, gboolean exclusive,
              gboolean *retry, const guint8 **right, GError **error)
 {
-  BanyanRangeGuard guard;
-  gboolean done;
+  BANYAN_HOLD_RANGE (&self->ranges, request->offset, request->length, exclusive);
 
-  banyan_range_lock_acquire (&self->ranges, &guard, request->offset, request->length, exclusive);
-  done = read_piece (self, request, memory, exclusive, retry, right, error);
-  banyan_range_lock_release (&self->ranges, &guard);
-  return done;
+  return read_piece (self, request, memory, exclusive, retry, right, error);
 }
 
 /* The caller's memory gets the version that won, and no other. */

@@ -426,8 +426,7 @@ banyan_quorum_finalize (GObject *object)
 static GParamSpec *
 count_param (const char *name, const char *nick, const char *blurb)
 {
-  return banyan_param_statistic (banyan_param_uint64 (name, nick, blurb, BANYAN_UNIT_OPERATIONS, 0,
-                                                      G_MAXUINT64, 0, BANYAN_NO_FIELD));
+  return banyan_param_counter (name, nick, blurb, BANYAN_UNIT_OPERATIONS, BANYAN_NO_FIELD);
 }
 
 static void
