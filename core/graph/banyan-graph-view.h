@@ -171,6 +171,8 @@ void banyan_graph_view_check_ids (BanyanGraphView *self);
 void banyan_graph_view_check (BanyanGraphView *self);
 gboolean banyan_graph_view_sort (BanyanGraphView *self);
 void banyan_graph_view_permit (BanyanGraphView *self);
+/* Again, once @node is open. */
+void banyan_graph_view_check_found_read_only (BanyanGraphView *self, BanyanViewObject *node);
 void banyan_graph_view_hand_over (BanyanGraphView *self);
 void banyan_graph_view_find_changes (BanyanGraphView *self);
 

@@ -57,6 +57,8 @@ const char *banyan_node_get_name (BanyanNode *self);
 
 gboolean banyan_node_discards (BanyanNode *self);
 gboolean banyan_node_drops_flushes (BanyanNode *self);
+/* What the driver has published, whatever the property says. */
+gboolean banyan_node_found_read_only (BanyanNode *self);
 
 /* Main thread: the length or the limits have changed (banyan-node-news.c). */
 void banyan_node_tell (BanyanNode *self);

@@ -201,6 +201,12 @@ banyan_node_publish_read_only (BanyanNode *self, gboolean read_only)
   banyan_node_limits_changed (self);
 }
 
+gboolean
+banyan_node_found_read_only (BanyanNode *self)
+{
+  return BANYAN_LIVE (banyan_node_private (self)->found_read_only);
+}
+
 /**
  * banyan_node_get_limits:
  * @self: a node

@@ -210,7 +210,10 @@ open_part (BanyanTransaction *self, BanyanPart *part, GError **error)
           && banyan_co_object_open (part->object->object,
                                     self->task ? g_task_get_cancellable (self->task) : NULL, error);
   if (opened)
-    return TRUE;
+    {
+      banyan_graph_view_check_found_read_only (self->view, part->object);
+      return banyan_problems_check (self->view->problems, error);
+    }
 
   path = banyan_view_object_dup_path (part->object);
   g_prefix_error (error, "%s: ", path);

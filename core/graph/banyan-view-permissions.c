@@ -3,6 +3,8 @@
 
 #include "banyan-view-private.h"
 
+#include "banyan-node-private.h"
+
 /* -- From the top down. -- */
 
 static void
@@ -210,7 +212,8 @@ check_sharing (BanyanGraphView *self, BanyanViewObject *node)
 }
 
 static void
-refuse_writer (BanyanGraphView *self, BanyanViewObject *node, BanyanViewEdge *user)
+refuse_writer (BanyanGraphView *self, BanyanViewObject *node, BanyanViewEdge *user,
+               const char *remedy)
 {
   guint wishes = user->used & BANYAN_PERMISSIONS_WRITING;
   BanyanViewEdge *top = find_wanter (user, wishes);
@@ -219,10 +222,9 @@ refuse_writer (BanyanGraphView *self, BanyanViewObject *node, BanyanViewEdge *us
   g_autofree char *first = banyan_view_edge_dup_path (user);
   g_autofree char *because = explain_wanter (user, top);
   g_autofree char *owner = dup_owner (top);
-  g_autofree char *text = g_strdup_printf (
-      "%s wants %s on %s%s, which is read-only; set read-only to false there, or "
-      "make %s read-only",
-      first, names, path, because, owner);
+  g_autofree char *text
+      = g_strdup_printf ("%s wants %s on %s%s, which is read-only%s make %s read-only", first,
+                         names, path, because, remedy, owner);
 
   refuse (self, user, text);
 }
@@ -238,8 +240,31 @@ check_read_only (BanyanGraphView *self, BanyanViewObject *node)
       BanyanViewEdge *user = node->users->pdata[i];
 
       if (user->used & BANYAN_PERMISSIONS_WRITING)
-        refuse_writer (self, node, user);
+        refuse_writer (self, node, user, "; set read-only to false there, or");
     }
+}
+
+/* Who writes already, when storage stops taking writes, is told by each of them that fails. */
+static gboolean
+begins_to_write (BanyanViewEdge *user)
+{
+  gboolean does_so = user->child->node == user->node && user->child->used & BANYAN_PERMISSION_WRITE;
+
+  return user->used & BANYAN_PERMISSION_WRITE && !does_so;
+}
+
+/* What the driver has found out about its storage, where it may settle for that. What changes the
+ * node itself may make another thing of it. */
+void
+banyan_graph_view_check_found_read_only (BanyanGraphView *self, BanyanViewObject *node)
+{
+  if (!BANYAN_IS_NODE (node->object) || !banyan_node_found_read_only (BANYAN_NODE (node->object))
+      || node->settings->len > 0)
+    return;
+
+  for (guint i = 0; i < node->users->len; i++)
+    if (begins_to_write (node->users->pdata[i]))
+      refuse_writer (self, node, node->users->pdata[i], ", as its storage takes no writes;");
 }
 
 /* With nothing in flight, that is: who serves a node goes on with the length that it told its
@@ -388,6 +413,7 @@ banyan_graph_view_permit (BanyanGraphView *self)
     {
       check_sharing (self, self->order->pdata[i]);
       check_read_only (self, self->order->pdata[i]);
+      banyan_graph_view_check_found_read_only (self, self->order->pdata[i]);
       check_resize (self, self->order->pdata[i]);
     }
 

@@ -119,6 +119,7 @@ struct _TestMemory
   guint64 size;
   guint alignment; /* of requests; 0: none */
   gboolean fail_open;
+  gboolean is_locked; /* storage takes no writes */
   guint open_delay_ms;
   guint8 *data;
 };
@@ -198,6 +199,7 @@ test_memory_open (BanyanElement *element, GError **error)
 
   self->data = g_malloc0 (self->size);
   banyan_node_publish_length (BANYAN_NODE (self), self->size);
+  banyan_node_publish_read_only (BANYAN_NODE (self), self->is_locked);
   return noting_open (element, error);
 }
 
@@ -235,6 +237,10 @@ test_memory_class_init (TestMemoryClass *klass)
       object_class, 3,
       banyan_param_uint ("open-delay", "Open delay", "How long it takes to open", BANYAN_UNIT_MS, 0,
                          G_MAXUINT, 0, G_STRUCT_OFFSET (TestMemory, open_delay_ms)));
+  g_object_class_install_property (
+      object_class, 4,
+      banyan_param_boolean ("locked", "Locked", "Whether it finds that it cannot be written", FALSE,
+                            G_STRUCT_OFFSET (TestMemory, is_locked)));
 }
 
 static void

@@ -1,7 +1,7 @@
 /* test-permissions.c - who may do what to a node, and what a refusal says
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "banyan-test.h"
+#include "banyan-test-change.h"
 #include "control-drivers.h"
 
 #include <string.h>
@@ -205,6 +205,42 @@ test_given_back (void)
                    "close s0\nclose e\nprepare disk\nsettle disk\ncommit disk\nfinish disk\n");
 }
 
+#define LOCKED(writable) \
+  "version: 1\n" \
+  "frontends:\n" \
+  "  s0: { type: test-server, exports: { e: { node: top, writable: " writable " } } }\n" \
+  "nodes:\n" \
+  "  top: { driver: test-pass, file: disk }\n" \
+  "  disk: { driver: test-memory, locked: true }\n"
+
+#define LOCKED_REFUSAL \
+  "/nodes/top:file wants write on /nodes/disk for /frontends/s0/e:node, which is read-only, as " \
+  "its " \
+  "storage takes no writes; make /frontends/s0/e read-only"
+
+static void
+test_found_read_only (void)
+{
+  g_autoptr (BanyanTestGraph) graph = NULL;
+  g_autoptr (BanyanTransaction) transaction = NULL;
+  g_autoptr (GError) error = NULL;
+  BanyanObject *export;
+
+  g_test_summary ("Nobody begins to write to what its driver found to be read-only");
+
+  assert_refused (LOCKED ("true"), "test.yaml:5:35: " LOCKED_REFUSAL);
+
+  graph = banyan_test_graph_must_load (LOCKED ("false"));
+  export = banyan_object_resolve (BANYAN_OBJECT (banyan_test_graph_get (graph)), "/frontends/s0/e",
+                                  &error);
+  g_assert_no_error (error);
+  transaction = banyan_transaction_new (banyan_test_graph_get (graph));
+  banyan_test_add_set (transaction, export, "writable", "true");
+  g_assert_false (banyan_transaction_commit (transaction, &error));
+  g_assert_nonnull (strstr (error->message, LOCKED_REFUSAL));
+  g_assert_false (banyan_export_is_writable (BANYAN_EXPORT (export)));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -215,6 +251,7 @@ main (int argc, char **argv)
   g_test_add_func ("/permissions/backing-is-not-written", test_backing);
   g_test_add_func ("/permissions/backing-of-who-shares-is", test_fleecing);
   g_test_add_func ("/permissions/read-only-has-no-writers", test_read_only);
+  g_test_add_func ("/permissions/found-read-only-has-none-either", test_found_read_only);
   g_test_add_func ("/permissions/programs-are-users", test_program);
   g_test_add_func ("/permissions/reach-down", test_reach_down);
   g_test_add_func ("/permissions/are-given-back", test_given_back);
