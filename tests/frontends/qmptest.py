@@ -109,6 +109,15 @@ class Client:
         return answer["return"]
 
 
+def refused(client, command, /, fds=(), **arguments):
+    """The error of a command that must not be carried out."""
+    try:
+        client.run(command, fds, **arguments)
+    except Refused as error:
+        return error.error
+    raise AssertionError(f"{command} {arguments} was carried out")
+
+
 @contextlib.contextmanager
 def server(text=DOCUMENT, *options, pass_fds=(), files=None):
     """Serves the document in a folder of its own; gives the folder and the process."""
