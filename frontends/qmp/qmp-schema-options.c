@@ -142,8 +142,7 @@ const char *
 qmp_schema_node_ref (QmpSchema *self, gboolean may_be_null)
 {
   const char *name = may_be_null ? "BlockdevRefOrNull" : "BlockdevRef";
-  const char *types[3] = { 0 };
-  BanyanSpecBuilder *entry, *members;
+  const char *types[4] = { 0 };
 
   if (!qmp_schema_begin (self, name))
     return name;
@@ -152,17 +151,7 @@ qmp_schema_node_ref (QmpSchema *self, gboolean may_be_null)
   types[1] = qmp_schema_builtin (self, "str");
   if (may_be_null)
     types[2] = qmp_schema_builtin (self, "null");
-  members = banyan_spec_builder_new_list ();
-  for (guint i = 0; i < G_N_ELEMENTS (types) && types[i] != NULL; i++)
-    {
-      BanyanSpecBuilder *member = banyan_spec_builder_new_map ();
-
-      banyan_spec_builder_add_string (member, "type", types[i]);
-      banyan_spec_builder_take_built (members, NULL, member);
-    }
-  entry = qmp_schema_new_entry (name, "alternate");
-  banyan_spec_builder_take_built (entry, "members", members);
-  qmp_schema_add (self, entry);
+  qmp_schema_add_alternate (self, name, types);
   return name;
 }
 

@@ -110,8 +110,7 @@ describe_short (QmpSchema *self, const char *type, const char *field, BanyanSpec
 {
   g_autofree char *name = g_strconcat (type, "OrShort", NULL);
   g_autofree char *field_name = g_strdup_printf ("%s.%s", type, field);
-  const char *alternatives[2] = { type, NULL };
-  BanyanSpecBuilder *entry, *members;
+  const char *alternatives[3] = { type, NULL, NULL };
 
   for (guint i = 0; fields != NULL && i < banyan_spec_get_length (fields); i++)
     if (g_strcmp0 (banyan_spec_lookup_text (banyan_spec_get_item (fields, i), "name"), field) == 0)
@@ -121,17 +120,7 @@ describe_short (QmpSchema *self, const char *type, const char *field, BanyanSpec
   if (!qmp_schema_begin (self, name))
     return g_intern_string (name);
 
-  members = banyan_spec_builder_new_list ();
-  for (guint i = 0; i < G_N_ELEMENTS (alternatives); i++)
-    {
-      BanyanSpecBuilder *member = banyan_spec_builder_new_map ();
-
-      banyan_spec_builder_add_string (member, "type", alternatives[i]);
-      banyan_spec_builder_take_built (members, NULL, member);
-    }
-  entry = qmp_schema_new_entry (name, "alternate");
-  banyan_spec_builder_take_built (entry, "members", members);
-  qmp_schema_add (self, entry);
+  qmp_schema_add_alternate (self, name, alternatives);
   return g_intern_string (name);
 }
 

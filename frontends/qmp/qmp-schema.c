@@ -27,6 +27,23 @@ qmp_schema_add (QmpSchema *self, BanyanSpecBuilder *entry)
   banyan_spec_builder_take_built (self->list, NULL, entry);
 }
 
+void
+qmp_schema_add_alternate (QmpSchema *self, const char *name, const char *const *types)
+{
+  BanyanSpecBuilder *members = banyan_spec_builder_new_list ();
+  BanyanSpecBuilder *entry = qmp_schema_new_entry (name, "alternate");
+
+  for (; *types != NULL; types++)
+    {
+      BanyanSpecBuilder *member = banyan_spec_builder_new_map ();
+
+      banyan_spec_builder_add_string (member, "type", *types);
+      banyan_spec_builder_take_built (members, NULL, member);
+    }
+  banyan_spec_builder_take_built (entry, "members", members);
+  qmp_schema_add (self, entry);
+}
+
 static const char *
 name_json_type (const char *builtin)
 {

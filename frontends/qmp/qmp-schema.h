@@ -21,6 +21,8 @@ gboolean qmp_schema_begin (QmpSchema *self, const char *name);
 /* An entry of the list, to be filled and added. */
 BanyanSpecBuilder *qmp_schema_new_entry (const char *name, const char *meta_type);
 void qmp_schema_add (QmpSchema *self, BanyanSpecBuilder *entry);
+/* @types: up to a NULL */
+void qmp_schema_add_alternate (QmpSchema *self, const char *name, const char *const *types);
 
 /* "str", "int", "number", "bool", "null", "any" */
 const char *qmp_schema_builtin (QmpSchema *self, const char *name);
