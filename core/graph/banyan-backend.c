@@ -247,6 +247,7 @@ banyan_backend_finalize (GObject *object)
   banyan_backends_unlock ();
 
   g_assert (self->channels->len == 0);
+  banyan_failures_clear (&self->failures);
   g_ptr_array_unref (self->channels);
   if (self->is_programs)
     banyan_child_unref (self->edge);
@@ -264,6 +265,7 @@ static void
 banyan_backend_init (BanyanBackend *self)
 {
   self->channels = g_ptr_array_new ();
+  banyan_failures_init (&self->failures);
 
   banyan_backends_lock ();
   g_ptr_array_add (banyan_backends_get_all (), self);

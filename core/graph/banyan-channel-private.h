@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include "banyan-failures.h"
 #include "banyan-node-private.h"
 
 #include <banyan/banyan-backend.h>
@@ -73,6 +74,7 @@ struct _BanyanBackend
   gboolean is_programs;
   guint64 length;      /* atomic: what it was when the main thread last looked */
   gboolean is_hurried; /* live: what is inside sleeps no longer */
+  BanyanFailures failures;
 
   /* Under the lock. */
   BanyanLoop *home;
@@ -101,6 +103,10 @@ void banyan_channel_report_idle (BanyanChannel *self);
 /* Nodes' presence on loops (banyan-presence.c), on that loop. */
 void banyan_channel_attach (BanyanChannel *self);
 void banyan_channel_detach (BanyanChannel *self);
+
+/* Failures (banyan-failures.c). @request: (nullable): a flush has none */
+void banyan_channel_note_failure (BanyanChannel *self, gboolean is_write,
+                                  const BanyanRequest *request, const GError *error);
 
 /* Statistics (banyan-statistics.c). */
 void banyan_statistics_add (BanyanStatistics *sum, const BanyanStatistics *other);

@@ -146,17 +146,28 @@ begin (BanyanChannel *self, BanyanStatisticKind kind)
   return G_LIKELY (self->ticks[kind]++ % SAMPLE_EVERY != 0) ? -1 : banyan_loop_now_ns (self->loop);
 }
 
+static __attribute__ ((noinline)) void
+end_failed (BanyanChannel *self, BanyanStatisticKind kind, const BanyanRequest *request,
+            GError **error)
+{
+  count (&self->statistics.failed[kind], 1);
+  if (kind != BANYAN_STATISTIC_BLOCK_STATUS)
+    banyan_channel_note_failure (self, kind != BANYAN_STATISTIC_READ, request,
+                                 error != NULL ? *error : NULL);
+}
+
+/* @request: (nullable): of those that move bytes */
 static inline void
-end (BanyanChannel *self, BanyanStatisticKind kind, guint64 bytes, gboolean succeeded,
-     gint64 started_ns)
+end (BanyanChannel *self, BanyanStatisticKind kind, const BanyanRequest *request,
+     gboolean succeeded, GError **error, gint64 started_ns)
 {
   BanyanStatistics *statistics = &self->statistics;
 
   count (&statistics->operations[kind], 1);
   if (G_LIKELY (succeeded))
-    count (&statistics->bytes[kind], bytes);
+    count (&statistics->bytes[kind], request != NULL ? request->length : 0);
   else
-    count (&statistics->failed[kind], 1);
+    end_failed (self, kind, request, error);
 
   if (G_UNLIKELY (started_ns >= 0))
     {
@@ -186,9 +197,7 @@ throw_refused (BanyanChannel *self, const char *what, GError **error)
 static gboolean
 may_write (BanyanChannel *self, GError **error)
 {
-  const guint either = BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_WRITE_UNCHANGED;
-
-  return G_LIKELY (!self->edge->read_only && (self->edge->used & either))
+  return G_LIKELY (banyan_child_is_writable (self->edge))
          || throw_refused (self, "write to", error);
 }
 
@@ -215,7 +224,7 @@ banyan_channel_read (BanyanChannel *self, const BanyanRequest *request, GError *
   gint64 started_ns = begin (self, BANYAN_STATISTIC_READ);
   gboolean succeeded = banyan_child_read (self->edge, request, error);
 
-  end (self, BANYAN_STATISTIC_READ, request->length, succeeded, started_ns);
+  end (self, BANYAN_STATISTIC_READ, request, succeeded, error, started_ns);
   return succeeded;
 }
 
@@ -236,7 +245,7 @@ banyan_channel_write (BanyanChannel *self, const BanyanRequest *request, GError 
   gint64 started_ns = begin (self, BANYAN_STATISTIC_WRITE);
   gboolean succeeded = may_write (self, error) && banyan_child_write (self->edge, request, error);
 
-  end (self, BANYAN_STATISTIC_WRITE, request->length, succeeded, started_ns);
+  end (self, BANYAN_STATISTIC_WRITE, request, succeeded, error, started_ns);
   return succeeded;
 }
 
@@ -255,7 +264,7 @@ banyan_channel_flush (BanyanChannel *self, GError **error)
   gint64 started_ns = begin (self, BANYAN_STATISTIC_FLUSH);
   gboolean succeeded = banyan_child_flush (self->edge, error);
 
-  end (self, BANYAN_STATISTIC_FLUSH, 0, succeeded, started_ns);
+  end (self, BANYAN_STATISTIC_FLUSH, NULL, succeeded, error, started_ns);
   return succeeded;
 }
 
@@ -278,7 +287,7 @@ banyan_channel_discard (BanyanChannel *self, const BanyanRequest *request, GErro
   if (may_write (self, error))
     answer = banyan_child_discard (self->edge, request, error);
 
-  end (self, BANYAN_STATISTIC_DISCARD, request->length, answer != BANYAN_FAILED, started_ns);
+  end (self, BANYAN_STATISTIC_DISCARD, request, answer != BANYAN_FAILED, error, started_ns);
   return answer;
 }
 
@@ -301,7 +310,7 @@ banyan_channel_write_zeroes (BanyanChannel *self, const BanyanRequest *request, 
   if (may_write (self, error))
     answer = banyan_child_write_zeroes (self->edge, request, error);
 
-  end (self, BANYAN_STATISTIC_WRITE_ZEROES, request->length, answer != BANYAN_FAILED, started_ns);
+  end (self, BANYAN_STATISTIC_WRITE_ZEROES, request, answer != BANYAN_FAILED, error, started_ns);
   return answer;
 }
 
@@ -324,7 +333,7 @@ banyan_channel_block_status (BanyanChannel *self, guint64 offset, guint64 length
   gint64 started_ns = begin (self, BANYAN_STATISTIC_BLOCK_STATUS);
   BanyanAnswer answer = banyan_child_block_status (self->edge, offset, length, status, error);
 
-  end (self, BANYAN_STATISTIC_BLOCK_STATUS, 0, answer != BANYAN_FAILED, started_ns);
+  end (self, BANYAN_STATISTIC_BLOCK_STATUS, NULL, answer != BANYAN_FAILED, error, started_ns);
   return answer;
 }
 

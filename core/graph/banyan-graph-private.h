@@ -95,6 +95,15 @@ struct _BanyanChild
   BanyanStatistics *statistics; /* (owned) (nullable): on request; then max_transfer is 0 */
 };
 
+/* Whether its user may write. */
+static inline gboolean
+banyan_child_is_writable (BanyanChild *self)
+{
+  const guint either = BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_WRITE_UNCHANGED;
+
+  return !self->read_only && (self->used & either);
+}
+
 /* -- Edges and nodes: request path's side (banyan-child.c, banyan-node.c). -- */
 
 BanyanChild *banyan_child_new (BanyanElement *parent, const char *role, guint role_flags);

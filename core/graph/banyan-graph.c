@@ -4,6 +4,7 @@
 #include "banyan-transaction-private.h"
 
 #include "banyan-blocking-private.h"
+#include "banyan-failures.h"
 #include "banyan-loop-private.h"
 
 #include <banyan/banyan-frontend.h>
@@ -17,6 +18,7 @@ struct _BanyanGraph
   GQueue changes;   /* (owned) (element-type BanyanTransaction): the first is under way */
   GQueue history;   /* (owned) (element-type BanyanSpec): the last changes, the oldest first */
   BanyanDescriptors *descriptors; /* (owned) */
+  GHashTable *paces;              /* (owned): of failures that are told */
   gboolean is_closed;
   gboolean was_asked_to_quit;
 };
@@ -69,6 +71,7 @@ banyan_graph_finalize (GObject *object)
   g_assert (g_queue_is_empty (&BANYAN_GRAPH (object)->changes));
   g_queue_clear_full (&BANYAN_GRAPH (object)->history, (GDestroyNotify) banyan_spec_unref);
   g_clear_object (&BANYAN_GRAPH (object)->descriptors);
+  g_hash_table_unref (BANYAN_GRAPH (object)->paces);
 
   G_OBJECT_CLASS (banyan_graph_parent_class)->finalize (object);
 }
@@ -110,6 +113,7 @@ banyan_graph_init (BanyanGraph *self)
   g_queue_init (&self->changes);
   g_queue_init (&self->history);
   self->descriptors = banyan_descriptors_new ();
+  self->paces = banyan_paces_new ();
 }
 
 /**
@@ -176,6 +180,12 @@ gboolean
 banyan_graph_is_watched (BanyanGraph *self)
 {
   return g_signal_has_handler_pending (self, signals[SIGNAL_EVENT], 0, FALSE);
+}
+
+GHashTable *
+banyan_graph_get_paces (BanyanGraph *self)
+{
+  return self->paces;
 }
 
 /* Before those who are told of it are closed. */
@@ -439,6 +449,7 @@ banyan_graph_close_async (BanyanGraph *self, GCancellable *cancellable,
       return;
     }
 
+  banyan_paces_flush (self->paces);
   tell_end (self);
   transaction = banyan_transaction_new (self);
   transaction->closes_graph = TRUE;

@@ -7,6 +7,10 @@
 /* QEMU's. */
 QMP_EVENT ("SHUTDOWN", TRUE, "{ guest: bool, reason: 'host-qmp-quit|host-signal' }",
            "The program begins to end")
+QMP_EVENT ("BLOCK_IO_ERROR", TRUE,
+           "{ qom-path: str, device: str, '*node-name': str, operation: 'read|write', "
+           "action: 'ignore|report|stop', '*nospace': bool, reason: str, count: int }",
+           "Requests of a client failed; told once a second at most of each export")
 QMP_EVENT ("BLOCK_EXPORT_DELETED", TRUE, "{ id: str }", "An export is gone")
 QMP_EVENT ("QUORUM_REPORT_BAD", TRUE,
            "{ type: 'read|write|write-zeroes|flush', '*error': str, node-name: str, "
