@@ -158,6 +158,11 @@ void BANYAN_COROUTINE banyan_co_backend_shut (BanyanBackend *self);
 /* For good: whoever closes it waits for storage, not for a delay. */
 void BANYAN_COROUTINE banyan_co_backend_hurry (BanyanBackend *self);
 
+/* An edge of @object by its role; NULL: none was named. */
+BanyanChild *banyan_graph_pick_edge (BanyanObject *object, const char *role, GError **error);
+/* Another once a change is over. */
+guint64 banyan_graph_get_age (BanyanGraph *self);
+
 /* -- Elements (banyan-element.c): control path. -- */
 
 /* The role's edges of an element, in order of declaration. (transfer none) (element-type

@@ -85,16 +85,36 @@ banyan_view_object_get_id (BanyanViewObject *self)
   return self->new_id != NULL ? self->new_id : banyan_object_get_id (self->object);
 }
 
-GHashTable *
-banyan_graph_view_get_names (BanyanGraphView *self)
+/* What has gone is not to be found, nor its id taken; one that comes may have it. */
+static void
+note_lost_names (BanyanGraphView *self)
 {
-  if (self->names != NULL)
-    return self->names;
-
-  self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   for (guint i = 0; i < self->objects->len; i++)
     {
       BanyanViewObject *object = self->objects->pdata[i];
+      char *path = NULL;
+
+      if (!object->is_added && (object->is_removed || object->new_id != NULL))
+        path = banyan_object_dup_path (object->object);
+      if (path != NULL)
+        g_hash_table_insert (self->names, g_strdup (path + 1), NULL);
+      g_free (path);
+    }
+}
+
+GHashTable *
+banyan_graph_view_get_names (BanyanGraphView *self)
+{
+  if (self->names == NULL)
+    {
+      self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+      note_lost_names (self);
+      self->n_named = 0;
+    }
+
+  for (; self->n_named < self->objects->len; self->n_named++)
+    {
+      BanyanViewObject *object = self->objects->pdata[self->n_named];
 
       if ((object->is_added || object->new_id != NULL) && !object->is_removed
           && BANYAN_IS_COLLECTION (object->parent))
@@ -104,6 +124,16 @@ banyan_graph_view_get_names (BanyanGraphView *self)
                              object->object);
     }
   return self->names;
+}
+
+char *
+banyan_view_object_dup_new_path (BanyanViewObject *self)
+{
+  BanyanViewObject *parent = banyan_graph_view_find (self->view, self->parent);
+  g_autofree char *above = parent != NULL ? banyan_view_object_dup_new_path (parent)
+                                          : banyan_object_dup_name (self->parent);
+
+  return g_strdup_printf ("%s/%s", above, banyan_view_object_get_id (self));
 }
 
 char *
@@ -180,7 +210,7 @@ build (BanyanGraphView *self)
 }
 
 BanyanGraphView *
-banyan_graph_view_new (BanyanGraph *graph, GPtrArray *steps, BanyanProblems *problems)
+banyan_graph_view_new_draft (BanyanGraph *graph, BanyanProblems *problems)
 {
   BanyanGraphView *self = g_new0 (BanyanGraphView, 1);
 
@@ -197,6 +227,14 @@ banyan_graph_view_new (BanyanGraph *graph, GPtrArray *steps, BanyanProblems *pro
   self->writers = g_ptr_array_new ();
 
   banyan_graph_view_load (self);
+  return self;
+}
+
+BanyanGraphView *
+banyan_graph_view_new (BanyanGraph *graph, GPtrArray *steps, BanyanProblems *problems)
+{
+  BanyanGraphView *self = banyan_graph_view_new_draft (graph, problems);
+
   for (guint i = 0; i < steps->len; i++)
     banyan_graph_view_apply (self, steps->pdata[i]);
   build (self);
@@ -251,7 +289,6 @@ banyan_view_object_new (BanyanGraphView *view, BanyanObject *object, BanyanObjec
   self->settings = g_ptr_array_new_with_free_func (free_setting);
   self->resets = g_ptr_array_new ();
   self->is_implicit = banyan_object_is_implicit (object);
-  g_clear_pointer (&view->names, g_hash_table_unref);
   self->shared = BANYAN_PERMISSIONS_ALL;
   self->resize_to = G_MAXUINT64;
   g_ptr_array_add (view->objects, self);

@@ -86,7 +86,8 @@ struct _BanyanGraphView
   guint n_problems_before;
   GPtrArray *objects;       /* (owned) (element-type BanyanViewObject): in the order seen */
   GHashTable *by_object;    /* (owned): BanyanObject to BanyanViewObject (unowned) */
-  GHashTable *names;        /* (owned) (nullable): what ids mean that are new, until one more is */
+  GHashTable *names;        /* (owned) (nullable): what ids mean that are new, until one goes */
+  guint n_named;            /* of @objects, those that are in it */
   GHashTable *by_child;     /* (owned): BanyanChild to BanyanViewEdge (unowned) */
   GPtrArray *program_edges; /* (owned) (element-type BanyanViewEdge) */
   GPtrArray *order;    /* (owned) (element-type BanyanViewObject): users before what they use */
@@ -127,6 +128,8 @@ typedef struct
   gboolean is_on;       /* counting; a property is declared no more; what is renamed is implicit */
 } BanyanStep;
 
+/* The present graph, on which steps are done one by one; it is never checked. */
+BanyanGraphView *banyan_graph_view_new_draft (BanyanGraph *graph, BanyanProblems *problems);
 /* The present graph with @steps (element-type BanyanStep) done, checked, and its drained set. */
 BanyanGraphView *banyan_graph_view_new (BanyanGraph *graph, GPtrArray *steps,
                                         BanyanProblems *problems);
@@ -149,7 +152,10 @@ gboolean banyan_view_object_waits (BanyanViewObject *self);
 
 /* What it is called afterwards. */
 const char *banyan_view_object_get_id (BanyanViewObject *self);
-/* (transfer none): "nodes/disk0" to what has not been found by that until now. */
+/* Its path afterwards. */
+char *banyan_view_object_dup_new_path (BanyanViewObject *self);
+/* (transfer none): "nodes/disk0" to what has not been found by that until now; to NULL where
+ * nothing is to be found by it any more. */
 GHashTable *banyan_graph_view_get_names (BanyanGraphView *self);
 
 void banyan_graph_view_reverse (GPtrArray *objects);

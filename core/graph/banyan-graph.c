@@ -18,6 +18,7 @@ struct _BanyanGraph
   GQueue changes;   /* (owned) (element-type BanyanTransaction): the first is under way */
   GQueue history;   /* (owned) (element-type BanyanSpec): the last changes, the oldest first */
   BanyanDescriptors *descriptors; /* (owned) */
+  guint64 age;                    /* changes that were put in force or given up */
   GHashTable *paces;              /* (owned): of failures that are told */
   gboolean is_closed;
   gboolean was_asked_to_quit;
@@ -273,6 +274,7 @@ banyan_graph_leave_queue (BanyanGraph *self, BanyanTransaction *transaction)
 
   if (!g_queue_remove (&self->changes, transaction))
     return;
+  self->age++;
   if (was_first)
     begin_next (self);
   g_object_unref (transaction);
@@ -325,12 +327,18 @@ banyan_graph_get_node (BanyanGraph *self, const char *id)
   return (BanyanNode *) banyan_object_get_child (nodes, id);
 }
 
+guint64
+banyan_graph_get_age (BanyanGraph *self)
+{
+  return self->age;
+}
+
 static void
 throw_no_edge (BanyanElement *element, const char *role, GError **error)
 {
   g_autoptr (GPtrArray) edges = banyan_element_list_children (element);
   g_autoptr (GPtrArray) names = g_ptr_array_new ();
-  g_autofree char *path = banyan_object_dup_path (BANYAN_OBJECT (element));
+  g_autofree char *path = banyan_object_dup_name (BANYAN_OBJECT (element));
   g_autofree char *list = NULL;
   const char *near;
 
@@ -349,6 +357,26 @@ throw_no_edge (BanyanElement *element, const char *role, GError **error)
                  names->len > 1 ? "there are: " : "it has none at all", list);
 }
 
+BanyanChild *
+banyan_graph_pick_edge (BanyanObject *object, const char *role, GError **error)
+{
+  g_autofree char *path = NULL;
+  BanyanChild *edge;
+
+  if (!BANYAN_IS_ELEMENT (object))
+    {
+      path = banyan_object_dup_name (object);
+      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE, "%s has no edges",
+                   path);
+      return NULL;
+    }
+
+  edge = role != NULL ? banyan_element_get_child (BANYAN_ELEMENT (object), role) : NULL;
+  if (edge == NULL)
+    throw_no_edge (BANYAN_ELEMENT (object), role != NULL ? role : "", error);
+  return edge;
+}
+
 /**
  * banyan_graph_resolve_edge:
  * @self: a graph
@@ -365,26 +393,14 @@ banyan_graph_resolve_edge (BanyanGraph *self, const char *path, GError **error)
   const char *colon = path != NULL ? strrchr (path, ':') : NULL;
   g_autofree char *object_path = NULL;
   BanyanObject *object;
-  BanyanChild *edge;
 
   g_return_val_if_fail (BANYAN_IS_GRAPH (self), NULL);
   g_return_val_if_fail (path != NULL, NULL);
 
   object_path = colon != NULL ? g_strndup (path, colon - path) : g_strdup (path);
   object = banyan_object_resolve (BANYAN_OBJECT (self), object_path, error);
-  if (object == NULL)
-    return NULL;
-  if (!BANYAN_IS_ELEMENT (object))
-    {
-      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE, "%s has no edges",
-                   object_path);
-      return NULL;
-    }
-
-  edge = colon != NULL ? banyan_element_get_child (BANYAN_ELEMENT (object), colon + 1) : NULL;
-  if (edge == NULL)
-    throw_no_edge (BANYAN_ELEMENT (object), colon != NULL ? colon + 1 : "", error);
-  return edge;
+  return object != NULL ? banyan_graph_pick_edge (object, colon != NULL ? colon + 1 : NULL, error)
+                        : NULL;
 }
 
 /* -- Programs' edges. -- */

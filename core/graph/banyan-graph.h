@@ -99,6 +99,23 @@ void banyan_transaction_remove_child (BanyanTransaction *self, BanyanChild *edge
 BANYAN_API
 void banyan_transaction_resize (BanyanTransaction *self, BanyanNode *node, guint64 length);
 
+/* -- What there is once the steps so far are done, for who adds the next one. -- */
+
+BANYAN_API
+BanyanObject *banyan_transaction_resolve (BanyanTransaction *self, const char *path,
+                                          GError **error);
+BANYAN_API
+BanyanNode *banyan_transaction_get_node (BanyanTransaction *self, const char *id);
+BANYAN_API
+BanyanChild *banyan_transaction_resolve_edge (BanyanTransaction *self, const char *path,
+                                              GError **error);
+BANYAN_API
+BanyanNode *banyan_transaction_get_edge_node (BanyanTransaction *self, BanyanChild *edge);
+BANYAN_API
+GPtrArray *banyan_transaction_list_children (BanyanTransaction *self, BanyanObject *parent);
+BANYAN_API
+BanyanMapper *banyan_transaction_new_mapper (BanyanTransaction *self, BanyanProblems *problems);
+
 /* Whether @edge counts what goes along it; see banyan_child_get_statistics(). */
 BANYAN_API
 void banyan_transaction_set_statistics (BanyanTransaction *self, BanyanChild *edge,

@@ -37,6 +37,11 @@ struct _BanyanTransaction
   BanyanOrigin manager;
   gboolean closes_graph;
 
+  /* While it is put together. */
+  BanyanGraphView *draft; /* (owned) (nullable): the graph as the steps so far leave it */
+  guint n_drafted;        /* steps that are in it */
+  guint64 draft_age;      /* the graph's, when it was made */
+
   /* Under way. */
   GTask *task;            /* (owned) (nullable): from the commit to its end */
   GSource *cancel_source; /* (owned) (nullable) */
@@ -76,6 +81,9 @@ gboolean BANYAN_COROUTINE banyan_co_transaction_hook (BanyanTransaction *self,
                                                       gpointer data, GError **error);
 /* Whether to go on: not when it was cancelled or a test wants a failure here. */
 gboolean banyan_transaction_may_go_on (BanyanTransaction *self, GError **error);
+
+/* Before the graph changes. */
+void banyan_transaction_drop_draft (BanyanTransaction *self);
 
 /* A step: the edges that lead to @node, all the way up, see its limits, and its being read-only,
  * again. */

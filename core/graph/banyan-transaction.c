@@ -29,6 +29,7 @@ banyan_transaction_finalize (GObject *object)
   BanyanTransaction *self = BANYAN_TRANSACTION (object);
 
   g_assert (self->task == NULL && self->view == NULL);
+  banyan_transaction_drop_draft (self);
   g_ptr_array_unref (self->steps);
   g_ptr_array_unref (self->dropped);
   g_ptr_array_unref (self->dropped_edges);
@@ -595,6 +596,7 @@ banyan_transaction_commit_async (BanyanTransaction *self, GCancellable *cancella
       return;
     }
 
+  banyan_transaction_drop_draft (self);
   self->queued_us = g_get_monotonic_time ();
   self->task = g_steal_pointer (&task);
   heed_cancellable (self, cancellable);

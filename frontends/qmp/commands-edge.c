@@ -19,12 +19,12 @@ edge_replace_steps (BanyanCommand *command, BanyanMonitor *monitor, BanyanTransa
                     GError **error)
 {
   QmpEdgeReplace *self = (QmpEdgeReplace *) command;
-  BanyanChild *edge = qmp_find_edge (monitor, self->edge, error);
+  BanyanChild *edge = qmp_draft_edge (transaction, self->edge, error);
   BanyanNode *node = NULL;
 
   if (edge == NULL)
     return FALSE;
-  if (self->node != NULL && (node = qmp_find_node (monitor, self->node, error)) == NULL)
+  if (self->node != NULL && (node = qmp_draft_node (transaction, self->node, error)) == NULL)
     return FALSE;
 
   banyan_transaction_replace_child (transaction, edge, node);
@@ -108,8 +108,8 @@ complete_filter (BanyanSpec *filter, BanyanNode *below)
 }
 
 static gboolean
-find_place (QmpFilterInsert *self, BanyanMonitor *monitor, BanyanChild **edge, BanyanNode **below,
-            GError **error)
+find_place (QmpFilterInsert *self, BanyanTransaction *transaction, BanyanChild **edge,
+            BanyanNode **below, GError **error)
 {
   if ((self->edge == NULL) == (self->above == NULL))
     {
@@ -118,12 +118,12 @@ find_place (QmpFilterInsert *self, BanyanMonitor *monitor, BanyanChild **edge, B
       return FALSE;
     }
   if (self->above != NULL)
-    return (*below = qmp_find_node (monitor, self->above, error)) != NULL;
+    return (*below = qmp_draft_node (transaction, self->above, error)) != NULL;
 
-  *edge = qmp_find_edge (monitor, self->edge, error);
+  *edge = qmp_draft_edge (transaction, self->edge, error);
   if (*edge == NULL)
     return FALSE;
-  *below = banyan_child_get_node (*edge);
+  *below = banyan_transaction_get_edge_node (transaction, *edge);
   if (*below == NULL)
     g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NOT_ACTIVE,
                  "%s leads nowhere, so nothing can be inserted on it", self->edge);
@@ -134,9 +134,8 @@ static BanyanNode *
 make_filter (BanyanMonitor *monitor, BanyanSpec *spec, BanyanTransaction *transaction,
              GError **error)
 {
-  BanyanGraph *graph = banyan_monitor_get_graph (monitor);
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  g_autoptr (BanyanMapper) mapper = banyan_mapper_new (BANYAN_ROOT (graph), NULL, problems);
+  g_autoptr (BanyanMapper) mapper = banyan_transaction_new_mapper (transaction, problems);
   g_autoptr (GPtrArray) objects = NULL;
 
   banyan_mapper_declare (mapper, BANYAN_COLLECTION (qmp_get_collection (monitor, "nodes")), NULL,
@@ -161,7 +160,7 @@ filter_insert_steps (BanyanCommand *command, BanyanMonitor *monitor, BanyanTrans
   BanyanNode *filter;
   g_autoptr (BanyanSpec) spec = NULL;
 
-  if (!find_place (self, monitor, &edge, &below, error))
+  if (!find_place (self, transaction, &edge, &below, error))
     return FALSE;
 
   spec = complete_filter (self->filter, below);
@@ -205,7 +204,7 @@ static gboolean
 filter_remove_steps (BanyanCommand *command, BanyanMonitor *monitor, BanyanTransaction *transaction,
                      GError **error)
 {
-  BanyanNode *node = qmp_find_node (monitor, ((QmpFilterRemove *) command)->node, error);
+  BanyanNode *node = qmp_draft_node (transaction, ((QmpFilterRemove *) command)->node, error);
 
   if (node == NULL)
     return FALSE;
@@ -241,8 +240,8 @@ child_add_steps (BanyanCommand *command, BanyanMonitor *monitor, BanyanTransacti
                  GError **error)
 {
   QmpChildAdd *self = (QmpChildAdd *) command;
-  BanyanNode *parent = qmp_find_node (monitor, self->parent, error);
-  BanyanNode *node = parent != NULL ? qmp_find_node (monitor, self->node, error) : NULL;
+  BanyanNode *parent = qmp_draft_node (transaction, self->parent, error);
+  BanyanNode *node = parent != NULL ? qmp_draft_node (transaction, self->node, error) : NULL;
 
   if (node == NULL)
     return FALSE;
@@ -277,7 +276,7 @@ static gboolean
 child_remove_steps (BanyanCommand *command, BanyanMonitor *monitor, BanyanTransaction *transaction,
                     GError **error)
 {
-  BanyanChild *edge = qmp_find_edge (monitor, ((QmpChildRemove *) command)->edge, error);
+  BanyanChild *edge = qmp_draft_edge (transaction, ((QmpChildRemove *) command)->edge, error);
 
   if (edge == NULL)
     return FALSE;

@@ -262,8 +262,8 @@ static gboolean
 add_verb (QmpWhy *self, BanyanMonitor *monitor, BanyanTransaction *transaction, GError **error)
 {
   gboolean has_role = strchr (self->path, ':') != NULL;
-  BanyanChild *edge = has_role ? qmp_find_edge (monitor, self->path, error) : NULL;
-  BanyanObject *object = has_role ? NULL : qmp_find_object (monitor, self->path, error);
+  BanyanChild *edge = has_role ? qmp_draft_edge (transaction, self->path, error) : NULL;
+  BanyanObject *object = has_role ? NULL : qmp_draft_object (transaction, self->path, error);
 
   if (edge == NULL && object == NULL)
     return FALSE;

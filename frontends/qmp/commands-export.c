@@ -12,10 +12,9 @@
 #define SERVER_ID "nbd-server"
 
 static BanyanObject *
-find_server (BanyanMonitor *monitor, GError **error)
+find_server (BanyanTransaction *transaction, GError **error)
 {
-  BanyanObject *server
-      = banyan_object_get_child (qmp_get_collection (monitor, "frontends"), SERVER_ID);
+  BanyanObject *server = banyan_transaction_resolve (transaction, "/frontends/" SERVER_ID, NULL);
 
   if (server == NULL)
     g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NOT_ACTIVE,
@@ -31,16 +30,17 @@ is_export (BanyanObject *object)
 
 typedef gboolean (*ExportFunc) (BanyanObject *export, gpointer data);
 
-/* Until @func says that it is enough: TRUE. */
+/* Until @func says that it is enough: TRUE. (transfer none): the transaction keeps what it adds */
 static BanyanObject *
-find_export (BanyanMonitor *monitor, ExportFunc func, gpointer data)
+find_export (BanyanMonitor *monitor, BanyanTransaction *transaction, ExportFunc func, gpointer data)
 {
   g_autoptr (GPtrArray) frontends
-      = banyan_object_list_children (qmp_get_collection (monitor, "frontends"));
+      = banyan_transaction_list_children (transaction, qmp_get_collection (monitor, "frontends"));
 
   for (guint i = 0; i < frontends->len; i++)
     {
-      g_autoptr (GPtrArray) exports = banyan_object_list_children (frontends->pdata[i]);
+      g_autoptr (GPtrArray) exports
+          = banyan_transaction_list_children (transaction, frontends->pdata[i]);
 
       for (guint j = 0; j < exports->len; j++)
         if (is_export (exports->pdata[j]) && func (exports->pdata[j], data))
@@ -100,7 +100,7 @@ nbd_server_start_steps (BanyanCommand *command, BanyanMonitor *monitor,
   BanyanSpecBuilder *map;
   g_autoptr (BanyanSpec) spec = NULL;
 
-  if (find_server (monitor, NULL) != NULL)
+  if (find_server (transaction, NULL) != NULL)
     {
       g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_ARGUMENT,
                    "NBD server already running");
@@ -161,7 +161,7 @@ static gboolean
 nbd_server_stop_steps (BanyanCommand *command, BanyanMonitor *monitor,
                        BanyanTransaction *transaction, GError **error)
 {
-  BanyanObject *server = find_server (monitor, error);
+  BanyanObject *server = find_server (transaction, error);
 
   if (server == NULL)
     return FALSE;
@@ -195,8 +195,9 @@ typedef struct
 QMP_DEFINE_COMMAND (QmpBlockExportAdd, block_export_add)
 
 static BanyanObject *
-find_export_server (QmpBlockExportAdd *self, BanyanMonitor *monitor, GError **error)
+find_export_server (QmpBlockExportAdd *self, BanyanTransaction *transaction, GError **error)
 {
+  g_autofree char *path = NULL;
   BanyanObject *server;
 
   if (strcmp (self->type, "nbd") != 0)
@@ -206,9 +207,10 @@ find_export_server (QmpBlockExportAdd *self, BanyanMonitor *monitor, GError **er
       return NULL;
     }
   if (self->server == NULL)
-    return find_server (monitor, error);
+    return find_server (transaction, error);
 
-  server = banyan_object_get_child (qmp_get_collection (monitor, "frontends"), self->server);
+  path = g_strconcat ("/frontends/", self->server, NULL);
+  server = banyan_transaction_resolve (transaction, path, NULL);
   if (server == NULL)
     g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NO_OBJECT,
                  "There is no frontend '%s'", self->server);
@@ -234,13 +236,13 @@ block_export_add_steps (BanyanCommand *command, BanyanMonitor *monitor,
                         BanyanTransaction *transaction, GError **error)
 {
   QmpBlockExportAdd *self = (QmpBlockExportAdd *) command;
-  BanyanObject *server = find_export_server (self, monitor, error);
+  BanyanObject *server = find_export_server (self, transaction, error);
   g_autoptr (BanyanSpec) node = NULL;
   g_autoptr (BanyanSpec) spec = NULL;
 
   if (server == NULL || !check_threads (self, error))
     return FALSE;
-  if (find_export (monitor, has_id, self->id) != NULL)
+  if (find_export (monitor, transaction, has_id, self->id) != NULL)
     {
       g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_ARGUMENT,
                    "Block export id '%s' is already in use", self->id);
@@ -256,7 +258,7 @@ block_export_add_steps (BanyanCommand *command, BanyanMonitor *monitor,
 
       spec = banyan_spec_with (unnamed, "name", node);
     }
-  return qmp_add_member (monitor, server, "exports", self->id, spec, transaction, error);
+  return qmp_add_member (server, "exports", self->id, spec, transaction, error);
 }
 
 static void
@@ -311,7 +313,7 @@ block_export_del_steps (BanyanCommand *command, BanyanMonitor *monitor,
                         BanyanTransaction *transaction, GError **error)
 {
   QmpBlockExportDel *self = (QmpBlockExportDel *) command;
-  BanyanObject *export = find_export (monitor, has_id, self->id);
+  BanyanObject *export = find_export (monitor, transaction, has_id, self->id);
 
   if (export == NULL)
     {
@@ -374,8 +376,10 @@ static BanyanSpec *
 query_block_exports_run (BanyanCommand *command, BanyanMonitor *monitor, GError **error)
 {
   BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
+  g_autoptr (BanyanTransaction) nothing
+      = banyan_transaction_new (banyan_monitor_get_graph (monitor));
 
-  find_export (monitor, describe_export, list);
+  find_export (monitor, nothing, describe_export, list);
   return banyan_spec_builder_end (list);
 }
 

@@ -6,9 +6,9 @@
 /* -- Finding. -- */
 
 BanyanNode *
-qmp_find_node (BanyanMonitor *monitor, const char *name, GError **error)
+qmp_draft_node (BanyanTransaction *transaction, const char *name, GError **error)
 {
-  BanyanNode *node = banyan_graph_get_node (banyan_monitor_get_graph (monitor), name);
+  BanyanNode *node = banyan_transaction_get_node (transaction, name);
 
   if (node == NULL)
     g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NO_OBJECT,
@@ -53,10 +53,20 @@ qmp_find_property (BanyanObject *object, const char *name, GError **error)
   return pspec;
 }
 
-BanyanChild *
-qmp_find_edge (BanyanMonitor *monitor, const char *path, GError **error)
+BanyanObject *
+qmp_draft_object (BanyanTransaction *transaction, const char *path, GError **error)
 {
-  BanyanChild *edge = banyan_graph_resolve_edge (banyan_monitor_get_graph (monitor), path, error);
+  BanyanObject *object = banyan_transaction_resolve (transaction, path, error);
+
+  if (object == NULL)
+    mark_missing (error);
+  return object;
+}
+
+BanyanChild *
+qmp_draft_edge (BanyanTransaction *transaction, const char *path, GError **error)
+{
+  BanyanChild *edge = banyan_transaction_resolve_edge (transaction, path, error);
 
   if (edge == NULL)
     mark_missing (error);
@@ -122,9 +132,8 @@ gboolean
 qmp_add_declared (BanyanMonitor *monitor, const char *collection, BanyanSpec *spec,
                   BanyanTransaction *transaction, GError **error)
 {
-  BanyanGraph *graph = banyan_monitor_get_graph (monitor);
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  g_autoptr (BanyanMapper) mapper = banyan_mapper_new (BANYAN_ROOT (graph), NULL, problems);
+  g_autoptr (BanyanMapper) mapper = banyan_transaction_new_mapper (transaction, problems);
 
   banyan_mapper_declare (mapper, BANYAN_COLLECTION (qmp_get_collection (monitor, collection)), NULL,
                          NULL, spec);
@@ -132,12 +141,11 @@ qmp_add_declared (BanyanMonitor *monitor, const char *collection, BanyanSpec *sp
 }
 
 gboolean
-qmp_add_member (BanyanMonitor *monitor, BanyanObject *owner, const char *property, const char *id,
-                BanyanSpec *spec, BanyanTransaction *transaction, GError **error)
+qmp_add_member (BanyanObject *owner, const char *property, const char *id, BanyanSpec *spec,
+                BanyanTransaction *transaction, GError **error)
 {
-  BanyanGraph *graph = banyan_monitor_get_graph (monitor);
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  g_autoptr (BanyanMapper) mapper = banyan_mapper_new (BANYAN_ROOT (graph), NULL, problems);
+  g_autoptr (BanyanMapper) mapper = banyan_transaction_new_mapper (transaction, problems);
 
   banyan_mapper_declare_member (mapper, owner, property, id, spec);
   return add_built (mapper, problems, owner, transaction, error);

@@ -51,7 +51,7 @@ blockdev_del_steps (BanyanCommand *command, BanyanMonitor *monitor, BanyanTransa
                     GError **error)
 {
   QmpBlockdevDel *self = (QmpBlockdevDel *) command;
-  BanyanNode *node = qmp_find_node (monitor, self->node_name, error);
+  BanyanNode *node = qmp_draft_node (transaction, self->node_name, error);
 
   if (node == NULL)
     return FALSE;
@@ -113,7 +113,7 @@ reopen_inline (BanyanMonitor *monitor, BanyanNode *node, const char *role, Banya
                BanyanTransaction *transaction, GError **error)
 {
   BanyanChild *edge = banyan_element_get_child (BANYAN_ELEMENT (node), role);
-  BanyanNode *child = edge != NULL ? banyan_child_get_node (edge) : NULL;
+  BanyanNode *child = edge != NULL ? banyan_transaction_get_edge_node (transaction, edge) : NULL;
 
   if (child != NULL && banyan_object_is_implicit (BANYAN_OBJECT (child)))
     return reopen_node (monitor, child, options, transaction, error);
@@ -251,7 +251,7 @@ blockdev_reopen_steps (BanyanCommand *command, BanyanMonitor *monitor,
                        "node-name not specified");
           return FALSE;
         }
-      node = qmp_find_node (monitor, name, error);
+      node = qmp_draft_node (transaction, name, error);
       if (node == NULL || !reopen_node (monitor, node, options, transaction, error))
         return FALSE;
     }
@@ -300,7 +300,7 @@ block_resize_steps (BanyanCommand *command, BanyanMonitor *monitor, BanyanTransa
       return FALSE;
     }
 
-  node = qmp_find_node (monitor, name, error);
+  node = qmp_draft_node (transaction, name, error);
   if (node == NULL)
     return FALSE;
 

@@ -53,8 +53,8 @@ object_del_steps (BanyanCommand *command, BanyanMonitor *monitor, BanyanTransact
                   GError **error)
 {
   QmpObjectDel *self = (QmpObjectDel *) command;
-  BanyanObject *object
-      = banyan_object_get_child (qmp_get_collection (monitor, "objects"), self->id);
+  g_autofree char *path = g_strconcat ("/objects/", self->id, NULL);
+  BanyanObject *object = banyan_transaction_resolve (transaction, path, NULL);
 
   if (object == NULL)
     {
@@ -247,7 +247,7 @@ qom_set_steps (BanyanCommand *command, BanyanMonitor *monitor, BanyanTransaction
                GError **error)
 {
   QmpQomSet *self = (QmpQomSet *) command;
-  BanyanObject *object = qmp_find_object (monitor, self->path, error);
+  BanyanObject *object = qmp_draft_object (transaction, self->path, error);
 
   if (object == NULL)
     return FALSE;

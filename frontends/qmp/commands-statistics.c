@@ -411,7 +411,7 @@ edge_statistics_steps (BanyanCommand *command, BanyanMonitor *monitor,
                        BanyanTransaction *transaction, GError **error)
 {
   QmpEdgeStatistics *self = (QmpEdgeStatistics *) command;
-  BanyanChild *edge = qmp_find_edge (monitor, self->edge, error);
+  BanyanChild *edge = qmp_draft_edge (transaction, self->edge, error);
 
   if (edge == NULL)
     return FALSE;

@@ -53,12 +53,14 @@ qmp_require_declaration (BanyanCommandClass *klass, const char *name, const char
 /* -- commands-find.c: objects by the names that clients give. NULL with @error. (transfer none) --
  */
 
-BanyanNode *qmp_find_node (BanyanMonitor *monitor, const char *name, GError **error);
 /* By any path, whole or partial. */
 BanyanObject *qmp_find_object (BanyanMonitor *monitor, const char *path, GError **error);
 GParamSpec *qmp_find_property (BanyanObject *object, const char *name, GError **error);
+/* In a command's steps: as the steps before leave the graph. */
+BanyanNode *qmp_draft_node (BanyanTransaction *transaction, const char *name, GError **error);
+BanyanObject *qmp_draft_object (BanyanTransaction *transaction, const char *path, GError **error);
 /* "/nodes/disk0:file" */
-BanyanChild *qmp_find_edge (BanyanMonitor *monitor, const char *path, GError **error);
+BanyanChild *qmp_draft_edge (BanyanTransaction *transaction, const char *path, GError **error);
 /* Every edge that leads to a node. */
 typedef void (*QmpEdgeFunc) (BanyanChild *edge, gpointer data);
 void qmp_foreach_edge (BanyanMonitor *monitor, QmpEdgeFunc func, gpointer data);
@@ -72,9 +74,8 @@ gboolean qmp_add_declared (BanyanMonitor *monitor, const char *collection, Banya
                            BanyanTransaction *transaction, GError **error);
 
 /* As a member of @owner. */
-gboolean qmp_add_member (BanyanMonitor *monitor, BanyanObject *owner, const char *property,
-                         const char *id, BanyanSpec *spec, BanyanTransaction *transaction,
-                         GError **error);
+gboolean qmp_add_member (BanyanObject *owner, const char *property, const char *id,
+                         BanyanSpec *spec, BanyanTransaction *transaction, GError **error);
 /* The value in force of a property. (transfer full) */
 BanyanSpec *qmp_describe_value (BanyanObject *object, GParamSpec *pspec);
 

@@ -260,18 +260,6 @@ complain_of_type (BanyanMapper *mapper, BanyanLinkValue *self, GType found)
                    quoted, what ? what : fallback, name);
 }
 
-static BanyanObject *
-find_candidate (BanyanMapper *mapper, BanyanCollection *collection, const char *id)
-{
-  g_autofree char *key = NULL;
-
-  if (!mapper->candidates)
-    return NULL;
-
-  key = g_strdup_printf ("%s/%s", banyan_object_get_id (BANYAN_OBJECT (collection)), id);
-  return g_hash_table_lookup (mapper->candidates, key);
-}
-
 static gboolean
 resolve_reference (BanyanMapper *mapper, BanyanLinkValue *self)
 {
@@ -286,9 +274,7 @@ resolve_reference (BanyanMapper *mapper, BanyanLinkValue *self)
   if (collection)
     declared = banyan_mapper_find (mapper, collection, id);
   if (collection && !declared)
-    existing = find_candidate (mapper, collection, id);
-  if (collection && !declared && !existing)
-    existing = banyan_object_get_child (BANYAN_OBJECT (collection), id);
+    existing = banyan_mapper_find_existing (mapper, BANYAN_OBJECT (collection), id);
   if (!declared && !existing && collection && banyan_mapper_is_broken (mapper, collection, id))
     return FALSE;
   if (!declared && !existing)

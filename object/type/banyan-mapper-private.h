@@ -72,7 +72,8 @@ struct _BanyanMapper
   char *working_directory; /* (owned) (nullable): once something needed it */
   BanyanProblems *problems;
   gboolean replaces;       /* what has an id that is declared is about to go */
-  GHashTable *candidates;  /* (unowned) (nullable): "nodes/disk0" to what is about to be that */
+  GHashTable *candidates;  /* (unowned) (nullable): "nodes/disk0" to what is about to be that,
+                            * or NULL */
   GPtrArray *declarations; /* (owned): of BanyanDeclaration */
   GHashTable *taken;       /* (owned): collection to a table of ids to declarations */
   GHashTable *broken;      /* (owned): collection to a set of ids whose type is not known */
@@ -103,6 +104,9 @@ gboolean banyan_mapper_is_broken (BanyanMapper *self, BanyanCollection *collecti
 BanyanDeclaration *banyan_mapper_find (BanyanMapper *self, BanyanCollection *collection,
                                        const char *id);
 
+/* What @parent, in the tree or not, will have by that id, unless it is declared. */
+BanyanObject *banyan_mapper_find_existing (BanyanMapper *self, BanyanObject *parent,
+                                           const char *id);
 void banyan_mapper_add_setting (BanyanMapper *self, BanyanDeclaration *declaration,
                                 GParamSpec *pspec, BanyanSpec *spec);
 
@@ -115,7 +119,7 @@ banyan_declaration_is_inline (BanyanDeclaration *self)
 /* Declares @spec as if it stood inline in @property of @owner, which exists. */
 void banyan_mapper_declare_inline (BanyanMapper *self, BanyanObject *owner, const char *property,
                                    BanyanSpec *spec);
-/* What is to be found by other ids than those in the tree. */
+/* What is to be found by other ids than those in the tree, or by none any more: NULL. */
 void banyan_mapper_set_candidates (BanyanMapper *self, GHashTable *candidates);
 
 /* -- banyan-mapper-inherit.c -- */

@@ -123,6 +123,19 @@ banyan_mapper_find (BanyanMapper *self, BanyanCollection *collection, const char
   return ids ? g_hash_table_lookup (ids, id) : NULL;
 }
 
+BanyanObject *
+banyan_mapper_find_existing (BanyanMapper *self, BanyanObject *parent, const char *id)
+{
+  g_autofree char *path = self->candidates ? banyan_object_dup_name (parent) : NULL;
+  g_autofree char *key = path ? g_strdup_printf ("%s/%s", path + (*path == '/'), id) : NULL;
+  gpointer candidate;
+
+  if (key && g_hash_table_lookup_extended (self->candidates, key, NULL, &candidate))
+    return candidate;
+
+  return banyan_object_get_child (parent, id);
+}
+
 static void
 take_id (BanyanMapper *self, BanyanDeclaration *declaration)
 {
@@ -190,7 +203,8 @@ check_id_free (BanyanMapper *self, BanyanCollection *collection, const char *id,
                            "%s \"%s\", which is taken at %s", what, id, where);
       return FALSE;
     }
-  if (!self->replaces && (existing = banyan_object_get_child (BANYAN_OBJECT (collection), id)))
+  if (!self->replaces
+      && (existing = banyan_mapper_find_existing (self, BANYAN_OBJECT (collection), id)))
     {
       where = banyan_object_dup_name (existing);
       banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_DUPLICATE, place, subject,
@@ -599,7 +613,7 @@ banyan_mapper_declare_member (BanyanMapper *self, BanyanObject *owner, const cha
       = banyan_mapper_add_member (self, NULL, path, id, banyan_spec_get_origin (spec), spec, type);
   if (declaration)
     declaration->owner = owner;
-  if (declaration && !self->replaces && banyan_object_get_child (owner, id))
+  if (declaration && !self->replaces && banyan_mapper_find_existing (self, owner, id))
     {
       banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_DUPLICATE,
                            banyan_spec_get_origin (spec), path, "exists already");
