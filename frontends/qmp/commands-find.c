@@ -153,14 +153,27 @@ qmp_add_member (BanyanObject *owner, const char *property, const char *id, Banya
 
 /* -- Values. -- */
 
+void
+qmp_get_value (BanyanObject *object, GParamSpec *pspec, GValue *value)
+{
+  g_value_init (value, pspec->value_type);
+  if (pspec->flags & G_PARAM_READABLE) /* a secret is not */
+    g_object_get_property (G_OBJECT (object), pspec->name, value);
+}
+
+BanyanSpec *
+qmp_write_value (GParamSpec *pspec, const GValue *value)
+{
+  const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+
+  return banyan_param_value_to_spec (pspec, value, &origin);
+}
+
 BanyanSpec *
 qmp_describe_value (BanyanObject *object, GParamSpec *pspec)
 {
-  const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
   g_auto (GValue) value = G_VALUE_INIT;
 
-  g_value_init (&value, pspec->value_type);
-  if (pspec->flags & G_PARAM_READABLE) /* a secret is not */
-    g_object_get_property (G_OBJECT (object), pspec->name, &value);
-  return banyan_param_value_to_spec (pspec, &value, &origin);
+  qmp_get_value (object, pspec, &value);
+  return qmp_write_value (pspec, &value);
 }

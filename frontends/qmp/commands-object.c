@@ -279,17 +279,24 @@ typedef struct
 
 QMP_DEFINE_COMMAND (QmpQomListGet, qom_list_get)
 
-/* What all objects of a class have in common is made once for an answer. */
+/* What all objects of a class have in common is made once for an answer; most values are those of
+ * the object before, and so is the entry then, which is also written once. */
 typedef struct
 {
   GParamSpec *pspec; /* (unowned) */
   BanyanSpec *entry; /* (owned): name, type, and null for the value */
+  GValue value;      /* the last object's */
+  BanyanSpec *last;  /* (owned) (nullable): its entry */
 } NamedProperty;
 
 static void
 clear_named (gpointer data)
 {
-  banyan_spec_unref (((NamedProperty *) data)->entry);
+  NamedProperty *self = data;
+
+  banyan_spec_unref (self->entry);
+  g_value_unset (&self->value);
+  g_clear_pointer (&self->last, banyan_spec_unref);
 }
 
 static BanyanSpec *
@@ -315,8 +322,9 @@ name_properties (BanyanObject *object)
   g_array_set_clear_func (named, clear_named);
   for (guint i = 0; i < n_pspecs; i++)
     {
-      NamedProperty property = { pspecs[i], make_entry (pspecs[i]) };
+      NamedProperty property = { .pspec = pspecs[i], .entry = make_entry (pspecs[i]) };
 
+      g_value_init (&property.value, pspecs[i]->value_type);
       g_array_append_val (named, property);
     }
   return named;
@@ -337,6 +345,24 @@ get_named (GHashTable *classes, BanyanObject *object)
   return named;
 }
 
+/* (transfer none): the property's */
+static BanyanSpec *
+describe_entry (BanyanObject *object, NamedProperty *self)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (BanyanSpec) spec = NULL;
+
+  qmp_get_value (object, self->pspec, &value);
+  if (self->last != NULL && g_param_values_cmp (self->pspec, &value, &self->value) == 0)
+    return self->last;
+
+  g_value_copy (&value, &self->value);
+  spec = qmp_write_value (self->pspec, &value);
+  g_clear_pointer (&self->last, banyan_spec_unref);
+  self->last = banyan_spec_with (self->entry, "value", spec);
+  return self->last;
+}
+
 static BanyanSpecBuilder *
 describe_values (BanyanObject *object, GArray *named)
 {
@@ -344,12 +370,8 @@ describe_values (BanyanObject *object, GArray *named)
   BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
   for (guint i = 0; i < named->len; i++)
-    {
-      NamedProperty *property = &g_array_index (named, NamedProperty, i);
-      g_autoptr (BanyanSpec) value = qmp_describe_value (object, property->pspec);
-
-      banyan_spec_builder_take (list, NULL, banyan_spec_with (property->entry, "value", value));
-    }
+    banyan_spec_builder_add (list, NULL, NULL,
+                             describe_entry (object, &g_array_index (named, NamedProperty, i)));
   banyan_spec_builder_take_built (map, "properties", list);
   return map;
 }

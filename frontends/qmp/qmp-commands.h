@@ -78,5 +78,8 @@ gboolean qmp_add_member (BanyanObject *owner, const char *property, const char *
                          BanyanSpec *spec, BanyanTransaction *transaction, GError **error);
 /* The value in force of a property. (transfer full) */
 BanyanSpec *qmp_describe_value (BanyanObject *object, GParamSpec *pspec);
+/* The same in two steps. @value: not initialized */
+void qmp_get_value (BanyanObject *object, GParamSpec *pspec, GValue *value);
+BanyanSpec *qmp_write_value (GParamSpec *pspec, const GValue *value);
 
 G_END_DECLS

@@ -17,6 +17,9 @@ G_BEGIN_DECLS
 #define BANYAN_SPEC_MAX_DEPTH 128
 #define BANYAN_SPEC_MAX_PROBLEMS 100
 
+/* Someone else has it, too, as far as this thread knows. */
+gboolean banyan_spec_is_shared (BanyanSpec *self);
+
 /* The place where @builder's map got @key, or NULL. */
 const BanyanOrigin *banyan_spec_builder_find (BanyanSpecBuilder *builder, const char *key);
 

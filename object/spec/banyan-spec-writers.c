@@ -7,7 +7,22 @@
 
 /* -- JSON -- */
 
-static void write_json (GString *out, BanyanSpec *spec, gboolean pretty, guint level);
+/* A map that is in a tree more than once is written once, and copied. */
+typedef struct
+{
+  gsize start; /* in the text */
+  gsize length;
+} Written;
+
+typedef struct
+{
+  GString *out;
+  gboolean pretty;
+  GArray *written;    /* (owned) (element-type Written) */
+  GHashTable *places; /* (owned): BanyanSpec to its place in @written, from 1 */
+} JsonWriter;
+
+static void write_json (JsonWriter *self, BanyanSpec *spec, guint level);
 
 static gboolean
 needs_escape (char c)
@@ -63,8 +78,10 @@ write_json_break (GString *out, gboolean pretty, guint level)
 }
 
 static void
-write_json_container (GString *out, BanyanSpec *spec, gboolean pretty, guint level)
+write_json_container (JsonWriter *self, BanyanSpec *spec, guint level)
 {
+  GString *out = self->out;
+  gboolean pretty = self->pretty;
   gboolean is_map = banyan_spec_get_kind (spec) == BANYAN_SPEC_MAP;
   guint length = banyan_spec_get_length (spec);
 
@@ -79,7 +96,7 @@ write_json_container (GString *out, BanyanSpec *spec, gboolean pretty, guint lev
           write_json_string (out, banyan_spec_get_key (spec, i));
           g_string_append (out, ": ");
         }
-      write_json (out, banyan_spec_get_item (spec, i), pretty, level + 1);
+      write_json (self, banyan_spec_get_item (spec, i), level + 1);
     }
   if (length > 0)
     write_json_break (out, pretty, level);
@@ -95,9 +112,31 @@ write_json_text (GString *out, const char *text)
     write_json_string (out, text);
 }
 
+/* Indented, it may not be the same text. */
 static void
-write_json (GString *out, BanyanSpec *spec, gboolean pretty, guint level)
+write_json_map (JsonWriter *self, BanyanSpec *spec, guint level)
 {
+  guint place = GPOINTER_TO_UINT (g_hash_table_lookup (self->places, spec));
+  Written written = { .start = self->out->len };
+
+  if (place > 0)
+    {
+      written = g_array_index (self->written, Written, place - 1);
+      g_string_append_len (self->out, self->out->str + written.start, written.length);
+      return;
+    }
+
+  write_json_container (self, spec, level);
+  written.length = self->out->len - written.start;
+  g_array_append_val (self->written, written);
+  g_hash_table_insert (self->places, spec, GUINT_TO_POINTER (self->written->len));
+}
+
+static void
+write_json (JsonWriter *self, BanyanSpec *spec, guint level)
+{
+  GString *out = self->out;
+
   switch (banyan_spec_get_kind (spec))
     {
     case BANYAN_SPEC_NULL:
@@ -112,8 +151,13 @@ write_json (GString *out, BanyanSpec *spec, gboolean pretty, guint level)
       write_json_string (out, banyan_spec_get_text (spec));
       break;
     case BANYAN_SPEC_LIST:
+      write_json_container (self, spec, level);
+      break;
     case BANYAN_SPEC_MAP:
-      write_json_container (out, spec, pretty, level);
+      if (!self->pretty && banyan_spec_is_shared (spec))
+        write_json_map (self, spec, level);
+      else
+        write_json_container (self, spec, level);
       break;
     }
 }
@@ -132,13 +176,17 @@ write_json (GString *out, BanyanSpec *spec, gboolean pretty, guint level)
 char *
 banyan_spec_to_json (BanyanSpec *self, gboolean pretty)
 {
-  GString *out;
+  JsonWriter writer = { .pretty = pretty };
 
   g_return_val_if_fail (self != NULL, NULL);
 
-  out = g_string_new (NULL);
-  write_json (out, self, pretty, 0);
-  return g_string_free (out, FALSE);
+  writer.out = g_string_new (NULL);
+  writer.written = g_array_new (FALSE, FALSE, sizeof (Written));
+  writer.places = g_hash_table_new (NULL, NULL);
+  write_json (&writer, self, 0);
+  g_hash_table_unref (writer.places);
+  g_array_unref (writer.written);
+  return g_string_free (writer.out, FALSE);
 }
 
 /* -- Dotted keys -- */

@@ -125,6 +125,12 @@ banyan_spec_ref (BanyanSpec *self)
   return self;
 }
 
+gboolean
+banyan_spec_is_shared (BanyanSpec *self)
+{
+  return g_atomic_int_get (&self->references) > 1;
+}
+
 static void
 clear_entry (BanyanSpecEntry *entry)
 {

@@ -12,6 +12,26 @@ parse (const char *text, gssize length, BanyanProblems *problems)
 }
 
 static void
+test_shared (void)
+{
+  BanyanSpecBuilder *inner = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
+  g_autoptr (BanyanSpec) shared = NULL;
+  g_autoptr (BanyanSpec) spec = NULL;
+  g_autofree char *text = NULL;
+
+  g_test_summary ("A map that is in a tree twice is written twice");
+
+  banyan_spec_builder_add_string (inner, "a", "x");
+  shared = banyan_spec_builder_end (inner);
+  for (guint i = 0; i < 3; i++)
+    banyan_spec_builder_add (list, NULL, NULL, shared);
+  spec = banyan_spec_builder_end (list);
+  text = banyan_spec_to_json (spec, FALSE);
+  g_assert_cmpstr (text, ==, "[{\"a\": \"x\"}, {\"a\": \"x\"}, {\"a\": \"x\"}]");
+}
+
+static void
 test_scalars (void)
 {
   static const struct
@@ -278,5 +298,6 @@ main (int argc, char **argv)
   g_test_add_func ("/spec/json/bad-containers", test_bad_containers);
   g_test_add_func ("/spec/json/refuses-other-encodings", test_encodings);
   g_test_add_func ("/spec/json/ends-at-its-bounds", test_bounds);
+  g_test_add_func ("/spec/json/shared-maps-are-written-each-time", test_shared);
   return g_test_run ();
 }
