@@ -197,31 +197,53 @@ banyan_command_class_get_flat (BanyanCommandClass *klass)
 /* -- Making one of what a client sent. -- */
 
 /* Types have names with dashes only; QEMU's commands have both. */
-static GType
-find_type (const char *name, GError **error)
+static GTypeClass *
+find_class (const char *name, GError **error)
 {
   g_autofree char *type_name = g_strdelimit (g_strdup (name), "_", '-');
   g_autoptr (GError) reason = NULL;
   GType type = banyan_registry_get_type_by_name (banyan_registry_get_default (),
                                                  1u << BANYAN_PLUGIN_COMMAND, type_name, &reason);
   GTypeClass *klass;
-  gboolean is_it;
 
   if (type == G_TYPE_INVALID)
     {
       g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NOT_FOUND,
                    "The command %s has not been found (%s)", name, reason->message);
-      return G_TYPE_INVALID;
+      return NULL;
     }
 
   klass = g_type_class_ref (type);
-  is_it = g_str_equal (banyan_command_class_get_name ((BanyanCommandClass *) klass), name);
-  if (!is_it)
-    g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NOT_FOUND,
-                 "The command %s has not been found; did you mean \"%s\"?", name,
-                 banyan_command_class_get_name ((BanyanCommandClass *) klass));
+  if (g_str_equal (banyan_command_class_get_name ((BanyanCommandClass *) klass), name))
+    return klass;
+
+  g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NOT_FOUND,
+               "The command %s has not been found; did you mean \"%s\"?", name,
+               banyan_command_class_get_name ((BanyanCommandClass *) klass));
   g_type_class_unref (klass);
-  return is_it ? type : G_TYPE_INVALID;
+  return NULL;
+}
+
+/**
+ * banyan_command_lookup_flags: (skip)
+ * @name: of a command
+ * @flags: (out): its #BanyanCommandFlags
+ *
+ * Asks about a command before there are arguments for it.
+ *
+ * Returns: whether there is one of that name
+ */
+gboolean
+banyan_command_lookup_flags (const char *name, guint *flags)
+{
+  g_autoptr (GTypeClass) klass = NULL;
+
+  g_return_val_if_fail (name != NULL && flags != NULL, FALSE);
+
+  klass = find_class (name, NULL);
+  if (klass != NULL)
+    *flags = banyan_command_class_get_flags ((BanyanCommandClass *) klass);
+  return klass != NULL;
 }
 
 /* The keys that are no arguments of their own, gathered for the one that takes them. */
@@ -253,13 +275,13 @@ fold (BanyanCommandClass *klass, BanyanSpec *arguments)
 }
 
 static BanyanCommand *
-read_arguments (GType type, BanyanSpec *arguments, GError **error)
+read_arguments (GTypeClass *klass, BanyanSpec *arguments, GError **error)
 {
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  g_autoptr (GTypeClass) klass = g_type_class_ref (type);
   g_autoptr (BanyanSpec) folded = fold ((BanyanCommandClass *) klass, arguments);
   BanyanStruct *made = banyan_struct_from_spec (
-      type, folded, banyan_command_class_get_name ((BanyanCommandClass *) klass), problems);
+      G_TYPE_FROM_CLASS (klass), folded,
+      banyan_command_class_get_name ((BanyanCommandClass *) klass), problems);
 
   if (made != NULL)
     return BANYAN_COMMAND (made);
@@ -283,12 +305,12 @@ BanyanCommand *
 banyan_command_new (const char *name, BanyanSpec *arguments, GError **error)
 {
   g_autoptr (BanyanSpec) none = NULL;
-  GType type;
+  g_autoptr (GTypeClass) klass = NULL;
 
   g_return_val_if_fail (name != NULL, NULL);
 
-  type = find_type (name, error);
-  if (type == G_TYPE_INVALID)
+  klass = find_class (name, error);
+  if (klass == NULL)
     return NULL;
 
   if (arguments == NULL)
@@ -299,7 +321,7 @@ banyan_command_new (const char *name, BanyanSpec *arguments, GError **error)
                    "The arguments of %s must be an object", name);
       return NULL;
     }
-  return read_arguments (type, arguments, error);
+  return read_arguments (klass, arguments, error);
 }
 
 /* -- Running. -- */

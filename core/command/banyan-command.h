@@ -66,6 +66,8 @@ const char *banyan_command_class_get_name (BanyanCommandClass *klass);
 BANYAN_API
 guint banyan_command_class_get_flags (BanyanCommandClass *klass);
 BANYAN_API
+gboolean banyan_command_lookup_flags (const char *name, guint *flags);
+BANYAN_API
 const char *banyan_command_class_get_result (BanyanCommandClass *klass);
 BANYAN_API
 const char *banyan_command_class_get_flat (BanyanCommandClass *klass); /* (nullable) */

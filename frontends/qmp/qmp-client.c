@@ -310,22 +310,13 @@ check_keys (QmpClient *self, BanyanSpec *message, BanyanSpec *id)
   return TRUE;
 }
 
+/* What there is not is refused when it is run. */
 static gboolean
 is_out_of_band (const char *name)
 {
-  g_autofree char *type_name = g_strdelimit (g_strdup (name), "_", '-');
-  GType type = banyan_registry_get_type_by_name (banyan_registry_get_default (),
-                                                 1u << BANYAN_PLUGIN_COMMAND, type_name, NULL);
-  GTypeClass *klass;
   guint flags;
 
-  if (type == G_TYPE_INVALID)
-    return TRUE; /* refused when it is run */
-
-  klass = g_type_class_ref (type);
-  flags = banyan_command_class_get_flags ((BanyanCommandClass *) klass);
-  g_type_class_unref (klass);
-  return flags & BANYAN_COMMAND_OUT_OF_BAND;
+  return !banyan_command_lookup_flags (name, &flags) || flags & BANYAN_COMMAND_OUT_OF_BAND;
 }
 
 static void
