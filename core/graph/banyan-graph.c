@@ -21,7 +21,7 @@ struct _BanyanGraph
   guint64 age;                    /* changes that were put in force or given up */
   GHashTable *paces;              /* (owned): of failures that are told */
   gboolean is_closed;
-  gboolean was_asked_to_quit;
+  const char *end_reason; /* static: QEMU's word for why it is closed */
 };
 
 enum
@@ -114,6 +114,7 @@ banyan_graph_init (BanyanGraph *self)
   g_queue_init (&self->changes);
   g_queue_init (&self->history);
   self->descriptors = banyan_descriptors_new ();
+  self->end_reason = "host-ui";
   self->paces = banyan_paces_new ();
 }
 
@@ -173,8 +174,34 @@ banyan_graph_ask_to_quit (BanyanGraph *self)
 {
   g_return_if_fail (BANYAN_IS_GRAPH (self));
 
-  self->was_asked_to_quit = TRUE;
+  banyan_graph_set_end_cause (self, BANYAN_END_BY_CLIENT);
   g_signal_emit (self, signals[SIGNAL_QUIT], 0);
+}
+
+/**
+ * banyan_graph_set_end_cause:
+ * @self: a graph
+ * @cause: why it is about to be closed
+ *
+ * Says what those who watch the graph are told when it is closed. Without it they are told that a
+ * client asked, if one did, and else that whoever runs the program did. What a client asked for
+ * first stays the reason.
+ */
+void
+banyan_graph_set_end_cause (BanyanGraph *self, BanyanEndCause cause)
+{
+  static const char *const reasons[] = {
+    [BANYAN_END_BY_PROGRAM] = "host-ui",
+    [BANYAN_END_BY_CLIENT] = "host-qmp-quit",
+    [BANYAN_END_BY_SIGNAL] = "host-signal",
+    [BANYAN_END_BY_ERROR] = "host-error",
+  };
+
+  g_return_if_fail (BANYAN_IS_GRAPH (self));
+  g_return_if_fail (cause < G_N_ELEMENTS (reasons));
+
+  if (strcmp (self->end_reason, reasons[BANYAN_END_BY_CLIENT]) != 0)
+    self->end_reason = reasons[cause];
 }
 
 gboolean
@@ -197,8 +224,7 @@ tell_end (BanyanGraph *self)
   g_autoptr (BanyanSpec) data = NULL;
 
   banyan_spec_builder_add_boolean (map, "guest", FALSE);
-  banyan_spec_builder_add_string (map, "reason",
-                                  self->was_asked_to_quit ? "host-qmp-quit" : "host-signal");
+  banyan_spec_builder_add_string (map, "reason", self->end_reason);
   data = banyan_spec_builder_end (map);
   banyan_graph_emit_event (self, "SHUTDOWN", data);
 }

@@ -40,6 +40,26 @@ void banyan_graph_emit_event (BanyanGraph *self, const char *name, BanyanSpec *d
 BANYAN_API
 void banyan_graph_ask_to_quit (BanyanGraph *self);
 
+/**
+ * BanyanEndCause:
+ * @BANYAN_END_BY_PROGRAM: whoever runs the program wants it to end
+ * @BANYAN_END_BY_CLIENT: a client of a monitor asked
+ * @BANYAN_END_BY_SIGNAL: a signal came
+ * @BANYAN_END_BY_ERROR: the program cannot go on
+ *
+ * Why a graph is closed. No guest can ask for it: guests reach what is exported, and nothing else.
+ */
+typedef enum
+{
+  BANYAN_END_BY_PROGRAM,
+  BANYAN_END_BY_CLIENT,
+  BANYAN_END_BY_SIGNAL,
+  BANYAN_END_BY_ERROR,
+} BanyanEndCause;
+
+BANYAN_API
+void banyan_graph_set_end_cause (BanyanGraph *self, BanyanEndCause cause);
+
 /* Objects and edges by path: "/nodes/disk0", "disk0", "/nodes/disk0:file". */
 BANYAN_API
 BanyanNode *banyan_graph_get_node (BanyanGraph *self, const char *id);

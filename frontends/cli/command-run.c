@@ -124,6 +124,7 @@ stop (Server *self, int number)
     }
 
   self->is_stopping = TRUE;
+  banyan_graph_set_end_cause (self->graph, BANYAN_END_BY_SIGNAL);
   if (self->is_open)
     close_graph (self);
   else
@@ -273,6 +274,8 @@ opened (GObject *object, GAsyncResult *result, gpointer data)
   self->is_open = TRUE;
   if (self->is_stopping || !write_pidfile (self) || !enter_sandbox (self))
     {
+      if (!self->is_stopping)
+        banyan_graph_set_end_cause (self->graph, BANYAN_END_BY_ERROR);
       self->is_stopping = TRUE;
       close_graph (self);
       return;

@@ -5,7 +5,8 @@
  * subscribed. The data is in the notation of commands' results. */
 
 /* QEMU's. */
-QMP_EVENT ("SHUTDOWN", TRUE, "{ guest: bool, reason: 'host-qmp-quit|host-signal' }",
+QMP_EVENT ("SHUTDOWN", TRUE,
+           "{ guest: bool, reason: 'host-error|host-qmp-quit|host-signal|host-ui' }",
            "The program begins to end")
 QMP_EVENT ("BLOCK_IO_ERROR", TRUE,
            "{ qom-path: str, device: str, '*node-name': str, operation: 'read|write', "

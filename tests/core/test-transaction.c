@@ -647,11 +647,50 @@ test_plan (void)
   g_clear_object (&filter);
 }
 
+static void
+note_reason (BanyanGraph *graph, const char *name, BanyanSpec *data, const char **reason)
+{
+  if (strcmp (name, "SHUTDOWN") == 0)
+    *reason = g_intern_string (banyan_spec_lookup_text (data, "reason"));
+}
+
+static void
+test_end_cause (void)
+{
+  static const struct
+  {
+    int cause; /* -1: none is given */
+    const char *reason;
+  } cases[] = {
+    { -1, "host-ui" },
+    { BANYAN_END_BY_CLIENT, "host-qmp-quit" },
+    { BANYAN_END_BY_SIGNAL, "host-signal" },
+    { BANYAN_END_BY_ERROR, "host-error" },
+  };
+
+  g_test_summary ("Who watches a graph that is closed is told why, in QEMU's words");
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (BanyanGraph) graph = banyan_graph_new ();
+      g_autoptr (GError) error = NULL;
+      const char *reason = NULL;
+
+      g_signal_connect (graph, "event", G_CALLBACK (note_reason), &reason);
+      if (cases[i].cause >= 0)
+        banyan_graph_set_end_cause (graph, cases[i].cause);
+      g_assert_true (banyan_graph_close (graph, &error));
+      g_assert_no_error (error);
+      g_assert_cmpstr (reason, ==, cases[i].reason);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
   control_drivers_register ();
+  g_test_add_func ("/transaction/tells-why-it-is-closed", test_end_cause);
   g_test_add_func ("/transaction/loads-a-document", test_loads);
   g_test_add_func ("/transaction/opens-and-closes-in-order", test_order);
   g_test_add_func ("/transaction/inserts-above-a-node", test_insert_above);
