@@ -257,8 +257,10 @@ write_new_blocks (Qcow2Image *image, const NewTable *plan, GError **error)
       for (guint64 j = 0; j < here; j++)
         {
           guint64 *word = &words[word_of (image, j)];
+          guint64 counts = GUINT64_FROM_BE (*word);
 
-          *word = GUINT64_TO_BE (qcow2_refcount_write_word (image, GUINT64_FROM_BE (*word), j, 1));
+          counts = qcow2_refcount_write_word (image, counts, j, 1);
+          *word = GUINT64_TO_BE (counts);
         }
       left -= here;
       written = banyan_child_pwrite (image->file, (plan->first + i) << image->cluster_bits, words,
