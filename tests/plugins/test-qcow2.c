@@ -96,10 +96,44 @@ test_backing (void)
   images_close (images);
   images_must_be_clean (images, "a.qcow2");
 
-  images_must_refuse (images, DISK, "base.raw (raw), and no backing is declared");
+  images_load (images, DISK);
+  images_must_read (images, "disk", 71000, MIB - 71000 - 500, 5);
+  images_must_read (images, "disk", MIB - 500, 1000, 7);
   images_load (images, "disk: { driver: qcow2, file: { driver: file, filename: DIR/a.qcow2 }, "
                        "backing: null }\n");
   images_must_read (images, "disk", 70000, 1000, 6);
+  images_must_be_zero (images, "disk", MIB / 2, 1000);
+}
+
+static void
+test_named_backing (void)
+{
+  g_autoptr (Images) images = images_new ();
+
+  g_test_summary ("A chain that qemu-img made is opened by the names in it, whatever their form");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f raw ./base:1.raw 1M");
+  images_load (images, "base: { driver: file, filename: 'DIR/base:1.raw' }\n");
+  images_must_write (images, "base", 0, MIB, 5);
+  images_close (images);
+  images_run (images, "qemu-img create -q -f qcow2 -b ./base:1.raw -F raw b.qcow2");
+  images_run (images,
+              "qemu-img create -q -f qcow2 -F qcow2 -b 'json:{\"driver\":\"qcow2\",\"file.driver\":"
+              "\"file\",\"file.filename\":\"b.qcow2\"}' a.qcow2");
+
+  images_load (images, DISK);
+  images_must_read (images, "disk", 0, MIB, 5);
+  images_must_write (images, "disk", 70000, 1000, 6);
+  images_must_read (images, "disk", 71000, 1000, 5);
+  images_close (images);
+  images_run (images, "qemu-img check -q a.qcow2");
+
+  images_run (images, "qemu-img rebase -u -F qcow2 -b gone.qcow2 a.qcow2");
+  images_must_refuse (images, DISK, "names \"gone.qcow2\" as the backing of /nodes/disk");
+  images_run (images, "qemu-img rebase -u -b '' a.qcow2");
+  images_load (images, DISK);
   images_must_be_zero (images, "disk", MIB / 2, 1000);
 }
 
@@ -196,6 +230,7 @@ main (int argc, char **argv)
   banyan_test_init (&argc, &argv);
   g_test_add_func ("/qcow2/reads-what-qemu-wrote", test_reads);
   g_test_add_func ("/qcow2/backing-shows-through", test_backing);
+  g_test_add_func ("/qcow2/backing-by-its-name", test_named_backing);
   g_test_add_func ("/qcow2/compressed-clusters", test_compressed);
   g_test_add_func ("/qcow2/data-file", test_data_file);
   g_test_add_func ("/qcow2/refuses-what-it-does-not-know", test_refuses);

@@ -170,24 +170,14 @@ find_declared (BanyanQcow2 *self, const char *key)
   return banyan_spec_lookup (banyan_object_get_declaration (BANYAN_OBJECT (self)), key);
 }
 
-/* What the image is told to lie on must be there, or be said to be meant. */
-static gboolean
-check_backing (BanyanQcow2 *self, GError **error)
+/* Whether that is opened is for the declaration to say, and for the graph to do. */
+static void
+publish_backing (BanyanQcow2 *self)
 {
   const Qcow2Header *header = &self->image.header;
 
-  if (header->backing_file == NULL || find_declared (self, "backing") != NULL
-      || self->image.backing != NULL)
-    return TRUE;
-
-  return banyan_throw_errno (error, EINVAL,
-                             "%s: the image lies on %s (%s), and no backing is declared; write "
-                             "backing: { driver: %s, file: { driver: file, filename: ... } }, or "
-                             "backing: null to leave it out",
-                             self->image.name, header->backing_file,
-                             header->backing_format != NULL ? header->backing_format
-                                                            : "of a format that it does not tell",
-                             header->backing_format != NULL ? header->backing_format : "raw");
+  banyan_node_publish_backing (BANYAN_NODE (self), "backing", header->backing_file,
+                               header->backing_format);
 }
 
 static gboolean
@@ -248,13 +238,14 @@ banyan_qcow2_open (BanyanElement *element, GError **error)
   self->image.name = banyan_object_get_id (BANYAN_OBJECT (self));
   if (!qcow2_image_open (&self->image, &self->sizes, error))
     return FALSE;
-  if (!check_backing (self, error) || !check_data_file (self, error))
+  if (!check_data_file (self, error))
     {
       qcow2_image_close (&self->image);
       return FALSE;
     }
 
   set_defaults (self);
+  publish_backing (self);
   self->is_open = TRUE;
   if (self->image.is_corrupt)
     banyan_node_publish_read_only (BANYAN_NODE (self), TRUE);
@@ -285,6 +276,8 @@ banyan_qcow2_reactivate (BanyanElement *element, GError **error)
 
   qcow2_image_close (&self->image);
   self->is_open = qcow2_image_open (&self->image, &self->sizes, error);
+  if (self->is_open)
+    publish_backing (self);
   return self->is_open;
 }
 
