@@ -278,7 +278,7 @@ take_id (BanyanGraphView *self, BanyanViewObject *object, GHashTable *names)
                                banyan_object_get_id (object->object));
   g_autofree char *user = NULL;
 
-  if (banyan_graph_view_has_free_id (self, object) && !g_hash_table_contains (names, key))
+  if (banyan_graph_view_has_free_id (self, object) && g_hash_table_lookup (names, key) == NULL)
     {
       g_hash_table_insert (names, key, object->object);
       return TRUE;
@@ -332,18 +332,13 @@ join (BanyanGraphView *self, GPtrArray *news, GHashTable *names)
   return take_place (self, news);
 }
 
-/* What ids mean is kept: to find it out once a layer would cost more than all else. */
 GPtrArray *
 banyan_graph_view_grow (BanyanGraphView *self, BanyanViewObject *object, const char *role)
 {
   GHashTable *names = banyan_graph_view_get_names (self);
-  GPtrArray *news;
+  GPtrArray *news = banyan_graph_view_imply (self, object, role);
 
-  self->names = NULL;
-  news = banyan_graph_view_imply (self, object, role);
   if (news != NULL && !join (self, news, names))
     g_clear_pointer (&news, g_ptr_array_unref);
-
-  self->names = names;
   return news;
 }
