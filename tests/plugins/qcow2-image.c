@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 Images *
@@ -156,6 +157,21 @@ images_must_be_clean (Images *self, const char *name)
   g_autofree char *line = g_strdup_printf ("qemu-img check %s", name);
 
   images_run (self, line);
+}
+
+gboolean
+images_is_consistent (Images *self, const char *name, char **said)
+{
+  const char *const argv[] = { "qemu-img", "check", "-q", name, NULL };
+  g_autofree char *output = NULL;
+  g_autoptr (GError) error = NULL;
+  int status;
+
+  g_spawn_sync (self->folder, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &output, said,
+                &status, &error);
+  g_assert_no_error (error);
+  /* 3 says that there are leaks and nothing else. */
+  return WIFEXITED (status) && (WEXITSTATUS (status) == 0 || WEXITSTATUS (status) == 3);
 }
 
 /* -- Damage. -- */

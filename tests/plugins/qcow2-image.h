@@ -38,6 +38,9 @@ void images_must_be_zero (Images *self, const char *node, guint64 offset, gsize 
 /* qemu-img check finds nothing wrong, not even a leak. */
 void images_must_be_clean (Images *self, const char *name);
 
+/* It may find clusters that nobody uses; @said is what it says otherwise. */
+gboolean images_is_consistent (Images *self, const char *name, char **said);
+
 /* The bytes of a file in the folder, to be damaged. */
 void images_patch (Images *self, const char *name, guint64 offset, gconstpointer bytes,
                    gsize length);

@@ -407,6 +407,22 @@ qcow2_cache_forget_idle (Qcow2Cache *self)
   banyan_co_mutex_unlock (&self->mutex);
 }
 
+void BANYAN_COROUTINE
+qcow2_cache_drop (Qcow2Cache *self)
+{
+  banyan_co_mutex_lock (&self->mutex);
+  for (guint i = 0; i < n_slots (self); i++)
+    {
+      Qcow2Slot *slot = &self->slots[i];
+
+      while (slot->state == SLOT_LOADING || slot->pins > 0)
+        banyan_co_cond_wait (&self->changed, &self->mutex);
+      if (slot->state == SLOT_READY)
+        forget (self, slot);
+    }
+  banyan_co_mutex_unlock (&self->mutex);
+}
+
 void
 qcow2_cache_forget_all (Qcow2Cache *self)
 {

@@ -65,6 +65,8 @@ gboolean BANYAN_COROUTINE qcow2_cache_write_all (Qcow2Cache *self, GError **erro
 gboolean qcow2_cache_is_dirty (Qcow2Cache *self);
 /* Forgets what is clean and was not used since the last call; nothing waits. */
 void BANYAN_COROUTINE qcow2_cache_forget_idle (Qcow2Cache *self);
+/* Forgets everything, as storage has it otherwise; nothing has changed here. */
+void BANYAN_COROUTINE qcow2_cache_drop (Qcow2Cache *self);
 /* Forgets everything, changes included: nobody is inside. */
 void qcow2_cache_forget_all (Qcow2Cache *self);
 

@@ -1,15 +1,211 @@
 /* qcow2-check.c - whether all clusters are counted as they are used
- * SPDX-License-Identifier: LGPL-2.1-or-later */
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Everything that the image leads to is gone through and counted; then the counts are compared with
+ * what the refcounts say. More users than counted is damage: somebody will write over them. Fewer
+ * is space lost. */
 
 #include "qcow2-check.h"
 
+#include "qcow2-order.h"
+#include "qcow2-rebuild.h"
+#include "qcow2-refcount.h"
+#include "qcow2-walk.h"
+
 #include <errno.h>
+
+typedef struct
+{
+  Qcow2Walk *walk;
+  Qcow2Fix fix;
+  gboolean has_gap; /* clusters are used that no block counts */
+} Compare;
+
+static guint
+block_bits (const Qcow2Image *image)
+{
+  return image->cluster_bits + 3 - image->refcount_order;
+}
+
+static gboolean BANYAN_COROUTINE
+compare_cluster (Compare *self, guint64 cluster, GError **error)
+{
+  Qcow2CheckResult *result = self->walk->result;
+  Qcow2Image *image = self->walk->image;
+  guint64 met = qcow2_counts_get (&self->walk->counts, cluster);
+  gboolean must_fix;
+  guint64 counted;
+
+  if (!qcow2_refcount_get (image, cluster, &counted, error))
+    return FALSE;
+  if (counted == met)
+    return TRUE;
+
+  must_fix = counted > met ? self->fix != QCOW2_FIX_NOTHING : self->fix == QCOW2_FIX_ALL;
+  if (must_fix && !qcow2_refcount_set (image, cluster, met, error))
+    return FALSE;
+  if (counted > met)
+    *(must_fix ? &result->leaks_fixed : &result->leaks) += 1;
+  else
+    *(must_fix ? &result->corruptions_fixed : &result->corruptions) += 1;
+  return TRUE;
+}
+
+static gboolean BANYAN_COROUTINE
+compare_blocks (Compare *self, GError **error)
+{
+  Qcow2Image *image = self->walk->image;
+  guint64 per_block = G_GUINT64_CONSTANT (1) << block_bits (image);
+
+  for (guint64 block = 0; block < image->reftable_size; block++)
+    {
+      if ((image->reftable[block] & ~G_GUINT64_CONSTANT (511)) == 0)
+        continue;
+      for (guint64 i = 0; i < per_block; i++)
+        if (!compare_cluster (self, block * per_block + i, error))
+          return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+has_block (Qcow2Image *image, guint64 cluster)
+{
+  guint64 block = cluster >> block_bits (image);
+
+  return block < image->reftable_size && (image->reftable[block] & ~G_GUINT64_CONSTANT (511)) != 0;
+}
+
+static void
+find_gaps (Compare *self)
+{
+  Qcow2Image *image = self->walk->image;
+  GHashTableIter iter;
+  gpointer key, value;
+
+  g_hash_table_iter_init (&iter, self->walk->counts.chunks);
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    {
+      guint64 cluster = (guint64) (GPOINTER_TO_SIZE (key) - 1) * QCOW2_COUNTS_CHUNK;
+      const guint32 *counts = value;
+
+      for (guint i = 0; i < QCOW2_COUNTS_CHUNK; i++)
+        if (counts[i] != 0 && !has_block (image, cluster + i))
+          {
+            self->walk->result->corruptions++;
+            self->has_gap = TRUE;
+          }
+    }
+}
+
+/* -- Putting it right. -- */
+
+static gboolean BANYAN_COROUTINE
+rebuild (Qcow2Image *image, Qcow2CheckResult *result, GError **error)
+{
+  Qcow2CheckResult again = { 0 };
+  Qcow2Walk walk;
+  gboolean done;
+
+  qcow2_walk_init (&walk, image, &again);
+  done = qcow2_walk_all (&walk, error) && qcow2_rebuild (image, &walk.counts, error);
+  qcow2_walk_clear (&walk);
+  if (!done)
+    return FALSE;
+
+  /* What is wrong with the guest's own tables stays wrong. */
+  result->corruptions_fixed += result->corruptions - MIN (result->corruptions, again.corruptions);
+  result->corruptions = again.corruptions;
+  result->leaks_fixed += result->leaks;
+  result->leaks = 0;
+  return TRUE;
+}
+
+static gboolean BANYAN_COROUTINE
+compare_or_rebuild (Qcow2Walk *walk, Qcow2Fix fix, GError **error)
+{
+  Compare self = { .walk = walk, .fix = fix };
+  gboolean is_sound;
+
+  qcow2_walk_refcounts (walk, &is_sound);
+  find_gaps (&self);
+  if (fix == QCOW2_FIX_ALL && (!is_sound || self.has_gap))
+    return rebuild (walk->image, walk->result, error);
+  if (!is_sound)
+    return TRUE;
+
+  return compare_blocks (&self, error);
+}
+
+/* Refcounts are on storage before bits that follow from them. */
+static gboolean BANYAN_COROUTINE
+check_copied (Qcow2Walk *walk, Qcow2Fix fix, GError **error)
+{
+  Qcow2Image *image = walk->image;
+
+  if (fix != QCOW2_FIX_NOTHING
+      && (!qcow2_refcount_write (image, error) || !banyan_child_flush (image->file, error)))
+    return FALSE;
+  if (!qcow2_walk_check_copied (walk, fix == QCOW2_FIX_ALL, error))
+    return FALSE;
+  if (fix != QCOW2_FIX_ALL)
+    return TRUE;
+
+  qcow2_cache_drop (&image->l2);
+  return banyan_child_flush (image->file, error);
+}
+
+/* Nothing is wrong any more: the image can be trusted, and written to. */
+static gboolean BANYAN_COROUTINE
+clear_bits (Qcow2Image *image, GError **error)
+{
+  const guint64 bits = QCOW2_INCOMPATIBLE_DIRTY | QCOW2_INCOMPATIBLE_CORRUPT;
+  gboolean done = TRUE;
+
+  banyan_co_mutex_lock (&image->header_mutex);
+  if (image->header.incompatible & bits)
+    {
+      image->header.incompatible &= ~bits;
+      done = qcow2_header_write_fields (&image->header, image->file, error)
+             && banyan_child_flush (image->file, error);
+    }
+  if (done)
+    __atomic_store_n (&image->is_corrupt, FALSE, __ATOMIC_RELEASE);
+  banyan_co_mutex_unlock (&image->header_mutex);
+  return done;
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_check (Qcow2Image *image, Qcow2Fix fix, Qcow2CheckResult *result, GError **error)
+{
+  Qcow2Walk walk;
+  gboolean done;
+
+  *result = (Qcow2CheckResult){ 0 };
+  if (image->is_writing && !qcow2_order_settle (image, error))
+    return FALSE;
+
+  qcow2_walk_init (&walk, image, result);
+  done = qcow2_walk_all (&walk, error) && compare_or_rebuild (&walk, fix, error)
+         && check_copied (&walk, fix, error);
+  qcow2_walk_clear (&walk);
+  if (!done || fix != QCOW2_FIX_ALL || result->corruptions > 0)
+    return done;
+  return clear_bits (image, error);
+}
 
 gboolean BANYAN_COROUTINE
 qcow2_check_repair_refcounts (Qcow2Image *image, GError **error)
 {
-  return banyan_throw_errno (error, ENOTSUP,
-                             "%s: the image was not closed, and its refcounts may be wrong; "
-                             "qemu-img check -r all makes them right",
-                             image->name);
+  Qcow2CheckResult result;
+
+  if (!qcow2_check (image, QCOW2_FIX_ALL, &result, error))
+    return FALSE;
+  if (result.corruptions == 0)
+    return TRUE;
+
+  return banyan_throw_errno (error, EIO,
+                             "%s: the image was not closed, and %" G_GUINT64_FORMAT
+                             " things in it cannot be repaired",
+                             image->name, result.corruptions);
 }

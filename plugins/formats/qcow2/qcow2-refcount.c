@@ -153,8 +153,8 @@ zero_clusters (Qcow2Image *image, guint64 cluster, guint64 count, GError **error
              || banyan_child_write_zeroes (image->file, &zeroes, error) == BANYAN_DONE);
 }
 
-static gboolean BANYAN_COROUTINE
-set_count (Qcow2Image *image, guint64 cluster, guint64 count, GError **error)
+gboolean BANYAN_COROUTINE
+qcow2_refcount_set (Qcow2Image *image, guint64 cluster, guint64 count, GError **error)
 {
   Qcow2Slot *slot;
 
@@ -165,6 +165,8 @@ set_count (Qcow2Image *image, guint64 cluster, guint64 count, GError **error)
 
   store_count (image, slot, index_of (image, cluster), count);
   qcow2_cache_put (&image->refs, slot);
+  if (count == 0)
+    image->first_free = MIN (image->first_free, cluster);
   return TRUE;
 }
 
@@ -207,7 +209,7 @@ add_block (Qcow2Image *image, guint64 cluster, GError **error)
   image->reftable_dirty_to = MAX (image->reftable_dirty_to, block + 1);
   __atomic_store_n (&image->reftable_is_dirty, TRUE, __ATOMIC_RELEASE);
   qcow2_overlap_add (&image->overlap, cluster, 1, QCOW2_META_REFCOUNT_BLOCK);
-  return set_count (image, cluster, 1, error);
+  return qcow2_refcount_set (image, cluster, 1, error);
 }
 
 /* -- A larger table. -- */

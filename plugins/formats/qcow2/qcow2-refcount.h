@@ -29,7 +29,11 @@ gboolean BANYAN_COROUTINE qcow2_refcount_add (Qcow2Image *image, guint64 offset,
 /* One user less. Only for what storage does not lead to any more, and no request. */
 gboolean BANYAN_COROUTINE qcow2_refcount_drop (Qcow2Image *image, guint64 offset, guint64 length,
                                                Qcow2Discard why, GError **error);
-/* As free, in the in-memory bookkeeping only: which part of a slice says what. */
+/* For repairs: nobody allocates meanwhile. */
+gboolean BANYAN_COROUTINE qcow2_refcount_set (Qcow2Image *image, guint64 cluster, guint64 count,
+                                              GError **error);
+
+/* Which part of a slice's word says what. */
 guint64 qcow2_refcount_read_word (const Qcow2Image *image, guint64 word, guint index);
 guint64 qcow2_refcount_write_word (const Qcow2Image *image, guint64 word, guint index,
                                    guint64 count);

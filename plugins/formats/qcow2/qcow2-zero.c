@@ -4,6 +4,8 @@
  * What comes here is made of whole clusters, or of whole subclusters, but for the end of the disk:
  * the node's limits say so. */
 
+#include "qcow2-zero.h"
+
 #include "qcow2-cluster.h"
 #include "qcow2-io.h"
 #include "qcow2-order.h"
@@ -174,6 +176,16 @@ zero_in_parts (Qcow2Image *image, const BanyanRequest *request, Zeroing zeroing,
         answer = BANYAN_FAILED;
     }
   return answer;
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_zero_clusters (Qcow2Image *image, guint64 start, guint64 end, gboolean to_nothing,
+                     GError **error)
+{
+  BanyanRequest request = BANYAN_REQUEST (start, end - start, NULL, 0);
+  Zeroing zeroing = { .to_nothing = to_nothing };
+
+  return zero_in_parts (image, &request, zeroing, QCOW2_DISCARD_OTHER, error) == BANYAN_DONE;
 }
 
 /* -- Zeroes. -- */

@@ -3,6 +3,7 @@
 
 #include "qcow2-io.h"
 #include "qcow2-order.h"
+#include "qcow2-resize.h"
 
 #include <errno.h>
 
@@ -116,6 +117,16 @@ banyan_qcow2_block_status (BanyanNode *node, guint64 offset, guint64 length,
   return qcow2_io_block_status (image_of (node), offset, length, status, error);
 }
 
+static BanyanAnswer BANYAN_COROUTINE
+banyan_qcow2_resize (BanyanNode *node, const BanyanResize *resize, GError **error)
+{
+  if (!qcow2_resize (image_of (node), resize, error))
+    return BANYAN_FAILED;
+
+  banyan_node_publish_length (node, qcow2_io_length (image_of (node)));
+  return BANYAN_DONE;
+}
+
 static BanyanAnswer
 banyan_qcow2_send (BanyanNode *node, guint64 offset, gsize length, int socket, gsize *sent)
 {
@@ -130,6 +141,7 @@ static const BanyanNodeOps banyan_qcow2_ops = {
   .discard = banyan_qcow2_discard,
   .write_zeroes = banyan_qcow2_write_zeroes,
   .block_status = banyan_qcow2_block_status,
+  .resize = banyan_qcow2_resize,
   .send = banyan_qcow2_send,
 };
 

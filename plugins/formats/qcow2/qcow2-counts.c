@@ -1,0 +1,45 @@
+/* qcow2-counts.c - how often clusters were met while going through an image
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "qcow2-counts.h"
+
+void
+qcow2_counts_init (Qcow2Counts *self)
+{
+  self->chunks = g_hash_table_new_full (NULL, NULL, NULL, g_free);
+}
+
+void
+qcow2_counts_clear (Qcow2Counts *self)
+{
+  g_clear_pointer (&self->chunks, g_hash_table_unref);
+}
+
+static gpointer
+key_of (guint64 cluster)
+{
+  return GSIZE_TO_POINTER (cluster / QCOW2_COUNTS_CHUNK + 1);
+}
+
+void
+qcow2_counts_add (Qcow2Counts *self, guint64 cluster)
+{
+  guint32 *chunk = g_hash_table_lookup (self->chunks, key_of (cluster));
+  guint32 *count;
+
+  if (chunk == NULL)
+    {
+      chunk = g_new0 (guint32, QCOW2_COUNTS_CHUNK);
+      g_hash_table_insert (self->chunks, key_of (cluster), chunk);
+    }
+  count = &chunk[cluster % QCOW2_COUNTS_CHUNK];
+  *count += *count < G_MAXUINT32;
+}
+
+guint32
+qcow2_counts_get (const Qcow2Counts *self, guint64 cluster)
+{
+  const guint32 *chunk = g_hash_table_lookup (self->chunks, key_of (cluster));
+
+  return chunk != NULL ? chunk[cluster % QCOW2_COUNTS_CHUNK] : 0;
+}

@@ -1,0 +1,20 @@
+/* qcow2-counts.h - how often clusters were met while going through an image
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <glib.h>
+
+/* Memory is taken for what was met only, however large the image says that it is. */
+#define QCOW2_COUNTS_CHUNK 512
+
+typedef struct
+{
+  GHashTable *chunks; /* (owned): number of the chunk + 1 to guint32[QCOW2_COUNTS_CHUNK] */
+} Qcow2Counts;
+
+void qcow2_counts_init (Qcow2Counts *self);
+void qcow2_counts_clear (Qcow2Counts *self);
+/* Saturates. */
+void qcow2_counts_add (Qcow2Counts *self, guint64 cluster);
+guint32 qcow2_counts_get (const Qcow2Counts *self, guint64 cluster);

@@ -1,0 +1,11 @@
+/* qcow2-rebuild.h - new refcounts for an image whose old ones cannot be used
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "qcow2-counts.h"
+#include "qcow2-image.h"
+
+/* Writes a refcount table and its blocks behind the end of the file, for what @counts has, and
+ * makes the header lead there. @counts has nothing of the old ones, and gets the new ones. */
+gboolean BANYAN_COROUTINE qcow2_rebuild (Qcow2Image *image, Qcow2Counts *counts, GError **error);

@@ -1,0 +1,314 @@
+/* qcow2-walk.c - goes through everything that an image leads to
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "qcow2-walk.h"
+
+#include "qcow2-bitmap.h"
+#include "qcow2-cluster.h"
+#include "qcow2-refcount.h"
+#include "qcow2-snapshot.h"
+
+#include <errno.h>
+
+void
+qcow2_walk_init (Qcow2Walk *self, Qcow2Image *image, Qcow2CheckResult *result)
+{
+  *self = (Qcow2Walk){ .image = image, .result = result };
+  qcow2_counts_init (&self->counts);
+  self->end
+      = (banyan_child_get_length (image->file) + image->cluster_size - 1) >> image->cluster_bits;
+}
+
+void
+qcow2_walk_clear (Qcow2Walk *self)
+{
+  qcow2_counts_clear (&self->counts);
+}
+
+/* FALSE: it does not lie in the file. */
+static gboolean
+count (Qcow2Walk *self, guint64 offset, guint64 length)
+{
+  guint bits = self->image->cluster_bits;
+  guint64 first = offset >> bits;
+  guint64 last;
+
+  if (length == 0)
+    return TRUE;
+  last = (offset + length - 1) >> bits;
+  if (offset > G_MAXINT64 || length > G_MAXINT64 || last >= self->end)
+    {
+      self->result->corruptions++;
+      return FALSE;
+    }
+
+  for (guint64 cluster = first; cluster <= last; cluster++)
+    qcow2_counts_add (&self->counts, cluster);
+  self->result->image_end_offset = MAX (self->result->image_end_offset, (last + 1) << bits);
+  return TRUE;
+}
+
+/* -- Tables of the guest. -- */
+
+static void
+note_statistics (Qcow2Walk *self, const Qcow2Entry *entry, guint64 place, gboolean is_active)
+{
+  if (!is_active)
+    return;
+
+  self->result->allocated_clusters++;
+  if (entry->entry & QCOW2_COMPRESSED)
+    {
+      self->result->compressed_clusters++;
+      self->result->fragmented_clusters++;
+      return;
+    }
+  self->result->fragmented_clusters += self->next_host != 0 && self->next_host != place;
+  self->next_host = place + self->image->cluster_size;
+}
+
+static gboolean
+has_bad_subclusters (Qcow2Image *image, const Qcow2Entry *entry)
+{
+  guint n = image->entry_words == 2 ? QCOW2_N_SUBCLUSTERS : 1;
+
+  for (guint i = 0; i < n; i++)
+    if (qcow2_entry_kind (image, entry, i) == QCOW2_BAD)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+walk_entry (Qcow2Walk *self, const Qcow2Entry *entry, gboolean is_active)
+{
+  guint64 length;
+  guint64 place = qcow2_entry_place (self->image, entry, &length);
+
+  if (has_bad_subclusters (self->image, entry))
+    {
+      self->result->corruptions++;
+      return;
+    }
+  if (place == 0 && !(self->image->has_data_file && (entry->entry & QCOW2_COPIED)))
+    return;
+
+  note_statistics (self, entry, place, is_active);
+  if (!self->image->has_data_file)
+    count (self, place, length);
+}
+
+static gboolean BANYAN_COROUTINE
+walk_l2 (Qcow2Walk *self, guint64 offset, guint64 *words, gboolean is_active, GError **error)
+{
+  Qcow2Image *image = self->image;
+
+  if (!banyan_child_pread (image->file, offset, words, image->cluster_size, error))
+    return FALSE;
+  for (gsize i = 0; i < image->cluster_size / 8; i += image->entry_words)
+    {
+      Qcow2Entry entry = { .entry = GUINT64_FROM_BE (words[i]) };
+
+      if (image->entry_words == 2)
+        entry.bitmap = GUINT64_FROM_BE (words[i + 1]);
+      walk_entry (self, &entry, is_active);
+    }
+  return TRUE;
+}
+
+/* Two entries of one table that lead to the same place are wrong, and gone through once: an image
+ * may have millions of them. */
+static gboolean
+is_usable_table (Qcow2Walk *self, GHashTable *seen, guint64 offset)
+{
+  if ((offset & (self->image->cluster_size - 1)) == 0
+      && offset + self->image->cluster_size <= banyan_child_get_length (self->image->file)
+      && g_hash_table_add (seen, GSIZE_TO_POINTER (offset)))
+    return TRUE;
+
+  self->result->corruptions++;
+  return FALSE;
+}
+
+static gboolean BANYAN_COROUTINE
+walk_l1 (Qcow2Walk *self, const guint64 *l1, guint n, gboolean is_active, GError **error)
+{
+  g_autofree guint64 *words = g_malloc (self->image->cluster_size);
+  g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
+
+  for (guint i = 0; i < n; i++)
+    {
+      guint64 offset = l1[i] & QCOW2_OFFSET_MASK;
+
+      if (offset == 0 || !is_usable_table (self, seen, offset))
+        continue;
+      if (count (self, offset, self->image->cluster_size)
+          && !walk_l2 (self, offset, words, is_active, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean BANYAN_COROUTINE
+walk_snapshot (Qcow2Walk *self, const Qcow2Snapshot *snapshot, GError **error)
+{
+  gsize bytes = (gsize) snapshot->l1_size * 8;
+  g_autofree guint64 *l1 = g_malloc (bytes + 8);
+
+  if (!count (self, snapshot->l1_offset, bytes))
+    return TRUE;
+  if (bytes > 0
+      && !banyan_child_pread (
+          self->image->file, snapshot->l1_offset, l1,
+          MIN (bytes, banyan_child_get_length (self->image->file) - snapshot->l1_offset), error))
+    return FALSE;
+
+  for (guint i = 0; i < snapshot->l1_size; i++)
+    l1[i] = GUINT64_FROM_BE (l1[i]);
+  return walk_l1 (self, l1, snapshot->l1_size, FALSE, error);
+}
+
+static gboolean
+count_bitmap (guint64 offset, guint64 length, gpointer data, GError **error)
+{
+  count (data, offset, length);
+  return TRUE;
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_walk_all (Qcow2Walk *self, GError **error)
+{
+  Qcow2Image *image = self->image;
+
+  self->result->total_clusters
+      = (image->header.size + image->cluster_size - 1) >> image->cluster_bits;
+  count (self, 0, image->cluster_size);
+  count (self, image->header.l1_offset, (guint64) image->l1_size * 8);
+  count (self, image->header.snapshots_offset, qcow2_snapshots_size (image));
+  if (!walk_l1 (self, image->l1, image->l1_size, TRUE, error))
+    return FALSE;
+
+  for (guint i = 0; i < image->snapshots->len; i++)
+    if (!walk_snapshot (self, &g_array_index (image->snapshots, Qcow2Snapshot, i), error))
+      return FALSE;
+  return qcow2_bitmaps_visit (image, count_bitmap, self, error);
+}
+
+gboolean
+qcow2_walk_refcounts (Qcow2Walk *self, gboolean *is_sound)
+{
+  Qcow2Image *image = self->image;
+  g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
+  guint64 before = self->result->corruptions;
+
+  count (self, image->header.reftable_offset,
+         (guint64) image->header.reftable_clusters << image->cluster_bits);
+  for (guint i = 0; i < image->reftable_size; i++)
+    {
+      guint64 offset = image->reftable[i] & ~G_GUINT64_CONSTANT (511);
+
+      if (offset == 0 || !is_usable_table (self, seen, offset))
+        continue;
+      count (self, offset, image->cluster_size);
+    }
+  *is_sound = self->result->corruptions == before;
+  return *is_sound;
+}
+
+/* -- Whether a cluster is used once only. -- */
+
+/* @value: the entry as it should be. */
+static gboolean BANYAN_COROUTINE
+check_bit (Qcow2Walk *self, guint64 place, guint64 *value, gboolean *differs, GError **error)
+{
+  guint64 times = 1, right;
+
+  if (!self->image->has_data_file
+      && !qcow2_refcount_get (self->image, place >> self->image->cluster_bits, &times, error))
+    return FALSE;
+
+  right = times == 1 ? *value | QCOW2_COPIED : *value & ~QCOW2_COPIED;
+  *differs = right != *value;
+  *value = right;
+  return TRUE;
+}
+
+static void
+note_difference (Qcow2Walk *self, gboolean fix)
+{
+  self->result->corruptions += !fix;
+  self->result->corruptions_fixed += fix;
+}
+
+static gboolean BANYAN_COROUTINE
+check_l2 (Qcow2Walk *self, guint64 offset, guint64 *words, gboolean fix, GError **error)
+{
+  Qcow2Image *image = self->image;
+  gboolean changed = FALSE;
+
+  if (!banyan_child_pread (image->file, offset, words, image->cluster_size, error))
+    return FALSE;
+  for (gsize i = 0; i < image->cluster_size / 8; i += image->entry_words)
+    {
+      guint64 value = GUINT64_FROM_BE (words[i]);
+      guint64 place = value & QCOW2_OFFSET_MASK;
+      gboolean differs;
+
+      if ((value & QCOW2_COMPRESSED) || place == 0 || (place & (image->cluster_size - 1)) != 0)
+        continue;
+      if (!check_bit (self, place, &value, &differs, error))
+        return FALSE;
+      if (!differs)
+        continue;
+      note_difference (self, fix);
+      words[i] = GUINT64_TO_BE (value);
+      changed = TRUE;
+    }
+  return !changed || !fix
+         || banyan_child_pwrite (image->file, offset, words, image->cluster_size, 0, error);
+}
+
+static gboolean BANYAN_COROUTINE
+check_l1_entry (Qcow2Walk *self, guint index, gboolean fix, GError **error)
+{
+  Qcow2Image *image = self->image;
+  guint64 value = image->l1[index];
+  guint64 table = value & QCOW2_OFFSET_MASK;
+  guint64 times, bytes;
+  gboolean differs;
+
+  if (!qcow2_refcount_get (image, table >> image->cluster_bits, &times, error))
+    return FALSE;
+  value = times == 1 ? value | QCOW2_COPIED : value & ~QCOW2_COPIED;
+  differs = value != image->l1[index];
+  if (!differs)
+    return TRUE;
+
+  note_difference (self, fix);
+  if (!fix)
+    return TRUE;
+  __atomic_store_n (&image->l1[index], value, __ATOMIC_RELEASE);
+  bytes = GUINT64_TO_BE (value);
+  return banyan_child_pwrite (image->file, image->header.l1_offset + index * sizeof bytes, &bytes,
+                              sizeof bytes, 0, error);
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_walk_check_copied (Qcow2Walk *self, gboolean fix, GError **error)
+{
+  Qcow2Image *image = self->image;
+  g_autofree guint64 *words = g_malloc (image->cluster_size);
+  g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
+
+  for (guint i = 0; i < image->l1_size; i++)
+    {
+      guint64 table = image->l1[i] & QCOW2_OFFSET_MASK;
+
+      if (table == 0 || (table & (image->cluster_size - 1)) != 0
+          || table + image->cluster_size > banyan_child_get_length (image->file)
+          || !g_hash_table_add (seen, GSIZE_TO_POINTER (table)))
+        continue;
+      if (!check_l1_entry (self, i, fix, error) || !check_l2 (self, table, words, fix, error))
+        return FALSE;
+    }
+  return TRUE;
+}

@@ -1,0 +1,28 @@
+/* qcow2-walk.h - goes through everything that an image leads to
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "qcow2-check.h"
+#include "qcow2-counts.h"
+
+typedef struct
+{
+  Qcow2Image *image;
+  Qcow2Counts counts;
+  Qcow2CheckResult *result;
+  guint64 end;       /* clusters in the file */
+  guint64 next_host; /* where the guest's next cluster would lie, were it not fragmented */
+} Qcow2Walk;
+
+void qcow2_walk_init (Qcow2Walk *self, Qcow2Image *image, Qcow2CheckResult *result);
+void qcow2_walk_clear (Qcow2Walk *self);
+
+/* Counts what the guest, snapshots and bitmaps lead to, the header included: as storage has it. */
+gboolean BANYAN_COROUTINE qcow2_walk_all (Qcow2Walk *self, GError **error);
+/* Counts the refcount table and its blocks. @is_sound: each lies where it can, and no two are
+ * one. */
+gboolean qcow2_walk_refcounts (Qcow2Walk *self, gboolean *is_sound);
+
+/* Makes the bits of the active tables that say whether a cluster is used once only say so. */
+gboolean BANYAN_COROUTINE qcow2_walk_check_copied (Qcow2Walk *self, gboolean fix, GError **error);

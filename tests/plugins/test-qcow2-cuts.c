@@ -1,0 +1,386 @@
+/* test-qcow2-cuts.c - images survive power cuts and failures at any moment
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A workload of sectors that tell their place and age runs over a recorder. Then the power fails at
+ * some entry of its log: what was flushed is there, of what came later anything may be, sector by
+ * sector. The image that is left has to be in order for QEMU, leaks apart, and each sector to be as
+ * it was at the last flush, or as it became later. */
+
+#include "qcow2-image.h"
+#include "recorder-driver.h"
+
+#include <string.h>
+
+#define SECTOR 512
+#define N_SECTORS 2048
+#define DISK_SIZE (N_SECTORS * SECTOR)
+#define N_STEPS 120
+#define MAX_SECTORS 300
+
+#define DISK "disk: { driver: qcow2, discard: unmap, file: { driver: recorder, discard: unmap } }\n"
+
+typedef enum
+{
+  STEP_WRITE,
+  STEP_ZERO,
+  STEP_DISCARD,
+  STEP_COMPRESS,
+  STEP_FLUSH,
+} StepKind;
+
+typedef struct
+{
+  StepKind kind;
+  guint start; /* sectors */
+  guint n;
+  gboolean failed;
+} Step;
+
+typedef struct
+{
+  Images *images;
+  GRand *rand;
+  Step steps[N_STEPS];
+  guint8 *image; /* (owned): before the first step */
+  gsize image_size;
+} Work;
+
+/* -- The workload. -- */
+
+static void
+fill_sectors (guint8 *bytes, guint start, guint n, guint step)
+{
+  for (guint i = 0; i < n; i++)
+    for (guint j = 0; j < SECTOR / 8; j++)
+      {
+        guint64 word = GUINT64_TO_LE ((guint64) (start + i) << 32 | (step + 1));
+
+        memcpy (bytes + i * SECTOR + j * 8, &word, 8);
+      }
+}
+
+static void
+choose_step (Work *work, guint index, guint compress)
+{
+  static const StepKind kinds[] = { STEP_WRITE, STEP_WRITE,   STEP_WRITE, STEP_WRITE,
+                                    STEP_ZERO,  STEP_DISCARD, STEP_FLUSH, STEP_COMPRESS };
+  Step *step = &work->steps[index];
+
+  step->kind = kinds[g_rand_int_range (work->rand, 0, G_N_ELEMENTS (kinds))];
+  step->start = g_rand_int_range (work->rand, 0, N_SECTORS);
+  step->n = 1 + g_rand_int_range (work->rand, 0, g_rand_boolean (work->rand) ? MAX_SECTORS : 8);
+  step->n = MIN (step->n, N_SECTORS - step->start);
+  step->failed = FALSE;
+  if (step->kind != STEP_COMPRESS)
+    return;
+
+  step->start -= step->start % compress;
+  step->n = MIN (MAX (step->n / compress, 1) * compress, N_SECTORS - step->start);
+}
+
+static gboolean
+run_step (Work *work, guint index, GError **error)
+{
+  Step *step = &work->steps[index];
+  BanyanTestGraph *graph = work->images->graph;
+  guint64 offset = (guint64) step->start * SECTOR, length = (guint64) step->n * SECTOR;
+  g_autofree guint8 *bytes = g_malloc (length);
+
+  recorder_set_step (index);
+  fill_sectors (bytes, step->start, step->n, index);
+  switch (step->kind)
+    {
+    case STEP_WRITE:
+      return banyan_test_write (graph, "disk", offset, bytes, length, error);
+    case STEP_COMPRESS:
+      return banyan_test_write_flags (graph, "disk", offset, bytes, length,
+                                      BANYAN_REQUEST_COMPRESSED, error);
+    case STEP_ZERO:
+      return banyan_test_zeroes (graph, "disk", offset, length, BANYAN_REQUEST_MAY_UNMAP, error)
+             != BANYAN_FAILED;
+    case STEP_DISCARD:
+      return banyan_test_discard (graph, "disk", offset, length, error) != BANYAN_FAILED;
+    default:
+      return banyan_test_flush (graph, "disk", error);
+    }
+}
+
+static void
+make_image (Work *work, const char *way)
+{
+  g_autofree char *line = g_strdup_printf ("qemu-img create -q -f qcow2 %s a.qcow2 1M", way);
+  g_autofree char *path = g_build_filename (work->images->folder, "a.qcow2", NULL);
+  g_autoptr (GError) error = NULL;
+
+  images_run (work->images, line);
+  g_file_get_contents (path, (char **) &work->image, &work->image_size, &error);
+  g_assert_no_error (error);
+}
+
+static void
+run_all (Work *work, const char *way)
+{
+  gboolean is_small = strstr (way, "cluster_size=512") != NULL;
+
+  recorder_prepare (work->image, work->image_size);
+  images_load (work->images, DISK);
+  for (guint i = 0; i < N_STEPS; i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      choose_step (work, i, is_small ? 1 : 128);
+      run_step (work, i, &error);
+      g_assert_no_error (error);
+    }
+  recorder_set_step (N_STEPS);
+  images_close (work->images);
+}
+
+/* -- The cut. -- */
+
+static void
+apply_some (Work *work, guint8 *bytes, const RecorderEntry *entry, gsize *size)
+{
+  gboolean all = g_rand_boolean (work->rand);
+
+  if (!all && g_rand_boolean (work->rand))
+    return;
+  for (gsize done = 0; done < entry->length;)
+    {
+      gsize here = MIN (SECTOR - (entry->offset + done) % SECTOR, entry->length - done);
+
+      if (all || g_rand_boolean (work->rand))
+        {
+          memcpy (bytes + entry->offset + done, entry->data + done, here);
+          *size = MAX (*size, entry->offset + done + here);
+        }
+      done += here;
+    }
+}
+
+static gsize
+cut (Work *work, guint at, guint8 *bytes)
+{
+  GPtrArray *log = recorder_get_log ();
+  gsize size = work->image_size;
+  guint flushed = 0;
+
+  memcpy (bytes, work->image, work->image_size);
+  for (guint i = 0; i < at; i++)
+    if (((RecorderEntry *) log->pdata[i])->kind == RECORDER_FLUSH)
+      flushed = i;
+  for (guint i = 0; i < at; i++)
+    {
+      const RecorderEntry *entry = log->pdata[i];
+
+      if (entry->kind == RECORDER_RESIZE && (i < flushed || g_rand_boolean (work->rand)))
+        size = MAX (size, entry->offset);
+      if (entry->kind != RECORDER_WRITE)
+        continue;
+      if (i >= flushed)
+        apply_some (work, bytes, entry, &size);
+      else
+        {
+          memcpy (bytes + entry->offset, entry->data, entry->length);
+          size = MAX (size, entry->offset + entry->length);
+        }
+    }
+  return size;
+}
+
+/* -- What is left. -- */
+
+/* Which step wrote the sector; 0 is none, which reads as zeroes; -1 makes no sense. */
+static gint
+age_of (const guint8 *bytes, guint sector)
+{
+  guint64 first;
+
+  memcpy (&first, bytes, 8);
+  first = GUINT64_FROM_LE (first);
+  for (guint i = 1; i < SECTOR / 8; i++)
+    if (memcmp (bytes, bytes + i * 8, 8) != 0)
+      return -1;
+  if (first == 0)
+    return 0;
+  return first >> 32 == sector ? (gint) (first & G_MAXUINT32) : -1;
+}
+
+/* Whether @age is what the sector may be when power failed in @step. */
+static gboolean
+is_possible (Work *work, guint sector, gint age, guint step)
+{
+  gint known = 0, flushed = -1;
+
+  for (gint i = 0; i < (gint) step && i < N_STEPS; i++)
+    if (work->steps[i].kind == STEP_FLUSH && !work->steps[i].failed)
+      flushed = i;
+  for (gint i = 0; i <= (gint) step && i < N_STEPS; i++)
+    {
+      const Step *it = &work->steps[i];
+
+      if (it->kind == STEP_FLUSH || sector < it->start || sector >= it->start + it->n)
+        continue;
+      if ((i > flushed || it->failed || it->kind == STEP_DISCARD)
+          && (age == known || ((it->kind == STEP_ZERO || it->kind == STEP_DISCARD) && age == 0)))
+        return TRUE;
+      if (it->kind == STEP_DISCARD)
+        known = age == 0 ? 0 : known;
+      else
+        known = it->kind == STEP_ZERO ? 0 : i + 1;
+      if ((i > flushed || it->failed) && age == known)
+        return TRUE;
+    }
+  return age == known;
+}
+
+static void
+check_left (Work *work, guint step, const char *what)
+{
+  g_autofree guint8 *bytes = g_malloc (DISK_SIZE);
+  g_autofree char *said = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!images_is_consistent (work->images, "b.qcow2", &said))
+    g_error ("%s: %s", what, said);
+
+  images_load (work->images, "disk: { driver: qcow2, read-only: true, "
+                             "file: { driver: file, filename: DIR/b.qcow2 } }\n");
+  banyan_test_read (work->images->graph, "disk", 0, bytes, DISK_SIZE, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < N_SECTORS; i++)
+    {
+      gint age = age_of (bytes + (gsize) i * SECTOR, i);
+
+      if (!is_possible (work, i, age, step))
+        g_error ("%s: sector %u is of step %d", what, i, age - 1);
+    }
+  images_close (work->images);
+}
+
+static void
+write_left (Work *work, const guint8 *bytes, gsize size)
+{
+  g_autofree char *path = g_build_filename (work->images->folder, "b.qcow2", NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_file_set_contents (path, (const char *) bytes, size, &error);
+  g_assert_no_error (error);
+}
+
+static void
+cut_and_check (Work *work, guint at)
+{
+  g_autofree guint8 *bytes = g_malloc0 (RECORDER_MAX_LENGTH);
+  GPtrArray *log = recorder_get_log ();
+  guint step = at < log->len ? ((RecorderEntry *) log->pdata[at])->step : N_STEPS;
+  g_autofree char *what = g_strdup_printf ("cut at %u of %u, in step %u", at, log->len, step);
+
+  write_left (work, bytes, cut (work, at, bytes));
+  check_left (work, step, what);
+}
+
+static void
+with_work (const char *way, void (*func) (Work *work, const char *way))
+{
+  Work work = { .images = images_new () };
+  guint32 seed = g_test_rand_int ();
+
+  g_test_message ("%s, seed %u", way, seed);
+  work.rand = g_rand_new_with_seed (seed);
+  make_image (&work, way);
+  func (&work, way);
+  g_rand_free (work.rand);
+  g_free (work.image);
+  images_free (work.images);
+}
+
+static guint
+n_cuts (void)
+{
+  return g_test_slow () ? 60 : 2;
+}
+
+static void
+cut_often (Work *work, const char *way)
+{
+  run_all (work, way);
+  for (guint i = 0; i < n_cuts (); i++)
+    cut_and_check (work, g_rand_int_range (work->rand, 1, recorder_get_log ()->len + 1));
+}
+
+static const char *const ways[] = {
+  "",
+  "-o cluster_size=512",
+  "-o cluster_size=4k,refcount_bits=1",
+  "-o extended_l2=on",
+  "-o compat=v2,cluster_size=512",
+};
+
+static void
+test_cuts (void)
+{
+  g_test_summary ("After a power cut the image is in order, and what was flushed is there");
+
+  if (!images_have_qemu ())
+    return;
+  for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
+    with_work (ways[i], cut_often);
+}
+
+/* -- Failures. -- */
+
+/* The step may be done anyhow, or not; the image must be in order in either case. */
+static void
+fail_once (Work *work, const char *way, guint after)
+{
+  g_autofree guint8 *bytes = g_malloc0 (RECORDER_MAX_LENGTH);
+  g_autofree char *what = g_strdup_printf ("%s: failure after %u", way, after);
+  guint reported = 0;
+
+  recorder_prepare (work->image, work->image_size);
+  images_load (work->images, DISK);
+  recorder_fail_after (after);
+  for (guint i = 0; i < N_STEPS; i++)
+    {
+      work->steps[i].failed = !run_step (work, i, NULL);
+      reported += work->steps[i].failed;
+    }
+  recorder_fail_after (-1);
+  recorder_set_step (N_STEPS);
+  g_assert_cmpuint (reported, <=, 1);
+  images_close (work->images);
+  write_left (work, bytes, cut (work, recorder_get_log ()->len, bytes));
+  check_left (work, N_STEPS, what);
+}
+
+static void
+fail_often (Work *work, const char *way)
+{
+  for (guint i = 0; i < N_STEPS; i++)
+    choose_step (work, i, strstr (way, "512") != NULL ? 1 : 128);
+  for (guint i = 0; i < n_cuts (); i++)
+    fail_once (work, way, g_rand_int_range (work->rand, 20, 600));
+}
+
+static void
+test_failures (void)
+{
+  g_test_summary ("A request below that fails once fails one request at most, and leaves the image "
+                  "in order");
+
+  if (!images_have_qemu ())
+    return;
+  for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
+    with_work (ways[i], fail_often);
+}
+
+int
+main (int argc, char **argv)
+{
+  banyan_test_init (&argc, &argv);
+  recorder_register ();
+  g_test_add_func ("/qcow2/cuts/leave-an-image-in-order", test_cuts);
+  g_test_add_func ("/qcow2/failures/leave-an-image-in-order", test_failures);
+  return g_test_run ();
+}
