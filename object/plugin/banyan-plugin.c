@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "banyan-plugin-private.h"
+#include "banyan-registry-private.h"
 
 #include <banyan/banyan-struct.h>
 
@@ -88,6 +89,14 @@ intern_name (const char *token)
 }
 
 static gboolean
+is_same_name (const BanyanPluginEntry *one, const BanyanPluginEntry *other)
+{
+  return one->name == other->name
+         && banyan_plugin_kind_get_name_space (one->kind)
+                == banyan_plugin_kind_get_name_space (other->kind);
+}
+
+static gboolean
 add_entry (BanyanPlugin *self, const BanyanPluginType *type)
 {
   BanyanPluginEntry entry = { .kind = type->kind, .aliases = type->aliases };
@@ -108,7 +117,7 @@ add_entry (BanyanPlugin *self, const BanyanPluginType *type)
     return fail (self, "type \"%s\" does not say what it is for: set .summary", entry.name);
 
   for (guint i = 0; i < self->entries->len; i++)
-    if (g_array_index (self->entries, BanyanPluginEntry, i).name == entry.name)
+    if (is_same_name (&g_array_index (self->entries, BanyanPluginEntry, i), &entry))
       return fail (self, "it has two types called \"%s\"", entry.name);
 
   entry.summary = type->summary;

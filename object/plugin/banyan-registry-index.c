@@ -3,10 +3,8 @@
 
 #include "banyan-registry-private.h"
 
-/* Nodes share one name space, whatever their kind; frontends, jobs and other objects have their
- * own. */
-static guint
-name_space (BanyanPluginKind kind)
+guint
+banyan_plugin_kind_get_name_space (BanyanPluginKind kind)
 {
   return kind <= BANYAN_PLUGIN_FILTER ? BANYAN_PLUGIN_PROTOCOL : kind;
 }
@@ -19,7 +17,8 @@ banyan_registry_find_taker (GPtrArray *types, BanyanPluginKind kind, const char 
     {
       BanyanTypeInfo *info = types->pdata[i];
 
-      if (name_space (info->kind) == name_space (kind) && banyan_type_info_is_called (info, name))
+      if (banyan_plugin_kind_get_name_space (info->kind) == banyan_plugin_kind_get_name_space (kind)
+          && banyan_type_info_is_called (info, name))
         return info;
     }
 

@@ -62,6 +62,9 @@ BanyanTypeInfo *banyan_type_info_new (const char *name, BanyanPluginKind kind, c
 gboolean banyan_type_info_is_called (BanyanTypeInfo *self, const char *name);
 /* The name of @kind in descriptions and messages: "format". */
 const char *banyan_plugin_kind_to_string (BanyanPluginKind kind);
+/* Nodes share one, whatever their kind; frontends, jobs, images and other objects have their own.
+ */
+guint banyan_plugin_kind_get_name_space (BanyanPluginKind kind);
 
 BanyanPluginInfo *banyan_plugin_info_new (const char *path);
 /* Describes each type from its class, which must be loaded. */
