@@ -24,5 +24,22 @@ void qcow2_snapshot_clear (gpointer snapshot);
 
 gboolean BANYAN_COROUTINE qcow2_snapshots_read (Qcow2Image *image, GError **error);
 
+typedef struct
+{
+  const char *id; /* (nullable): the next number */
+  const char *name;
+  gint64 date_us;
+  guint64 clock_ns;
+  guint64 icount;
+} Qcow2NewSnapshot;
+
+/* Nobody else is inside. A @key is an id or a name; an id goes before. */
+gboolean BANYAN_COROUTINE qcow2_snapshots_create (Qcow2Image *image, const Qcow2NewSnapshot *wanted,
+                                                  GError **error);
+gboolean BANYAN_COROUTINE qcow2_snapshots_apply (Qcow2Image *image, const char *key,
+                                                 GError **error);
+gboolean BANYAN_COROUTINE qcow2_snapshots_remove (Qcow2Image *image, const char *key,
+                                                  GError **error);
+
 /* Bytes in the image that the table occupies. */
 guint64 qcow2_snapshots_size (Qcow2Image *image);

@@ -1,7 +1,9 @@
 /* qcow2.c - QEMU's own image format: the node
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "qcow2-abilities.h"
 #include "qcow2-io.h"
+#include "qcow2-options.h"
 #include "qcow2-order.h"
 #include "qcow2-resize.h"
 
@@ -53,7 +55,10 @@ enum
 
 static GParamSpec *properties[N_PROPS];
 
-BANYAN_DEFINE_DRIVER (BanyanQcow2, banyan_qcow2, BANYAN_TYPE_FORMAT)
+BANYAN_DEFINE_DRIVER_WITH_CODE (
+    BanyanQcow2, banyan_qcow2, BANYAN_TYPE_FORMAT,
+    { G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_CHECKABLE, qcow2_checkable_init)
+          G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_SNAPSHOTS, qcow2_snapshots_init) })
 
 static GType
 overlap_mode_get_type (void)
@@ -78,6 +83,18 @@ static Qcow2Image *
 image_of (BanyanNode *node)
 {
   return &BANYAN_NODE_SELF (BanyanQcow2, node)->image;
+}
+
+Qcow2Image *
+qcow2_node_get_image (gpointer node)
+{
+  return image_of (node);
+}
+
+void
+qcow2_node_publish_length (gpointer node)
+{
+  banyan_node_publish_length (node, qcow2_io_length (image_of (node)));
 }
 
 static gboolean BANYAN_COROUTINE
@@ -515,6 +532,12 @@ banyan_qcow2_init (BanyanQcow2 *self)
   qcow2_image_init (&self->image);
 }
 
-BANYAN_PLUGIN_DEFINE (qcow2, .kind = BANYAN_PLUGIN_FORMAT,
-                      .register_type = banyan_qcow2_register_type,
+static const BanyanPluginType types[] = {
+  { "qcow2", BANYAN_PLUGIN_FORMAT, banyan_qcow2_register_type,
+    "QEMU's image format: thin, with backings and snapshots" },
+  { "qcow2", BANYAN_PLUGIN_IMAGE, qcow2_options_register, "An image of QEMU's own format" },
+  { NULL },
+};
+
+BANYAN_PLUGIN_DEFINE (qcow2, .types = types,
                       .summary = "QEMU's image format: thin, with backings and snapshots")

@@ -1,0 +1,8 @@
+/* qcow2-options.h - images that are to be made
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <banyan/banyan-plugin.h>
+
+void qcow2_options_register (GTypeModule *module);

@@ -1,0 +1,341 @@
+/* qcow2-snapshot-edit.c - snapshots are made, taken up again, and thrown away
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Each of these changes who uses the image's clusters. Counts that go up are on storage before
+ * anybody new leads there, those that go down are lowered when nobody old does any more; between
+ * them stands one write of the header. The counting itself is that of a check: it goes through all
+ * that the image, as it is in memory, leads to. */
+
+#include "qcow2-check.h"
+#include "qcow2-order.h"
+#include "qcow2-refcount.h"
+#include "qcow2-snapshot.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define EXTRA_BYTES 24
+
+/* -- The table. -- */
+
+static void
+format_entry (const Qcow2Snapshot *snapshot, guint8 *bytes)
+{
+  gsize extra_size;
+  const guint8 *extra = g_bytes_get_data (snapshot->extra, &extra_size);
+  gsize id_size = strlen (snapshot->id), name_size = strlen (snapshot->name);
+
+  qcow2_put64 (bytes, snapshot->l1_offset);
+  qcow2_put32 (bytes + 8, snapshot->l1_size);
+  qcow2_put16 (bytes + 12, id_size);
+  qcow2_put16 (bytes + 14, name_size);
+  qcow2_put32 (bytes + 16, snapshot->date_s);
+  qcow2_put32 (bytes + 20, snapshot->date_ns);
+  qcow2_put64 (bytes + 24, snapshot->clock_ns);
+  qcow2_put32 (bytes + 32, snapshot->state_size <= G_MAXUINT32 ? snapshot->state_size : 0);
+  qcow2_put32 (bytes + 36, extra_size);
+  bytes += QCOW2_SNAPSHOT_ENTRY_BYTES;
+  if (extra_size > 0)
+    memcpy (bytes, extra, extra_size);
+  memcpy (bytes + extra_size, snapshot->id, id_size);
+  memcpy (bytes + extra_size + id_size, snapshot->name, name_size);
+}
+
+static guint64
+table_clusters (Qcow2Image *image)
+{
+  return (qcow2_snapshots_size (image) + image->cluster_size - 1) >> image->cluster_bits;
+}
+
+static gboolean BANYAN_COROUTINE
+write_table (Qcow2Image *image, guint64 offset, GError **error)
+{
+  gsize size = table_clusters (image) << image->cluster_bits;
+  g_autofree guint8 *bytes = g_malloc0 (size);
+  gsize at = 0;
+
+  for (guint i = 0; i < image->snapshots->len; i++)
+    {
+      const Qcow2Snapshot *snapshot = &g_array_index (image->snapshots, Qcow2Snapshot, i);
+
+      format_entry (snapshot, bytes + at);
+      at += qcow2_round_up (QCOW2_SNAPSHOT_ENTRY_BYTES + g_bytes_get_size (snapshot->extra)
+                                + strlen (snapshot->id) + strlen (snapshot->name),
+                            8);
+    }
+  return banyan_child_pwrite (image->file, offset, bytes, size, 0, error)
+         && banyan_child_flush (image->file, error);
+}
+
+static gboolean BANYAN_COROUTINE
+write_header (Qcow2Image *image, guint64 offset, guint n, GError **error)
+{
+  guint64 old_offset = image->header.snapshots_offset;
+  guint old_n = image->header.n_snapshots;
+  gboolean done;
+
+  banyan_co_mutex_lock (&image->header_mutex);
+  image->header.snapshots_offset = offset;
+  image->header.n_snapshots = n;
+  done = qcow2_header_write_fields (&image->header, image->file, error)
+         && banyan_child_flush (image->file, error);
+  if (!done)
+    {
+      image->header.snapshots_offset = old_offset;
+      image->header.n_snapshots = old_n;
+    }
+  banyan_co_mutex_unlock (&image->header_mutex);
+  return done;
+}
+
+/* As it is in memory; the old one is counted no more by the check that follows. */
+static gboolean BANYAN_COROUTINE
+put_table (Qcow2Image *image, GError **error)
+{
+  guint64 n_clusters = table_clusters (image);
+  guint64 old_offset = image->header.snapshots_offset;
+  guint64 offset = 0;
+
+  if (n_clusters > 0
+      && (!qcow2_refcount_allocate_table (image, n_clusters, QCOW2_META_SNAPSHOT_TABLE, &offset,
+                                          error)
+          || !qcow2_refcount_write (image, error) || !write_table (image, offset, error)))
+    return FALSE;
+  if (!write_header (image, offset, image->snapshots->len, error))
+    return FALSE;
+  if (old_offset != 0)
+    qcow2_overlap_remove (&image->overlap, old_offset >> image->cluster_bits, 1);
+  return TRUE;
+}
+
+/* -- Counting. -- */
+
+/* All counts as what is in memory wants them. */
+static gboolean BANYAN_COROUTINE
+count_again (Qcow2Image *image, GError **error)
+{
+  Qcow2CheckResult result;
+
+  if (!qcow2_check (image, QCOW2_FIX_ALL, &result, error))
+    return FALSE;
+  if (result.corruptions == 0)
+    return TRUE;
+  return banyan_throw_errno (
+      error, EIO, "%s: the image has %" G_GUINT64_FORMAT " errors that have to be repaired before",
+      image->name, result.corruptions);
+}
+
+static gboolean BANYAN_COROUTINE
+begin (Qcow2Image *image, GError **error)
+{
+  if (image->has_data_file)
+    return banyan_throw_errno (error, ENOTSUP, "%s: an image with a data file has no snapshots",
+                               image->name);
+
+  return qcow2_image_begin_writing (image, error) && qcow2_order_settle (image, error);
+}
+
+/* -- Finding. -- */
+
+static gint
+find (Qcow2Image *image, const char *key, GError **error)
+{
+  for (guint i = 0; i < image->snapshots->len; i++)
+    if (strcmp (g_array_index (image->snapshots, Qcow2Snapshot, i).id, key) == 0)
+      return i;
+  for (guint i = 0; i < image->snapshots->len; i++)
+    if (strcmp (g_array_index (image->snapshots, Qcow2Snapshot, i).name, key) == 0)
+      return i;
+
+  banyan_throw_errno (error, ENOENT, "%s: no snapshot is called \"%s\"", image->name, key);
+  return -1;
+}
+
+static char *
+dup_next_id (Qcow2Image *image)
+{
+  guint64 highest = 0;
+
+  for (guint i = 0; i < image->snapshots->len; i++)
+    highest = MAX (highest, g_ascii_strtoull (g_array_index (image->snapshots, Qcow2Snapshot, i).id,
+                                              NULL, 10));
+  return g_strdup_printf ("%" G_GUINT64_FORMAT, highest + 1);
+}
+
+/* -- Making one. -- */
+
+static guint64
+l1_clusters (Qcow2Image *image, guint n)
+{
+  return ((guint64) n * 8 + image->cluster_size - 1) >> image->cluster_bits;
+}
+
+static gboolean BANYAN_COROUTINE
+copy_l1 (Qcow2Image *image, guint64 *offset, GError **error)
+{
+  guint64 n_clusters = l1_clusters (image, image->l1_size);
+  g_autofree guint64 *entries = g_malloc0 (n_clusters << image->cluster_bits);
+
+  if (!qcow2_refcount_allocate_table (image, n_clusters, QCOW2_META_INACTIVE_L1, offset, error))
+    return FALSE;
+  for (guint i = 0; i < image->l1_size; i++)
+    entries[i] = GUINT64_TO_BE (image->l1[i]);
+  return banyan_child_pwrite (image->file, *offset, entries, n_clusters << image->cluster_bits, 0,
+                              error);
+}
+
+static GBytes *
+make_extra (Qcow2Image *image, guint64 icount)
+{
+  guint8 extra[EXTRA_BYTES] = { 0 };
+
+  qcow2_put64 (extra + 8, image->header.size);
+  qcow2_put64 (extra + 16, icount);
+  return g_bytes_new (extra, sizeof extra);
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_snapshots_create (Qcow2Image *image, const Qcow2NewSnapshot *wanted, GError **error)
+{
+  Qcow2Snapshot snapshot = {
+    .l1_size = image->l1_size,
+    .date_s = wanted->date_us / G_USEC_PER_SEC,
+    .date_ns = wanted->date_us % G_USEC_PER_SEC * 1000,
+    .clock_ns = wanted->clock_ns,
+    .disk_size = image->header.size,
+    .icount = wanted->icount,
+  };
+
+  if (image->snapshots->len >= QCOW2_MAX_SNAPSHOTS || strlen (wanted->name) > G_MAXUINT16)
+    return banyan_throw_errno (error, EFBIG, "%s: there is no room for another snapshot",
+                               image->name);
+  if (!begin (image, error) || !copy_l1 (image, &snapshot.l1_offset, error))
+    return FALSE;
+
+  snapshot.id = wanted->id != NULL ? g_strdup (wanted->id) : dup_next_id (image);
+  snapshot.name = g_strdup (wanted->name);
+  snapshot.extra = make_extra (image, wanted->icount);
+  g_array_append_val (image->snapshots, snapshot);
+  if (count_again (image, error) && put_table (image, error) && count_again (image, error))
+    return TRUE;
+
+  if (image->header.n_snapshots < image->snapshots->len)
+    g_array_set_size (image->snapshots, image->snapshots->len - 1);
+  return FALSE;
+}
+
+/* -- Throwing one away. -- */
+
+gboolean BANYAN_COROUTINE
+qcow2_snapshots_remove (Qcow2Image *image, const char *key, GError **error)
+{
+  gint index = find (image, key, error);
+  Qcow2Snapshot snapshot;
+
+  if (index < 0 || !begin (image, error))
+    return FALSE;
+
+  snapshot = g_array_index (image->snapshots, Qcow2Snapshot, index);
+  g_array_set_clear_func (image->snapshots, NULL);
+  g_array_remove_index (image->snapshots, index);
+  if (!put_table (image, error))
+    {
+      g_array_insert_val (image->snapshots, index, snapshot);
+      g_array_set_clear_func (image->snapshots, qcow2_snapshot_clear);
+      return FALSE;
+    }
+  g_array_set_clear_func (image->snapshots, qcow2_snapshot_clear);
+  qcow2_overlap_remove (&image->overlap, snapshot.l1_offset >> image->cluster_bits,
+                        l1_clusters (image, snapshot.l1_size));
+  qcow2_snapshot_clear (&snapshot);
+  return count_again (image, error);
+}
+
+/* -- Taking one up. -- */
+
+static gboolean BANYAN_COROUTINE
+read_l1 (Qcow2Image *image, const Qcow2Snapshot *snapshot, guint64 *entries, GError **error)
+{
+  if (snapshot->l1_size > 0
+      && !banyan_child_pread (image->file, snapshot->l1_offset, entries,
+                              (gsize) snapshot->l1_size * 8, error))
+    return FALSE;
+  for (guint i = 0; i < snapshot->l1_size; i++)
+    entries[i] = GUINT64_FROM_BE (entries[i]) & ~QCOW2_COPIED;
+  return TRUE;
+}
+
+static void
+exchange_tables (Qcow2Image *image, const guint64 *entries)
+{
+  for (guint i = 0; i < image->l1_size; i++)
+    {
+      guint64 old = image->l1[i] & QCOW2_OFFSET_MASK, new = entries[i] & QCOW2_OFFSET_MASK;
+
+      if (old != 0)
+        qcow2_overlap_remove (&image->overlap, old >> image->cluster_bits, 1);
+      if (new != 0)
+        qcow2_overlap_add (&image->overlap, new >> image->cluster_bits, 1, QCOW2_META_ACTIVE_L2);
+      __atomic_store_n (&image->l1[i], entries[i], __ATOMIC_RELEASE);
+    }
+}
+
+/* Both trees are counted while the table is exchanged. */
+static gboolean BANYAN_COROUTINE
+switch_to (Qcow2Image *image, guint64 *entries, guint64 disk_size, GError **error)
+{
+  g_autofree guint64 *bytes = g_new (guint64, image->l1_size + 1);
+
+  for (guint i = 0; i < image->l1_size; i++)
+    bytes[i] = GUINT64_TO_BE (entries[i]);
+  if (!banyan_child_pwrite (image->file, image->header.l1_offset, bytes, (gsize) image->l1_size * 8,
+                            0, error))
+    return FALSE;
+
+  exchange_tables (image, entries);
+  qcow2_cache_drop (&image->l2);
+  banyan_co_mutex_lock (&image->header_mutex);
+  __atomic_store_n (&image->header.size, disk_size, __ATOMIC_RELAXED);
+  banyan_co_mutex_unlock (&image->header_mutex);
+  return write_header (image, image->header.snapshots_offset, image->header.n_snapshots, error);
+}
+
+/* Once more in memory, so that it is counted twice. */
+static void
+append_again (Qcow2Image *image, const Qcow2Snapshot *snapshot)
+{
+  Qcow2Snapshot again = *snapshot;
+
+  again.id = g_strdup (snapshot->id);
+  again.name = g_strdup (snapshot->name);
+  again.extra = g_bytes_ref (snapshot->extra);
+  g_array_append_val (image->snapshots, again);
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_snapshots_apply (Qcow2Image *image, const char *key, GError **error)
+{
+  gint index = find (image, key, error);
+  g_autofree guint64 *entries = g_new0 (guint64, QCOW2_MAX_L1_BYTES / 8);
+  const Qcow2Snapshot *snapshot;
+  guint64 disk_size;
+  gboolean done;
+
+  if (index < 0 || !begin (image, error))
+    return FALSE;
+
+  snapshot = &g_array_index (image->snapshots, Qcow2Snapshot, index);
+  disk_size = snapshot->disk_size;
+  if (snapshot->l1_size > image->l1_size)
+    return banyan_throw_errno (
+        error, ENOTSUP,
+        "%s: make the disk as long as it was in the snapshot first, %" G_GUINT64_FORMAT " bytes",
+        image->name, disk_size);
+  if (!read_l1 (image, snapshot, entries, error))
+    return FALSE;
+
+  append_again (image, snapshot);
+  done = count_again (image, error);
+  g_array_set_size (image->snapshots, image->snapshots->len - 1);
+  return done && switch_to (image, entries, disk_size, error) && count_again (image, error);
+}
