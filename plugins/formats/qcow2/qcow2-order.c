@@ -189,7 +189,7 @@ release_cooled (Qcow2Image *image)
       g_autoptr (GError) error = NULL;
 
       if (!qcow2_refcount_drop (image, freed->offset, freed->length, freed->why, &error))
-        g_warning ("%s: a cluster stays in use: %s", image->name, error->message);
+        g_debug ("%s: a cluster stays in use: %s", image->name, error->message);
     }
 
   g_mutex_lock (&image->freed_mutex);
