@@ -128,6 +128,7 @@ nbd_server_start_steps (BanyanCommand *command, BanyanMonitor *monitor,
 static void
 nbd_server_start_command_class_init (BanyanCommandClass *klass)
 {
+  g_type_ensure (BANYAN_TYPE_SOCKET_ADDRESS); /* for the description of addr */
   klass->add_steps = nbd_server_start_steps;
   banyan_command_class_describe (klass, "nbd-server-start", 0, "{}");
   qmp_require_declaration (klass, "addr", "Address",

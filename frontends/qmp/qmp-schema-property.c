@@ -47,15 +47,9 @@ describe_fields (QmpSchema *self, const char *owner, BanyanSpec *fields)
 static const char *
 describe_plain (QmpSchema *self, const char *name, BanyanSpec *description)
 {
-  BanyanSpecBuilder *entry, *members;
-
-  if (!qmp_schema_begin (self, name))
-    return g_intern_string (name);
-
-  members = describe_fields (self, name, banyan_spec_lookup (description, "fields"));
-  entry = qmp_schema_new_entry (name, "object");
-  banyan_spec_builder_take_built (entry, "members", members);
-  qmp_schema_add (self, entry);
+  if (qmp_schema_begin (self, name))
+    qmp_schema_add_object (
+        self, name, describe_fields (self, name, banyan_spec_lookup (description, "fields")));
   return g_intern_string (name);
 }
 
@@ -73,34 +67,45 @@ describe_tag (QmpSchema *self, const char *owner, BanyanSpec *variants)
 }
 
 static const char *
-describe_variants (QmpSchema *self, const char *name, BanyanSpec *description)
+describe_wrapped (QmpSchema *self, const char *inner)
 {
-  const char *tag = banyan_spec_lookup_text (description, "discriminator");
-  BanyanSpec *variants = banyan_spec_lookup (description, "variants");
-  BanyanSpecBuilder *entry, *members, *member, *cases;
+  g_autofree char *name = g_strconcat (inner, "Wrapper", NULL);
+  BanyanSpecBuilder *members;
 
   if (!qmp_schema_begin (self, name))
     return g_intern_string (name);
 
-  member = banyan_spec_builder_new_map ();
-  banyan_spec_builder_add_string (member, "name", tag);
-  banyan_spec_builder_add_string (member, "type", describe_tag (self, name, variants));
   members = banyan_spec_builder_new_list ();
-  banyan_spec_builder_take_built (members, NULL, member);
+  qmp_schema_add_plain_member (members, "data", inner, FALSE, NULL);
+  qmp_schema_add_object (self, name, members);
+  return g_intern_string (name);
+}
+
+/* @is_wrapped: each variant's members are in one called data */
+static const char *
+describe_variants (QmpSchema *self, const char *name, BanyanSpec *description, gboolean is_wrapped)
+{
+  const char *tag = banyan_spec_lookup_text (description, "discriminator");
+  BanyanSpec *variants = banyan_spec_lookup (description, "variants");
+  BanyanSpecBuilder *members, *cases;
+
+  if (!qmp_schema_begin (self, name))
+    return g_intern_string (name);
+
+  members = banyan_spec_builder_new_list ();
+  qmp_schema_add_plain_member (
+      members, tag, describe_tag (self, banyan_spec_lookup_text (description, "gtype"), variants),
+      FALSE, NULL);
   cases = banyan_spec_builder_new_list ();
   for (guint i = 0; variants != NULL && i < banyan_spec_get_length (variants); i++)
     {
       BanyanSpec *variant = banyan_spec_get_item (variants, i);
       const char *type = describe_plain (self, banyan_spec_lookup_text (variant, "gtype"), variant);
 
-      qmp_schema_add_case (cases, banyan_spec_lookup_text (variant, "name"), type);
+      qmp_schema_add_case (cases, banyan_spec_lookup_text (variant, "name"),
+                           is_wrapped ? describe_wrapped (self, type) : type);
     }
-
-  entry = qmp_schema_new_entry (name, "object");
-  banyan_spec_builder_take_built (entry, "members", members);
-  banyan_spec_builder_add_string (entry, "tag", tag);
-  banyan_spec_builder_take_built (entry, "variants", cases);
-  qmp_schema_add (self, entry);
+  qmp_schema_add_union (self, name, members, tag, cases);
   return g_intern_string (name);
 }
 
@@ -136,7 +141,7 @@ describe_struct (QmpSchema *self, BanyanSpec *description)
     return g_intern_string (name);
 
   type = banyan_spec_lookup_text (description, "discriminator") != NULL
-             ? describe_variants (self, name, description)
+             ? describe_variants (self, name, description, FALSE)
              : describe_plain (self, name, description);
   return field != NULL
              ? describe_short (self, type, field, banyan_spec_lookup (description, "fields"))
@@ -144,6 +149,21 @@ describe_struct (QmpSchema *self, BanyanSpec *description)
 }
 
 /* -- All of them. -- */
+
+/* A command that takes a struct's declaration takes it as QEMU's oldest commands do:
+ * nbd-server-start has the address's fields in data. */
+static const char *
+describe_declaration (QmpSchema *self, BanyanSpec *property)
+{
+  BanyanSpec *description = banyan_spec_lookup (property, "struct");
+  g_autofree char *name = NULL;
+
+  if (description == NULL)
+    return qmp_schema_declaration (self, banyan_spec_lookup_text (property, "declares"));
+
+  name = g_strconcat (banyan_spec_lookup_text (description, "gtype"), "Legacy", NULL);
+  return describe_variants (self, name, description, TRUE);
+}
 
 static const char *
 describe_list (QmpSchema *self, const char *name, BanyanSpec *property)
@@ -186,7 +206,7 @@ qmp_schema_value (QmpSchema *self, const char *name, BanyanSpec *property)
   if (strcmp (type, "link") == 0)
     return describe_link (self, property);
   if (strcmp (type, "declaration") == 0)
-    return qmp_schema_declaration (self, banyan_spec_lookup_text (property, "declares"));
+    return describe_declaration (self, property);
 
   /* QAPI has no maps of free keys. */
   return qmp_schema_builtin (self, "any");

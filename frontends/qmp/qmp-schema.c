@@ -126,3 +126,39 @@ qmp_schema_add_case (BanyanSpecBuilder *variants, const char *name, const char *
   banyan_spec_builder_add_string (variant, "type", type);
   banyan_spec_builder_take_built (variants, NULL, variant);
 }
+
+void
+qmp_schema_add_object (QmpSchema *self, const char *name, BanyanSpecBuilder *members)
+{
+  BanyanSpecBuilder *entry = qmp_schema_new_entry (name, "object");
+
+  banyan_spec_builder_take_built (entry, "members", members);
+  qmp_schema_add (self, entry);
+}
+
+void
+qmp_schema_add_union (QmpSchema *self, const char *name, BanyanSpecBuilder *members,
+                      const char *tag, BanyanSpecBuilder *variants)
+{
+  BanyanSpecBuilder *entry = qmp_schema_new_entry (name, "object");
+
+  banyan_spec_builder_take_built (entry, "members", members);
+  banyan_spec_builder_add_string (entry, "tag", tag);
+  banyan_spec_builder_take_built (entry, "variants", variants);
+  qmp_schema_add (self, entry);
+}
+
+void
+qmp_schema_add_plain_member (BanyanSpecBuilder *members, const char *name, const char *type,
+                             gboolean is_optional, const char *description)
+{
+  const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_DEFAULT };
+  BanyanSpecBuilder *member = banyan_spec_builder_new_map ();
+
+  banyan_spec_builder_add_string (member, "name", name);
+  banyan_spec_builder_add_string (member, "type", type);
+  if (is_optional)
+    banyan_spec_builder_take (member, "default", banyan_spec_new_null (&origin));
+  banyan_spec_builder_add_string (member, "description", description);
+  banyan_spec_builder_take_built (members, NULL, member);
+}

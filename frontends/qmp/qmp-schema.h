@@ -32,6 +32,13 @@ const char *qmp_schema_enum (QmpSchema *self, const char *name, GPtrArray *value
 /* Of what commands and events answer, written in short: qmp-schema-notation.c. */
 const char *qmp_schema_notation (QmpSchema *self, const char *name, const char *text);
 void qmp_schema_add_case (BanyanSpecBuilder *variants, const char *name, const char *type);
+/* Of nobody's property. */
+void qmp_schema_add_plain_member (BanyanSpecBuilder *members, const char *name, const char *type,
+                                  gboolean is_optional, const char *description);
+/* @members, @variants: (transfer full) */
+void qmp_schema_add_object (QmpSchema *self, const char *name, BanyanSpecBuilder *members);
+void qmp_schema_add_union (QmpSchema *self, const char *name, BanyanSpecBuilder *members,
+                           const char *tag, BanyanSpecBuilder *variants);
 
 /* -- What properties take: qmp-schema-property.c. @property: as types' descriptions have it. -- */
 

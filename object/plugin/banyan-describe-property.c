@@ -250,6 +250,24 @@ describe_members (BanyanSpecBuilder *map, GParamSpec *element, GSList *outer)
   g_type_class_unref (klass);
 }
 
+/* Objects have types of their own to be looked up; a struct is told where it is declared. */
+static void
+describe_declared (BanyanSpecBuilder *map, GParamSpec *pspec, GSList *outer)
+{
+  const char *name = banyan_param_get_declared_type (pspec);
+  GType type = name != NULL ? g_type_from_name (name) : G_TYPE_INVALID;
+  BanyanStructClass *klass;
+
+  banyan_spec_builder_add_string (map, "declares", name);
+  if (!g_type_is_a (type, BANYAN_TYPE_STRUCT))
+    return;
+
+  klass = g_type_class_ref (type);
+  if (banyan_struct_class_get_discriminator (klass) != NULL)
+    describe_struct (map, type, outer);
+  g_type_class_unref (klass);
+}
+
 static void
 describe_element (BanyanSpecBuilder *owner, GParamSpec *pspec, GSList *outer)
 {
@@ -278,7 +296,7 @@ describe_value (BanyanSpecBuilder *map, GParamSpec *pspec, GSList *outer)
   describe_nicks (map, pspec);
   banyan_describe_true (map, "path", banyan_param_is_path (pspec));
   banyan_spec_builder_add_string (map, "target", banyan_param_get_link_target (pspec));
-  banyan_spec_builder_add_string (map, "declares", banyan_param_get_declared_type (pspec));
+  describe_declared (map, pspec, outer);
   if (g_type_is_a (type, BANYAN_TYPE_STRUCT))
     describe_struct (map, type, outer);
   if (banyan_param_get_element (pspec) != NULL)
