@@ -18,7 +18,7 @@ find_server (BanyanTransaction *transaction, GError **error)
 
   if (server == NULL)
     g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NOT_ACTIVE,
-                 "NBD server not running");
+                 "NBD server not running; nbd-server-start starts one");
   return server;
 }
 

@@ -3,6 +3,8 @@
 
 #include "qmp-commands.h"
 
+G_DEFINE_QUARK (qmp - path - error - quark, qmp_path_error)
+
 /* -- Finding. -- */
 
 BanyanNode *
@@ -27,8 +29,7 @@ mark_missing (GError **error)
     return;
 
   reason = g_steal_pointer (error);
-  g_set_error_literal (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NO_OBJECT,
-                       reason->message);
+  g_set_error_literal (error, QMP_PATH_ERROR, QMP_PATH_ERROR_NOT_FOUND, reason->message);
 }
 
 BanyanObject *

@@ -523,8 +523,8 @@ qom_list_properties_run (BanyanCommand *command, BanyanMonitor *monitor, GError 
 
   if (type == NULL)
     {
-      g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NO_OBJECT,
-                   "Class '%s' not found", self->type_name);
+      g_set_error (error, QMP_PATH_ERROR, QMP_PATH_ERROR_NOT_FOUND, "Class '%s' not found",
+                   self->type_name);
       return NULL;
     }
 

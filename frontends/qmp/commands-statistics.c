@@ -331,7 +331,7 @@ find_export (BanyanMonitor *monitor, const char *id, GError **error)
   if (object == NULL || BANYAN_IS_EXPORT (object))
     return object;
 
-  g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NO_OBJECT,
+  g_set_error (error, QMP_PATH_ERROR, QMP_PATH_ERROR_NOT_FOUND,
                "Device '%s' is no export; histograms are kept where requests enter the graph", id);
   return NULL;
 }

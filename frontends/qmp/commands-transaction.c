@@ -21,11 +21,20 @@ add_action (BanyanSpec *action, BanyanMonitor *monitor, BanyanTransaction *trans
 {
   const char *type = banyan_spec_lookup_text (action, "type");
   g_autoptr (BanyanCommand) command = NULL;
+  guint flags;
 
   if (type == NULL)
     {
       g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_ARGUMENT,
                    "Parameter 'type' is missing");
+      return FALSE;
+    }
+
+  /* That it is not there is a wrong value of "type". */
+  if (!banyan_command_lookup_flags (type, &flags))
+    {
+      g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_ARGUMENT,
+                   "Parameter 'type' does not accept value '%s': there is no such command", type);
       return FALSE;
     }
 

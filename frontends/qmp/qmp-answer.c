@@ -2,28 +2,23 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "qmp-client.h"
+#include "qmp-commands.h"
 
 #include <string.h>
 
 /* -- Errors: QMP's classes for programs that know QEMU, and the exact code beside them. -- */
 
+/* QEMU has a class for commands and one for paths; what else is missing or stopped is a plain error
+ * to it. */
 static const char *
 class_of (const GError *error)
 {
-  if (error->domain != BANYAN_COMMAND_ERROR)
-    return "GenericError";
+  if (error->domain == QMP_PATH_ERROR)
+    return "DeviceNotFound";
 
-  switch ((BanyanCommandError) error->code)
-    {
-    case BANYAN_COMMAND_ERROR_NOT_FOUND:
-      return "CommandNotFound";
-    case BANYAN_COMMAND_ERROR_NO_OBJECT:
-      return "DeviceNotFound";
-    case BANYAN_COMMAND_ERROR_NOT_ACTIVE:
-      return "DeviceNotActive";
-    default:
-      return "GenericError";
-    }
+  return g_error_matches (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NOT_FOUND)
+             ? "CommandNotFound"
+             : "GenericError";
 }
 
 static const char *const config_codes[] = {
@@ -63,6 +58,8 @@ code_of (const GError *error)
 
   if (error->domain == BANYAN_CONFIG_ERROR)
     return name_config_code (code);
+  if (error->domain == QMP_PATH_ERROR)
+    return command_codes[BANYAN_COMMAND_ERROR_NO_OBJECT];
   if (error->domain == BANYAN_COMMAND_ERROR && code < G_N_ELEMENTS (command_codes))
     return command_codes[code];
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))

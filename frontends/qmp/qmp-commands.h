@@ -50,6 +50,17 @@ qmp_require_declaration (BanyanCommandClass *klass, const char *name, const char
                                                 name, nick, blurb, base_type, offset)));
 }
 
+/* -- That a path leads to no object, or a name to no type: what QEMU has a class of errors for. --
+ */
+
+#define QMP_PATH_ERROR (qmp_path_error_quark ())
+GQuark qmp_path_error_quark (void);
+
+typedef enum
+{
+  QMP_PATH_ERROR_NOT_FOUND,
+} QmpPathError;
+
 /* -- commands-find.c: objects by the names that clients give. NULL with @error. (transfer none) --
  */
 
