@@ -42,21 +42,37 @@ describe_rate (double requests, double bytes, double each_us)
 }
 
 static void
-add_rates (BrowseModel *self, const char *path)
+add_rates (BrowseModel *self, GPtrArray *rates, const char *heading, const char *path)
 {
-  for (guint i = 0; self->rates != NULL && i < self->rates->len; i++)
+  for (guint i = 0; rates != NULL && i < rates->len; i++)
     {
-      const LiveRate *rate = self->rates->pdata[i];
+      const LiveRate *rate = rates->pdata[i];
 
       if (!g_str_equal (rate->path, path))
         continue;
-      add_item (self, BROWSE_HEADING, "Rates", NULL);
+      add_item (self, BROWSE_HEADING, heading, NULL);
       add_item (self, BROWSE_RATE, "reads",
                 describe_rate (rate->reads, rate->read_bytes, rate->read_us));
       add_item (self, BROWSE_RATE, "writes",
                 describe_rate (rate->writes, rate->write_bytes, rate->write_us));
       add_item (self, BROWSE_RATE, "in flight",
                 g_strdup_printf ("%" G_GUINT64_FORMAT, rate->in_flight));
+    }
+}
+
+/* Of each edge that leads away. */
+static void
+add_edge_rates (BrowseModel *self, GraphObject *object)
+{
+  BanyanSpec *edges = cli_spec_get (object->facts, "edges");
+
+  for (guint i = 0; i < cli_spec_count (edges); i++)
+    {
+      BanyanSpec *edge = banyan_spec_get_item (edges, i);
+      g_autofree char *heading
+          = g_strconcat ("Rates of ", banyan_spec_lookup_text (edge, "role"), NULL);
+
+      add_rates (self, self->edges.rates, heading, banyan_spec_lookup_text (edge, "path"));
     }
 }
 
@@ -149,7 +165,8 @@ browse_model_update_items (BrowseModel *self)
   if (row == NULL)
     return;
 
-  add_rates (self, row->object->path);
+  add_rates (self, self->backends.rates, "Rates", row->object->path);
+  add_edge_rates (self, row->object);
   add_branches (self, row->object, FALSE);
   add_branches (self, row->object, TRUE);
   add_properties (self);

@@ -9,6 +9,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+/* A server that does not answer must not hold who wants to go. */
+#define PATIENCE_US (2 * G_USEC_PER_SEC)
+
 typedef struct
 {
   BrowseModel *model; /* (owned) */
@@ -95,7 +98,7 @@ send_requests (BrowseLoop *self)
 
   if (now_us >= self->next_us)
     {
-      self->model->wanted |= BROWSE_ASK_RATES;
+      self->model->wanted |= BROWSE_ASK_RATES | BROWSE_ASK_EDGES;
       self->next_us = now_us + self->round_us;
     }
   while ((message = browse_model_next_request (self->model)) != NULL)
@@ -170,6 +173,33 @@ run_rounds (BrowseLoop *self, GError **error)
   return TRUE;
 }
 
+/* What was begun for the sake of looking is ended, as long as the server listens. */
+static void
+say_goodbye (BrowseLoop *self)
+{
+  g_autoptr (BanyanSpec) last = browse_model_last_request (self->model);
+  gint64 end_us = g_get_monotonic_time () + PATIENCE_US;
+  gboolean is_answered = FALSE;
+
+  if (last != NULL)
+    browse_wire_send (self->wire, last);
+  while (last != NULL && !is_answered && g_get_monotonic_time () < end_us
+         && browse_wire_move (self->wire, NULL))
+    {
+      struct pollfd fd = { browse_wire_get_fd (self->wire),
+                           (short) (POLLIN | (browse_wire_is_full (self->wire) ? POLLOUT : 0)), 0 };
+      BanyanSpec *message;
+
+      while ((message = browse_wire_receive (self->wire, NULL)) != NULL)
+        {
+          is_answered |= g_strcmp0 (banyan_spec_lookup_text (message, "id"), "last") == 0;
+          banyan_spec_unref (message);
+        }
+      if (!is_answered)
+        poll (&fd, 1, PATIENCE_US / 1000);
+    }
+}
+
 /* -- All of it. -- */
 
 static CliStatus
@@ -194,7 +224,8 @@ browse (CliConnection *connection, const LiveOptions *options)
 
   catch_signals ();
   catch_crashes ();
-  run_rounds (&loop, &error);
+  if (run_rounds (&loop, &error))
+    say_goodbye (&loop);
   browse_view_end ();
   if (loop.signal_number != 0)
     die_of (loop.signal_number);

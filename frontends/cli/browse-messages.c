@@ -18,8 +18,111 @@ static const struct
   { BROWSE_ASK_SET, "set", "qom-set" },
   { BROWSE_ASK_GRAPH, "graph", "query-graph" },
   { BROWSE_ASK_PROPERTIES, "properties", "qom-describe" },
+  { BROWSE_ASK_COUNT, "count", "transaction" },
   { BROWSE_ASK_RATES, "rates", "query-blockstats" },
+  { BROWSE_ASK_EDGES, "edges", "query-blockstats" },
 };
+
+/* -- Edges count while somebody looks. -- */
+
+static void
+add_action (BanyanSpecBuilder *actions, const char *edge, gboolean enable)
+{
+  BanyanSpecBuilder *data = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *action = banyan_spec_builder_new_map ();
+
+  banyan_spec_builder_add_string (data, "edge", edge);
+  banyan_spec_builder_add_boolean (data, "enable", enable);
+  banyan_spec_builder_add_string (action, "type", "edge-statistics");
+  banyan_spec_builder_take_built (action, "data", data);
+  banyan_spec_builder_take_built (actions, NULL, action);
+}
+
+/* One that cannot be told, for it went away meanwhile, is not told again. */
+static void
+add_silent (BrowseModel *self, BanyanSpecBuilder *arguments)
+{
+  BanyanSpecBuilder *actions = banyan_spec_builder_new_list ();
+
+  for (guint i = 0; i < self->silent->len; i++)
+    add_action (actions, self->silent->pdata[i], TRUE);
+  banyan_spec_builder_take_built (arguments, "actions", actions);
+  g_ptr_array_extend_and_steal (self->switched, self->silent);
+  self->silent = g_ptr_array_new_with_free_func (g_free);
+}
+
+static void
+note_edges_of (BrowseModel *self, GraphObject *object)
+{
+  BanyanSpec *edges = cli_spec_get (object->facts, "edges");
+
+  for (guint i = 0; i < cli_spec_count (edges); i++)
+    {
+      const char *path = banyan_spec_lookup_text (banyan_spec_get_item (edges, i), "path");
+
+      if (g_hash_table_add (self->counting, g_strdup (path)))
+        g_ptr_array_add (self->silent, g_strdup (path));
+    }
+}
+
+/* Who is no node has a backend, which counts anyhow. */
+void
+browse_model_note_edges (BrowseModel *self)
+{
+  if (self->counting == NULL)
+    return;
+
+  for (guint i = 0; self->graph != NULL && i < self->graph->objects->len; i++)
+    {
+      GraphObject *object = self->graph->objects->pdata[i];
+
+      if (object->is_node)
+        note_edges_of (self, object);
+    }
+  if (self->silent->len > 0)
+    self->wanted |= BROWSE_ASK_COUNT;
+}
+
+static gboolean
+has_edge (BrowseModel *self, const char *path)
+{
+  g_autofree char *owner = g_strndup (path, strrchr (path, ':') - path);
+  GraphObject *object = self->graph != NULL ? graph_model_find (self->graph, owner) : NULL;
+  BanyanSpec *edges = object != NULL ? cli_spec_get (object->facts, "edges") : NULL;
+
+  for (guint i = 0; i < cli_spec_count (edges); i++)
+    if (g_strcmp0 (banyan_spec_lookup_text (banyan_spec_get_item (edges, i), "path"), path) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+BanyanSpec *
+browse_model_last_request (BrowseModel *self)
+{
+  BanyanSpecBuilder *message, *arguments, *actions;
+  guint n = 0;
+
+  actions = banyan_spec_builder_new_list ();
+  for (guint i = 0; i < self->switched->len; i++)
+    if (has_edge (self, self->switched->pdata[i]))
+      {
+        add_action (actions, self->switched->pdata[i], FALSE);
+        n++;
+      }
+  if (n == 0)
+    {
+      banyan_spec_builder_free (actions);
+      return NULL;
+    }
+
+  arguments = banyan_spec_builder_new_map ();
+  banyan_spec_builder_take_built (arguments, "actions", actions);
+  message = banyan_spec_builder_new_map ();
+  banyan_spec_builder_add_string (message, "execute", "transaction");
+  banyan_spec_builder_take_built (message, "arguments", arguments);
+  banyan_spec_builder_add_string (message, "id", "last");
+  return banyan_spec_builder_end (message);
+}
 
 /* -- Questions. -- */
 
@@ -30,6 +133,10 @@ add_arguments (BrowseModel *self, BanyanSpecBuilder *message, BrowseAsk ask)
 
   if (ask == BROWSE_ASK_PROPERTIES)
     banyan_spec_builder_add_string (arguments, "path", self->properties_path);
+  if (ask == BROWSE_ASK_EDGES)
+    banyan_spec_builder_add_boolean (arguments, "query-nodes", TRUE);
+  if (ask == BROWSE_ASK_COUNT)
+    add_silent (self, arguments);
   if (ask == BROWSE_ASK_SET)
     {
       GraphObject *object = graph_model_find (self->graph, self->edited_path);
@@ -85,14 +192,34 @@ take_properties (BrowseModel *self, BanyanSpec *answer)
 }
 
 static void
-take_rates (BrowseModel *self, BanyanSpec *answer, gint64 now_us)
+take_rates (BrowseModel *self, BrowseRates *rates, BanyanSpec *answer, gint64 now_us)
 {
-  g_clear_pointer (&self->rates, g_ptr_array_unref);
-  self->rates = live_rates_new (self->counts, answer, (now_us - self->counts_us) / 1e6);
-  g_clear_pointer (&self->counts, banyan_spec_unref);
-  self->counts = banyan_spec_ref (answer);
-  self->counts_us = now_us;
+  g_clear_pointer (&rates->rates, g_ptr_array_unref);
+  rates->rates = live_rates_new (rates->counts, answer, (now_us - rates->counts_us) / 1e6);
+  g_clear_pointer (&rates->counts, banyan_spec_unref);
+  rates->counts = banyan_spec_ref (answer);
+  rates->counts_us = now_us;
   browse_model_update_items (self);
+}
+
+/* Those that count at first do so for somebody else, and go on when this has ended. */
+static void
+take_edges (BrowseModel *self, BanyanSpec *nodes, gint64 now_us)
+{
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
+  g_autoptr (BanyanSpec) edges = NULL;
+
+  live_add_edge_counts (list, nodes);
+  edges = banyan_spec_builder_end (list);
+  take_rates (self, &self->edges, edges, now_us);
+  if (self->counting != NULL)
+    return;
+
+  self->counting = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  for (guint i = 0; i < cli_spec_count (edges); i++)
+    g_hash_table_add (self->counting,
+                      g_strdup (banyan_spec_lookup_text (banyan_spec_get_item (edges, i), "qdev")));
+  browse_model_note_edges (self);
 }
 
 static void
@@ -107,13 +234,17 @@ take_answer (BrowseModel *self, BrowseAsk ask, BanyanSpec *answer, gint64 now_us
       take_properties (self, answer);
       return;
     case BROWSE_ASK_RATES:
-      take_rates (self, answer, now_us);
+      take_rates (self, &self->backends, answer, now_us);
+      return;
+    case BROWSE_ASK_EDGES:
+      take_edges (self, answer, now_us);
       return;
     case BROWSE_ASK_SET:
       browse_model_say (self, FALSE, "%s.%s is set", self->edited_path, self->edited);
       self->wanted |= BROWSE_ASK_PROPERTIES | BROWSE_ASK_GRAPH;
       return;
     case BROWSE_ASK_EVENTS:
+    case BROWSE_ASK_COUNT:
       return;
     }
 }
@@ -130,7 +261,7 @@ take_refusal (BrowseModel *self, BrowseAsk ask, BanyanSpec *error)
       self->prompt = BROWSE_EDIT;
       browse_model_say (self, TRUE, "%s", words);
     }
-  else if (ask == BROWSE_ASK_PROPERTIES)
+  else if (ask == BROWSE_ASK_PROPERTIES || ask == BROWSE_ASK_COUNT)
     self->wanted |= BROWSE_ASK_GRAPH;
   else
     browse_model_say (self, TRUE, "%s", words);

@@ -25,9 +25,18 @@ browse_model_new (void)
   self->collapsed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->input = g_string_new (NULL);
   g_queue_init (&self->history);
+  self->silent = g_ptr_array_new_with_free_func (g_free);
+  self->switched = g_ptr_array_new_with_free_func (g_free);
   self->wanted = BROWSE_ASK_EVENTS | BROWSE_ASK_GRAPH | BROWSE_ASK_RATES;
   browse_model_update_items (self);
   return self;
+}
+
+static void
+clear_rates (BrowseRates *self)
+{
+  g_clear_pointer (&self->counts, banyan_spec_unref);
+  g_clear_pointer (&self->rates, g_ptr_array_unref);
 }
 
 void
@@ -41,8 +50,11 @@ browse_model_free (BrowseModel *self)
   g_queue_clear_full (&self->history, g_free);
   g_clear_pointer (&self->properties, banyan_spec_unref);
   g_free (self->properties_path);
-  g_clear_pointer (&self->counts, banyan_spec_unref);
-  g_clear_pointer (&self->rates, g_ptr_array_unref);
+  clear_rates (&self->backends);
+  clear_rates (&self->edges);
+  g_clear_pointer (&self->counting, g_hash_table_unref);
+  g_ptr_array_unref (self->silent);
+  g_ptr_array_unref (self->switched);
   g_string_free (self->input, TRUE);
   g_free (self->search);
   g_free (self->edited_path);
@@ -157,6 +169,7 @@ browse_model_set_graph (BrowseModel *self, BanyanSpec *description)
   g_clear_pointer (&self->description, banyan_spec_unref);
   self->description = banyan_spec_ref (description);
   self->graph = graph_model_new (description);
+  browse_model_note_edges (self);
   rebuild (self);
 }
 

@@ -86,7 +86,17 @@ typedef enum
   BROWSE_ASK_PROPERTIES = 1 << 2,
   BROWSE_ASK_RATES = 1 << 3,
   BROWSE_ASK_SET = 1 << 4,
+  BROWSE_ASK_EDGES = 1 << 5, /* how much went along those that count */
+  BROWSE_ASK_COUNT = 1 << 6, /* that edges count */
 } BrowseAsk;
+
+/* What happened between two answers. */
+typedef struct
+{
+  BanyanSpec *counts; /* (owned) (nullable) */
+  gint64 counts_us;
+  GPtrArray *rates; /* (owned) (nullable) (element-type LiveRate) */
+} BrowseRates;
 
 typedef struct
 {
@@ -105,9 +115,10 @@ typedef struct
   gboolean is_on_items;   /* keys move there */
   guint neighbour;        /* that is selected, of the graph's lines */
 
-  BanyanSpec *counts; /* (owned) (nullable) */
-  gint64 counts_us;
-  GPtrArray *rates; /* (owned) (nullable) (element-type LiveRate) */
+  BrowseRates backends, edges;
+  GHashTable *counting; /* (owned): paths of edges that count, or were told to */
+  GPtrArray *silent;    /* (owned) (element-type utf8): paths of those to be told */
+  GPtrArray *switched;  /* (owned) (element-type utf8): of those that this browser told */
 
   BrowseScreen screen;
   BrowsePrompt prompt;
@@ -157,6 +168,11 @@ BanyanSpec *browse_model_next_request (BrowseModel *self);
 void browse_model_take (BrowseModel *self, BanyanSpec *message, gint64 now_us);
 /* Sends what was typed for the property that is edited. */
 void browse_model_set_edited (BrowseModel *self);
+/* Has edges count that do not yet, once it is known which do. */
+void browse_model_note_edges (BrowseModel *self);
+/* What to send when all is over: that no edge counts for its sake. NULL: none does.
+ * (transfer full) */
+BanyanSpec *browse_model_last_request (BrowseModel *self);
 
 /* -- browse-keys.c -- */
 

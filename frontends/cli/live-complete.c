@@ -130,7 +130,11 @@ offer_arguments (GString *text, const char *const *words, const char *prefix)
   else if (word->takes == LIVE_TAKES_PROPERTY)
     offer_properties (text, prefix, session);
   else
-    offer_paths (text, prefix, session);
+    {
+      if (word->takes == LIVE_TAKES_EDGE)
+        live_offer_edges (text, prefix, session);
+      offer_paths (text, prefix, session);
+    }
 }
 
 void

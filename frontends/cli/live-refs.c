@@ -83,25 +83,56 @@ print_relations (BanyanSpec *relations)
   return cli_print (text->str);
 }
 
+/* NULL after it has said why. (transfer full) */
+static BanyanSpec *
+relate_object (LiveSession *session, const char *name, CliStatus *status)
+{
+  GraphObject *object = live_find (session, name, status);
+  BanyanSpecBuilder *list;
+
+  if (object == NULL)
+    return NULL;
+
+  list = banyan_spec_builder_new_list ();
+  add_branches (list, session, object, TRUE);
+  if (!add_links (list, session, object->path, status))
+    {
+      banyan_spec_builder_free (list);
+      return NULL;
+    }
+  add_branches (list, session, object, FALSE);
+  return banyan_spec_builder_end (list);
+}
+
+/* Its two ends. */
+static BanyanSpec *
+relate_edge (LiveSession *session, const char *name, CliStatus *status)
+{
+  GraphObject *owner;
+  BanyanSpec *edge = live_find_edge (session, name, &owner, status);
+  GraphObject *node;
+  BanyanSpecBuilder *list;
+
+  if (edge == NULL)
+    return NULL;
+
+  node = graph_model_find (session->graph, banyan_spec_lookup_text (edge, "node"));
+  list = banyan_spec_builder_new_list ();
+  add_relation (list, "used by", owner->path, live_name_type (owner), edge);
+  if (node != NULL)
+    add_relation (list, "uses", node->path, live_name_type (node), edge);
+  return banyan_spec_builder_end (list);
+}
+
 CliStatus
 live_run_refs (LiveSession *session, char **arguments)
 {
   CliStatus status;
-  GraphObject *object = live_find (session, arguments[0], &status);
-  BanyanSpecBuilder *list;
-  g_autoptr (BanyanSpec) relations = NULL;
+  const char *name = arguments[0];
+  g_autoptr (BanyanSpec) relations = live_is_edge (name) ? relate_edge (session, name, &status)
+                                                         : relate_object (session, name, &status);
 
-  if (object == NULL)
+  if (relations == NULL)
     return status;
-
-  list = banyan_spec_builder_new_list ();
-  add_branches (list, session, object, TRUE);
-  if (!add_links (list, session, object->path, &status))
-    {
-      banyan_spec_builder_free (list);
-      return status;
-    }
-  add_branches (list, session, object, FALSE);
-  relations = banyan_spec_builder_end (list);
   return session->options->as_json ? cli_print_json (relations) : print_relations (relations);
 }

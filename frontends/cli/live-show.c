@@ -179,9 +179,13 @@ CliStatus
 live_run_show (LiveSession *session, char **arguments)
 {
   CliStatus status;
-  GraphObject *object = live_find (session, arguments[0], &status);
+  GraphObject *object;
   g_autoptr (BanyanSpec) properties = NULL, users = NULL;
 
+  if (live_is_edge (arguments[0]))
+    return live_show_edge (session, arguments[0]);
+
+  object = live_find (session, arguments[0], &status);
   if (object == NULL)
     return status;
   properties = live_call_path (session, "qom-describe", object->path, &status);

@@ -83,7 +83,7 @@ print_json (GPtrArray *rates)
 /* -- Counts: of backends, and of those edges that count. -- */
 
 static void
-add_edges (BanyanSpecBuilder *list, BanyanSpec *node)
+add_edges_of (BanyanSpecBuilder *list, BanyanSpec *node)
 {
   BanyanSpec *edges = cli_spec_get (node, "edges");
 
@@ -98,6 +98,13 @@ add_edges (BanyanSpecBuilder *list, BanyanSpec *node)
       cli_add (map, "stats", cli_spec_get (edge, "stats"));
       banyan_spec_builder_take_built (list, NULL, map);
     }
+}
+
+void
+live_add_edge_counts (BanyanSpecBuilder *list, BanyanSpec *nodes)
+{
+  for (guint i = 0; i < cli_spec_count (nodes); i++)
+    add_edges_of (list, banyan_spec_get_item (nodes, i));
 }
 
 static BanyanSpec *
@@ -125,8 +132,7 @@ ask_for_counts (LiveSession *session, CliStatus *status)
   list = banyan_spec_builder_new_list ();
   for (guint i = 0; i < cli_spec_count (backends); i++)
     cli_add (list, NULL, banyan_spec_get_item (backends, i));
-  for (guint i = 0; i < cli_spec_count (nodes); i++)
-    add_edges (list, banyan_spec_get_item (nodes, i));
+  live_add_edge_counts (list, nodes);
   return banyan_spec_builder_end (list);
 }
 

@@ -60,12 +60,22 @@ const char *live_skip_place (const char *message);
  * (transfer full) */
 BanyanSpec *live_read_value (GraphObject *object, const char *property, const char *text);
 
+/* -- live-edge.c: "/nodes/disk0:file", "disk0:file". -- */
+
+gboolean live_is_edge (const char *name);
+/* @owner: (out): whose edge it is. NULL after it has said why. (transfer none) */
+BanyanSpec *live_find_edge (LiveSession *self, const char *name, GraphObject **owner,
+                            CliStatus *status);
+CliStatus live_show_edge (LiveSession *session, const char *name);
+void live_offer_edges (GString *text, const char *prefix, LiveSession *session);
+
 /* -- The words. -- */
 
 typedef enum
 {
   LIVE_TAKES_NOTHING,
   LIVE_TAKES_PATH,
+  LIVE_TAKES_EDGE, /* or any path */
   LIVE_TAKES_PROPERTY,
 } LiveTakes;
 
@@ -128,6 +138,8 @@ typedef struct
 
 /* @before: (nullable): all rates are 0 then. (element-type LiveRate) */
 GPtrArray *live_rates_new (BanyanSpec *before, BanyanSpec *after, double seconds);
+/* The edges that count, of query-blockstats about nodes, as backends are told. */
+void live_add_edge_counts (BanyanSpecBuilder *list, BanyanSpec *nodes);
 /* "12.5M", of bytes a second */
 char *live_format_bytes (double bytes);
 /* "1.2ms", or "-" where it is not known */

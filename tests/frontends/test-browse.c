@@ -327,6 +327,50 @@ test_tells_rates (void)
   g_assert_cmpstr (find_item (model, "in flight")->value, ==, "3");
 }
 
+#define EDGE_COUNTS(edges) \
+  "{\"return\":[{\"node-name\":\"disk\",\"stats\":{},\"edges\":[" edges "]}],\"id\":\"edges\"}"
+#define EDGE_COUNT(n) \
+  "{\"path\":\"/nodes/slow:file\",\"stats\":{\"rd_operations\":" n ",\"rd_bytes\":" n "000}}"
+#define TOLD_TO_COUNT(enable, id) \
+  "{\"execute\": \"transaction\", \"arguments\": {\"actions\": [{\"type\": \"edge-statistics\", " \
+  "\"data\": {\"edge\": \"/nodes/slow:file\", \"enable\": " enable "}}]}, \"id\": \"" id "\"}"
+
+static void
+test_counts_edges (void)
+{
+  g_autoptr (BrowseModel) model = model_with_graph ();
+  g_autoptr (BanyanSpec) last = NULL;
+  g_autofree char *told = NULL, *taken_back = NULL;
+
+  g_test_summary ("Edges count while they are looked at: they are told to, and told to stop");
+
+  drop_requests (model);
+  take (model, EDGE_COUNTS (""), 0);
+  told = next_request (model, TRUE);
+  g_assert_cmpstr (told, ==, TOLD_TO_COUNT ("true", "count"));
+  take (model, EDGE_COUNTS (EDGE_COUNT ("100")), 1000000);
+  take (model, EDGE_COUNTS (EDGE_COUNT ("300")), 3000000);
+  g_assert_true (browse_model_go (model, "/nodes/slow"));
+  g_assert_nonnull (find_item (model, "Rates of file"));
+  g_assert_cmpstr (find_item (model, "reads")->value, ==, "100/s, 97.7K bytes/s");
+  last = browse_model_last_request (model);
+  taken_back = g_strchomp (banyan_spec_to_json (last, FALSE));
+  g_assert_cmpstr (taken_back, ==, TOLD_TO_COUNT ("false", "last"));
+}
+
+static void
+test_leaves_counting_edges (void)
+{
+  g_autoptr (BrowseModel) model = model_with_graph ();
+
+  g_test_summary ("An edge that counted before goes on");
+
+  drop_requests (model);
+  take (model, EDGE_COUNTS (EDGE_COUNT ("1")), 0);
+  g_assert_null (next_request (model, FALSE));
+  g_assert_null (browse_model_last_request (model));
+}
+
 static void
 test_draws_neighbours (void)
 {
@@ -368,6 +412,8 @@ main (int argc, char **argv)
   g_test_add_func ("/browse/edits", test_edits);
   g_test_add_func ("/browse/hears-events", test_hears_events);
   g_test_add_func ("/browse/tells-rates", test_tells_rates);
+  g_test_add_func ("/browse/counts-edges", test_counts_edges);
+  g_test_add_func ("/browse/leaves-counting-edges", test_leaves_counting_edges);
   g_test_add_func ("/browse/draws-neighbours", test_draws_neighbours);
   return g_test_run ();
 }

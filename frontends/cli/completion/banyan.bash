@@ -16,6 +16,9 @@ _banyan ()
       COMPREPLY+=("${line%%$'\t'*}")
     fi
   done < <(banyan complete "${words[@]:1:cword}" 2>/dev/null)
+  # Readline itself keeps what stands before a ':', as in an edge's path.
+  declare -F __ltrim_colon_completions >/dev/null && __ltrim_colon_completions "$cur"
+  return 0
 }
 
 complete -F _banyan banyan
