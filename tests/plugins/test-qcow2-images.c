@@ -157,6 +157,65 @@ test_refuses_options (void)
     }
 }
 
+/* -- Amending. -- */
+
+static gboolean BANYAN_COROUTINE
+amend (BanyanChannel *channel, gpointer data, GError **error)
+{
+  return banyan_image_options_amend (data, banyan_channel_get_node (channel), error);
+}
+
+static gboolean
+try_to_amend (Images *images, const char *json, GError **error)
+{
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (BanyanSpec) spec = banyan_spec_parse_json (json, -1, NULL, problems);
+  g_autoptr (BanyanImageOptions) options = banyan_image_options_new ("qcow2", spec, error);
+  gboolean amended;
+
+  g_assert_nonnull (options);
+  images_load (images, DISK);
+  amended = banyan_test_run (images->graph, "disk", amend, options, error);
+  images_close (images);
+  return amended;
+}
+
+static void
+test_amends (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("An image gets another version, size, backing and way of counting as it lies; "
+                  "what it holds is kept");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 -o compat=v2 a.qcow2 1M");
+  images_run (images, "qemu-img create -q -f raw base.raw 1M");
+  images_load (images, DISK);
+  images_must_write (images, "disk", 5000, 100000, 12);
+  images_close (images);
+  try_to_amend (images,
+                "{ \"version\": \"v3\", \"lazy-refcounts\": true, \"size\": 4194304, "
+                "\"backing-file\": \"base.raw\", \"backing-fmt\": \"raw\" }",
+                &error);
+  g_assert_no_error (error);
+  images_must_be_clean (images, "a.qcow2");
+  g_assert_cmpuint (images_get64 (images, "a.qcow2", 24), ==, 4194304);
+  g_assert_cmpuint (images_get64 (images, "a.qcow2", 80), ==, 1);
+  images_load (images, DISK);
+  images_must_read (images, "disk", 5000, 100000, 12);
+  images_close (images);
+  images_run (images, "sh -c 'qemu-img info a.qcow2 | grep -q \"backing file: base.raw\"'");
+
+  g_assert_false (try_to_amend (images, "{ \"version\": \"v2\" }", &error));
+  g_assert_nonnull (strstr (error->message, "cannot become one of v2"));
+  g_clear_error (&error);
+  g_assert_false (try_to_amend (images, "{ \"cluster-size\": 4096 }", &error));
+  g_assert_nonnull (strstr (error->message, "cluster-size cannot be changed"));
+}
+
 /* -- Checking. -- */
 
 static gboolean BANYAN_COROUTINE
@@ -326,6 +385,7 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/images/large-ones-are-made", test_large);
   g_test_add_func ("/qcow2/images/are-made-over-others", test_makes_overlay);
   g_test_add_func ("/qcow2/images/options-that-do-not-fit", test_refuses_options);
+  g_test_add_func ("/qcow2/images/are-amended", test_amends);
   g_test_add_func ("/qcow2/images/leaks-are-found", test_finds_leaks);
   g_test_add_func ("/qcow2/snapshots/show-what-was", test_snapshots);
   g_test_add_func ("/qcow2/snapshots/that-qemu-made", test_of_qemu);

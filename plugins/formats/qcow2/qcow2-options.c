@@ -3,7 +3,12 @@
 
 #include "qcow2-options.h"
 
+#include "qcow2-abilities.h"
+#include "qcow2-amend.h"
 #include "qcow2-create.h"
+#include "qcow2-resize.h"
+
+#include <errno.h>
 
 typedef struct
 {
@@ -168,6 +173,64 @@ banyan_qcow2_image_measure (BanyanImageOptions *options, BanyanChild *source, Ba
   return TRUE;
 }
 
+/* -- Amending. -- */
+
+/* Options that would mean to write the whole image anew. */
+static gboolean
+can_be_amended (BanyanImageOptions *options, Qcow2Image *image, GError **error)
+{
+  static const char *const fixed[]
+      = { "cluster-size",  "refcount-bits", "extended-l2",  "compression-type",
+          "preallocation", "data-file",     "data-file-raw" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (fixed); i++)
+    if (banyan_image_options_is_given (options, fixed[i]))
+      return banyan_throw_errno (error, ENOTSUP, "%s: %s cannot be changed; write another image",
+                                 image->name, fixed[i]);
+  if (banyan_image_options_is_given (options, "version")
+      && ((BanyanQcow2Image *) options)->version < (gint) image->header.version)
+    return banyan_throw_errno (error, ENOTSUP,
+                               "%s: an image of version v3 cannot become one of v2; write another "
+                               "image",
+                               image->name);
+  return TRUE;
+}
+
+static gboolean BANYAN_COROUTINE
+resize (BanyanImageOptions *options, BanyanNode *node, Qcow2Image *image, GError **error)
+{
+  BanyanResize resize = { .size = sizeof resize,
+                          .length = banyan_image_options_get_length (options),
+                          .exact = TRUE };
+
+  if (!banyan_image_options_is_given (options, "size"))
+    return TRUE;
+  if (!qcow2_resize (image, &resize, error))
+    return FALSE;
+
+  qcow2_node_publish_length (node);
+  return TRUE;
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_qcow2_image_amend (BanyanImageOptions *options, BanyanNode *node, GError **error)
+{
+  BanyanQcow2Image *self = (BanyanQcow2Image *) options;
+  Qcow2Image *image = qcow2_node_get_image (node);
+  const Qcow2Amendment amendment = {
+    .to_version_3 = banyan_image_options_is_given (options, "version") && self->version == 3,
+    .sets_lazy_refcounts = banyan_image_options_is_given (options, "lazy-refcounts"),
+    .lazy_refcounts = self->lazy_refcounts,
+    .sets_backing = banyan_image_options_is_given (options, "backing-file"),
+    .backing_file
+    = self->backing_file != NULL && *self->backing_file != '\0' ? self->backing_file : NULL,
+    .backing_format = self->backing_format,
+  };
+
+  return can_be_amended (options, image, error) && resize (options, node, image, error)
+         && qcow2_amend (image, &amendment, error);
+}
+
 #define FIELD(field) G_STRUCT_OFFSET (BanyanQcow2Image, field)
 
 static void
@@ -231,6 +294,7 @@ banyan_qcow2_image_class_init (BanyanQcow2ImageClass *klass)
   object_class->get_property = banyan_struct_get_field;
   klass->create = banyan_qcow2_image_create;
   klass->measure = banyan_qcow2_image_measure;
+  klass->amend = banyan_qcow2_image_amend;
 
   install_layout ();
   install_others ();
