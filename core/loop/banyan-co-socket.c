@@ -1,6 +1,7 @@
 /* banyan-co-socket.c - descriptors that coroutines wait for
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-co-connect.h"
 #include "banyan-loop-core.h"
 
 #include <poll.h>
@@ -238,18 +239,44 @@ banyan_co_accept (int fd)
 }
 
 static int BANYAN_COROUTINE
-finish_connect (int fd)
+finish_connect (int fd, guint64 timeout_ns)
 {
   socklen_t size = sizeof (int);
   int number = 0;
-  int result = banyan_co_poll (fd, POLLOUT, G_MAXUINT64);
+  int result = banyan_co_poll (fd, POLLOUT, timeout_ns);
 
-  if (result < 0)
-    return result;
+  if (result <= 0)
+    return result < 0 ? result : -ETIMEDOUT;
   if (getsockopt (fd, SOL_SOCKET, SO_ERROR, &number, &size) < 0)
     return -errno;
 
   return -number;
+}
+
+int
+banyan_co_connect_within (int fd, const struct sockaddr *address, socklen_t length,
+                          guint64 timeout_ns)
+{
+  gint64 begun_ns = banyan_loop_now_ns (banyan_thread.loop);
+
+  g_assert (banyan_thread.current != NULL && banyan_thread.loop->ops->poll != NULL);
+
+  for (;;)
+    {
+      if (banyan_co_is_cancelled ())
+        return -ECANCELED;
+
+      if (connect (fd, address, length) == 0)
+        return 0;
+      if (errno == EINPROGRESS || errno == EINTR)
+        return finish_connect (fd, timeout_ns);
+      if (errno != EAGAIN)
+        return -errno;
+      if ((guint64) (banyan_loop_now_ns (banyan_thread.loop) - begun_ns) >= timeout_ns)
+        return -ETIMEDOUT;
+      if (!banyan_co_sleep_ns (CONNECT_RETRY_NS, NULL))
+        return -ECANCELED;
+    }
 }
 
 /**
@@ -264,20 +291,5 @@ finish_connect (int fd)
 int
 banyan_co_connect (int fd, const struct sockaddr *address, socklen_t length)
 {
-  g_assert (banyan_thread.current != NULL && banyan_thread.loop->ops->poll != NULL);
-
-  for (;;)
-    {
-      if (banyan_co_is_cancelled ())
-        return -ECANCELED;
-
-      if (connect (fd, address, length) == 0)
-        return 0;
-      if (errno == EINPROGRESS || errno == EINTR)
-        return finish_connect (fd);
-      if (errno != EAGAIN)
-        return -errno;
-      if (!banyan_co_sleep_ns (CONNECT_RETRY_NS, NULL))
-        return -ECANCELED;
-    }
+  return banyan_co_connect_within (fd, address, length, G_MAXUINT64);
 }

@@ -27,30 +27,49 @@ banyan_fd_address_describe (BanyanSocketAddress *address)
   return g_strconcat ("descriptor ", BANYAN_FD_ADDRESS (address)->str, NULL);
 }
 
-/* A duplicate, so that closing the server leaves the process what it was given. */
-static gboolean
-listen_at_duplicate (int given, GArray *fds, GError **error)
+/* A duplicate, so that closing the server leaves the process what it was given. -1 with @error. */
+static int
+duplicate (int given, gboolean must_listen, GError **error)
 {
+  const char *wanted = must_listen ? "listening" : "connected";
   int listens = 0;
   socklen_t length = sizeof listens;
+  int number = 0;
   int fd;
 
   if (getsockopt (given, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0)
-    return banyan_throw_errno (error, errno, "descriptor %d is not a listening socket", given);
-  if (!listens)
-    return banyan_throw_errno (error, EINVAL, "descriptor %d is not a listening socket", given);
+    number = errno;
+  else if ((listens != 0) != must_listen)
+    number = EINVAL;
+  if (number != 0)
+    {
+      banyan_throw_errno (error, number, "descriptor %d is not a %s socket", given, wanted);
+      return -1;
+    }
 
   fd = fcntl (given, F_DUPFD_CLOEXEC, BANYAN_INHERITED_FIRST);
   if (fd < 0)
-    return banyan_throw_errno (error, errno, "duplicating descriptor %d", given);
+    {
+      banyan_throw_errno (error, errno, "duplicating descriptor %d", given);
+      return -1;
+    }
   if (fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK) < 0)
     {
-      int number = errno;
-
+      number = errno;
       close (fd);
-      return banyan_throw_errno (error, number, "making descriptor %d non-blocking", given);
+      banyan_throw_errno (error, number, "making descriptor %d non-blocking", given);
+      return -1;
     }
+  return fd;
+}
 
+static gboolean
+listen_at_duplicate (int given, GArray *fds, GError **error)
+{
+  int fd = duplicate (given, TRUE, error);
+
+  if (fd < 0)
+    return FALSE;
   g_array_append_val (fds, fd);
   return TRUE;
 }
@@ -116,23 +135,44 @@ take_by_name (const char *name, gboolean *is_ours, GError **error)
   return fd;
 }
 
+/* A duplicate of what the address stands for, or -1 with @error. */
+static int
+take (BanyanSocketAddress *address, gboolean must_listen, GError **error)
+{
+  BanyanFdAddress *self = BANYAN_FD_ADDRESS (address);
+  gboolean is_ours = FALSE;
+  guint number;
+  int given, fd;
+
+  given = banyan_socket_parse_number (self->str, &number)
+              ? (int) number
+              : take_by_name (self->str, &is_ours, error);
+  if (given < 0)
+    return -1;
+
+  fd = duplicate (given, must_listen, error);
+  if (is_ours)
+    close (given);
+  return fd;
+}
+
 static gboolean
 banyan_fd_address_listen (BanyanSocketAddress *address, GArray *fds, GError **error)
 {
-  BanyanFdAddress *self = BANYAN_FD_ADDRESS (address);
-  gboolean is_ours = FALSE, listens;
-  guint number;
-  int fd;
+  int fd = take (address, TRUE, error);
 
-  fd = banyan_socket_parse_number (self->str, &number) ? (int) number
-                                                       : take_by_name (self->str, &is_ours, error);
   if (fd < 0)
     return FALSE;
+  g_array_append_val (fds, fd);
+  return TRUE;
+}
 
-  listens = listen_at_duplicate (fd, fds, error);
-  if (is_ours)
-    close (fd);
-  return listens;
+gboolean
+banyan_fd_address_find_peers (BanyanSocketAddress *address, GArray *peers, int *connected,
+                              GError **error)
+{
+  *connected = take (address, FALSE, error);
+  return *connected >= 0;
 }
 
 static void

@@ -56,6 +56,22 @@ take_port (struct sockaddr *address, const GArray *fds, guint first)
                                        : ((struct sockaddr_in6 *) &found)->sin6_port;
 }
 
+/* NULL with @error; to be freed by freeaddrinfo(). */
+static struct addrinfo *
+look_up (const BanyanInetAddress *self, const char *host, int flags, const char *name,
+         GError **error)
+{
+  struct addrinfo hints
+      = { .ai_family = inet_family (self), .ai_socktype = SOCK_STREAM, .ai_flags = flags };
+  struct addrinfo *found = NULL;
+  int code = getaddrinfo (host, self->port, &hints, &found);
+
+  if (code != 0)
+    g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE, "looking up %s: %s",
+                 name, gai_strerror (code));
+  return code == 0 ? found : NULL;
+}
+
 /* All addresses of the name, or none. A machine without IPv6 is no error where the name stands for
  * both. */
 static gboolean
@@ -63,20 +79,13 @@ banyan_inet_address_listen (BanyanSocketAddress *address, GArray *fds, GError **
 {
   BanyanInetAddress *self = BANYAN_INET_ADDRESS (address);
   g_autofree char *name = banyan_inet_address_describe (address);
-  struct addrinfo hints
-      = { .ai_family = inet_family (self), .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
   const char *host = self->host != NULL && self->host[0] != '\0' ? self->host : NULL;
-  struct addrinfo *found = NULL;
+  struct addrinfo *found = look_up (self, host, AI_PASSIVE, name, error);
   g_autoptr (GError) failed = NULL;
   guint before = fds->len;
-  int code = getaddrinfo (host, self->port, &hints, &found);
 
-  if (code != 0)
-    {
-      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE, "looking up %s: %s",
-                   name, gai_strerror (code));
-      return FALSE;
-    }
+  if (found == NULL)
+    return FALSE;
 
   for (struct addrinfo *each = found; each != NULL && failed == NULL; each = each->ai_next)
     {
@@ -99,6 +108,24 @@ banyan_inet_address_listen (BanyanSocketAddress *address, GArray *fds, GError **
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&failed));
   return FALSE;
+}
+
+/* Nobody is "every address" but this machine. */
+gboolean
+banyan_inet_address_find_peers (BanyanSocketAddress *address, GArray *peers, int *connected,
+                                GError **error)
+{
+  BanyanInetAddress *self = BANYAN_INET_ADDRESS (address);
+  g_autofree char *name = banyan_inet_address_describe (address);
+  const char *host = self->host != NULL && self->host[0] != '\0' ? self->host : "localhost";
+  struct addrinfo *found = look_up (self, host, 0, name, error);
+
+  if (found == NULL)
+    return FALSE;
+  for (struct addrinfo *each = found; each != NULL; each = each->ai_next)
+    banyan_socket_add_peer (peers, each->ai_addr, each->ai_addrlen);
+  freeaddrinfo (found);
+  return TRUE;
 }
 
 /* A service's name is looked up when it is listened to. */

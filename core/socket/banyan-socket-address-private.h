@@ -19,6 +19,26 @@ GType banyan_fd_address_get_type (void);
 /* Appends a socket that listens at @address, which people know as @name. */
 gboolean banyan_socket_listen_at (const struct sockaddr *address, socklen_t length,
                                   const char *name, GArray *fds, GError **error);
+/* Where a client connects. */
+typedef struct
+{
+  struct sockaddr_storage address;
+  socklen_t length;
+} BanyanSocketPeer;
+
+/* Each appends where to connect to @peers (element-type BanyanSocketPeer), or gives a socket that
+ * is connected already in @connected. They may wait, as listening does. */
+typedef gboolean (*BanyanFindPeersFunc) (BanyanSocketAddress *self, GArray *peers, int *connected,
+                                         GError **error);
+gboolean banyan_unix_address_find_peers (BanyanSocketAddress *self, GArray *peers, int *connected,
+                                         GError **error);
+gboolean banyan_inet_address_find_peers (BanyanSocketAddress *self, GArray *peers, int *connected,
+                                         GError **error);
+gboolean banyan_vsock_address_find_peers (BanyanSocketAddress *self, GArray *peers, int *connected,
+                                          GError **error);
+gboolean banyan_fd_address_find_peers (BanyanSocketAddress *self, GArray *peers, int *connected,
+                                       GError **error);
+void banyan_socket_add_peer (GArray *peers, const struct sockaddr *address, socklen_t length);
 /* Whether the one who listens at @address has died: the kernel may still be at taking its sockets
  * away when the next comes. Waits for that, or for a sign of life, for a moment. */
 gboolean banyan_socket_is_abandoned (const struct sockaddr *address, socklen_t length);

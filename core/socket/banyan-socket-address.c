@@ -152,6 +152,15 @@ banyan_socket_listen_at (const struct sockaddr *address, socklen_t length, const
   return TRUE;
 }
 
+void
+banyan_socket_add_peer (GArray *peers, const struct sockaddr *address, socklen_t length)
+{
+  BanyanSocketPeer peer = { .length = MIN (length, sizeof peer.address) };
+
+  memcpy (&peer.address, address, peer.length);
+  g_array_append_val (peers, peer);
+}
+
 /* Who calls a dead one is hung up on, or refused; a server greets, or is silent. */
 static gboolean
 call (const struct sockaddr *address, socklen_t length, gboolean *refused)

@@ -96,6 +96,19 @@ banyan_unix_address_listen (BanyanSocketAddress *address, GArray *fds, GError **
   return TRUE;
 }
 
+gboolean
+banyan_unix_address_find_peers (BanyanSocketAddress *address, GArray *peers, int *connected,
+                                GError **error)
+{
+  struct sockaddr_un where;
+  socklen_t length;
+
+  if (!unix_sockaddr (BANYAN_UNIX_ADDRESS (address), &where, &length, error))
+    return FALSE;
+  banyan_socket_add_peer (peers, (struct sockaddr *) &where, length);
+  return TRUE;
+}
+
 static gboolean
 is_same (const struct stat *one, const struct stat *other)
 {

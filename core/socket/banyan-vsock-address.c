@@ -28,19 +28,40 @@ banyan_vsock_address_describe (BanyanSocketAddress *address)
 }
 
 static gboolean
+vsock_sockaddr (BanyanVsockAddress *self, struct sockaddr_vm *where, const char *name,
+                GError **error)
+{
+  *where = (struct sockaddr_vm){ .svm_family = AF_VSOCK };
+  if (banyan_socket_parse_number (self->cid, &where->svm_cid)
+      && banyan_socket_parse_number (self->port, &where->svm_port))
+    return TRUE;
+
+  g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_RANGE,
+               "%s: cid and port are numbers from 0 to 4294967295", name);
+  return FALSE;
+}
+
+gboolean
+banyan_vsock_address_find_peers (BanyanSocketAddress *address, GArray *peers, int *connected,
+                                 GError **error)
+{
+  g_autofree char *name = banyan_vsock_address_describe (address);
+  struct sockaddr_vm where;
+
+  if (!vsock_sockaddr (BANYAN_VSOCK_ADDRESS (address), &where, name, error))
+    return FALSE;
+  banyan_socket_add_peer (peers, (struct sockaddr *) &where, sizeof where);
+  return TRUE;
+}
+
+static gboolean
 banyan_vsock_address_listen (BanyanSocketAddress *address, GArray *fds, GError **error)
 {
-  BanyanVsockAddress *self = BANYAN_VSOCK_ADDRESS (address);
   g_autofree char *name = banyan_vsock_address_describe (address);
-  struct sockaddr_vm where = { .svm_family = AF_VSOCK };
+  struct sockaddr_vm where;
 
-  if (!banyan_socket_parse_number (self->cid, &where.svm_cid)
-      || !banyan_socket_parse_number (self->port, &where.svm_port))
-    {
-      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_RANGE,
-                   "%s: cid and port are numbers from 0 to 4294967295", name);
-      return FALSE;
-    }
+  if (!vsock_sockaddr (BANYAN_VSOCK_ADDRESS (address), &where, name, error))
+    return FALSE;
   return banyan_socket_listen_at ((struct sockaddr *) &where, sizeof where, name, fds, error);
 }
 
