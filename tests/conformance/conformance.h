@@ -18,6 +18,8 @@ typedef struct
   const char *options; /* (nullable): ", key: value"; %s is a path, see Stage */
   gboolean forgets;    /* a driver that reads as zeroes, whatever was written */
   void (*make_image) (const char *path, guint64 size); /* (nullable): what is to be at %s */
+  const char *server; /* (nullable): a node of DISK_SIZE that an NBD server shows at %s as "disk" */
+  const char *allocates; /* (nullable): why it does for each request */
 } Recipe;
 
 /* Empty images, as small as can be. */
@@ -36,12 +38,13 @@ typedef struct
 
 /* A case in a folder of its own. What the walk cannot guess needs a recipe; what can be guessed is:
  * a required child is a disk in memory, and a property "size" is the disk's. For drivers, %s is a
- * file of DISK_SIZE zeroes; for frontends, a name that is free. */
+ * file of DISK_SIZE zeroes, or a server's socket; for frontends, a name that is free. */
 typedef struct
 {
   const Case *the_case;
-  char *folder; /* (owned) */
-  char *path;   /* (owned): in the folder */
+  char *folder;        /* (owned) */
+  char *path;          /* (owned): in the folder */
+  BanyanGraph *server; /* (owned) (nullable) */
 } Stage;
 
 void stage_init (Stage *stage, const Case *the_case);
@@ -63,7 +66,7 @@ void conformance_add (guint kinds, const char *claim, void (*func) (const Case *
 #define DRIVER_KINDS \
   (1u << BANYAN_PLUGIN_PROTOCOL | 1u << BANYAN_PLUGIN_FORMAT | 1u << BANYAN_PLUGIN_FILTER)
 
-/* How many descriptors the process has open. */
-guint count_descriptors (void);
+/* How many descriptors the process has open, once the stage's server has let go of its clients. */
+guint stage_count_descriptors (Stage *stage);
 
 G_END_DECLS

@@ -1,6 +1,7 @@
 /* recipes.c - what the walks need to know about a type, and all that they can guess
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-test-real-time.h"
 #include "conformance.h"
 
 #include <glib/gstdio.h>
@@ -9,6 +10,8 @@
 #define DISK "{ driver: memory, size: 262267 }"
 #define QCOW2 ", file: { driver: file, discard: unmap, filename: %s }"
 
+#define LIBNBD_ALLOCATES "libnbd asks for memory for each command"
+
 /* A type that needs nothing that cannot be guessed needs no line here. */
 static const Recipe recipes[] = {
   { "delay", NULL, ", read-delay: 1", FALSE },
@@ -16,6 +19,10 @@ static const Recipe recipes[] = {
   { "file", "direct", ", filename: %s, cache: { direct: true }", FALSE },
   { "file", "threads", ", filename: %s, aio: threads", FALSE },
   { "null", NULL, NULL, TRUE },
+  { "nbd", NULL, ", server: { type: unix, path: %s }, export: disk", .server = DISK,
+    .allocates = LIBNBD_ALLOCATES },
+  { "nbd", "alone", ", server: { type: unix, path: %s }, export: disk, connections: 1",
+    .server = DISK, .allocates = LIBNBD_ALLOCATES },
   { "raw", NULL, NULL, FALSE },
   { "raw", "window",
     ", offset: 123, size: 262267"
@@ -66,6 +73,39 @@ make_image (Stage *stage)
   g_assert_no_error (error);
 }
 
+/* The server is a graph of its own: a node is open before the frontends of its graph are. */
+static void
+start_server (Stage *stage)
+{
+  g_autofree char *document = g_strdup_printf (
+      "version: 1\n"
+      "nodes: { disk: %s }\n"
+      "frontends: { server: { type: nbd-server, listen: { type: unix, path: %s },"
+      " exports: { disk: { node: disk, writable: true } } } }\n",
+      stage->the_case->recipe->server, stage->path);
+  g_autoptr (GError) error = NULL;
+
+  stage->server = banyan_graph_new ();
+  banyan_graph_load (stage->server, document, -1, "server.yaml", stage->folder, &error);
+  g_assert_no_error (error);
+}
+
+static void
+stop_server (Stage *stage)
+{
+  g_autoptr (GError) error = NULL;
+
+  banyan_graph_close (stage->server, &error);
+  g_assert_no_error (error);
+  g_clear_object (&stage->server);
+}
+
+static gboolean
+has_image (Stage *stage)
+{
+  return stage->the_case->kind != BANYAN_PLUGIN_FRONTEND && stage->the_case->recipe->server == NULL;
+}
+
 void
 stage_init (Stage *stage, const Case *the_case)
 {
@@ -75,14 +115,18 @@ stage_init (Stage *stage, const Case *the_case)
   stage->folder = g_dir_make_tmp ("banyan-conformance-XXXXXX", &error);
   g_assert_no_error (error);
   stage->path = g_build_filename (stage->folder, "it", NULL);
-  if (the_case->kind != BANYAN_PLUGIN_FRONTEND)
+  if (has_image (stage))
     make_image (stage);
+  if (the_case->recipe->server != NULL)
+    start_server (stage);
 }
 
 void
 stage_clear (Stage *stage)
 {
-  if (stage->the_case->kind != BANYAN_PLUGIN_FRONTEND)
+  if (stage->server != NULL)
+    stop_server (stage);
+  if (has_image (stage))
     g_unlink (stage->path);
   if (g_rmdir (stage->folder) < 0)
     g_error ("%s left something in %s", stage->the_case->type, stage->folder);
@@ -170,7 +214,9 @@ BanyanTestGraph *
 stage_load (Stage *stage, const char *document)
 {
   g_autoptr (GError) error = NULL;
-  BanyanTestGraph *graph = banyan_test_graph_new (document, &error);
+  BanyanTestGraph *graph = stage->server != NULL
+                               ? banyan_test_graph_new_in_real_time (document, &error)
+                               : banyan_test_graph_new (document, &error);
 
   if (graph == NULL)
     g_error ("%s cannot be opened by what can be guessed about it; give it a recipe in "
@@ -245,12 +291,26 @@ conformance_add (guint kinds, const char *claim, void (*func) (const Case *the_c
   g_assert_cmpuint (n_found, >, 0);
 }
 
-guint
-count_descriptors (void)
+static guint
+count_clients (Stage *stage)
 {
-  g_autoptr (GDir) folder = g_dir_open ("/proc/self/fd", 0, NULL);
+  BanyanObject *frontends = banyan_object_get_child (BANYAN_OBJECT (stage->server), "frontends");
   guint n = 0;
 
+  g_object_get (banyan_object_get_child (frontends, "server"), "connections", &n, NULL);
+  return n;
+}
+
+guint
+stage_count_descriptors (Stage *stage)
+{
+  g_autoptr (GDir) folder = NULL;
+  guint n = 0;
+
+  while (stage->server != NULL && count_clients (stage) > 0)
+    g_main_context_iteration (NULL, FALSE);
+
+  folder = g_dir_open ("/proc/self/fd", 0, NULL);
   while (g_dir_read_name (folder) != NULL)
     n++;
   return n;

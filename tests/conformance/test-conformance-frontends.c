@@ -29,12 +29,12 @@ test_reopens (const Case *the_case)
   stage_init (&stage, the_case);
   document = document_of (&stage);
   banyan_test_graph_free (stage_load (&stage, document));
-  n_descriptors = count_descriptors ();
+  n_descriptors = stage_count_descriptors (&stage);
 
   for (guint i = 0; i < 3; i++)
     {
       banyan_test_graph_free (stage_load (&stage, document));
-      g_assert_cmpuint (count_descriptors (), ==, n_descriptors);
+      g_assert_cmpuint (stage_count_descriptors (&stage), ==, n_descriptors);
     }
   stage_clear (&stage);
 }

@@ -45,12 +45,12 @@ with_graph (const Case *the_case, const char *more,
   stage_init (&stage, the_case);
   document = stage_dup_document (&stage, more);
   banyan_test_graph_free (stage_load (&stage, document));
-  n_descriptors = count_descriptors ();
+  n_descriptors = stage_count_descriptors (&stage);
 
   graph = stage_load (&stage, document);
   func (&stage, graph);
   banyan_test_graph_free (graph);
-  g_assert_cmpuint (count_descriptors (), ==, n_descriptors);
+  g_assert_cmpuint (stage_count_descriptors (&stage), ==, n_descriptors);
   stage_clear (&stage);
 }
 

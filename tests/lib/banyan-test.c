@@ -1,7 +1,7 @@
 /* banyan-test.c - graphs for tests
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "banyan-test.h"
+#include "banyan-test-real-time.h"
 
 #include <string.h>
 
@@ -35,19 +35,31 @@ document_of (const char *nodes)
   return g_string_free (text, FALSE);
 }
 
-BanyanTestGraph *
-banyan_test_graph_new (const char *nodes, GError **error)
+static BanyanTestGraph *
+load (const char *nodes, gboolean is_virtual, GError **error)
 {
   g_autoptr (BanyanTestGraph) self = g_new0 (BanyanTestGraph, 1);
   g_autofree char *document = document_of (nodes);
 
   self->graph = banyan_graph_new ();
-  banyan_loop_set_virtual_clock (banyan_graph_get_loop (self->graph), TRUE);
+  banyan_loop_set_virtual_clock (banyan_graph_get_loop (self->graph), is_virtual);
   if (!banyan_graph_load (self->graph, document, -1, "test.yaml", g_get_tmp_dir (), error))
     return NULL;
 
   self->start_ns = banyan_loop_now_ns (banyan_graph_get_loop (self->graph));
   return g_steal_pointer (&self);
+}
+
+BanyanTestGraph *
+banyan_test_graph_new (const char *nodes, GError **error)
+{
+  return load (nodes, TRUE, error);
+}
+
+BanyanTestGraph *
+banyan_test_graph_new_in_real_time (const char *nodes, GError **error)
+{
+  return load (nodes, FALSE, error);
 }
 
 BanyanTestGraph *
