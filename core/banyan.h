@@ -8,6 +8,7 @@
 #include <banyan/banyan-checkable.h>
 #include <banyan/banyan-co-sync.h>
 #include <banyan/banyan-command.h>
+#include <banyan/banyan-copy.h>
 #include <banyan/banyan-coroutine.h>
 #include <banyan/banyan-descriptors.h>
 #include <banyan/banyan-document.h>
@@ -28,6 +29,7 @@
 #include <banyan/banyan-object.h>
 #include <banyan/banyan-param.h>
 #include <banyan/banyan-plan.h>
+#include <banyan/banyan-probe.h>
 #include <banyan/banyan-problems.h>
 #include <banyan/banyan-registry.h>
 #include <banyan/banyan-request.h>

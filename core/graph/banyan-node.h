@@ -126,7 +126,12 @@ BANYAN_DECLARE_BASE_TYPE (BanyanFormat, banyan_format, BANYAN, FORMAT, BanyanNod
 struct _BanyanFormatClass
 {
   BanyanNodeClass parent_class;
-  BANYAN_RESERVED (4);
+
+  /* How sure it is, 0 to 100, that an image that begins with @head is one of its own. NULL: it
+   * never is. Any thread; the bytes are anybody's. */
+  guint (*probe) (const guint8 *head, gsize length);
+
+  BANYAN_RESERVED (3);
 };
 
 #define BANYAN_TYPE_FILTER (banyan_filter_get_type ())

@@ -24,6 +24,23 @@ static GParamSpec *properties[N_PROPS];
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (BanyanImageOptions, banyan_image_options, BANYAN_TYPE_STRUCT)
 
+GType
+banyan_preallocation_get_type (void)
+{
+  static const GEnumValue values[] = {
+    { BANYAN_PREALLOCATION_OFF, "BANYAN_PREALLOCATION_OFF", "off" },
+    { BANYAN_PREALLOCATION_METADATA, "BANYAN_PREALLOCATION_METADATA", "metadata" },
+    { BANYAN_PREALLOCATION_FALLOC, "BANYAN_PREALLOCATION_FALLOC", "falloc" },
+    { BANYAN_PREALLOCATION_FULL, "BANYAN_PREALLOCATION_FULL", "full" },
+    { 0 },
+  };
+  static GType type;
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("BanyanPreallocation", values));
+  return type;
+}
+
 static BanyanImageOptionsPrivate *
 private_of (BanyanImageOptions *self)
 {

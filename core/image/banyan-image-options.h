@@ -12,6 +12,11 @@
 
 G_BEGIN_DECLS
 
+/* What an image's "preallocation" may be. */
+#define BANYAN_TYPE_PREALLOCATION (banyan_preallocation_get_type ())
+BANYAN_API
+GType banyan_preallocation_get_type (void);
+
 #define BANYAN_TYPE_IMAGE_OPTIONS (banyan_image_options_get_type ())
 BANYAN_API
 G_DECLARE_DERIVABLE_TYPE (BanyanImageOptions, banyan_image_options, BANYAN, IMAGE_OPTIONS,
