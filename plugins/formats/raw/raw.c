@@ -1,7 +1,7 @@
 /* raw.c - format without a header: a window of its child
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include <banyan/banyan-plugin.h>
+#include "raw-image.h"
 
 #include <errno.h>
 
@@ -289,6 +289,13 @@ banyan_raw_commit (BanyanElement *element, BanyanChange *change)
                                                       : child_length - self->offset);
 }
 
+/* There is no header to look at: it is whatever nothing else is. */
+static guint
+banyan_raw_probe (const guint8 *head, gsize length)
+{
+  return BANYAN_PROBE_ANYTHING;
+}
+
 static void
 banyan_raw_class_init (BanyanRawClass *klass)
 {
@@ -306,6 +313,7 @@ banyan_raw_class_init (BanyanRawClass *klass)
   node_class->get_capabilities = banyan_raw_get_capabilities;
   node_class->get_limits = banyan_raw_get_limits;
   node_class->child_length_changed = banyan_raw_child_length_changed;
+  BANYAN_FORMAT_CLASS (klass)->probe = banyan_raw_probe;
   banyan_node_class_set_ops (node_class, &banyan_raw_ops);
   banyan_node_class_add_child_role (node_class, "file", BANYAN_CHILD_DATA | BANYAN_CHILD_PRIMARY,
                                     "Node that the window lies in",
@@ -331,5 +339,10 @@ banyan_raw_init (BanyanRaw *self)
   self->size_bytes = SIZE_TO_THE_END;
 }
 
-BANYAN_PLUGIN_DEFINE (raw, .kind = BANYAN_PLUGIN_FORMAT, .register_type = banyan_raw_register_type,
-                      .summary = "A window of a node, without a header")
+static const BanyanPluginType types[] = {
+  { "raw", BANYAN_PLUGIN_FORMAT, banyan_raw_register_type, "A window of a node, without a header" },
+  { "raw", BANYAN_PLUGIN_IMAGE, raw_image_register, "A disk as it is, in a file" },
+  { NULL },
+};
+
+BANYAN_PLUGIN_DEFINE (raw, .types = types, .summary = "A window of a node, without a header")

@@ -412,3 +412,24 @@ file_lock_restore (FileLock *self)
   self->next_unshared = self->unshared;
   shrink_to_union (self->identity);
 }
+
+/* A description of its own, and so a stranger to those of this process, too. */
+gboolean
+file_lock_take_alone (int fd, const char *path, GError **error)
+{
+  const guint used = BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_RESIZE;
+  g_autofree char *name = file_path_for_message (path);
+  Identity identity = { .fd = fd };
+  FileLock self = { .identity = &identity, .path = name };
+  int result = grow_to (&identity, used, used);
+
+  if (result == -ENOLCK || result == -EOPNOTSUPP || result == -EINVAL)
+    return TRUE;
+  if (result < 0)
+    {
+      throw_refused_lock (&self, result, error);
+      return FALSE;
+    }
+
+  return check_other_processes (&self, used, used, error);
+}

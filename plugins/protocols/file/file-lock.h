@@ -17,6 +17,10 @@ FileLock *file_lock_new (int fd, const char *path, BanyanNode *node, guint used,
 void file_lock_free (FileLock *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FileLock, file_lock_free)
 
+/* For the moment in which a file is made anew: refuses if anybody uses what is there. Held until
+ * @fd is closed. */
+gboolean file_lock_take_alone (int fd, const char *path, GError **error);
+
 /* A change in steps. First the lock is told what it will be (nothing: it will be let go); what is
  * new of that is taken beside what is held. */
 gboolean file_lock_grow (FileLock *self, guint used, guint shared, GError **error);

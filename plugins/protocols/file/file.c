@@ -5,6 +5,7 @@
  * needs another descriptor opens a second handle in prepare; one that changes permissions only
  * grows the locks in prepare, and shrinks them once the change can no longer fail. */
 
+#include "file-image.h"
 #include "file-io.h"
 
 #include <errno.h>
@@ -490,6 +491,11 @@ banyan_file_init (BanyanFile *self)
 {
 }
 
-BANYAN_PLUGIN_DEFINE (file, .kind = BANYAN_PLUGIN_PROTOCOL,
-                      .register_type = banyan_file_register_type,
-                      .summary = "A regular file or a block device", .aliases = "host_device")
+static const BanyanPluginType types[] = {
+  { "file", BANYAN_PLUGIN_PROTOCOL, banyan_file_register_type, "A regular file or a block device",
+    "host_device" },
+  { "file", BANYAN_PLUGIN_IMAGE, file_image_register, "A regular file that is to be made" },
+  { NULL },
+};
+
+BANYAN_PLUGIN_DEFINE (file, .types = types, .summary = "A regular file or a block device")

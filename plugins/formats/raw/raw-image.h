@@ -1,0 +1,8 @@
+/* raw-image.h - raw images that are to be made
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <banyan/banyan-plugin.h>
+
+void raw_image_register (GTypeModule *module);
