@@ -122,6 +122,31 @@ end_lone_options (const CliCommand *command, char **argv)
       }
 }
 
+/* (transfer full) (nullable): the last word, if options are not to be looked for in it */
+static char *
+take_last_word (const CliCommand *command, char **argv)
+{
+  guint n = g_strv_length (argv);
+
+  return command->takes_last_word_as_it_is && n > 2 && !g_str_equal (argv[n - 1], "--help")
+                 && !g_str_equal (argv[n - 1], "-h")
+             ? g_steal_pointer (&argv[n - 1])
+             : NULL;
+}
+
+static void
+put_last_word (char ***argv, char *word)
+{
+  guint n = g_strv_length (*argv);
+
+  if (word == NULL)
+    return;
+
+  *argv = g_renew (char *, *argv, n + 2);
+  (*argv)[n] = word;
+  (*argv)[n + 1] = NULL;
+}
+
 CliStatus
 cli_options_parse (const CliCommand *command, int *argc, char ***argv, gboolean *wants_help)
 {
@@ -132,6 +157,7 @@ cli_options_parse (const CliCommand *command, int *argc, char ***argv, gboolean 
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) words = g_strdupv (*argv);
+  g_autofree char *last = take_last_word (command, *argv);
 
   end_lone_options (command, *argv);
   g_option_context_set_help_enabled (context, FALSE);
@@ -144,6 +170,7 @@ cli_options_parse (const CliCommand *command, int *argc, char ***argv, gboolean 
   if (*wants_help)
     return CLI_DONE;
 
+  put_last_word (argv, g_steal_pointer (&last));
   *argc = g_strv_length (*argv);
   drop_separator (argc, *argv);
   return check_count (command, *argc - 1);

@@ -27,10 +27,12 @@ typedef enum
   CLI_WORDS_COMMANDS,
 } CliWords;
 
+typedef struct _CliCommand CliCommand;
+
 /* One command: the help, the parser and the completion read this and nothing else. */
-typedef struct
+struct _CliCommand
 {
-  const char *name;
+  const char *name;      /* of one within another both words: "img create" */
   const char *arguments; /* as in the usage line: "FILE..." */
   const char *summary;
   const char *description;
@@ -40,8 +42,10 @@ typedef struct
   guint max_arguments;
   CliStatus (*run) (char **arguments);
   gboolean is_hidden;
-  gboolean takes_words_as_they_are; /* options are arguments like the others */
-} CliCommand;
+  gboolean takes_words_as_they_are;  /* options are arguments like the others */
+  gboolean takes_last_word_as_it_is; /* the last may begin with a dash: "-1G" */
+  const CliCommand *const *commands; /* (nullable): ends with NULL; the first word is one of them */
+};
 
 #define CLI_MANY G_MAXUINT
 
@@ -52,6 +56,7 @@ extern const CliCommand cli_convert_config;
 extern const CliCommand cli_export_config;
 extern const CliCommand cli_graph;
 extern const CliCommand cli_help;
+extern const CliCommand cli_img;
 extern const CliCommand cli_inspect;
 extern const CliCommand cli_io;
 extern const CliCommand cli_plan;
@@ -62,11 +67,16 @@ extern const CliCommand cli_schema;
 /* -- cli-commands.c: the table. -- */
 
 extern const CliCommand *const cli_commands[]; /* ends with NULL */
-const CliCommand *cli_command_find (const char *name);
+/* Each of these: of @outer (NULL: of the table). */
+const CliCommand *cli_command_find (const CliCommand *outer, const char *word);
 /* Says on standard error that there is none, and which may have been meant. */
-void cli_command_complain (const char *name);
-/* The names of all that are shown. NULL-terminated; the array is the caller's. */
-const char **cli_command_list_names (void);
+void cli_command_complain (const CliCommand *outer, const char *word);
+/* The words for all that are shown. NULL-terminated; the array is the caller's. */
+const char **cli_command_list_words (const CliCommand *outer);
+/* What is written for it, after that for the one that it belongs to. */
+const char *cli_command_get_word (const CliCommand *self);
+CliStatus cli_command_run (const CliCommand *self, char **words);
+CliStatus cli_print_commands_as_json (const CliCommand *outer); /* command-help.c */
 void cli_append_overview (GString *text);
 void cli_append_help (GString *text, const CliCommand *command);
 

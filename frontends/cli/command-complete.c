@@ -21,11 +21,12 @@ cli_offer (GString *text, const char *prefix, const char *word, const char *mean
 }
 
 static void
-offer_commands (GString *text, const char *prefix)
+offer_commands (GString *text, const char *prefix, const CliCommand *outer)
 {
-  for (guint i = 0; cli_commands[i] != NULL; i++)
-    if (!cli_commands[i]->is_hidden)
-      cli_offer (text, prefix, cli_commands[i]->name, cli_commands[i]->summary);
+  g_autofree const char **words = cli_command_list_words (outer);
+
+  for (guint i = 0; words[i] != NULL; i++)
+    cli_offer (text, prefix, words[i], cli_command_find (outer, words[i])->summary);
 }
 
 static void
@@ -58,7 +59,7 @@ offer_properties (GString *text, const char *prefix, const char *type_name)
     }
 }
 
-/* After a dot the properties of the type before it. */
+/* After a dot the properties of the type before it. Options of images go by their driver's name. */
 static void
 offer_types (GString *text, const char *prefix)
 {
@@ -75,8 +76,9 @@ offer_types (GString *text, const char *prefix)
 
   types = cli_types_list ();
   for (guint i = 0; types[i] != NULL; i++)
-    cli_offer (text, prefix, banyan_type_info_get_name (types[i]),
-               banyan_type_info_get_summary (types[i]));
+    if (banyan_type_info_get_kind (types[i]) != BANYAN_PLUGIN_IMAGE)
+      cli_offer (text, prefix, banyan_type_info_get_name (types[i]),
+                 banyan_type_info_get_summary (types[i]));
 }
 
 /* The option whose value @word is, when it stands alone before it. */
@@ -111,7 +113,7 @@ offer_arguments (GString *text, const char *prefix, CliWords words)
       offer_types (text, prefix);
       return;
     case CLI_WORDS_COMMANDS:
-      offer_commands (text, prefix);
+      offer_commands (text, prefix, NULL);
       return;
     case CLI_WORDS_NONE:
       return;
@@ -167,7 +169,15 @@ static void
 complete_command (GString *text, const CliCommand *command, char **words, guint n)
 {
   const char *word = words[n - 1];
+  const CliCommand *inner
+      = command->commands != NULL && n > 2 ? cli_command_find (command, words[1]) : NULL;
   const GOptionEntry *option = find_option_with_value (command, words[n - 2]);
+
+  if (inner != NULL)
+    {
+      complete_command (text, inner, words + 1, n - 1);
+      return;
+    }
 
   if (option != NULL && is_type_option (option))
     offer_types (text, word);
@@ -179,6 +189,8 @@ complete_command (GString *text, const CliCommand *command, char **words, guint 
     return;
   else if (word[0] == '-')
     offer_options (text, word, command);
+  else if (command->commands != NULL && n == 2)
+    offer_commands (text, word, command);
   else if (command == &cli_inspect)
     offer_inspected (text, words, n);
   else
@@ -194,7 +206,7 @@ run (char **words)
 
   if (n <= 1)
     {
-      offer_commands (text, n == 0 ? "" : words[0]);
+      offer_commands (text, n == 0 ? "" : words[0], NULL);
       if (n == 1 && words[0][0] == '-')
         {
           cli_offer (text, words[0], "--help", "List the commands");
@@ -203,7 +215,7 @@ run (char **words)
       return cli_print (text->str);
     }
 
-  command = cli_command_find (words[0]);
+  command = cli_command_find (NULL, words[0]);
   if (command != NULL)
     complete_command (text, command, words, n);
 

@@ -24,6 +24,8 @@ describe_option (BanyanSpecBuilder *list, const GOptionEntry *entry)
   banyan_spec_builder_take_built (list, NULL, map);
 }
 
+static BanyanSpecBuilder *describe_commands (const CliCommand *outer);
+
 static BanyanSpecBuilder *
 describe_command (const CliCommand *command)
 {
@@ -37,20 +39,29 @@ describe_command (const CliCommand *command)
   banyan_spec_builder_add_string (map, "summary", command->summary);
   banyan_spec_builder_add_string (map, "description", command->description);
   banyan_spec_builder_take_built (map, "options", list);
+  if (command->commands != NULL)
+    banyan_spec_builder_take_built (map, "commands", describe_commands (command));
   return map;
 }
 
-static CliStatus
-print_all_as_json (void)
+/* @outer NULL: of the table. */
+static BanyanSpecBuilder *
+describe_commands (const CliCommand *outer)
 {
-  g_autofree const char **names = cli_command_list_names ();
-  g_autoptr (BanyanSpec) spec = NULL;
+  g_autofree const char **words = cli_command_list_words (outer);
   BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
 
-  for (guint i = 0; names[i] != NULL; i++)
-    banyan_spec_builder_take_built (list, NULL, describe_command (cli_command_find (names[i])));
+  for (guint i = 0; words[i] != NULL; i++)
+    banyan_spec_builder_take_built (list, NULL,
+                                    describe_command (cli_command_find (outer, words[i])));
+  return list;
+}
 
-  spec = banyan_spec_builder_end (list);
+CliStatus
+cli_print_commands_as_json (const CliCommand *outer)
+{
+  g_autoptr (BanyanSpec) spec = banyan_spec_builder_end (describe_commands (outer));
+
   return cli_print_json (spec);
 }
 
@@ -66,21 +77,29 @@ static CliStatus
 run (char **arguments)
 {
   g_autoptr (GString) text = g_string_new (NULL);
-  const CliCommand *command;
+  const CliCommand *command = NULL;
 
   if (arguments[0] == NULL && as_json)
-    return print_all_as_json ();
+    return cli_print_commands_as_json (NULL);
   if (arguments[0] == NULL)
     {
       cli_append_overview (text);
       return cli_print (text->str);
     }
 
-  command = cli_command_find (arguments[0]);
-  if (command == NULL)
+  for (; *arguments != NULL; arguments++)
     {
-      cli_command_complain (arguments[0]);
-      return CLI_NOT_FOUND;
+      const CliCommand *outer = command;
+
+      command
+          = outer == NULL || outer->commands != NULL ? cli_command_find (outer, *arguments) : NULL;
+      if (command == NULL && outer != NULL && outer->commands == NULL)
+        return cli_fail (CLI_NOT_FOUND, "%s has no commands of its own", outer->name);
+      if (command == NULL)
+        {
+          cli_command_complain (outer, *arguments);
+          return CLI_NOT_FOUND;
+        }
     }
 
   if (as_json)
@@ -92,11 +111,11 @@ run (char **arguments)
 
 const CliCommand cli_help = {
   .name = "help",
-  .arguments = "[COMMAND]",
+  .arguments = "[COMMAND [COMMAND]]",
   .summary = "Tell what a command does",
   .description = "Without COMMAND: lists the commands.",
   .options = options,
   .words = CLI_WORDS_COMMANDS,
-  .max_arguments = 1,
+  .max_arguments = 2,
   .run = run,
 };

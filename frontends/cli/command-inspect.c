@@ -52,14 +52,15 @@ load_type (const char *name, GError **error)
   return find_type (name);
 }
 
-/* Types whose name has @part in it. (transfer container) */
+/* Types whose name has @part in it; options of images have their driver's. (transfer container) */
 static GPtrArray *
 list_candidates (CliTypes *types, const char *part)
 {
   GPtrArray *names = g_ptr_array_new ();
 
   for (guint i = 0; types[i] != NULL; i++)
-    if (strstr (banyan_type_info_get_name (types[i]), part) != NULL)
+    if (banyan_type_info_get_kind (types[i]) != BANYAN_PLUGIN_IMAGE
+        && strstr (banyan_type_info_get_name (types[i]), part) != NULL)
       g_ptr_array_add (names, (char *) banyan_type_info_get_name (types[i]));
 
   g_ptr_array_add (names, NULL);
@@ -94,6 +95,22 @@ find_by_part (const char *part)
   return *part != '\0' && candidates->len == 2 ? find_type (candidates->pdata[0]) : NULL;
 }
 
+/* Below a driver come the options that its images are made with. */
+static CliStatus
+print_type (BanyanTypeInfo *type)
+{
+  g_autoptr (BanyanTypeInfo) image = banyan_registry_lookup (
+      banyan_registry_get_default (), 1u << BANYAN_PLUGIN_IMAGE, banyan_type_info_get_name (type));
+  CliStatus status = inspect_print_type (type, as_json);
+
+  if (image == NULL || as_json || status != CLI_DONE
+      || banyan_type_info_get_kind (type) == BANYAN_PLUGIN_IMAGE)
+    return status;
+
+  status = cli_print ("\n");
+  return status == CLI_DONE ? inspect_print_type (image, FALSE) : status;
+}
+
 static CliStatus
 show (const char *what)
 {
@@ -115,7 +132,7 @@ show (const char *what)
   if (error != NULL && error->code == BANYAN_CONFIG_ERROR_PLUGIN)
     return cli_fail_with (error);
 
-  return type != NULL ? inspect_print_type (type, as_json) : complain_of_type (what);
+  return type != NULL ? print_type (type) : complain_of_type (what);
 }
 
 static CliStatus

@@ -13,7 +13,7 @@ static gboolean is_image_opts;
 static gboolean no_cache;
 static gboolean as_json;
 static char *cache;
-static IoSource source;
+static CliImageSource source;
 
 static const GOptionEntry options[] = {
   { "cmd", 'c', 0, G_OPTION_ARG_STRING_ARRAY, &lines,
@@ -86,7 +86,7 @@ run (char **arguments)
   source.dotted = is_image_opts ? arguments[0] : NULL;
   source.node = arguments[0] != NULL ? arguments[1] : NULL;
   source.cache = no_cache ? "none" : cache;
-  fault = io_source_find_fault (&source);
+  fault = cli_image_find_fault (&source);
   if (fault != NULL)
     return cli_fail (CLI_USAGE, "%s", fault);
 

@@ -3,22 +3,9 @@
 
 #pragma once
 
-#include "cli.h"
+#include "cli-image.h"
 
 G_BEGIN_DECLS
-
-/* What is opened, as the command line or `open` says it. */
-typedef struct
-{
-  const char *argument; /* (nullable): a document, an image, or "-" */
-  const char *node;     /* (nullable): of a document */
-  const char *driver;   /* (nullable): @argument is an image */
-  const char *dotted;   /* (nullable): an image's options in dotted keys */
-  const char *cache;    /* (nullable): QEMU's word for several options */
-  const char *discard;  /* (nullable) */
-  gboolean read_only;
-  gboolean force_share;
-} IoSource;
 
 /* What one command found: words for people, or with --json one object. */
 typedef struct
@@ -69,10 +56,8 @@ gboolean io_may_write (IoSession *self, const char *what);
 
 /* -- io-open.c -- */
 
-CliStatus io_open (IoSession *self, const IoSource *source);
+CliStatus io_open (IoSession *self, const CliImageSource *source);
 CliStatus io_close (IoSession *self);
-/* What is wrong with @source, or NULL. */
-const char *io_source_find_fault (const IoSource *source);
 gboolean io_run_open (IoSession *self, int argc, char **argv);
 gboolean io_run_close (IoSession *self, int argc, char **argv);
 gboolean io_run_reopen (IoSession *self, int argc, char **argv);

@@ -17,33 +17,6 @@ print_overview (void)
   return cli_print (text->str);
 }
 
-static CliStatus
-print_help (const CliCommand *command)
-{
-  g_autoptr (GString) text = g_string_new (NULL);
-
-  cli_append_help (text, command);
-  return cli_print (text->str);
-}
-
-static CliStatus
-run_command (const CliCommand *command, char **words)
-{
-  g_auto (GStrv) argv = g_strdupv (words);
-  int argc = g_strv_length (argv);
-  gboolean wants_help = FALSE;
-  CliStatus status;
-
-  if (command->takes_words_as_they_are)
-    return command->run (argv + 1);
-
-  status = cli_options_parse (command, &argc, &argv, &wants_help);
-  if (status != CLI_DONE)
-    return status;
-
-  return wants_help ? print_help (command) : command->run (argv + 1);
-}
-
 /* Before the command: --help and --version, and nothing else. */
 static CliStatus
 run_option (const char *option)
@@ -76,12 +49,12 @@ main (int argc, char **argv)
   if (argv[1][0] == '-')
     return run_option (argv[1]);
 
-  command = cli_command_find (argv[1]);
+  command = cli_command_find (NULL, argv[1]);
   if (command == NULL)
     {
-      cli_command_complain (argv[1]);
+      cli_command_complain (NULL, argv[1]);
       return CLI_USAGE;
     }
 
-  return run_command (command, argv + 1);
+  return cli_command_run (command, argv + 1);
 }

@@ -84,23 +84,6 @@ compression_get_type (void)
   return type;
 }
 
-static GType
-preallocation_get_type (void)
-{
-  static const GEnumValue values[] = {
-    { BANYAN_PREALLOCATION_OFF, "QCOW2_PREALLOCATION_OFF", "off" },
-    { BANYAN_PREALLOCATION_METADATA, "QCOW2_PREALLOCATION_METADATA", "metadata" },
-    { BANYAN_PREALLOCATION_FALLOC, "QCOW2_PREALLOCATION_FALLOC", "falloc" },
-    { BANYAN_PREALLOCATION_FULL, "QCOW2_PREALLOCATION_FULL", "full" },
-    { 0, NULL, NULL },
-  };
-  static gsize type;
-
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("BanyanQcow2Preallocation", values));
-  return type;
-}
-
 static Qcow2CreateOptions
 collect (BanyanQcow2Image *self)
 {
@@ -264,7 +247,7 @@ install_layout (void)
   properties[PROP_PREALLOCATION] = banyan_param_enum (
       "preallocation", "Preallocation",
       "Whether clusters get their places at once, and space is reserved, or filled with zeroes",
-      preallocation_get_type (), BANYAN_PREALLOCATION_OFF, FIELD (preallocation));
+      BANYAN_TYPE_PREALLOCATION, BANYAN_PREALLOCATION_OFF, FIELD (preallocation));
 }
 
 static void

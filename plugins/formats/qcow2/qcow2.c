@@ -485,6 +485,12 @@ add_roles (BanyanNodeClass *node_class)
       "Node that the guest's data is in, where the image says so", IMAGE_FIELD (data_file));
 }
 
+static guint
+banyan_qcow2_probe (const guint8 *head, gsize length)
+{
+  return length >= QCOW2_V2_LENGTH && qcow2_header_is_magic (head, length) ? 100 : 0;
+}
+
 static void
 banyan_qcow2_class_init (BanyanQcow2Class *klass)
 {
@@ -503,6 +509,7 @@ banyan_qcow2_class_init (BanyanQcow2Class *klass)
   element_class->commit = banyan_qcow2_commit;
   element_class->inactivate = banyan_qcow2_inactivate;
   element_class->reactivate = banyan_qcow2_reactivate;
+  BANYAN_FORMAT_CLASS (klass)->probe = banyan_qcow2_probe;
   node_class->get_capabilities = banyan_qcow2_get_capabilities;
   node_class->get_limits = banyan_qcow2_get_limits;
   banyan_node_class_set_ops (node_class, &banyan_qcow2_ops);

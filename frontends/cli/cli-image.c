@@ -1,0 +1,315 @@
+/* cli-image.c - a node that the command line names: of a document, or an image of its own
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "cli-image.h"
+
+static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_COMMAND_LINE };
+
+/* QEMU's words for what are several options here. */
+static const CliCache caches[] = {
+  { "none", "true", "false", FALSE },         { "off", "true", "false", FALSE },
+  { "directsync", "true", "false", TRUE },    { "writeback", "false", "false", FALSE },
+  { "writethrough", "false", "false", TRUE }, { "unsafe", "false", "true", FALSE },
+};
+
+const CliCache *
+cli_cache_find (const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (caches); i++)
+    if (g_strcmp0 (caches[i].name, name) == 0)
+      return &caches[i];
+
+  return NULL;
+}
+
+gboolean
+cli_cache_writes_through (const char *name)
+{
+  const CliCache *cache = cli_cache_find (name);
+
+  return cache != NULL && cache->writes_through;
+}
+
+static gboolean
+is_image (const CliImageSource *source)
+{
+  return source->driver != NULL || source->dotted != NULL;
+}
+
+const char *
+cli_image_find_fault (const CliImageSource *source)
+{
+  gboolean has_options = source->cache != NULL || source->discard != NULL || source->force_share;
+
+  if (source->cache != NULL && cli_cache_find (source->cache) == NULL)
+    return "the cache is one of none, directsync, writeback, writethrough and unsafe";
+  if (source->argument == NULL && source->dotted == NULL)
+    return has_options || source->driver != NULL ? "these options need something to open" : NULL;
+  if (source->dotted != NULL && source->driver != NULL)
+    return "dotted keys name the driver themselves; leave out -f";
+  if (is_image (source) && source->node != NULL)
+    return "an image is one node only";
+  if (!is_image (source) && has_options)
+    return "a document says itself how its nodes are cached, discarded and shared";
+
+  return NULL;
+}
+
+/* -- An image's options. -- */
+
+static BanyanSpec *
+new_text (const char *text)
+{
+  return banyan_spec_new_scalar (BANYAN_SPEC_TEXT, text, &origin);
+}
+
+/* Takes hold of the new map. */
+static void
+set_value (BanyanSpec **spec, const char *key, BanyanSpec *value)
+{
+  BanyanSpec *old = *spec;
+
+  *spec = banyan_spec_with (old, key, value);
+  banyan_spec_unref (old);
+}
+
+/* Sets "cache.direct" and the like, and takes hold of the new map. */
+static void
+set_option (BanyanSpec **spec, const char *outer, const char *key, const char *text)
+{
+  g_autoptr (BanyanSpec) value = new_text (text);
+  g_autoptr (BanyanSpec) map = NULL;
+  BanyanSpec *old = *spec;
+
+  if (outer != NULL)
+    {
+      BanyanSpec *inner = cli_spec_get (old, outer);
+      g_autoptr (BanyanSpec) empty = banyan_spec_builder_end (banyan_spec_builder_new_map ());
+
+      map = banyan_spec_with (inner != NULL ? inner : empty, key, value);
+    }
+
+  *spec = banyan_spec_with (old, outer != NULL ? outer : key, map != NULL ? map : value);
+  banyan_spec_unref (old);
+}
+
+static gboolean
+is_protocol (const char *name)
+{
+  g_autoptr (BanyanTypeInfo) type
+      = banyan_registry_lookup (banyan_registry_get_default (), 1u << BANYAN_PLUGIN_PROTOCOL, name);
+
+  return type != NULL;
+}
+
+/* A format lies on a file. */
+static void
+set_filename (BanyanSpec **spec, const char *filename)
+{
+  const char *driver = banyan_spec_lookup_text (*spec, "driver");
+  gboolean is_file = driver != NULL && is_protocol (driver);
+
+  if (!is_file)
+    set_option (spec, "file", "driver", "file");
+  set_option (spec, is_file ? NULL : "file", "filename", filename);
+}
+
+/* Says that there is no backing, whatever the header names, where the format has one at all. */
+static void
+leave_backing_out (BanyanSpec **spec)
+{
+  const char *driver = banyan_spec_lookup_text (*spec, "driver");
+  GType type = driver == NULL
+                   ? G_TYPE_INVALID
+                   : banyan_registry_get_type_by_name (banyan_registry_get_default (),
+                                                       1u << BANYAN_PLUGIN_FORMAT, driver, NULL);
+  g_autoptr (BanyanSpec) none = NULL;
+  GObjectClass *klass;
+
+  if (type == G_TYPE_INVALID || banyan_spec_lookup (*spec, "backing") != NULL)
+    return;
+
+  klass = g_type_class_ref (type);
+  none = banyan_spec_new_null (&origin);
+  if (g_object_class_find_property (klass, "backing") != NULL)
+    set_value (spec, "backing", none);
+  g_type_class_unref (klass);
+}
+
+static BanyanSpec *
+describe_image (const CliImageSource *source, BanyanProblems *problems)
+{
+  BanyanSpec *spec = source->dotted != NULL
+                         ? banyan_spec_parse_dotted (source->dotted, &origin, problems)
+                         : banyan_spec_builder_end (banyan_spec_builder_new_map ());
+
+  if (spec == NULL || banyan_problems_get_length (problems) > 0
+      || banyan_spec_get_kind (spec) != BANYAN_SPEC_MAP)
+    return spec;
+
+  if (source->driver != NULL)
+    set_option (&spec, NULL, "driver", source->driver);
+  if (source->argument != NULL)
+    set_filename (&spec, source->argument);
+  if (source->read_only)
+    set_option (&spec, NULL, "read-only", "true");
+  if (source->force_share)
+    set_option (&spec, NULL, "force-share", "true");
+  if (source->discard != NULL)
+    set_option (&spec, NULL, "discard", source->discard);
+  if (source->cache != NULL)
+    {
+      const CliCache *cache = cli_cache_find (source->cache);
+
+      set_option (&spec, "cache", "direct", cache->direct);
+      set_option (&spec, "cache", "no-flush", cache->no_flush);
+    }
+
+  if (source->without_backing)
+    leave_backing_out (&spec);
+
+  return spec;
+}
+
+static BanyanCollection *
+get_collection (BanyanGraph *graph, const char *name)
+{
+  return BANYAN_COLLECTION (banyan_object_get_child (BANYAN_OBJECT (graph), name));
+}
+
+static void
+declare_objects (BanyanMapper *mapper, BanyanGraph *graph, BanyanSpec *objects)
+{
+  for (guint i = 0; objects != NULL && i < banyan_spec_get_length (objects); i++)
+    banyan_mapper_declare (
+        mapper, get_collection (graph, "objects"), banyan_spec_get_key (objects, i),
+        banyan_spec_get_key_origin (objects, i), banyan_spec_get_item (objects, i));
+}
+
+/* One node, called "image". */
+static GPtrArray *
+map_image (BanyanGraph *graph, const CliImageSource *source, BanyanProblems *problems)
+{
+  g_autoptr (BanyanSpec) spec = describe_image (source, problems);
+  g_autoptr (BanyanMapper) mapper = NULL;
+
+  if (spec == NULL || banyan_problems_get_length (problems) > 0)
+    return NULL;
+
+  mapper = banyan_mapper_new (BANYAN_ROOT (graph), NULL, problems);
+  declare_objects (mapper, graph, source->objects);
+  banyan_mapper_declare (mapper, get_collection (graph, "nodes"), "image", &origin, spec);
+  return banyan_mapper_build (mapper);
+}
+
+/* -- Opening. -- */
+
+static GPtrArray *
+map_document (BanyanGraph *graph, const char *path, BanyanProblems *problems, GError **error)
+{
+  g_autoptr (CliDocument) document = cli_document_read (path, error);
+
+  return document != NULL ? banyan_graph_map (graph, document->text, document->length,
+                                              document->name, document->directory, problems)
+                          : NULL;
+}
+
+static gboolean
+is_wanted (BanyanObject *object)
+{
+  return !BANYAN_IS_FRONTEND (object) && !BANYAN_IS_EXPORT (object) && !BANYAN_IS_JOB (object);
+}
+
+static gboolean
+open_objects (BanyanGraph *graph, GPtrArray *objects, GError **error)
+{
+  g_autoptr (BanyanTransaction) transaction = banyan_transaction_new (graph);
+
+  for (guint i = 0; i < objects->len; i++)
+    if (is_wanted (objects->pdata[i]))
+      banyan_transaction_add (transaction, objects->pdata[i], NULL);
+
+  return banyan_transaction_commit (transaction, error);
+}
+
+static CliStatus
+open_graph (BanyanGraph *graph, const CliImageSource *source)
+{
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) objects = is_image (source)
+                                      ? map_image (graph, source, problems)
+                                      : map_document (graph, source->argument, problems, &error);
+
+  if (error != NULL)
+    return cli_fail_with (error);
+  if (objects == NULL)
+    {
+      cli_say_problems (problems);
+      return CLI_FAILED;
+    }
+
+  return open_objects (graph, objects, &error) ? CLI_DONE : cli_fail_with (error);
+}
+
+/* -- Which node. -- */
+
+static GPtrArray *
+list_roots (BanyanGraph *graph)
+{
+  BanyanObject *collection = banyan_object_get_child (BANYAN_OBJECT (graph), "nodes");
+  GPtrArray *nodes = banyan_object_list_children (collection);
+
+  for (guint i = nodes->len; i-- > 0;)
+    {
+      g_auto (GStrv) users = banyan_object_describe_users (nodes->pdata[i]);
+
+      if (users[0] != NULL)
+        g_ptr_array_remove_index (nodes, i);
+    }
+
+  return nodes;
+}
+
+static char *
+join_ids (GPtrArray *nodes)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < nodes->len; i++)
+    g_string_append_printf (text, "%s%s", i > 0 ? ", " : "",
+                            banyan_object_get_id (nodes->pdata[i]));
+
+  return g_string_free (text, FALSE);
+}
+
+static BanyanNode *
+find_node (BanyanGraph *graph, const char *id, CliStatus *status)
+{
+  g_autoptr (GPtrArray) roots = list_roots (graph);
+  g_autofree char *ids = join_ids (roots);
+  BanyanNode *node = id != NULL ? banyan_graph_get_node (graph, id) : NULL;
+
+  if (node != NULL || (id == NULL && roots->len == 1))
+    return node != NULL ? node : roots->pdata[0];
+  if (id != NULL)
+    *status
+        = cli_fail (CLI_NOT_FOUND, "no node is called \"%s\"; at the top there are: %s", id, ids);
+  else if (roots->len == 0)
+    *status = cli_fail (CLI_NOT_FOUND, "the document has no nodes");
+  else
+    *status = cli_fail (CLI_USAGE, "say which node: %s", ids);
+
+  return NULL;
+}
+
+CliStatus
+cli_image_open (BanyanGraph *graph, const CliImageSource *source, BanyanNode **node)
+{
+  CliStatus status = open_graph (graph, source);
+
+  *node = status == CLI_DONE
+              ? find_node (graph, is_image (source) ? "image" : source->node, &status)
+              : NULL;
+  return status;
+}

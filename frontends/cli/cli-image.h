@@ -1,0 +1,43 @@
+/* cli-image.h - a node that the command line names: of a document, or an image of its own
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "cli.h"
+
+G_BEGIN_DECLS
+
+/* What is to be opened. */
+typedef struct
+{
+  const char *argument; /* (nullable): a document, an image, or "-" */
+  const char *node;     /* (nullable): of a document */
+  const char *driver;   /* (nullable): @argument is an image */
+  const char *dotted;   /* (nullable): an image's options in dotted keys */
+  const char *cache;    /* (nullable): QEMU's word for several options */
+  const char *discard;  /* (nullable) */
+  BanyanSpec *objects;  /* (nullable): a map of what an image links to */
+  gboolean read_only;
+  gboolean force_share;
+  gboolean without_backing; /* of an image, whatever its header names */
+} CliImageSource;
+
+/* A cache mode of QEMU's. */
+typedef struct
+{
+  const char *name;
+  const char *direct;
+  const char *no_flush;
+  gboolean writes_through;
+} CliCache;
+
+const CliCache *cli_cache_find (const char *name); /* (nullable) */
+gboolean cli_cache_writes_through (const char *name);
+
+/* What is wrong with @source, or NULL. */
+const char *cli_image_find_fault (const CliImageSource *source);
+/* Puts what @source says into the empty @graph, without frontends and jobs, and says on standard
+ * error what is wrong. @node: (out) (transfer none): the one that is meant. */
+CliStatus cli_image_open (BanyanGraph *graph, const CliImageSource *source, BanyanNode **node);
+
+G_END_DECLS

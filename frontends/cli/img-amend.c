@@ -1,0 +1,96 @@
+/* img-amend.c - banyan img amend: changes what an image was made with
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "img.h"
+
+#include <errno.h>
+
+static gboolean is_forced;
+
+static const GOptionEntry options[] = {
+  IMG_FORMAT,
+  IMG_IMAGE_OPTIONS,
+  IMG_DOTTED,
+  IMG_OBJECT,
+  IMG_CACHE ("writeback without it"),
+  IMG_PROGRESS,
+  IMG_QUIET,
+  { "force", 0, 0, G_OPTION_ARG_NONE, &is_forced,
+    "Also what is not safe; nothing of that kind is there yet", NULL },
+  IMG_JSON,
+  { NULL },
+};
+
+static gboolean BANYAN_COROUTINE
+amend_inside (BanyanChannel *channel, gpointer data, GError **error)
+{
+  return banyan_image_options_amend (data, banyan_channel_get_node (channel), error);
+}
+
+/* Before any work is done that only makes sense with that. */
+gboolean
+img_can_amend (BanyanNode *node, GError **error)
+{
+  const char *format = img_get_format (node);
+  GType type = banyan_registry_get_type_by_name (banyan_registry_get_default (),
+                                                 1u << BANYAN_PLUGIN_IMAGE, format, error);
+  BanyanImageOptionsClass *klass;
+  gboolean can;
+
+  if (type == G_TYPE_INVALID)
+    return FALSE;
+
+  klass = g_type_class_ref (type);
+  can = klass->amend != NULL;
+  g_type_class_unref (klass);
+  return can
+         || banyan_throw_errno (error, ENOTSUP, "%s images cannot be changed in this way yet",
+                                format);
+}
+
+gboolean
+img_amend_image (ImgImage *image, BanyanSpec *map, GError **error)
+{
+  g_autoptr (BanyanImageOptions) wanted
+      = banyan_image_options_new (img_get_format (image->node), map, error);
+
+  return wanted != NULL && img_run_inside (image, amend_inside, wanted, error)
+         && banyan_backend_flush (image->backend, error);
+}
+
+static CliStatus
+run (char **arguments)
+{
+  g_autoptr (BanyanSpec) map = NULL;
+  g_autoptr (GError) error = NULL;
+  ImgImage image;
+  CliStatus status = CLI_DONE;
+
+  if (img_options.format != NULL
+      && img_print_options (img_options.options, img_options.format, &status))
+    return status;
+  if (img_options.options == NULL || arguments[0] == NULL)
+    return cli_fail (CLI_USAGE, "usage: banyan img amend -o OPTIONS %s", img_amend.arguments);
+  map = img_read_options (img_options.options);
+  if (map == NULL)
+    return CLI_USAGE;
+
+  status = img_open_argument (&image, arguments[0], TRUE, TRUE);
+  if (status != CLI_DONE)
+    return status;
+  if (!img_can_amend (image.node, &error) || !img_amend_image (&image, map, &error))
+    status = cli_fail_with (error);
+  return img_close (&image, status);
+}
+
+const CliCommand img_amend = {
+  .name = "img amend",
+  .arguments = "FILE",
+  .summary = "Change what an image was made with",
+  .description = "Only the options that are given are changed, and only those that the format can "
+                 "change in an image that is there.",
+  .options = options,
+  .words = CLI_WORDS_FILES,
+  .max_arguments = 1,
+  .run = run,
+};

@@ -1,0 +1,359 @@
+/* img-info.c - banyan img info: what an image is
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "img.h"
+
+#include <sys/stat.h>
+
+static gboolean wants_chain;
+
+static const GOptionEntry options[] = {
+  IMG_FORMAT,
+  IMG_DOTTED,
+  IMG_OBJECT,
+  IMG_SHARE,
+  { "backing-chain", 0, 0, G_OPTION_ARG_NONE, &wants_chain,
+    "Tell of the images that it is backed by, too", NULL },
+  IMG_OUTPUT,
+  { NULL },
+};
+
+/* -- Numbers. -- */
+
+/* What the files take in which the image lies, the ones that it is backed by not. */
+static gboolean
+count_space (BanyanNode *node, guint64 *space)
+{
+  g_autoptr (GPtrArray) children = banyan_element_list_children (BANYAN_ELEMENT (node));
+  g_autofree char *filename = NULL;
+  gboolean is_known = FALSE;
+  struct stat status;
+
+  for (guint i = 0; i < children->len; i++)
+    if (!(banyan_child_get_role_flags (children->pdata[i]) & BANYAN_CHILD_COW)
+        && banyan_child_get_node (children->pdata[i]) != NULL)
+      is_known |= count_space (banyan_child_get_node (children->pdata[i]), space);
+  if (children->len > 0)
+    return is_known;
+
+  filename = img_dup_filename (node);
+  if (filename == NULL || stat (filename, &status) < 0)
+    return FALSE;
+
+  *space += status.st_blocks * G_GUINT64_CONSTANT (512);
+  return TRUE;
+}
+
+/* -- What only this format has: the state that its driver shows. -- */
+
+static BanyanSpec *
+read_state (BanyanNode *node, GParamSpec *pspec)
+{
+  const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, pspec->value_type);
+  g_object_get_property (G_OBJECT (node), pspec->name, &value);
+  return banyan_param_value_to_spec (pspec, &value, &origin);
+}
+
+/* What all formats have is told elsewhere; what a class that all share declares is no format's. */
+static gboolean
+is_specific (BanyanNode *node, GParamSpec *pspec)
+{
+  static const char *const elsewhere[]
+      = { "backing-file", "backing-format", "cluster-size", "dirty", NULL };
+
+  return banyan_param_get_kind (pspec) == BANYAN_PARAM_STATE
+         && pspec->owner_type == G_OBJECT_TYPE (node) && !g_strv_contains (elsewhere, pspec->name);
+}
+
+/* What QEMU calls versions 2 and 3 of its format. */
+static void
+add_compatibility (BanyanNode *node, BanyanSpecBuilder *map)
+{
+  guint64 version;
+
+  if (g_str_equal (img_get_format (node), "qcow2") && img_get_number (node, "version", &version))
+    banyan_spec_builder_add_string (map, "compat", version < 3 ? "0.10" : "1.1");
+}
+
+static BanyanSpec *
+describe_specific (BanyanNode *node)
+{
+  guint n;
+  g_autofree GParamSpec **pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (node), &n);
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+
+  add_compatibility (node, map);
+  for (guint i = 0; i < n; i++)
+    if (is_specific (node, pspecs[i]))
+      {
+        BanyanSpec *value = read_state (node, pspecs[i]);
+
+        if (value != NULL)
+          banyan_spec_builder_take (map, pspecs[i]->name, value);
+      }
+
+  return banyan_spec_builder_end (map);
+}
+
+/* -- What the header says that it is backed by, opened or not. -- */
+
+/* (transfer full) (nullable) */
+static char *
+dup_text (BanyanNode *node, const char *property)
+{
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (node), property);
+  char *text = NULL;
+
+  if (pspec != NULL && G_IS_PARAM_SPEC_STRING (pspec))
+    g_object_get (node, property, &text, NULL);
+  return text;
+}
+
+static void
+add_backing (BanyanNode *node, BanyanSpecBuilder *map)
+{
+  g_autofree char *name = dup_text (node, "backing-file");
+  g_autofree char *format = dup_text (node, "backing-format");
+  g_autofree char *image = img_dup_filename (node);
+  g_autofree char *folder = image != NULL ? g_path_get_dirname (image) : NULL;
+  g_autofree char *full = NULL;
+
+  if (name == NULL)
+    return;
+
+  full = folder == NULL || g_path_is_absolute (name) || strchr (name, ':') != NULL
+                 || g_str_equal (folder, ".")
+             ? g_strdup (name)
+             : g_build_filename (folder, name, NULL);
+  banyan_spec_builder_add_string (map, "backing-filename", name);
+  banyan_spec_builder_add_string (map, "full-backing-filename", full);
+  banyan_spec_builder_add_string (map, "backing-filename-format", format);
+}
+
+static gboolean
+is_dirty (BanyanNode *node)
+{
+  guint64 dirty;
+
+  return img_get_number (node, "dirty", &dirty) && dirty != 0;
+}
+
+/* -- Snapshots. -- */
+
+/* The image's own only: who is backed by it shows none of them. */
+static void
+add_snapshots (ImgImage *image, BanyanNode *node, BanyanSpecBuilder *map)
+{
+  g_autoptr (GError) error = NULL;
+  BanyanSpec *list;
+
+  if (node != image->node)
+    return;
+
+  list = img_list_snapshots (image, &error);
+  if (list == NULL)
+    cli_message ("%s", error->message);
+  else if (banyan_spec_get_length (list) == 0)
+    banyan_spec_unref (list);
+  else
+    banyan_spec_builder_take (map, "snapshots", list);
+}
+
+/* -- The whole, in QEMU's shape. -- */
+
+static BanyanSpecBuilder *describe (ImgImage *image, BanyanNode *node);
+
+static void
+add_children (ImgImage *image, BanyanNode *node, BanyanSpecBuilder *map)
+{
+  g_autoptr (GPtrArray) children = banyan_element_list_children (BANYAN_ELEMENT (node));
+  BanyanSpecBuilder *list = banyan_spec_builder_new_list ();
+
+  for (guint i = 0; i < children->len; i++)
+    {
+      BanyanSpecBuilder *child;
+
+      if ((banyan_child_get_role_flags (children->pdata[i]) & BANYAN_CHILD_COW)
+          || banyan_child_get_node (children->pdata[i]) == NULL)
+        continue;
+      child = banyan_spec_builder_new_map ();
+      banyan_spec_builder_add_string (child, "name", banyan_child_get_role (children->pdata[i]));
+      banyan_spec_builder_take_built (child, "info",
+                                      describe (image, banyan_child_get_node (children->pdata[i])));
+      banyan_spec_builder_take_built (list, NULL, child);
+    }
+
+  banyan_spec_builder_take_built (map, "children", list);
+}
+
+static void
+add_specific (BanyanNode *node, BanyanSpecBuilder *map)
+{
+  BanyanSpec *data = describe_specific (node);
+  BanyanSpecBuilder *specific;
+
+  if (banyan_spec_get_length (data) == 0)
+    {
+      banyan_spec_unref (data);
+      return;
+    }
+
+  specific = banyan_spec_builder_new_map ();
+  banyan_spec_builder_add_string (specific, "type", img_get_format (node));
+  banyan_spec_builder_take (specific, "data", data);
+  banyan_spec_builder_take_built (map, "format-specific", specific);
+}
+
+static BanyanSpecBuilder *
+describe (ImgImage *image, BanyanNode *node)
+{
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+  g_autofree char *filename = img_dup_filename (node);
+  guint64 space = 0, cluster_size;
+
+  add_children (image, node, map);
+  add_snapshots (image, node, map);
+  banyan_spec_builder_add_uint (map, "virtual-size", banyan_node_get_length (node));
+  banyan_spec_builder_add_string (map, "filename",
+                                  node == image->node && filename == NULL ? image->name : filename);
+  if (img_get_number (node, "cluster-size", &cluster_size))
+    banyan_spec_builder_add_uint (map, "cluster-size", cluster_size);
+  banyan_spec_builder_add_string (map, "format", img_get_format (node));
+  if (count_space (node, &space))
+    banyan_spec_builder_add_uint (map, "actual-size", space);
+  add_specific (node, map);
+  add_backing (node, map);
+  banyan_spec_builder_add_boolean (map, "dirty-flag", is_dirty (node));
+  return map;
+}
+
+/* -- For people. -- */
+
+static guint64
+get_number (BanyanSpec *map, const char *key)
+{
+  const char *text = banyan_spec_lookup_text (map, key);
+
+  return text != NULL ? g_ascii_strtoull (text, NULL, 10) : 0;
+}
+
+static void
+append_size (GString *text, const char *label, guint64 bytes, gboolean with_bytes)
+{
+  g_autofree char *size = img_format_size (bytes);
+
+  g_string_append_printf (text, "%s: %s", label, size);
+  if (with_bytes)
+    g_string_append_printf (text, " (%" G_GUINT64_FORMAT " bytes)", bytes);
+  g_string_append_c (text, '\n');
+}
+
+static void
+append_specific (GString *text, BanyanSpec *map)
+{
+  BanyanSpec *data = cli_spec_get (cli_spec_get (map, "format-specific"), "data");
+
+  if (data == NULL)
+    return;
+
+  g_string_append (text, "Format specific information:\n");
+  for (guint i = 0; i < banyan_spec_get_length (data); i++)
+    {
+      g_autofree char *value = cli_spec_to_line (banyan_spec_get_item (data, i));
+
+      g_string_append_printf (text, "    %s: %s\n", banyan_spec_get_key (data, i), value);
+    }
+}
+
+static void
+append_snapshots (GString *text, BanyanSpec *list)
+{
+  if (list == NULL)
+    return;
+
+  g_string_append (text, "Snapshot list:\n");
+  img_append_snapshots (text, list);
+}
+
+static void
+append_image (GString *text, BanyanSpec *map)
+{
+  const char *backing = banyan_spec_lookup_text (map, "backing-filename");
+  const char *full = banyan_spec_lookup_text (map, "full-backing-filename");
+  const char *format = banyan_spec_lookup_text (map, "backing-filename-format");
+
+  g_string_append_printf (text, "image: %s\n", banyan_spec_lookup_text (map, "filename"));
+  g_string_append_printf (text, "file format: %s\n", banyan_spec_lookup_text (map, "format"));
+  append_size (text, "virtual size", get_number (map, "virtual-size"), TRUE);
+  if (banyan_spec_lookup (map, "actual-size") != NULL)
+    append_size (text, "disk size", get_number (map, "actual-size"), FALSE);
+  else
+    g_string_append (text, "disk size: unavailable\n");
+  if (banyan_spec_lookup (map, "cluster-size") != NULL)
+    g_string_append_printf (text, "cluster_size: %" G_GUINT64_FORMAT "\n",
+                            get_number (map, "cluster-size"));
+  if (g_strcmp0 (banyan_spec_lookup_text (map, "dirty-flag"), "true") == 0)
+    g_string_append (text, "cleanly shut down: no\n");
+  if (backing != NULL && g_strcmp0 (backing, full) != 0 && full != NULL)
+    g_string_append_printf (text, "backing file: %s (actual path: %s)\n", backing, full);
+  else if (backing != NULL)
+    g_string_append_printf (text, "backing file: %s\n", backing);
+  if (format != NULL)
+    g_string_append_printf (text, "backing file format: %s\n", format);
+  append_snapshots (text, cli_spec_get (map, "snapshots"));
+  append_specific (text, map);
+}
+
+static CliStatus
+print_images (BanyanSpec *list)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autofree char *printable = NULL;
+
+  if (img_options.as_json)
+    return cli_print_json (wants_chain ? list : banyan_spec_get_item (list, 0));
+
+  for (guint i = 0; i < banyan_spec_get_length (list); i++)
+    {
+      if (i > 0)
+        g_string_append_c (text, '\n');
+      append_image (text, banyan_spec_get_item (list, i));
+    }
+  printable = cli_make_printable (text->str);
+  return cli_print (printable);
+}
+
+static CliStatus
+run (char **arguments)
+{
+  BanyanSpecBuilder *list;
+  g_autoptr (BanyanSpec) images = NULL;
+  ImgImage image;
+  CliStatus status = img_open_argument (&image, arguments[0], FALSE, !wants_chain);
+
+  if (status != CLI_DONE)
+    return status;
+
+  list = banyan_spec_builder_new_list ();
+  for (BanyanNode *node = image.node; node != NULL;
+       node = wants_chain ? img_get_backing (node) : NULL)
+    banyan_spec_builder_take_built (list, NULL, describe (&image, node));
+  images = banyan_spec_builder_end (list);
+  return img_close (&image, print_images (images));
+}
+
+const CliCommand img_info = {
+  .name = "img info",
+  .arguments = "FILE",
+  .summary = "Tell what an image is",
+  .description = "The format, the length that a guest sees, the space that the files take, the "
+                 "backing file, and what only the format has. In JSON the keys are qemu-img's.",
+  .options = options,
+  .words = CLI_WORDS_FILES,
+  .min_arguments = 1,
+  .max_arguments = 1,
+  .run = run,
+};

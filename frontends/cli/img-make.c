@@ -1,0 +1,293 @@
+/* img-make.c - banyan img: images that are made
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "img.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_COMMAND_LINE };
+
+/* -- Types of options. -- */
+
+/* (transfer full) (nullable): where @driver's images can be made */
+static GObjectClass *
+get_class (const char *driver)
+{
+  GType type = banyan_registry_get_type_by_name (banyan_registry_get_default (),
+                                                 1u << BANYAN_PLUGIN_IMAGE, driver, NULL);
+
+  return type != G_TYPE_INVALID ? g_type_class_ref (type) : NULL;
+}
+
+static gboolean
+has_option (GObjectClass *klass, const char *key)
+{
+  guint n;
+  g_autofree GParamSpec **pspecs = g_object_class_list_properties (klass, &n);
+
+  for (guint i = 0; i < n; i++)
+    {
+      const char *const *aliases = banyan_param_get_aliases (pspecs[i]);
+
+      if (g_str_equal (pspecs[i]->name, key) || (aliases != NULL && g_strv_contains (aliases, key)))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+img_complain_of_format (const char *format, CliStatus *status)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (banyan_registry_get_type_by_name (banyan_registry_get_default (), 1u << BANYAN_PLUGIN_IMAGE,
+                                        format, &error)
+      != G_TYPE_INVALID)
+    return FALSE;
+
+  *status = cli_fail_with (error);
+  return TRUE;
+}
+
+/* -- Help. -- */
+
+static void
+add_option (CliTable *table, GParamSpec *pspec)
+{
+  g_autofree char *type = banyan_param_describe_type (pspec);
+  g_autofree char *usual = banyan_param_describe_default (pspec);
+  g_autofree char *flag = g_strdup_printf ("%s=<%s>", pspec->name, type);
+  g_autofree char *words = usual != NULL
+                               ? g_strdup_printf ("%s (%s)", g_param_spec_get_blurb (pspec), usual)
+                               : g_strdup (g_param_spec_get_blurb (pspec));
+
+  cli_table_add (table, flag, words);
+}
+
+static void
+append_options (GString *text, const char *driver, GObjectClass *klass, GObjectClass *but)
+{
+  g_autoptr (CliTable) table = cli_table_new (2, 2);
+  guint n;
+  g_autofree GParamSpec **pspecs = g_object_class_list_properties (klass, &n);
+
+  g_string_append_printf (text, "Supported %s options:\n", driver);
+  for (guint i = 0; i < n; i++)
+    if ((but == NULL || !has_option (but, pspecs[i]->name))
+        && !g_str_equal (pspecs[i]->name, "filename"))
+      add_option (table, pspecs[i]);
+  cli_table_append_to (table, text);
+}
+
+gboolean
+img_print_options (char **options, const char *format, CliStatus *status)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  GObjectClass *klass, *file;
+
+  if (options == NULL
+      || !(g_strv_contains ((const char *const *) options, "help")
+           || g_strv_contains ((const char *const *) options, "?")))
+    return FALSE;
+  if (img_complain_of_format (format, status))
+    return TRUE;
+
+  klass = get_class (format);
+  file = get_class ("file");
+  append_options (text, format, klass, NULL);
+  if (file != NULL && file != klass)
+    append_options (text, "file", file, klass);
+  g_clear_pointer (&file, g_type_class_unref);
+  g_type_class_unref (klass);
+
+  *status = cli_print (text->str);
+  return TRUE;
+}
+
+/* -- What goes to the format, and what to the file that it is in. -- */
+
+static void
+set_text (BanyanSpec **map, const char *key, const char *text)
+{
+  g_autoptr (BanyanSpec) before = *map;
+  g_autoptr (BanyanSpec) value = banyan_spec_new_scalar (BANYAN_SPEC_TEXT, text, &origin);
+
+  *map = banyan_spec_with (before, key, value);
+}
+
+/* Takes from @map what only the file can be told. */
+static BanyanSpec *
+split_off_file_options (BanyanSpec **map, const char *format)
+{
+  BanyanSpec *file_options = banyan_spec_builder_end (banyan_spec_builder_new_map ());
+  GObjectClass *klass = get_class (format), *file = get_class ("file");
+  g_autoptr (BanyanSpec) all = banyan_spec_ref (*map);
+
+  for (guint i = 0; file != NULL && i < banyan_spec_get_length (all); i++)
+    {
+      const char *key = banyan_spec_get_key (all, i);
+      g_autoptr (BanyanSpec) before = NULL;
+
+      if (has_option (klass, key) || !has_option (file, key))
+        continue;
+      set_text (&file_options, key, banyan_spec_get_text (banyan_spec_get_item (all, i)));
+      before = *map;
+      *map = banyan_spec_with (before, key, NULL);
+    }
+
+  g_clear_pointer (&file, g_type_class_unref);
+  g_type_class_unref (klass);
+  return file_options;
+}
+
+typedef struct
+{
+  BanyanImageOptions *file;  /* (owned) */
+  BanyanImageOptions *image; /* (owned) (nullable): it is the file */
+} Wanted;
+
+static void
+wanted_clear (Wanted *self)
+{
+  g_clear_object (&self->file);
+  g_clear_object (&self->image);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Wanted, wanted_clear)
+
+static BanyanSpec *
+describe (const ImgMake *make)
+{
+  BanyanSpec *map = make->options != NULL
+                        ? banyan_spec_ref (make->options)
+                        : banyan_spec_builder_end (banyan_spec_builder_new_map ());
+
+  if (make->has_length)
+    {
+      g_autofree char *length = g_strdup_printf ("%" G_GUINT64_FORMAT, make->length);
+
+      set_text (&map, "size", length);
+    }
+  if (make->backing != NULL)
+    set_text (&map, "backing-file", make->backing);
+  if (make->backing_format != NULL)
+    set_text (&map, "backing-fmt", make->backing_format);
+  return map;
+}
+
+/* All options are looked at before anything is made. */
+static gboolean
+read_wanted (const ImgMake *make, Wanted *wanted, GError **error)
+{
+  gboolean is_file = g_str_equal (make->format, "file");
+  g_autoptr (BanyanSpec) map = describe (make);
+  g_autoptr (BanyanSpec) file
+      = is_file ? banyan_spec_ref (map) : split_off_file_options (&map, make->format);
+
+  set_text (&file, "filename", make->filename);
+  if (!is_file)
+    wanted->image = banyan_image_options_new (make->format, map, error);
+  if (is_file || wanted->image != NULL)
+    wanted->file = banyan_image_options_new ("file", file, error);
+  return wanted->file != NULL;
+}
+
+/* -- Making. -- */
+
+typedef struct
+{
+  BanyanImageOptions *options;
+  GError *error;
+  gboolean is_over;
+} Making;
+
+static gboolean
+end_making (gpointer data)
+{
+  ((Making *) data)->is_over = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+static void BANYAN_COROUTINE
+make_file_main (gpointer data)
+{
+  Making *making = data;
+
+  banyan_image_options_create (making->options, NULL, &making->error);
+  g_idle_add (end_making, making);
+}
+
+/* What a protocol makes is no node yet, so there is no way into a graph to be taken. */
+static gboolean
+make_file (BanyanGraph *graph, BanyanImageOptions *options, GError **error)
+{
+  Making making = { .options = options };
+
+  banyan_coroutine_start_on (banyan_graph_get_loop (graph), make_file_main, &making);
+  while (!making.is_over)
+    g_main_context_iteration (NULL, TRUE);
+  if (making.error == NULL)
+    return TRUE;
+
+  g_propagate_error (error, making.error);
+  return FALSE;
+}
+
+static gboolean BANYAN_COROUTINE
+make_inside (BanyanChannel *channel, gpointer data, GError **error)
+{
+  return banyan_image_options_create (data, banyan_channel_get_child (channel), error)
+         && banyan_channel_flush (channel, error);
+}
+
+static CliStatus
+make_image (const ImgMake *make, BanyanImageOptions *options)
+{
+  ImgSource source = { .argument = make->filename, .format = "file", .may_write = TRUE };
+  g_autoptr (GError) error = NULL;
+  ImgImage file;
+  CliStatus status = img_open (&file, &source);
+
+  if (status != CLI_DONE)
+    return status;
+  if (!img_run_inside (&file, make_inside, options, &error))
+    status = cli_fail_with (error);
+  return img_close (&file, status);
+}
+
+static CliStatus
+make_both (const ImgMake *make, const Wanted *wanted)
+{
+  g_autoptr (BanyanGraph) graph = banyan_graph_new ();
+  g_autoptr (GError) error = NULL;
+  gboolean is_made = make_file (graph, wanted->file, &error);
+
+  banyan_graph_close (graph, NULL);
+  if (!is_made)
+    return cli_fail_with (error);
+
+  return wanted->image != NULL ? make_image (make, wanted->image) : CLI_DONE;
+}
+
+CliStatus
+img_make (const ImgMake *make, gboolean *is_new)
+{
+  g_auto (Wanted) wanted = { NULL };
+  g_autoptr (GError) error = NULL;
+  struct stat before;
+  CliStatus status;
+
+  *is_new = FALSE;
+  if (img_complain_of_format (make->format, &status))
+    return status;
+  if (!read_wanted (make, &wanted, &error))
+    return cli_fail_with (error);
+
+  *is_new = lstat (make->filename, &before) < 0 && errno == ENOENT;
+  status = make_both (make, &wanted);
+  if (status != CLI_DONE && *is_new)
+    unlink (make->filename);
+  return status;
+}

@@ -1,0 +1,285 @@
+/* img-open.c - banyan img: images that are used
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "img.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* -- Which format. -- */
+
+/* FALSE: it could not be read, which whoever opens it tells better. */
+static gboolean
+read_head (const char *filename, guint8 *head, gsize *length)
+{
+  int fd = open (filename, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  gssize n;
+
+  if (fd < 0)
+    return FALSE;
+
+  n = TEMP_FAILURE_RETRY (pread (fd, head, *length, 0));
+  close (fd);
+  *length = MAX (n, 0);
+  return n >= 0;
+}
+
+/* Raw is what a guest may make look like anything. QEMU's users know this warning. */
+static const char *
+probe (const char *filename, gboolean may_write)
+{
+  guint8 head[BANYAN_PROBE_BYTES];
+  gsize length = sizeof head;
+  guint confidence;
+  const char *format;
+
+  if (!read_head (filename, head, &length))
+    return "raw";
+
+  format = banyan_format_probe (head, length, &confidence);
+  if (format != NULL && confidence <= BANYAN_PROBE_ANYTHING && may_write)
+    cli_message ("warning: nothing says which format %s has, and it looks like none but %s; a "
+                 "guest that writes to it can make it look like another. Say -f %s",
+                 filename, format, format);
+  return format != NULL ? format : "raw";
+}
+
+static gboolean
+is_document (const ImgSource *source, char **file, char **node)
+{
+  const char *colon = strrchr (source->argument, ':');
+  const char *end = colon != NULL ? colon : source->argument + strlen (source->argument);
+  g_autofree char *path = g_strndup (source->argument, end - source->argument);
+
+  if (source->is_dotted || source->format != NULL
+      || !(g_str_has_suffix (path, ".yaml") || g_str_has_suffix (path, ".yml")))
+    return FALSE;
+
+  *node = colon != NULL ? g_strdup (colon + 1) : NULL;
+  *file = g_steal_pointer (&path);
+  return TRUE;
+}
+
+/* -- Opening. -- */
+
+static CliStatus
+enter (ImgImage *self, gboolean may_write)
+{
+  guint used = BANYAN_PERMISSION_CONSISTENT_READ
+               | (may_write ? BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_RESIZE : 0);
+  g_autoptr (GError) error = NULL;
+
+  self->backend = banyan_backend_new (self->node, "img", used, BANYAN_PERMISSIONS_ALL, &error);
+  return self->backend != NULL ? CLI_DONE : cli_fail_with (error);
+}
+
+CliStatus
+img_open (ImgImage *self, const ImgSource *source)
+{
+  CliStatus status = CLI_DONE;
+  g_autofree char *file = NULL;
+  g_autofree char *node = NULL;
+  g_autoptr (BanyanSpec) objects = img_read_objects (&status);
+  CliImageSource what = {
+    .cache = source->cache,
+    .objects = objects,
+    .read_only = !source->may_write,
+    .force_share = source->is_shared && !source->may_write,
+    .without_backing = source->without_backing,
+  };
+
+  *self = (ImgImage){ .name = source->argument };
+  if (status != CLI_DONE)
+    return status;
+
+  if (is_document (source, &file, &node))
+    what = (CliImageSource){ .argument = file, .node = node };
+  else if (source->is_dotted)
+    what.dotted = source->argument;
+  else
+    {
+      what.argument = source->argument;
+      what.driver
+          = source->format != NULL ? source->format : probe (source->argument, source->may_write);
+    }
+
+  self->graph = banyan_graph_new ();
+  status = cli_image_open (self->graph, &what, &self->node);
+  if (status == CLI_DONE)
+    status = enter (self, source->may_write);
+  return status == CLI_DONE ? CLI_DONE : img_close (self, status);
+}
+
+CliStatus
+img_open_argument (ImgImage *self, const char *argument, gboolean may_write,
+                   gboolean without_backing)
+{
+  ImgSource source = {
+    .argument = argument,
+    .format = img_options.format,
+    .cache = may_write ? img_options.cache : img_options.source_cache,
+    .is_dotted = img_options.is_dotted,
+    .may_write = may_write,
+    .is_shared = img_options.is_shared,
+    .without_backing = without_backing,
+  };
+  CliStatus status = img_options_check ();
+
+  return status == CLI_DONE ? img_open (self, &source) : status;
+}
+
+CliStatus
+img_close (ImgImage *self, CliStatus status)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (self->backend != NULL)
+    banyan_backend_close (self->backend);
+  g_clear_object (&self->backend);
+  if (self->graph != NULL)
+    banyan_graph_close (self->graph, &error);
+  g_clear_object (&self->graph);
+
+  return error == NULL || status != CLI_DONE ? status : cli_fail_with (error);
+}
+
+/* -- Asking. -- */
+
+const char *
+img_get_format (BanyanNode *node)
+{
+  const char *name
+      = banyan_registry_get_name_of_type (banyan_registry_get_default (), G_OBJECT_TYPE (node));
+
+  return name != NULL ? name : G_OBJECT_TYPE_NAME (node);
+}
+
+static BanyanNode *
+get_child (BanyanNode *node, guint flags)
+{
+  g_autoptr (GPtrArray) children = banyan_element_list_children (BANYAN_ELEMENT (node));
+
+  for (guint i = 0; i < children->len; i++)
+    if (banyan_child_get_role_flags (children->pdata[i]) & flags)
+      return banyan_child_get_node (children->pdata[i]);
+
+  return NULL;
+}
+
+BanyanNode *
+img_get_backing (BanyanNode *node)
+{
+  return get_child (node, BANYAN_CHILD_COW);
+}
+
+BanyanNode *
+img_get_below (BanyanNode *node)
+{
+  return get_child (node, BANYAN_CHILD_PRIMARY | BANYAN_CHILD_FILTERED);
+}
+
+char *
+img_dup_filename (BanyanNode *node)
+{
+  for (; node != NULL; node = img_get_below (node))
+    {
+      GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (node), "filename");
+      char *filename = NULL;
+
+      if (pspec == NULL || !G_IS_PARAM_SPEC_STRING (pspec))
+        continue;
+      g_object_get (node, "filename", &filename, NULL);
+      return filename;
+    }
+
+  return NULL;
+}
+
+gboolean
+img_get_number (BanyanNode *node, const char *property, guint64 *value)
+{
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (node), property);
+  g_auto (GValue) any = G_VALUE_INIT, number = G_VALUE_INIT;
+
+  if (pspec == NULL)
+    return FALSE;
+
+  g_value_init (&any, pspec->value_type);
+  g_value_init (&number, G_TYPE_UINT64);
+  g_object_get_property (G_OBJECT (node), property, &any);
+  if (!g_value_transform (&any, &number))
+    return FALSE;
+
+  *value = g_value_get_uint64 (&number);
+  return TRUE;
+}
+
+guint64
+img_get_cluster_size (BanyanNode *node)
+{
+  guint64 size;
+
+  return img_get_number (node, "cluster-size", &size) && size > 0 ? size : 65536;
+}
+
+/* -- Working. -- */
+
+typedef struct
+{
+  BanyanChannelFunc func;
+  gpointer data;
+} Inside;
+
+static gboolean BANYAN_COROUTINE
+run_inside (BanyanChannel *channel, gpointer data, GError **error)
+{
+  Inside *inside = data;
+  gboolean is_done;
+
+  banyan_channel_enter (channel);
+  is_done = inside->func (channel, inside->data, error);
+  banyan_channel_leave (channel);
+  return is_done;
+}
+
+gboolean
+img_run_inside (ImgImage *self, BanyanChannelFunc func, gpointer data, GError **error)
+{
+  Inside inside = { func, data };
+
+  return banyan_backend_run (self->backend, run_inside, &inside, error);
+}
+
+static gboolean BANYAN_COROUTINE
+grow (BanyanChannel *channel, gpointer data, GError **error)
+{
+  switch (banyan_channel_resize (channel, data, error))
+    {
+    case BANYAN_DONE:
+      return TRUE;
+    case BANYAN_UNSUPPORTED:
+      return banyan_throw_errno (error, ENOTSUP, "the image cannot be resized");
+    default:
+      return FALSE;
+    }
+}
+
+gboolean
+img_set_length (ImgImage *self, guint64 length, BanyanPreallocation preallocation, GError **error)
+{
+  BanyanResize resize = {
+    .size = sizeof resize,
+    .preallocation = preallocation,
+    .length = length,
+    .exact = TRUE,
+  };
+  g_autoptr (BanyanTransaction) transaction = NULL;
+
+  if (length >= banyan_node_get_length (self->node))
+    return banyan_backend_run (self->backend, grow, &resize, error);
+
+  transaction = banyan_transaction_new (self->graph);
+  banyan_transaction_resize (transaction, self->node, length);
+  return banyan_transaction_commit (transaction, error);
+}

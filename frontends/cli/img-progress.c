@@ -1,0 +1,124 @@
+/* img-progress.c - banyan img: how far it has come, and SIGINT
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "img.h"
+
+#include <glib-unix.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define INTERVAL_MS 100
+#define BAR_WIDTH 40
+
+static double
+get_fraction (ImgProgress *self)
+{
+  guint64 done = self->before + (self->copy != NULL ? banyan_copy_get_done (self->copy) : 0);
+
+  return self->total > 0 ? (double) done / self->total : 1;
+}
+
+/* As qemu-img, which scripts read. */
+static void
+tell_percent (double fraction)
+{
+  printf ("    (%.2f/100%%)\r", fraction * 100);
+  fflush (stdout);
+}
+
+static void
+draw_bar (double fraction)
+{
+  g_autofree char *bar = g_strnfill (BAR_WIDTH, ' ');
+
+  memset (bar, '#', fraction * BAR_WIDTH);
+  fprintf (stderr, "\r[%s] %3.0f%%", bar, fraction * 100);
+}
+
+static gboolean
+tick (gpointer data)
+{
+  ImgProgress *self = data;
+
+  if (img_options.is_telling)
+    tell_percent (get_fraction (self));
+  else
+    draw_bar (get_fraction (self));
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+interrupt (gpointer data)
+{
+  ImgProgress *self = data;
+
+  self->is_interrupted = TRUE;
+  if (self->copy != NULL)
+    banyan_copy_cancel (self->copy);
+  return G_SOURCE_CONTINUE;
+}
+
+void
+img_progress_begin (ImgProgress *self, guint64 total)
+{
+  *self = (ImgProgress){ .total = total };
+  self->is_bar = !img_options.is_telling && !img_options.is_quiet && isatty (STDERR_FILENO);
+  self->interrupt = g_unix_signal_add (SIGINT, interrupt, self);
+  if (img_options.is_telling || self->is_bar)
+    self->timer = g_timeout_add (INTERVAL_MS, tick, self);
+  if (img_options.is_telling)
+    tell_percent (0);
+}
+
+void
+img_progress_follow (ImgProgress *self, BanyanCopy *copy)
+{
+  if (self->copy != NULL)
+    self->before += self->copy->length;
+  self->copy = copy;
+  if (self->is_interrupted && copy != NULL)
+    banyan_copy_cancel (copy);
+}
+
+void
+img_progress_end (ImgProgress *self, gboolean is_done)
+{
+  if (img_options.is_telling && is_done)
+    tell_percent (1);
+  if (img_options.is_telling)
+    printf ("\n");
+  if (self->is_bar)
+    fprintf (stderr, "\r%*s\r", BAR_WIDTH + 8, "");
+
+  g_clear_handle_id (&self->timer, g_source_remove);
+  g_clear_handle_id (&self->interrupt, g_source_remove);
+}
+
+/* -- Copying. -- */
+
+typedef struct
+{
+  BanyanCopy *copy;
+  BanyanBackend *source;
+} Copying;
+
+static gboolean BANYAN_COROUTINE
+copy_main (BanyanChannel *target, gpointer data, GError **error)
+{
+  Copying *copying = data;
+  BanyanChannel *source = banyan_backend_open_channel (copying->source);
+  gboolean is_done = banyan_copy_run (copying->copy, source, target, error);
+
+  banyan_channel_close (source);
+  return is_done;
+}
+
+gboolean
+img_copy (ImgImage *source, ImgImage *target, BanyanCopy *copy, ImgProgress *progress,
+          GError **error)
+{
+  Copying copying = { copy, source->backend };
+
+  img_progress_follow (progress, copy);
+  return banyan_backend_run (target->backend, copy_main, &copying, error);
+}

@@ -1,0 +1,219 @@
+/* img.h - the parts of `banyan img`
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "cli-image.h"
+
+G_BEGIN_DECLS
+
+extern const CliCommand img_amend, img_bench, img_bitmap, img_check, img_commit, img_compare,
+    img_convert, img_create, img_dd, img_info, img_map, img_measure, img_rebase, img_resize,
+    img_snapshot;
+
+/* -- img-options.c: what several commands take. One command runs in a process. -- */
+
+typedef struct
+{
+  char *format;        /* -f */
+  char *cache;         /* -t */
+  char *source_cache;  /* -T */
+  char **objects;      /* --object */
+  char **options;      /* -o */
+  char *output;        /* --output */
+  gboolean is_dotted;  /* --image-opts */
+  gboolean is_shared;  /* -U */
+  gboolean is_quiet;   /* -q */
+  gboolean as_json;    /* --json, or --output=json */
+  gboolean is_telling; /* -p */
+} ImgOptions;
+
+extern ImgOptions img_options;
+
+#define IMG_FORMAT \
+  { \
+    "format", 'f', 0, G_OPTION_ARG_STRING, &img_options.format, \
+        "The format of the image; without it, how the image begins tells", "DRIVER" \
+  }
+#define IMG_DOTTED \
+  { \
+    "image-opts", 0, 0, G_OPTION_ARG_NONE, &img_options.is_dotted, \
+        "The image is a node in dotted keys: driver=raw,file.driver=file,file.filename=a.img", \
+        NULL \
+  }
+#define IMG_OBJECT \
+  { \
+    "object", 0, 0, G_OPTION_ARG_STRING_ARRAY, &img_options.objects, \
+        "Make an object that the image links to; may be given again", "TYPE,id=ID,..." \
+  }
+#define IMG_SHARE \
+  { \
+    "force-share", 'U', 0, G_OPTION_ARG_NONE, &img_options.is_shared, \
+        "Read an image that others may be writing", NULL \
+  }
+#define IMG_QUIET \
+  { \
+    "quiet", 'q', 0, G_OPTION_ARG_NONE, &img_options.is_quiet, "Say nothing but errors", NULL \
+  }
+#define IMG_CACHE(usual) \
+  { \
+    "cache", 't', 0, G_OPTION_ARG_STRING, &img_options.cache, \
+        "How what is written is cached: none, directsync, writeback, writethrough or " \
+        "unsafe; " usual, \
+        "MODE" \
+  }
+#define IMG_SOURCE_CACHE \
+  { \
+    "source-cache", 'T', 0, G_OPTION_ARG_STRING, &img_options.source_cache, \
+        "How what is only read is cached; writeback without it", "MODE" \
+  }
+#define IMG_PROGRESS \
+  { \
+    "progress", 'p', 0, G_OPTION_ARG_NONE, &img_options.is_telling, \
+        "Tell on standard output how far it has come", NULL \
+  }
+#define IMG_JSON \
+  { \
+    "json", 0, 0, G_OPTION_ARG_NONE, &img_options.as_json, "Print JSON", NULL \
+  }
+#define IMG_OUTPUT \
+  { "output", 0, 0, G_OPTION_ARG_STRING, &img_options.output, "human or json", "HOW" }, IMG_JSON
+#define IMG_IMAGE_OPTIONS \
+  { \
+    "options", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &img_options.options, \
+        "Options of the format, KEY=VALUE,...; help lists them; may be given again", "OPTIONS" \
+  }
+
+/* What is wrong with those that were given is told. */
+CliStatus img_options_check (void);
+/* "1.5G", "512"; tells what is wrong. */
+gboolean img_parse_size (const char *text, const char *what, guint64 *size);
+/* The map that --object amounts to; NULL with @status where none or wrong. */
+BanyanSpec *img_read_objects (CliStatus *status);
+/* The map that all of @options amount to; tells what is wrong. (nullable) */
+BanyanSpec *img_read_options (char **options);
+/* "1 MiB", as qemu-img writes it. */
+char *img_format_size (guint64 bytes);
+/* Unless -q. */
+void img_say (const char *format, ...) G_GNUC_PRINTF (1, 2);
+
+/* -- img-open.c: images that are used. -- */
+
+typedef struct
+{
+  const char *argument; /* a file, FILE.yaml[:NODE], or dotted keys */
+  const char *format;   /* (nullable) */
+  const char *cache;    /* (nullable) */
+  gboolean is_dotted;
+  gboolean may_write;
+  gboolean is_shared;       /* others may be writing it */
+  gboolean without_backing; /* which need not even be there */
+} ImgSource;
+
+/* Each has a graph of its own. */
+typedef struct
+{
+  const char *name;       /* as it was written */
+  BanyanGraph *graph;     /* (owned) (nullable) */
+  BanyanNode *node;       /* (unowned) */
+  BanyanBackend *backend; /* (owned) (nullable) */
+} ImgImage;
+
+CliStatus img_open (ImgImage *self, const ImgSource *source);
+/* With the options that all commands share. */
+CliStatus img_open_argument (ImgImage *self, const char *argument, gboolean may_write,
+                             gboolean without_backing);
+/* Returns @status, or if that is good what closing says. */
+CliStatus img_close (ImgImage *self, CliStatus status);
+/* "raw": the driver's name. */
+const char *img_get_format (BanyanNode *node);
+/* The file that the image lies in; NULL: none. (transfer full) */
+char *img_dup_filename (BanyanNode *node);
+/* What the image is backed by. (nullable) */
+BanyanNode *img_get_backing (BanyanNode *node);
+/* What a format lies on. (nullable) */
+BanyanNode *img_get_below (BanyanNode *node);
+/* A property of the driver's, where it has it and its value is a number. */
+gboolean img_get_number (BanyanNode *node, const char *property, guint64 *value);
+/* Bytes that compressed data comes in. */
+guint64 img_get_cluster_size (BanyanNode *node);
+/* Runs @func inside a request of @self. */
+gboolean img_run_inside (ImgImage *self, BanyanChannelFunc func, gpointer data, GError **error);
+/* Makes the image exactly @length long. */
+gboolean img_set_length (ImgImage *self, guint64 length, BanyanPreallocation preallocation,
+                         GError **error);
+
+/* -- img-make.c: images that are made. -- */
+
+typedef struct
+{
+  const char *filename;
+  const char *format;
+  BanyanSpec *options;        /* (nullable): a map */
+  const char *backing;        /* (nullable) */
+  const char *backing_format; /* (nullable) */
+  guint64 length;             /* bytes; or */
+  gboolean has_length;
+} ImgMake;
+
+/* Makes the file, and the image in it. @is_new: (out): the file was not there before. Where it
+ * fails, a file that was not there before is not there afterwards. */
+CliStatus img_make (const ImgMake *make, gboolean *is_new);
+/* If one of @options asks for help, prints what @format takes. */
+gboolean img_print_options (char **options, const char *format, CliStatus *status);
+/* Prints and returns TRUE where @format has no images that can be made. */
+gboolean img_complain_of_format (const char *format, CliStatus *status);
+
+/* -- img-progress.c: how far it has come, and SIGINT. -- */
+
+typedef struct
+{
+  guint64 total;    /* bytes */
+  guint64 before;   /* of it, done before @copy */
+  BanyanCopy *copy; /* (nullable): the one that is under way */
+  guint timer;
+  guint interrupt;
+  gboolean is_bar;
+  gboolean is_interrupted;
+} ImgProgress;
+
+void img_progress_begin (ImgProgress *self, guint64 total);
+/* From now on @copy counts, and is cancelled by SIGINT. */
+void img_progress_follow (ImgProgress *self, BanyanCopy *copy);
+void img_progress_end (ImgProgress *self, gboolean is_done);
+/* Copies as @copy says, from the beginning of one node to another, and follows it. */
+gboolean img_copy (ImgImage *source, ImgImage *target, BanyanCopy *copy, ImgProgress *progress,
+                   GError **error);
+
+/* -- img-amend.c -- */
+
+gboolean img_can_amend (BanyanNode *node, GError **error);
+/* Changes what @map, options of the image's format, says. */
+gboolean img_amend_image (ImgImage *image, BanyanSpec *map, GError **error);
+
+/* -- img-snapshot.c -- */
+
+/* As QEMU's SnapshotInfo; empty where the format has none. NULL with @error. */
+BanyanSpec *img_list_snapshots (ImgImage *image, GError **error);
+/* A table of what `info` has under "snapshots", as qemu-img's. */
+void img_append_snapshots (GString *text, BanyanSpec *list);
+
+/* -- img-extents.c: what is allocated, through a chain. -- */
+
+typedef struct
+{
+  guint64 start;
+  guint64 length;
+  guint depth;      /* of images above that have nothing there */
+  guint flags;      /* BanyanBlockStatusFlags */
+  guint64 offset;   /* in the file, where flags say LOCATED */
+  BanyanNode *leaf; /* (unowned) (nullable) */
+} ImgExtent;
+
+/* Calls @func for the extents of @self from @offset on, in their order; neighbours of a kind are
+ * one. */
+typedef void (*ImgExtentFunc) (const ImgExtent *extent, gpointer data);
+gboolean img_foreach_extent (ImgImage *self, guint64 offset, guint64 length, ImgExtentFunc func,
+                             gpointer data, GError **error);
+
+G_END_DECLS
