@@ -205,10 +205,15 @@ prepare_transaction (BanyanGraph *self, GPtrArray *objects, const char *name, Ba
 
   transaction = banyan_transaction_new (self);
   banyan_transaction_set_manager (transaction, &manager);
+  if (applied != NULL)
+    {
+      *applied = banyan_applied_with (banyan_graph_get_applied (self), self, objects);
+      banyan_state_leave_away (self, objects);
+    }
   for (guint i = 0; i < objects->len; i++)
     banyan_transaction_add (transaction, objects->pdata[i], NULL);
   if (applied != NULL)
-    *applied = banyan_applied_with (banyan_graph_get_applied (self), self, objects);
+    banyan_state_restore (self, objects, transaction);
   g_ptr_array_unref (objects);
   return transaction;
 }

@@ -78,6 +78,7 @@ struct _BanyanPlan
   char **drained;                 /* (owned) (nullable) */
   BanyanSpec *applied;            /* (owned) (nullable): afterwards */
   gboolean is_used;
+  gboolean is_applied;
 };
 
 void banyan_plan_note (BanyanPlan *self, BanyanDifferenceKind kind, const char *path,
@@ -102,5 +103,12 @@ BanyanSpec *banyan_applied_with (BanyanSpec *applied, BanyanGraph *graph, GPtrAr
 char *banyan_applied_path_of (BanyanGraph *graph, BanyanObject *object);
 /* What the last document said of @path. (transfer none) (nullable) */
 BanyanSpec *banyan_applied_lookup (BanyanGraph *graph, const char *path);
+
+/* -- What a restart knows (banyan-state.c), for the next document that is loaded. -- */
+
+/* Takes from @objects what was taken away before the restart, and stays so. */
+void banyan_state_leave_away (BanyanGraph *graph, GPtrArray *objects);
+/* Sets what was changed before the restart. */
+void banyan_state_restore (BanyanGraph *graph, GPtrArray *objects, BanyanTransaction *transaction);
 
 G_END_DECLS

@@ -4,7 +4,12 @@
  * An edge that was moved after the document was put in force may lead to data that the document's
  * own target does not have: a job copied the disk elsewhere and pivoted to the copy, say. To start
  * from the document again would show the guest old data. So edges that answer to somebody else than
- * the document are kept, by what is declared for their property. */
+ * the document are kept, by what is declared for their property, and a start that would undo that
+ * is refused.
+ *
+ * A value that was changed outside of the document loses nothing, and neither does an object that
+ * was taken away: a start brings these back as they were. As whenever a document is applied, it
+ * does so where the document still says what it said when it was applied last. */
 
 #include "banyan-object-private.h"
 #include "banyan-param-private.h"
@@ -12,7 +17,9 @@
 
 #include <string.h>
 
-/* -- Telling. -- */
+static G_DEFINE_QUARK (banyan_kept_state, kept_state);
+
+/* -- Telling: edges that were moved. -- */
 
 /* Who moved an edge of @pspec's role, or NULL where all are as the document has them. */
 static const BanyanOrigin *
@@ -78,13 +85,79 @@ add_moved_below (BanyanSpecBuilder *map, BanyanObject *parent)
     }
 }
 
+/* -- Telling: values that were changed, and what was taken away. -- */
+
+/* Secrets are not written down, and edges are told of by themselves. */
+static gboolean
+may_be_kept (GParamSpec *pspec)
+{
+  return banyan_param_is_settable (pspec) && !banyan_param_is_secret (pspec)
+         && !banyan_param_has_members (pspec) && !banyan_param_has_links (pspec);
+}
+
+/* What was read from a file has other kinds of scalars than what a document has. */
+static gboolean
+mean_the_same (BanyanSpec *one, BanyanSpec *other)
+{
+  g_autofree char *first = one != NULL ? banyan_spec_to_json (one, FALSE) : NULL;
+  g_autofree char *second = other != NULL ? banyan_spec_to_json (other, FALSE) : NULL;
+
+  return g_strcmp0 (first, second) == 0;
+}
+
+static void
+add_changed (BanyanSpecBuilder *map, BanyanObject *object, const char *path, BanyanSpec *applied)
+{
+  BanyanSpec *declared = banyan_object_get_declaration (object);
+  BanyanSpecBuilder *values = banyan_spec_builder_new_map ();
+  g_autofree GParamSpec **pspecs = NULL;
+  g_autoptr (BanyanSpec) whole = NULL;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    {
+      BanyanSpec *value = banyan_spec_lookup (declared, pspecs[i]->name);
+
+      if (value != NULL && may_be_kept (pspecs[i])
+          && !mean_the_same (value, banyan_spec_lookup (applied, pspecs[i]->name)))
+        banyan_spec_builder_add (values, pspecs[i]->name, NULL, value);
+    }
+
+  whole = banyan_spec_builder_end (values);
+  if (banyan_spec_get_length (whole) > 0)
+    banyan_spec_builder_add (map, path, NULL, whole);
+}
+
+/* By what was applied last. */
+static void
+add_outside_changes (BanyanSpecBuilder *map, BanyanGraph *graph, BanyanSpec *applied)
+{
+  BanyanSpecBuilder *changed = banyan_spec_builder_new_map ();
+  BanyanSpecBuilder *removed = banyan_spec_builder_new_list ();
+
+  for (guint i = 0; i < banyan_spec_get_length (applied); i++)
+    {
+      const char *path = banyan_spec_get_key (applied, i);
+      BanyanObject *object = banyan_object_resolve (BANYAN_OBJECT (graph), path, NULL);
+
+      if (object != NULL)
+        add_changed (changed, object, path, banyan_spec_get_item (applied, i));
+      else
+        banyan_spec_builder_add_string (removed, NULL, path);
+    }
+  banyan_spec_builder_take_built (map, "changed", changed);
+  banyan_spec_builder_take_built (map, "removed", removed);
+}
+
 /**
  * banyan_graph_save_state:
  * @self: a graph
  *
  * Tells what is worth keeping over a restart: `applied`, as banyan_graph_get_applied() gives it,
- * and `moved`, a map of the edges that were moved outside of the document, from their paths to
- * `leads-to` and `moved-by`.
+ * `moved`, a map of the edges that were moved outside of the document, from their paths to
+ * `leads-to` and `moved-by`, `changed`, from the paths of objects to values that are other than
+ * what was applied, and `removed`, the paths of those that are there no more.
  *
  * Returns: (transfer full): a map
  */
@@ -99,7 +172,10 @@ banyan_graph_save_state (BanyanGraph *self)
 
   applied = banyan_graph_get_applied (self);
   if (applied != NULL)
-    banyan_spec_builder_take (map, "applied", banyan_spec_ref (applied));
+    {
+      banyan_spec_builder_take (map, "applied", banyan_spec_ref (applied));
+      add_outside_changes (map, self, applied);
+    }
   add_moved_below (moved, BANYAN_OBJECT (self));
   banyan_spec_builder_take_built (map, "moved", moved);
   return banyan_spec_builder_end (map);
@@ -118,16 +194,6 @@ find_declared (BanyanSpec *declarations, const char *edge, const BanyanOrigin **
 
   *place = value != NULL ? banyan_spec_get_origin (value) : NULL;
   return value;
-}
-
-/* What was read from a file has other kinds of scalars than what a document has. */
-static gboolean
-mean_the_same (BanyanSpec *one, BanyanSpec *other)
-{
-  g_autofree char *first = banyan_spec_to_json (one, FALSE);
-  g_autofree char *second = banyan_spec_to_json (other, FALSE);
-
-  return g_str_equal (first, second);
 }
 
 static void
@@ -163,7 +229,9 @@ check_edge (BanyanSpec *declarations, const char *edge, BanyanSpec *moved, Banya
  * @directory: (nullable): what relative paths in it are relative to
  * @problems: where to report
  *
- * Finds out whether to start from a document would undo what was moved outside of it.
+ * Finds out whether to start from a document would undo what was moved outside of it. If not, the
+ * next document that is loaded into @self, this one, leaves what was changed and taken away outside
+ * of it as it was before the restart, where it still says what it said then.
  *
  * Returns: whether it would not
  */
@@ -189,5 +257,102 @@ banyan_graph_check_state (BanyanGraph *self, BanyanSpec *state, const char *text
   for (guint i = 0; moved != NULL && i < banyan_spec_get_length (moved); i++)
     check_edge (declarations, banyan_spec_get_key (moved, i), banyan_spec_get_item (moved, i),
                 problems);
-  return banyan_problems_get_length (problems) == n_before;
+  if (banyan_problems_get_length (problems) > n_before)
+    return FALSE;
+
+  g_object_set_qdata_full (G_OBJECT (self), kept_state_quark (), banyan_spec_ref (state),
+                           (GDestroyNotify) banyan_spec_unref);
+  return TRUE;
+}
+
+/* -- Going on. -- */
+
+typedef struct
+{
+  BanyanGraph *graph;
+  BanyanTransaction *transaction;
+  BanyanSpec *applied;
+  BanyanSpec *changed; /* (nullable) */
+} Restart;
+
+static void
+restore_values (const Restart *self, BanyanObject *object, const char *path)
+{
+  BanyanSpec *last = banyan_spec_lookup (self->applied, path);
+  BanyanSpec *values = self->changed != NULL ? banyan_spec_lookup (self->changed, path) : NULL;
+  BanyanSpec *declared = banyan_object_get_declaration (object);
+
+  for (guint i = 0; last != NULL && values != NULL && i < banyan_spec_get_length (values); i++)
+    {
+      const char *key = banyan_spec_get_key (values, i);
+      GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (object), key);
+
+      if (pspec != NULL && may_be_kept (pspec)
+          && mean_the_same (banyan_spec_lookup (declared, key), banyan_spec_lookup (last, key)))
+        banyan_transaction_set (self->transaction, object, key, banyan_spec_get_item (values, i));
+    }
+}
+
+static void
+restore_object (const Restart *self, BanyanObject *object)
+{
+  g_autofree char *path = banyan_applied_path_of (self->graph, object);
+  g_autoptr (GPtrArray) members = banyan_object_list_children (object);
+
+  restore_values (self, object, path);
+  for (guint i = 0; i < members->len; i++)
+    restore_object (self, members->pdata[i]);
+}
+
+/* @object, which was taken away, and which the document says the same of and nobody uses. */
+static gboolean
+stays_away (const Restart *self, BanyanObject *object, BanyanSpec *removed)
+{
+  g_autofree char *path = banyan_applied_path_of (self->graph, object);
+  BanyanSpec *last = banyan_spec_lookup (self->applied, path);
+
+  if (last == NULL || !mean_the_same (last, banyan_object_get_declaration (object))
+      || banyan_object_get_first_user (object) != NULL)
+    return FALSE;
+  for (guint i = 0; i < banyan_spec_get_length (removed); i++)
+    if (g_strcmp0 (banyan_spec_get_text (banyan_spec_get_item (removed, i)), path) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+void
+banyan_state_leave_away (BanyanGraph *graph, GPtrArray *objects)
+{
+  BanyanSpec *state = g_object_get_qdata (G_OBJECT (graph), kept_state_quark ());
+  BanyanSpec *removed = state != NULL ? banyan_spec_lookup (state, "removed") : NULL;
+  Restart restart = { graph, NULL, NULL, NULL };
+
+  if (removed == NULL || banyan_spec_get_kind (removed) != BANYAN_SPEC_LIST)
+    return;
+
+  restart.applied = banyan_spec_lookup (state, "applied");
+  /* What used another that went is gone from here before it. */
+  for (guint i = objects->len; restart.applied != NULL && i-- > 0;)
+    if (banyan_object_get_parent (objects->pdata[i]) == NULL
+        && stays_away (&restart, objects->pdata[i], removed))
+      {
+        banyan_object_clear_links (objects->pdata[i]);
+        g_ptr_array_remove_index (objects, i);
+      }
+}
+
+void
+banyan_state_restore (BanyanGraph *graph, GPtrArray *objects, BanyanTransaction *transaction)
+{
+  g_autoptr (BanyanSpec) state = g_object_steal_qdata (G_OBJECT (graph), kept_state_quark ());
+  Restart restart = { graph, transaction, NULL, NULL };
+
+  if (state == NULL)
+    return;
+
+  restart.applied = banyan_spec_lookup (state, "applied");
+  restart.changed = banyan_spec_lookup (state, "changed");
+  for (guint i = 0; restart.applied != NULL && i < objects->len; i++)
+    if (banyan_object_get_parent (objects->pdata[i]) == NULL)
+      restore_object (&restart, objects->pdata[i]);
 }
