@@ -4,7 +4,7 @@
  * A frontend that takes another's place is open before that one closes. Where both have the same
  * address, the new one gets duplicates of the sockets: nobody who calls meanwhile is refused, and
  * an address that was given as "any" stays the same. One that is to listen elsewhere does so before
- * it leaves where it was. */
+ * it leaves where it was, so that two may swap theirs. */
 
 #include "banyan-frontend-private.h"
 #include "banyan-socket-address-private.h"
@@ -67,6 +67,16 @@ find (const char *address)
   return NULL;
 }
 
+/* What a change has just made is no place that anybody leaves: the first entry is the older. */
+static gboolean
+is_left_to (Listening *self, BanyanFrontend *follower)
+{
+  for (guint i = 0; all->pdata[i] != self; i++)
+    if (((Listening *) all->pdata[i])->frontend == self->frontend)
+      return FALSE;
+  return self->frontend == follower || banyan_element_is_leaving (BANYAN_ELEMENT (self->frontend));
+}
+
 /* NULL: nobody leaves any there, or @error tells why not. (transfer full) */
 static BanyanSocketAddress *
 take_over (BanyanFrontend *self, const char *address, GArray *fds, GError **error)
@@ -74,9 +84,7 @@ take_over (BanyanFrontend *self, const char *address, GArray *fds, GError **erro
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&lock);
   Listening *other = find (address);
 
-  if (other == NULL
-      || (other->frontend != self && !banyan_element_is_leaving (BANYAN_ELEMENT (other->frontend)))
-      || !duplicate (other->fds, fds, error))
+  if (other == NULL || !is_left_to (other, self) || !duplicate (other->fds, fds, error))
     return NULL;
 
   return g_object_ref (other->maker);

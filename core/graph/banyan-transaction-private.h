@@ -58,6 +58,8 @@ struct _BanyanTransaction
   gint64 began_us;        /* monotonic */
   gint64 gates_closed_us; /* monotonic */
   gint64 drained_us;      /* how long gates were closed */
+  gint64 duration_us;     /* once it has ended */
+  guint n_parts_done;     /* of this phase */
   GPtrArray *news;        /* (owned): of banyan-transaction-news.c */
   guint n_added;
   guint n_removed;

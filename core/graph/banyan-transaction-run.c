@@ -13,6 +13,7 @@
 
 #include "banyan-transaction-private.h"
 
+#include <banyan/banyan-frontend.h>
 #include <banyan/banyan-node.h>
 
 /* -- Hooks. -- */
@@ -102,7 +103,8 @@ prepare (BanyanTransaction *self, GError **error)
   guint n_new;
 
   self->phase = BANYAN_PHASE_PREPARE;
-  for (guint i = 0; i < self->parts->len; i += n_new == 0)
+  self->n_parts_done = 0;
+  for (guint i = 0; i < self->parts->len; self->n_parts_done = i += n_new == 0)
     if (!banyan_co_part_prepare (self, self->parts->pdata[i], error)
         || !banyan_transaction_imply (self, i, &n_new, error))
       return FALSE;
@@ -153,11 +155,12 @@ settle (BanyanTransaction *self, GError **error)
   guint n_new;
 
   self->phase = BANYAN_PHASE_SETTLE;
+  self->n_parts_done = 0;
   if (!banyan_co_transaction_inactivate (self, error))
     return FALSE;
 
   /* Who is above sees how long what is below will be. */
-  for (guint i = 0; i < self->parts->len; i += n_new == 0)
+  for (guint i = 0; i < self->parts->len; self->n_parts_done = i += n_new == 0)
     if (!banyan_co_part_open_late (self, self->parts->pdata[i], error)
         || !banyan_transaction_imply (self, i, &n_new, error)
         || (n_new == 0
@@ -293,6 +296,20 @@ finish (BanyanTransaction *self)
 
 /* -- One round: from a view to the graph that it shows. -- */
 
+/* To listen elsewhere. */
+static gboolean
+is_moving (BanyanViewObject *object)
+{
+  for (guint i = 0; BANYAN_IS_FRONTEND (object->object) && i < object->settings->len; i++)
+    {
+      BanyanViewSetting *setting = object->settings->pdata[i];
+
+      if (g_str_equal (setting->pspec->name, "listen"))
+        return TRUE;
+    }
+  return FALSE;
+}
+
 /* So that what takes a place knows who is about to give it up. */
 static void
 tell_leaving (BanyanTransaction *self, gboolean is_leaving)
@@ -301,7 +318,7 @@ tell_leaving (BanyanTransaction *self, gboolean is_leaving)
     {
       BanyanViewObject *object = self->view->objects->pdata[i];
 
-      if (object->is_removed && BANYAN_IS_ELEMENT (object->object))
+      if ((object->is_removed && BANYAN_IS_ELEMENT (object->object)) || is_moving (object))
         banyan_element_set_leaving (BANYAN_ELEMENT (object->object), is_leaving);
     }
 }
