@@ -5,6 +5,7 @@
 
 #include "banyan-blocking-private.h"
 #include "banyan-object-private.h"
+#include "banyan-transaction-private.h"
 
 #include <string.h>
 
@@ -132,16 +133,39 @@ fill_transaction (BanyanPlan *self, BanyanProblems *problems)
     banyan_transaction_remove (self->transaction, self->removals->pdata[i]);
 }
 
-static gboolean
+static void
 check (BanyanPlan *self, BanyanProblems *problems)
 {
-  if (banyan_problems_get_length (problems) > 0)
-    return FALSE;
-  if (!banyan_transaction_check (self->transaction, problems))
-    return FALSE;
+  if (banyan_problems_get_length (problems) == 0
+      && banyan_transaction_check (self->transaction, problems))
+    self->drained = banyan_transaction_plan (self->transaction, NULL);
+}
 
-  self->drained = banyan_transaction_plan (self->transaction, NULL);
-  return TRUE;
+/* Twins use what runs, and must not stand in the way of its end. */
+static void
+drop_twins (BanyanPlan *self)
+{
+  for (guint i = 0; i < self->twins->len; i++)
+    banyan_object_clear_links (self->twins->pdata[i]);
+  g_array_set_size (self->additions, 0);
+  g_ptr_array_set_size (self->renamings, 0);
+  g_hash_table_remove_all (self->twin_ids);
+  g_hash_table_remove_all (self->objects);
+  g_hash_table_remove_all (self->twins_of);
+  g_clear_pointer (&self->twins, g_ptr_array_unref);
+}
+
+static void
+compare (BanyanPlan *self, BanyanProblems *problems)
+{
+  self->transaction = banyan_transaction_new (self->graph);
+  banyan_transaction_set_manager (self->transaction, &self->manager);
+  self->applied = banyan_applied_with (NULL, self->graph, self->twins);
+  banyan_plan_match (self);
+  banyan_plan_compare (self);
+  fill_transaction (self, problems);
+  drop_twins (self);
+  check (self, problems);
 }
 
 /**
@@ -177,26 +201,10 @@ banyan_plan_new (BanyanGraph *graph, const char *text, gssize length, const char
   self->manager.kind = BANYAN_ORIGIN_DOCUMENT;
   self->manager.name = g_intern_string (name != NULL ? name : "");
   self->twins = banyan_document_map (graph, text, length, name, directory, TRUE, problems);
-  if (self->twins == NULL)
-    return NULL;
+  if (self->twins != NULL)
+    compare (self, problems);
 
-  self->transaction = banyan_transaction_new (graph);
-  banyan_transaction_set_manager (self->transaction, &self->manager);
-  self->applied = banyan_applied_with (NULL, graph, self->twins);
-  banyan_plan_match (self);
-  banyan_plan_compare (self);
-  fill_transaction (self, problems);
-  /* They use what runs, and must not stand in the way of its end. */
-  for (guint i = 0; i < self->twins->len; i++)
-    banyan_object_clear_links (self->twins->pdata[i]);
-  g_array_set_size (self->additions, 0);
-  g_ptr_array_set_size (self->renamings, 0);
-  g_hash_table_remove_all (self->twin_ids);
-  g_hash_table_remove_all (self->objects);
-  g_hash_table_remove_all (self->twins_of);
-  g_clear_pointer (&self->twins, g_ptr_array_unref);
-
-  return check (self, problems) ? g_steal_pointer (&self) : NULL;
+  return banyan_problems_get_length (problems) == 0 ? g_steal_pointer (&self) : NULL;
 }
 
 /* -- Telling. -- */
@@ -258,7 +266,9 @@ describe_differences (BanyanPlan *self, gboolean changes)
  * Tells what a plan would do: `changes`, each with `change` (add, remove, replace, rename, set),
  * `path`, and where there are such `property`, `from`, `to` and `how` (live, reopen, or why an
  * object is replaced); `drift`, which is what was changed outside the document and is kept;
- * `drained`, the paths of those who would have to wait for a moment.
+ * `drained`, the paths of those who would have to wait for a moment. Of one that has been applied
+ * it tells besides how long that took, `duration-us`, and how long requests had to wait,
+ * `drained-us`.
  *
  * Returns: (transfer full): a map
  */
@@ -272,6 +282,11 @@ banyan_plan_describe (BanyanPlan *self)
   banyan_spec_builder_take_built (map, "changes", describe_differences (self, TRUE));
   banyan_spec_builder_take_built (map, "drift", describe_differences (self, FALSE));
   banyan_spec_builder_add_strings (map, "drained", (const char *const *) self->drained);
+  if (self->is_applied)
+    {
+      banyan_spec_builder_add_int (map, "drained-us", self->transaction->drained_us);
+      banyan_spec_builder_add_int (map, "duration-us", self->transaction->duration_us);
+    }
   return banyan_spec_builder_end (map);
 }
 
@@ -335,6 +350,7 @@ note_applied (BanyanPlan *self)
       adopt_named (self, words->object);
     }
   banyan_graph_set_applied (self->graph, self->applied);
+  self->is_applied = TRUE;
 }
 
 static void

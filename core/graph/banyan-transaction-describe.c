@@ -13,6 +13,24 @@ describe_drained (GPtrArray *backends)
   return list;
 }
 
+/* Which part the phase is at. */
+static void
+add_part (BanyanSpecBuilder *map, BanyanTransaction *self)
+{
+  BanyanPart *part;
+  g_autofree char *path = NULL;
+
+  if (self->parts == NULL || self->n_parts_done >= self->parts->len
+      || (self->phase != BANYAN_PHASE_PREPARE && self->phase != BANYAN_PHASE_SETTLE))
+    return;
+
+  part = self->parts->pdata[self->n_parts_done];
+  path = banyan_view_object_dup_path (part->object);
+  banyan_spec_builder_add_string (map, "object", path);
+  banyan_spec_builder_add_uint (map, "object-number", self->n_parts_done + 1);
+  banyan_spec_builder_add_uint (map, "objects", self->parts->len);
+}
+
 BanyanSpec *
 banyan_transaction_describe (BanyanTransaction *self)
 {
@@ -27,9 +45,15 @@ banyan_transaction_describe (BanyanTransaction *self)
   banyan_spec_builder_add_uint (map, "timeout-ms", self->drain_timeout_ms);
   banyan_spec_builder_add_uint (map, "steps", self->steps->len);
   banyan_spec_builder_add_uint (map, "drain-timeout-ms", self->drain_timeout_ms);
-  if (self->view != NULL && self->phase >= BANYAN_PHASE_CLOSE_GATES
-      && self->phase <= BANYAN_PHASE_OPEN_GATES)
-    banyan_spec_builder_take_built (map, "drained", describe_drained (self->view->backends));
+  add_part (map, self);
+  if (self->view == NULL || self->phase < BANYAN_PHASE_CLOSE_GATES
+      || self->phase > BANYAN_PHASE_OPEN_GATES)
+    return banyan_spec_builder_end (map);
+
+  banyan_spec_builder_take_built (map, "drained", describe_drained (self->view->backends));
+  if (self->gates_closed_us != 0)
+    banyan_spec_builder_add_int (map, "drained-us",
+                                 g_get_monotonic_time () - self->gates_closed_us);
 
   return banyan_spec_builder_end (map);
 }

@@ -103,11 +103,13 @@ prepare (BanyanTransaction *self, GError **error)
   guint n_new;
 
   self->phase = BANYAN_PHASE_PREPARE;
-  self->n_parts_done = 0;
-  for (guint i = 0; i < self->parts->len; self->n_parts_done = i += n_new == 0)
-    if (!banyan_co_part_prepare (self, self->parts->pdata[i], error)
-        || !banyan_transaction_imply (self, i, &n_new, error))
-      return FALSE;
+  for (guint i = 0; i < self->parts->len; i += n_new == 0)
+    {
+      self->n_parts_done = i;
+      if (!banyan_co_part_prepare (self, self->parts->pdata[i], error)
+          || !banyan_transaction_imply (self, i, &n_new, error))
+        return FALSE;
+    }
 
   return banyan_transaction_may_go_on (self, error);
 }
@@ -160,13 +162,16 @@ settle (BanyanTransaction *self, GError **error)
     return FALSE;
 
   /* Who is above sees how long what is below will be. */
-  for (guint i = 0; i < self->parts->len; self->n_parts_done = i += n_new == 0)
-    if (!banyan_co_part_open_late (self, self->parts->pdata[i], error)
-        || !banyan_transaction_imply (self, i, &n_new, error)
-        || (n_new == 0
-            && (!banyan_co_part_settle (self, self->parts->pdata[i], error)
-                || !banyan_co_part_grow (self, self->parts->pdata[i], error))))
-      return FALSE;
+  for (guint i = 0; i < self->parts->len; i += n_new == 0)
+    {
+      self->n_parts_done = i;
+      if (!banyan_co_part_open_late (self, self->parts->pdata[i], error)
+          || !banyan_transaction_imply (self, i, &n_new, error)
+          || (n_new == 0
+              && (!banyan_co_part_settle (self, self->parts->pdata[i], error)
+                  || !banyan_co_part_grow (self, self->parts->pdata[i], error))))
+        return FALSE;
+    }
 
   return TRUE;
 }

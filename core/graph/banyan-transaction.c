@@ -536,6 +536,8 @@ banyan_transaction_end (BanyanTransaction *self, GError *error)
   g_autoptr (GTask) task = g_steal_pointer (&self->task);
 
   self->phase = BANYAN_PHASE_DONE;
+  if (self->began_us != 0)
+    self->duration_us = g_get_monotonic_time () - self->began_us;
   if (self->cancel_source != NULL)
     g_source_destroy (self->cancel_source);
   g_clear_pointer (&self->cancel_source, g_source_unref);

@@ -10,7 +10,9 @@ struct _CliConnection
 {
   GSocketConnection *connection; /* (owned) */
   GDataInputStream *input;       /* (owned) */
-  GQueue events; /* (owned) (element-type BanyanSpec): that came before they were wanted */
+  GQueue events;      /* (owned) (element-type BanyanSpec): that came before they were wanted */
+  CliWaitFunc wait;   /* (nullable) */
+  gpointer wait_data; /* (unowned) */
 };
 
 char *cli_connect_address;
@@ -41,14 +43,37 @@ send_message (CliConnection *self, BanyanSpec *message, GError **error)
   return FALSE;
 }
 
+void
+cli_connection_set_wait (CliConnection *self, CliWaitFunc wait, gpointer data)
+{
+  self->wait = wait;
+  self->wait_data = data;
+}
+
+static void
+wait_for_message (CliConnection *self)
+{
+  GSocket *socket = g_socket_connection_get_socket (self->connection);
+
+  if (self->wait == NULL
+      || g_buffered_input_stream_get_available (G_BUFFERED_INPUT_STREAM (self->input)) > 0)
+    return;
+
+  while (g_socket_condition_check (socket, G_IO_IN | G_IO_HUP) == 0
+         && !g_socket_condition_timed_wait (socket, G_IO_IN, CLI_WAIT_US, NULL, NULL))
+    self->wait (self->wait_data);
+}
+
 static BanyanSpec *
 receive_message (CliConnection *self, GError **error)
 {
   const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_CLIENT, .name = "server" };
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  g_autofree char *line = g_data_input_stream_read_line (self->input, NULL, NULL, error);
   g_autoptr (BanyanSpec) message = NULL;
+  g_autofree char *line = NULL;
 
+  wait_for_message (self);
+  line = g_data_input_stream_read_line (self->input, NULL, NULL, error);
   if (line == NULL)
     {
       cli_explain_end (error);
@@ -105,20 +130,25 @@ status_of_code (const char *code)
 }
 
 BanyanSpec *
-cli_call (CliConnection *self, const char *command, BanyanSpec *arguments, CliStatus *status,
-          GError **error)
+cli_ask (CliConnection *self, const char *command, BanyanSpec *arguments, GError **error)
 {
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   g_autoptr (BanyanSpec) message = NULL;
-  g_autoptr (BanyanSpec) answer = NULL;
-  BanyanSpec *problem;
 
   banyan_spec_builder_add_string (map, "execute", command);
   banyan_spec_builder_take (map, "arguments", arguments);
   message = banyan_spec_builder_end (map);
+  return cli_exchange (self, message, error);
+}
+
+BanyanSpec *
+cli_call (CliConnection *self, const char *command, BanyanSpec *arguments, CliStatus *status,
+          GError **error)
+{
+  g_autoptr (BanyanSpec) answer = cli_ask (self, command, arguments, error);
+  BanyanSpec *problem;
 
   *status = CLI_CANNOT_CONNECT;
-  answer = cli_exchange (self, message, error);
   if (answer == NULL)
     return NULL;
 
@@ -227,6 +257,12 @@ cli_connect (CliStatus *status)
   if (self == NULL)
     *status = cli_fail (CLI_CANNOT_CONNECT, "cannot connect to %s: %s", address, error->message);
   return self;
+}
+
+CliConnection *
+cli_connect_quietly (void)
+{
+  return connect_to (cli_connect_get_address (), NULL);
 }
 
 GSocket *

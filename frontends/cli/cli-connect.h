@@ -25,9 +25,20 @@ const char *cli_connect_get_address (void);
  * @status.
  */
 CliConnection *cli_connect (CliStatus *status);
+/* Once more to where cli_connect() led. NULL says nothing. */
+CliConnection *cli_connect_quietly (void);
 void cli_connection_free (CliConnection *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliConnection, cli_connection_free)
 
+/* What to do again and again while an answer is awaited. */
+#define CLI_WAIT_US 200000
+typedef void (*CliWaitFunc) (gpointer data);
+void cli_connection_set_wait (CliConnection *self, CliWaitFunc wait, gpointer data);
+
+/* Runs a command; @arguments: (nullable) (transfer full). The whole answer, with "return" or
+ * "error"; NULL with @error where the connection has ended. */
+BanyanSpec *cli_ask (CliConnection *self, const char *command, BanyanSpec *arguments,
+                     GError **error);
 /* Runs a command; @arguments: (nullable) (transfer full). NULL with @error, which has the server's
  * words, and @status, for the exit. */
 BanyanSpec *cli_call (CliConnection *self, const char *command, BanyanSpec *arguments,

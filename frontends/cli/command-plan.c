@@ -1,7 +1,7 @@
 /* command-plan.c - banyan plan, apply and export-config: a running graph and its document
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "cli-connect.h"
+#include "plan.h"
 
 static gboolean as_json;
 static gboolean override;
@@ -59,12 +59,25 @@ append_differences (GString *text, BanyanSpec *list)
   cli_table_append_to (table, text);
 }
 
+/* How long it took, and whom it held up. */
+static void
+append_cost (GString *text, BanyanSpec *plan, const char *drained)
+{
+  g_autofree char *duration = live_format_us (live_read_integer (plan, "duration-us"));
+  g_autofree char *waited = live_format_us (live_read_integer (plan, "drained-us"));
+
+  g_string_append_printf (text, "Applied in %s. ", duration);
+  if (*drained == '\0')
+    g_string_append (text, "Nobody had to wait.\n");
+  else
+    g_string_append_printf (text, "Requests waited %s: %s\n", waited, drained);
+}
+
 static CliStatus
-print_plan (BanyanSpec *plan, gboolean is_done)
+print_plan (BanyanSpec *plan)
 {
   g_autoptr (GString) text = g_string_new (NULL);
-  BanyanSpec *drained = cli_spec_get (plan, "drained");
-  g_autofree char *names = cli_spec_join (drained, ", ");
+  g_autofree char *drained = cli_spec_join (cli_spec_get (plan, "drained"), ", ");
 
   if (as_json)
     return cli_print_json (plan);
@@ -76,10 +89,67 @@ print_plan (BanyanSpec *plan, gboolean is_done)
                            "--override lets it give way.\n");
   if (cli_spec_count (cli_spec_get (plan, "changes")) == 0)
     g_string_append (text, "Nothing to change: the graph is as the file says.\n");
-  else if (cli_spec_count (drained) > 0)
-    g_string_append_printf (text, "%s for a moment: %s\n", is_done ? "Waited" : "Have to wait",
-                            names);
+  else if (cli_spec_get (plan, "drained-us") != NULL)
+    append_cost (text, plan, drained);
+  else if (*drained != '\0')
+    g_string_append_printf (text, "Have to wait for a moment: %s\n", drained);
   return cli_print (text->str);
+}
+
+/* -- A refusal. -- */
+
+static void
+add_text_or_null (BanyanSpecBuilder *map, const char *key, const char *text)
+{
+  if (text != NULL)
+    banyan_spec_builder_add_string (map, key, text);
+  else
+    cli_add_null (map, key);
+}
+
+/* Every key is always there, for scripts. */
+static void
+describe_problem (BanyanSpecBuilder *list, BanyanSpec *problem)
+{
+  static const char *const keys[][2] = {
+    { "place", "origin" }, { "path", "path" }, { "property", "property" },
+    { "code", "code" },    { "hint", "hint" }, { "message", "desc" },
+  };
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (keys); i++)
+    add_text_or_null (map, keys[i][0], banyan_spec_lookup_text (problem, keys[i][1]));
+  banyan_spec_builder_take_built (list, NULL, map);
+}
+
+static CliStatus
+print_problems (BanyanSpec *error)
+{
+  BanyanSpec *problems = cli_spec_get (error, "problems");
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map (), *list = banyan_spec_builder_new_list ();
+  g_autoptr (BanyanSpec) whole = NULL;
+
+  for (guint i = 0; i < cli_spec_count (problems); i++)
+    describe_problem (list, banyan_spec_get_item (problems, i));
+  if (problems == NULL)
+    describe_problem (list, error);
+  banyan_spec_builder_take_built (map, "problems", list);
+  whole = banyan_spec_builder_end (map);
+  return cli_print_json (whole);
+}
+
+/* Nothing has changed, whatever the reason; but what the system would not do has failed. */
+static CliStatus
+refuse (BanyanSpec *error)
+{
+  const char *code = banyan_spec_lookup_text (error, "code");
+
+  if (as_json && print_problems (error) != CLI_DONE)
+    return CLI_FAILED;
+  if (!as_json)
+    cli_message ("%s", banyan_spec_lookup_text (error, "desc"));
+  return g_strcmp0 (code, "errno") == 0 || g_strcmp0 (code, "cancelled") == 0 ? CLI_FAILED
+                                                                              : CLI_REFUSED;
 }
 
 /* -- plan and apply. -- */
@@ -99,12 +169,28 @@ make_arguments (CliDocument *document)
 }
 
 static CliStatus
+run_on (CliConnection *connection, const char *command, CliDocument *document)
+{
+  g_autoptr (PlanProgress) progress
+      = g_str_equal (command, "apply") ? plan_progress_begin (connection) : NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (BanyanSpec) answer = cli_ask (connection, command, make_arguments (document), &error);
+  BanyanSpec *refusal;
+
+  g_clear_pointer (&progress, plan_progress_end);
+  if (answer == NULL)
+    return cli_fail (CLI_CANNOT_CONNECT, "%s", error->message);
+
+  refusal = cli_spec_get (answer, "error");
+  return refusal != NULL ? refuse (refusal) : print_plan (cli_spec_get (answer, "return"));
+}
+
+static CliStatus
 ask (const char *path, const char *command)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (CliDocument) document = cli_document_read (path, &error);
   g_autoptr (CliConnection) connection = NULL;
-  g_autoptr (BanyanSpec) plan = NULL;
   CliStatus status;
 
   if (document == NULL)
@@ -113,11 +199,7 @@ ask (const char *path, const char *command)
     return cli_fail (CLI_FAILED, "%s is not UTF-8", document->name);
 
   connection = cli_connect (&status);
-  if (connection == NULL)
-    return status;
-
-  plan = cli_call_or_say (connection, command, make_arguments (document), &status);
-  return plan != NULL ? print_plan (plan, g_str_equal (command, "apply")) : status;
+  return connection != NULL ? run_on (connection, command, document) : status;
 }
 
 static CliStatus
@@ -139,7 +221,8 @@ const CliCommand cli_plan = {
   .description = "Compares the graph that listens at SOCKET with a YAML file, object by object and "
                  "value by value, and tells how each difference would be made good: live, by "
                  "reopening, by replacing. Nothing is touched. What was changed outside the file "
-                 "since it was applied is kept, and marked \"!\".",
+                 "since it was applied is kept, and marked \"!\". What would be refused is told "
+                 "problem by problem, with exit status 4.",
   .options = plan_options,
   .words = CLI_WORDS_FILES,
   .min_arguments = 1,
@@ -152,8 +235,9 @@ const CliCommand cli_apply = {
   .arguments = "FILE",
   .summary = "Change a running graph to be as a file says",
   .description = "Does what banyan plan tells, in one transaction: all of it or nothing. Clients "
-                 "stay connected; those whose part of the graph changes wait for a moment. "
-                 "Applying twice changes nothing.",
+                 "stay connected; those whose part of the graph changes wait for a moment, and "
+                 "it is told how long. Applying twice changes nothing. On a terminal one sees how "
+                 "far it is.",
   .options = plan_options,
   .words = CLI_WORDS_FILES,
   .min_arguments = 1,

@@ -4,10 +4,10 @@
 #include "qmp-commands.h"
 
 #define PLAN_RESULT \
-  "{ changes: [{ change: 'add|remove|replace|rename|set', path: str, '*property': str, '*from': " \
+  "changes: [{ change: 'add|remove|replace|rename|set', path: str, '*property': str, '*from': " \
   "any, " \
   "'*to': any, '*how': str }], drift: [{ change: 'drift', path: str, '*property': str, " \
-  "'*from': any, '*to': any, '*how': str }], drained: [str] }"
+  "'*from': any, '*to': any, '*how': str }], drained: [str]"
 
 /* Both have the same arguments. */
 typedef struct
@@ -63,7 +63,7 @@ static void
 plan_command_class_init (BanyanCommandClass *klass)
 {
   klass->run = plan_run;
-  banyan_command_class_describe (klass, "plan", 0, PLAN_RESULT);
+  banyan_command_class_describe (klass, "plan", 0, "{ " PLAN_RESULT " }");
   add_arguments (klass);
 }
 
@@ -80,7 +80,7 @@ applied (GObject *object, GAsyncResult *result, gpointer data)
   GError *error = NULL;
 
   if (banyan_plan_apply_finish (BANYAN_PLAN (object), result, &error))
-    g_task_return_pointer (task, banyan_spec_ref (g_task_get_task_data (task)),
+    g_task_return_pointer (task, banyan_plan_describe (BANYAN_PLAN (object)),
                            (GDestroyNotify) banyan_spec_unref);
   else
     g_task_return_error (task, error);
@@ -101,7 +101,6 @@ apply_run_async (BanyanCommand *command, BanyanMonitor *monitor, GCancellable *c
       return;
     }
 
-  g_task_set_task_data (task, banyan_plan_describe (plan), (GDestroyNotify) banyan_spec_unref);
   banyan_plan_apply_async (plan, cancellable, applied, g_steal_pointer (&task));
 }
 
@@ -116,7 +115,8 @@ apply_command_class_init (BanyanCommandClass *klass)
 {
   klass->run_async = apply_run_async;
   klass->run_finish = apply_run_finish;
-  banyan_command_class_describe (klass, "apply", 0, PLAN_RESULT);
+  banyan_command_class_describe (klass, "apply", 0,
+                                 "{ " PLAN_RESULT ", drained-us: int, duration-us: int }");
   add_arguments (klass);
 }
 

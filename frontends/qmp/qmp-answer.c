@@ -170,7 +170,7 @@ describe_error (BanyanGraph *graph, const GError *error)
   if (strcmp (code, "errno") == 0)
     banyan_spec_builder_add_int (map, "errno", banyan_error_get_errno (error));
   add_parts (map, graph, error);
-  if (problems != NULL && banyan_problems_get_length (problems) > 1)
+  if (problems != NULL)
     banyan_spec_builder_take (map, "problems", qmp_describe_problems (graph, error));
   return banyan_spec_builder_end (map);
 }
