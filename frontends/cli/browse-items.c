@@ -155,10 +155,31 @@ can_select (BrowseItem *item)
   return item->kind != BROWSE_HEADING;
 }
 
+/* The one nearest to @item of that kind and name: rates come and go above it. */
+static void
+keep_item (BrowseModel *self, BrowseItemKind kind, const char *name)
+{
+  guint item = self->item, best = G_MAXUINT;
+
+  for (guint i = 0; i < self->items->len; i++)
+    {
+      BrowseItem *other = self->items->pdata[i];
+      guint away = MAX (i, item) - MIN (i, item);
+
+      if (other->kind != kind || !g_str_equal (other->name, name) || away >= best)
+        continue;
+      best = away;
+      self->item = i;
+    }
+}
+
 void
 browse_model_update_items (BrowseModel *self)
 {
   BrowseRow *row = browse_model_get_row (self);
+  BrowseItem *old = self->items != NULL ? browse_model_get_item (self) : NULL;
+  BrowseItemKind kind = old != NULL ? old->kind : BROWSE_HEADING;
+  g_autofree char *name = old != NULL ? g_strdup (old->name) : NULL;
 
   g_clear_pointer (&self->items, g_ptr_array_unref);
   self->items = g_ptr_array_new_with_free_func (item_free);
@@ -170,6 +191,8 @@ browse_model_update_items (BrowseModel *self)
   add_branches (self, row->object, FALSE);
   add_branches (self, row->object, TRUE);
   add_properties (self);
+  if (kind != BROWSE_HEADING)
+    keep_item (self, kind, name);
   browse_model_move_item (self, 0);
 }
 

@@ -352,6 +352,12 @@ test_counts_edges (void)
   take (model, EDGE_COUNTS (EDGE_COUNT ("300")), 3000000);
   g_assert_true (browse_model_go (model, "/nodes/slow"));
   g_assert_nonnull (find_item (model, "Rates of file"));
+  browse_model_move_item (model, 100);
+  take (model, EDGE_COUNTS (""), 4000000);
+  g_assert_cmpstr (browse_model_get_item (model)->value, ==, "/frontends/srv/a");
+  take (model, EDGE_COUNTS (EDGE_COUNT ("300")), 4000000);
+  g_assert_cmpstr (browse_model_get_item (model)->value, ==, "/frontends/srv/a");
+  take (model, EDGE_COUNTS (EDGE_COUNT ("500")), 6000000);
   g_assert_cmpstr (find_item (model, "reads")->value, ==, "100/s, 97.7K bytes/s");
   last = browse_model_last_request (model);
   taken_back = g_strchomp (banyan_spec_to_json (last, FALSE));
