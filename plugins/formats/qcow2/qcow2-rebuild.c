@@ -82,6 +82,7 @@ fill_block (Rebuild *self, guint64 block, guint64 *words, GError **error)
     {
       guint64 count = qcow2_counts_get (self->counts, first + i);
       guint64 *word = &words[(i << image->refcount_order) / 64];
+      guint64 counts;
 
       if (count == 0)
         continue;
@@ -89,7 +90,8 @@ fill_block (Rebuild *self, guint64 block, guint64 *words, GError **error)
         return banyan_throw_errno (error, EOVERFLOW,
                                    "%s: a cluster has more users than its refcount can count",
                                    image->name);
-      *word = GUINT64_TO_BE (qcow2_refcount_write_word (image, GUINT64_FROM_BE (*word), i, count));
+      counts = qcow2_refcount_write_word (image, GUINT64_FROM_BE (*word), i, count);
+      *word = GUINT64_TO_BE (counts);
     }
   return TRUE;
 }

@@ -209,7 +209,13 @@ add_block (Qcow2Image *image, guint64 cluster, GError **error)
   image->reftable_dirty_to = MAX (image->reftable_dirty_to, block + 1);
   __atomic_store_n (&image->reftable_is_dirty, TRUE, __ATOMIC_RELEASE);
   qcow2_overlap_add (&image->overlap, cluster, 1, QCOW2_META_REFCOUNT_BLOCK);
-  return qcow2_refcount_set (image, cluster, 1, error);
+  if (qcow2_refcount_set (image, cluster, 1, error))
+    return TRUE;
+
+  /* A block that does not count itself would be given to somebody else. */
+  qcow2_overlap_remove (&image->overlap, cluster, 1);
+  __atomic_store_n (&image->reftable[block], 0, __ATOMIC_RELEASE);
+  return FALSE;
 }
 
 /* -- A larger table. -- */
