@@ -155,9 +155,9 @@ test_goes_on (void)
   g_test_summary ("Requests in flight from two iothreads survive that each connection is lost time "
                   "and again: none fails, and all data is there");
 
-  peer_drop_each (peer, 23);
+  peer_drop_each (peer, 97);
   workers = banyan_test_workers_start (graph, backend, 6);
-  banyan_test_workers_wait (workers, 400);
+  banyan_test_workers_wait (workers, 1500);
   peer_drop_each (peer, 0);
   banyan_test_workers_stop (workers);
   banyan_test_close_backend (backend);
