@@ -176,35 +176,38 @@ compare (BanyanPlan *self, BanyanProblems *problems)
  * @name: what messages call it
  * @directory: (nullable): what relative paths in it are relative to
  * @flags: #BanyanPlanFlags
- * @problems: where to report
+ * @problems: (nullable): where to report, one by one
+ * @error: where to put them all, one a line, or %NULL
  *
  * Finds out what would have to happen for @graph to be as a document says, and whether it could.
  * What other managers made is left alone. What they changed of what the last document declared is
  * kept where the document still says what it said then, unless the flags override that.
  *
- * Returns: (transfer full) (nullable): the plan; %NULL with problems: the document is wrong, or the
- *   change would be refused
+ * Returns: (transfer full): the plan; %NULL with problems: the document is wrong, or the change
+ * would be refused
  */
 BanyanPlan *
 banyan_plan_new (BanyanGraph *graph, const char *text, gssize length, const char *name,
-                 const char *directory, guint flags, BanyanProblems *problems)
+                 const char *directory, guint flags, BanyanProblems *problems, GError **error)
 {
+  g_autoptr (BanyanProblems) found = NULL;
   g_autoptr (BanyanPlan) self = NULL;
 
   g_return_val_if_fail (BANYAN_IS_GRAPH (graph), NULL);
-  g_return_val_if_fail (text != NULL && problems != NULL, NULL);
+  g_return_val_if_fail (text != NULL, NULL);
 
+  found = problems != NULL ? banyan_problems_ref (problems) : banyan_problems_new ();
   self = g_object_new (BANYAN_TYPE_PLAN, NULL);
   self->graph = g_object_ref (graph);
   self->directory = g_strdup (directory);
   self->flags = flags;
   self->manager.kind = BANYAN_ORIGIN_DOCUMENT;
   self->manager.name = g_intern_string (name != NULL ? name : "");
-  self->twins = banyan_document_map (graph, text, length, name, directory, TRUE, problems);
+  self->twins = banyan_document_map (graph, text, length, name, directory, TRUE, found);
   if (self->twins != NULL)
-    compare (self, problems);
+    compare (self, found);
 
-  return banyan_problems_get_length (problems) == 0 ? g_steal_pointer (&self) : NULL;
+  return banyan_problems_check (found, error) ? g_steal_pointer (&self) : NULL;
 }
 
 /* -- Telling. -- */

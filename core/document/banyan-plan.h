@@ -23,10 +23,11 @@ typedef enum
 BANYAN_API
 G_DECLARE_FINAL_TYPE (BanyanPlan, banyan_plan, BANYAN, PLAN, GObject)
 
-/* Compares @graph with a document; touches nothing. NULL with @problems. */
+/* Compares @graph with a document; touches nothing. @problems (nullable) has them one by one. */
 BANYAN_API
 BanyanPlan *banyan_plan_new (BanyanGraph *graph, const char *text, gssize length, const char *name,
-                             const char *directory, guint flags, BanyanProblems *problems);
+                             const char *directory, guint flags, BanyanProblems *problems,
+                             GError **error);
 BANYAN_API
 gboolean banyan_plan_is_empty (BanyanPlan *self);
 /* (transfer full): changes, drift and what is drained, as `banyan plan --json` prints them */

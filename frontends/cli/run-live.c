@@ -127,7 +127,6 @@ applied (GObject *object, GAsyncResult *result, gpointer data)
 static void
 look (void)
 {
-  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
   g_autoptr (GError) error = NULL;
   g_autoptr (BanyanPlan) plan = NULL;
   CliDocument *document;
@@ -140,13 +139,11 @@ look (void)
     {
       plan = banyan_plan_new (graph, document->text, document->length, document->name,
                               document->directory,
-                              run_live_options.override ? BANYAN_PLAN_OVERRIDE : 0, problems);
+                              run_live_options.override ? BANYAN_PLAN_OVERRIDE : 0, NULL, &error);
       cli_document_free (document);
     }
   if (plan == NULL)
     {
-      if (error == NULL)
-        banyan_problems_check (problems, &error);
       refuse (error);
       return;
     }

@@ -37,14 +37,9 @@ add_arguments (BanyanCommandClass *klass)
 static BanyanPlan *
 make_plan (QmpPlan *self, BanyanMonitor *monitor, GError **error)
 {
-  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  BanyanPlan *plan = banyan_plan_new (banyan_monitor_get_graph (monitor), self->document, -1,
-                                      self->name != NULL ? self->name : "document", self->directory,
-                                      self->override ? BANYAN_PLAN_OVERRIDE : 0, problems);
-
-  if (plan == NULL)
-    banyan_problems_check (problems, error);
-  return plan;
+  return banyan_plan_new (banyan_monitor_get_graph (monitor), self->document, -1,
+                          self->name != NULL ? self->name : "document", self->directory,
+                          self->override ? BANYAN_PLAN_OVERRIDE : 0, NULL, error);
 }
 
 /* -- plan. -- */

@@ -558,13 +558,11 @@ apply (BanyanTestGraph *graph, const char *nodes)
 {
   g_autofree char *text = in_folder (nodes);
   g_autofree char *document = g_strconcat ("version: 1\nnodes:\n  ", text, NULL);
-  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  g_autoptr (BanyanPlan) plan = banyan_plan_new (banyan_test_graph_get (graph), document, -1,
-                                                 "test.yaml", NULL, 0, problems);
-  g_autoptr (BanyanSpec) description = NULL;
   g_autoptr (GError) error = NULL;
+  g_autoptr (BanyanPlan) plan = banyan_plan_new (banyan_test_graph_get (graph), document, -1,
+                                                 "test.yaml", NULL, 0, NULL, &error);
+  g_autoptr (BanyanSpec) description = NULL;
 
-  banyan_problems_check (problems, &error);
   g_assert_no_error (error);
   description = banyan_plan_describe (plan);
   banyan_plan_apply (plan, &error);
@@ -645,12 +643,13 @@ test_exported (void)
   g_autoptr (BanyanTestGraph) graph = must_load (DISK);
   g_autoptr (BanyanSpec) document = banyan_graph_export (banyan_test_graph_get (graph), NULL);
   g_autofree char *text = banyan_spec_to_yaml (document);
-  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (GError) error = NULL;
   g_autoptr (BanyanPlan) plan = NULL;
 
   g_test_message ("%s", text);
   g_assert_null (strstr (text, "backing"));
-  plan = banyan_plan_new (banyan_test_graph_get (graph), text, -1, "e.yaml", NULL, 0, problems);
+  plan = banyan_plan_new (banyan_test_graph_get (graph), text, -1, "e.yaml", NULL, 0, NULL, &error);
+  g_assert_no_error (error);
   g_assert_nonnull (plan);
   g_assert_true (banyan_plan_is_empty (plan));
 }

@@ -34,12 +34,11 @@ typedef struct
 static BanyanPlan *
 plan (Walk *self, const char *document)
 {
-  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  BanyanPlan *made
-      = banyan_plan_new (self->graph, document, -1, "random.yaml", self->folder, 0, problems);
   g_autoptr (GError) error = NULL;
+  BanyanPlan *made
+      = banyan_plan_new (self->graph, document, -1, "random.yaml", self->folder, 0, NULL, &error);
 
-  if (!banyan_problems_check (problems, &error))
+  if (made == NULL)
     g_error ("%s\nfrom\n%s\nto\n%s", error->message, self->document, document);
   return made;
 }
