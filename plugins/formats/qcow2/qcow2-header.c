@@ -129,6 +129,12 @@ check_sizes (const Qcow2Header *self, const char *name, GError **error)
                       self->cluster_bits);
   if (self->size > G_MAXINT64)
     return throw_bad (error, name, "size", self->size);
+  if ((self->autoclear & QCOW2_AUTOCLEAR_RAW_DATA)
+      && !(self->incompatible & QCOW2_INCOMPATIBLE_DATA_FILE))
+    return banyan_throw_errno (error, EINVAL,
+                               "%s: the image says that its data file is raw (bit 1 at byte 88), "
+                               "and that it has none (bit 2 at byte 72)",
+                               name);
   return TRUE;
 }
 

@@ -56,7 +56,9 @@ typedef struct
   struct
   {
     gint inside[2]; /* atomic: written by one thread only */
-  } __attribute__ ((aligned (64))) threads[BANYAN_LOOP_MAX];
+    /* To the next cache line. GObject's instances are aligned to 16 bytes only. */
+    guint8 apart[64 - 2 * sizeof (gint)];
+  } threads[BANYAN_LOOP_MAX];
 } Qcow2Presence;
 
 typedef struct
