@@ -216,7 +216,8 @@ test_refuses (void)
   images_must_refuse (images, DISK, "needs a feature that is not known here: number 5");
   images_patch64 (images, "a.qcow2", 72, 0);
   images_patch64 (images, "a.qcow2", 88, 2);
-  images_must_refuse (images, DISK, "its data file is raw (bit 1 at byte 88), and that it has none");
+  images_must_refuse (images, DISK,
+                      "its data file is raw (bit 1 at byte 88), and that it has none");
   images_patch64 (images, "a.qcow2", 88, 0);
   images_patch (images, "a.qcow2", 32, "\0\0\0\2", 4);
   images_must_refuse (images, DISK, "is encrypted (LUKS)");
