@@ -78,21 +78,50 @@ find_target (BanyanObject *object, GParamSpec *pspec, const char *id)
   return collection != NULL ? banyan_object_get_child (BANYAN_OBJECT (collection), id) : NULL;
 }
 
-/* What is called as it would be by itself need not say so. */
-static BanyanSpec *
-export_inline (Export *self, BanyanObject *target, const char *birth_name)
+/* Drafts of changes link to it, too, so edges are counted. */
+static gboolean
+has_other_users (BanyanObject *target)
+{
+  GPtrArray *parents
+      = BANYAN_IS_NODE (target) ? banyan_node_get_parents (BANYAN_NODE (target)) : NULL;
+  guint n = 0;
+
+  for (guint i = 0; parents != NULL && i < parents->len; i++)
+    n += ((BanyanChild *) parents->pdata[i])->parent != NULL;
+  return parents == NULL || n > 1;
+}
+
+/* "q.children.7" is what the second in the list is called, too, when others have gone. Whoever else
+ * leads there needs the name. */
+static gboolean
+is_birth_name (BanyanObject *target, const char *birth_name, gboolean is_in_list)
 {
   const char *id = banyan_object_get_id (target);
+  const char *end = strrchr (birth_name, '.');
+
+  if (!is_in_list || g_str_equal (id, birth_name))
+    return g_str_equal (id, birth_name);
+
+  return !has_other_users (target) && strncmp (id, birth_name, end - birth_name) == 0
+         && id[end - birth_name] == '.'
+         && g_ascii_string_to_unsigned (id + (end - birth_name) + 1, 10, 0, G_MAXINT32, NULL, NULL);
+}
+
+/* What is called as it would be by itself need not say so. */
+static BanyanSpec *
+export_inline (Export *self, BanyanObject *target, const char *birth_name, gboolean is_in_list)
+{
   BanyanCollection *collection = BANYAN_COLLECTION (banyan_object_get_parent (target));
 
   g_hash_table_add (self->written, target);
-  return export_object (self, target, banyan_collection_get_type_key (collection),
-                        g_str_equal (id, birth_name) ? NULL : id);
+  return export_object (
+      self, target, banyan_collection_get_type_key (collection),
+      is_birth_name (target, birth_name, is_in_list) ? NULL : banyan_object_get_id (target));
 }
 
 static BanyanSpec *
 export_link (Export *self, BanyanObject *object, GParamSpec *pspec, BanyanSpec *declared,
-             const char *birth_name)
+             const char *birth_name, gboolean is_in_list)
 {
   const char *id = banyan_spec_get_kind (declared) == BANYAN_SPEC_NULL
                        ? NULL
@@ -100,19 +129,19 @@ export_link (Export *self, BanyanObject *object, GParamSpec *pspec, BanyanSpec *
   BanyanObject *target = id != NULL ? find_target (object, pspec, id) : NULL;
 
   if (target != NULL && is_declared_in (self, target, object))
-    return export_inline (self, target, birth_name);
+    return export_inline (self, target, birth_name, is_in_list);
   return id != NULL ? plain (id) : banyan_spec_ref (declared);
 }
 
 static BanyanSpec *
 export_links (Export *self, BanyanObject *object, GParamSpec *pspec, BanyanSpec *declared,
-              const char *birth_name)
+              const char *birth_name, gboolean is_in_list)
 {
   BanyanSpecKind kind = banyan_spec_get_kind (declared);
   BanyanSpecBuilder *builder;
 
   if (kind != BANYAN_SPEC_LIST && kind != BANYAN_SPEC_MAP)
-    return export_link (self, object, pspec, declared, birth_name);
+    return export_link (self, object, pspec, declared, birth_name, is_in_list);
 
   builder = banyan_spec_builder_new (kind, banyan_spec_get_origin (declared));
   for (guint i = 0; i < banyan_spec_get_length (declared); i++)
@@ -123,7 +152,8 @@ export_links (Export *self, BanyanObject *object, GParamSpec *pspec, BanyanSpec 
 
       banyan_spec_builder_take (builder, key,
                                 export_links (self, object, banyan_param_get_element (pspec),
-                                              banyan_spec_get_item (declared, i), name));
+                                              banyan_spec_get_item (declared, i), name,
+                                              key == NULL));
     }
   return banyan_spec_builder_end (builder);
 }
@@ -202,7 +232,7 @@ export_value (Export *self, BanyanObject *object, GParamSpec *pspec, BanyanSpec 
     {
       g_autofree char *name = g_strconcat (banyan_object_get_id (object), ".", pspec->name, NULL);
 
-      return export_links (self, object, pspec, declared, name);
+      return export_links (self, object, pspec, declared, name, FALSE);
     }
   if (banyan_param_is_secret (pspec) || !(pspec->flags & G_PARAM_READABLE))
     return NULL;

@@ -2,43 +2,50 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * First by id. Then by place: what an edge leads to of a pair that is found already, where both are
- * of one type, whatever they are called. Then what is left: the one object of a type that has the
- * same identifying properties (a file's name), or, where a type has none, that belongs to the same
- * declaration; so a node that moves stays open, while data is never handed to a disk that has
- * nothing to do with the one before. What has been found gives more places to look at. */
+ * of one type and what identifies them is the same; whatever they are called, and wherever in a
+ * list they stand (banyan-plan-lists.c). Then by place alone. Then what is left: the one object of
+ * a type that has the same identifying properties (a file's name), or, where a type has none, that
+ * belongs to the same declaration; so a node that moves stays open, while data is never handed to a
+ * disk that has nothing to do with the one before. What has been found gives more places to look
+ * at. */
+
+#include "banyan-plan-match.h"
 
 #include "banyan-object-private.h"
 #include "banyan-param-private.h"
-#include "banyan-plan-private.h"
 
-typedef struct
+gboolean
+banyan_match_is_free (BanyanMatch *self, BanyanObject *twin, BanyanObject *object)
 {
-  BanyanPlan *plan;
-  GHashTable *objects; /* (unowned): twin to object */
-  GHashTable *twins;   /* (unowned): object to twin */
-  GPtrArray *running;  /* (owned) (element-type BanyanObject): nodes */
-} Match;
+  self->plan->n_visits++;
+  return G_OBJECT_TYPE (twin) == G_OBJECT_TYPE (object)
+         && !g_hash_table_contains (self->objects, twin)
+         && !g_hash_table_contains (self->twins, object);
+}
 
-static gboolean
-pair (Match *self, BanyanObject *twin, BanyanObject *object)
+gboolean
+banyan_match_pair (BanyanMatch *self, BanyanObject *twin, BanyanObject *object)
 {
-  if (twin == NULL || object == NULL || G_OBJECT_TYPE (twin) != G_OBJECT_TYPE (object)
-      || g_hash_table_contains (self->objects, twin) || g_hash_table_contains (self->twins, object))
+  if (twin == NULL || object == NULL || !banyan_match_is_free (self, twin, object))
     return FALSE;
 
   g_hash_table_insert (self->objects, twin, object);
   g_hash_table_insert (self->twins, object, twin);
+  g_ptr_array_add (self->found, twin);
   return TRUE;
 }
 
 /* -- By id. -- */
 
+/* Names of what is declared in a list say where it stands, and mean something else when another
+ * goes from there. */
 static void
-match_ids (Match *self, BanyanObject *twin, BanyanObject *object)
+match_ids (BanyanMatch *self, BanyanObject *twin, BanyanObject *object)
 {
   g_autoptr (GPtrArray) members = banyan_object_list_children (twin);
 
-  if (!pair (self, twin, object))
+  if (banyan_births_is_in_list (self->plan->births, twin)
+      || !banyan_match_pair (self, twin, object))
     return;
   for (guint i = 0; i < members->len; i++)
     match_ids (self, members->pdata[i],
@@ -47,191 +54,226 @@ match_ids (Match *self, BanyanObject *twin, BanyanObject *object)
 
 /* -- Identity. -- */
 
-static gboolean
-has_equal_value (BanyanObject *one, BanyanObject *other, GParamSpec *pspec)
+static void
+append_value (GString *key, BanyanObject *object, GParamSpec *pspec)
 {
-  g_auto (GValue) first = G_VALUE_INIT;
-  g_auto (GValue) second = G_VALUE_INIT;
+  static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (BanyanSpec) spec = NULL;
+  g_autofree char *text = NULL;
 
-  g_value_init (&first, pspec->value_type);
-  g_value_init (&second, pspec->value_type);
-  g_object_get_property (G_OBJECT (one), pspec->name, &first);
-  g_object_get_property (G_OBJECT (other), pspec->name, &second);
-  return banyan_value_equal (&first, &second);
+  g_value_init (&value, pspec->value_type);
+  g_object_get_property (G_OBJECT (object), pspec->name, &value);
+  spec = banyan_param_value_to_spec (pspec, &value, &origin);
+  text = spec != NULL ? banyan_spec_to_json (spec, FALSE) : NULL;
+  g_string_append_printf (key, " %s=%s", pspec->name, text != NULL ? text : "");
 }
 
-/* @has_identity: whether the type has properties that identify. */
-static gboolean
-is_identical (BanyanObject *twin, BanyanObject *object, gboolean *has_identity)
+gboolean
+banyan_match_append_identity (GString *key, BanyanObject *object)
 {
   g_autofree GParamSpec **pspecs = NULL;
-  gboolean same = TRUE;
+  gboolean has_identity = FALSE;
   guint n_pspecs;
 
-  *has_identity = FALSE;
-  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (twin), &n_pspecs);
-  for (guint i = 0; i < n_pspecs && same; i++)
+  g_string_append (key, G_OBJECT_TYPE_NAME (object));
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
     if (banyan_param_is_identifying (pspecs[i]))
       {
-        *has_identity = TRUE;
-        same = has_equal_value (twin, object, pspecs[i]);
+        has_identity = TRUE;
+        append_value (key, object, pspecs[i]);
       }
-  return same;
+  return has_identity;
+}
+
+static gboolean
+is_identical (BanyanObject *twin, BanyanObject *object)
+{
+  g_autoptr (GString) one = g_string_new (NULL);
+  g_autoptr (GString) other = g_string_new (NULL);
+
+  banyan_match_append_identity (one, twin);
+  banyan_match_append_identity (other, object);
+  return g_string_equal (one, other);
 }
 
 /* -- By place. -- */
 
+/* Past what others have put between. A twin has nothing of that. */
+BanyanNode *
+banyan_match_look_through (BanyanNode *node)
+{
+  while (node != NULL && banyan_object_get_parent (BANYAN_OBJECT (node)) != NULL
+         && banyan_element_get_manager (BANYAN_ELEMENT (node))->kind != BANYAN_ORIGIN_DOCUMENT)
+    {
+      GPtrArray *edges = banyan_element_get_edges (BANYAN_ELEMENT (node));
+      BanyanNode *below = NULL;
+
+      for (guint i = 0; i < edges->len; i++)
+        if (((BanyanChild *) edges->pdata[i])->role_flags & BANYAN_CHILD_FILTERED)
+          below = ((BanyanChild *) edges->pdata[i])->target;
+      if (below == NULL)
+        break;
+      node = below;
+    }
+  return node;
+}
+
 static BanyanChild *
-find_edge (BanyanElement *element, const char *role)
+find_edge (BanyanMatch *self, BanyanElement *element, const char *role)
 {
   GPtrArray *edges = banyan_element_get_edges (element);
 
   for (guint i = 0; i < edges->len; i++)
-    if (g_str_equal (((BanyanChild *) edges->pdata[i])->role, role))
-      return edges->pdata[i];
+    {
+      self->plan->n_visits++;
+      if (g_str_equal (((BanyanChild *) edges->pdata[i])->role, role))
+        return edges->pdata[i];
+    }
   return NULL;
 }
 
-static gboolean
-match_children (Match *self, BanyanElement *twin, BanyanElement *object)
+/* @in_any_case: whatever identifies them. So it is with all that is found by its id, as what was
+ * declared in a list is not. */
+static void
+match_child (BanyanMatch *self, BanyanElement *twin, BanyanChild *edge, gboolean in_any_case)
 {
-  GPtrArray *edges = banyan_element_get_edges (object);
-  gboolean found = FALSE;
+  BanyanChild *other = find_edge (self, twin, edge->role);
+  BanyanObject *below = other != NULL ? BANYAN_OBJECT (other->target) : NULL;
+  BanyanObject *object = (BanyanObject *) edge->target;
+  BanyanObject *behind = (BanyanObject *) banyan_match_look_through (edge->target);
 
-  for (guint i = 0; i < edges->len; i++)
-    {
-      BanyanChild *edge = edges->pdata[i];
-      BanyanChild *other = find_edge (twin, edge->role);
-      BanyanObject *below = other != NULL ? BANYAN_OBJECT (other->target) : NULL;
-      gboolean has_identity;
-
-      if (below != NULL && edge->node != NULL && !g_hash_table_contains (self->objects, below)
-          && !g_hash_table_contains (self->twins, edge->node)
-          && G_OBJECT_TYPE (below) == G_OBJECT_TYPE (edge->node)
-          && is_identical (below, BANYAN_OBJECT (edge->node), &has_identity))
-        found |= pair (self, below, BANYAN_OBJECT (edge->node));
-    }
-  return found;
+  if (below == NULL || object == NULL)
+    return;
+  if (behind != object && banyan_match_is_free (self, below, behind)
+      && !banyan_match_is_free (self, below, object))
+    object = behind;
+  if (banyan_match_is_free (self, below, object)
+      && (in_any_case ? banyan_births_is_in_list (self->plan->births, below)
+                            && banyan_object_is_implicit (object)
+                      : is_identical (below, object)))
+    banyan_match_pair (self, below, object);
 }
 
 static void
-match_places (Match *self)
+match_children (BanyanMatch *self, BanyanObject *twin, gboolean in_any_case)
 {
-  gboolean again = TRUE;
+  BanyanObject *object = g_hash_table_lookup (self->objects, twin);
+  GPtrArray *edges;
 
-  while (again)
-    {
-      g_autoptr (GList) twins = g_hash_table_get_keys (self->objects);
+  if (!BANYAN_IS_ELEMENT (twin))
+    return;
 
-      again = FALSE;
-      for (GList *each = twins; each != NULL; each = each->next)
-        if (BANYAN_IS_ELEMENT (each->data))
-          again
-              |= match_children (self, each->data, g_hash_table_lookup (self->objects, each->data));
-    }
+  edges = banyan_element_get_edges (BANYAN_ELEMENT (object));
+  for (guint i = 0; i < edges->len; i++)
+    if (!(((BanyanChild *) edges->pdata[i])->role_flags & BANYAN_CHILD_MANY))
+      match_child (self, BANYAN_ELEMENT (twin), edges->pdata[i], in_any_case);
+  banyan_match_lists (self, BANYAN_ELEMENT (twin), BANYAN_ELEMENT (object), in_any_case);
+}
+
+/* Each pair's children are looked at twice: what was not to be paired then is not later, as what is
+ * free only gets less. */
+static void
+match_places (BanyanMatch *self)
+{
+  while (self->n_seen < self->found->len || self->n_done < self->found->len)
+    if (self->n_seen < self->found->len)
+      match_children (self, self->found->pdata[self->n_seen++], FALSE);
+    else
+      match_children (self, self->found->pdata[self->n_done++], TRUE);
 }
 
 /* -- What is left. -- */
 
 /* The nearest object above that has been found; as an object that runs. */
 static BanyanObject *
-find_top (Match *self, BanyanObject *object, gboolean is_twin)
+find_top (BanyanMatch *self, GHashTable *tops, BanyanObject *object, gboolean is_twin)
 {
-  BanyanObject *user = object;
+  BanyanObject *first = banyan_object_get_first_user (object);
+  BanyanObject *user = first;
+  gpointer top = NULL;
 
-  while ((user = banyan_object_get_first_user (user)) != NULL)
+  while (user != NULL && top == NULL && !g_hash_table_lookup_extended (tops, user, NULL, &top))
     {
-      BanyanObject *found = is_twin ? g_hash_table_lookup (self->objects, user)
-                            : g_hash_table_contains (self->twins, user) ? user
-                                                                        : NULL;
-
-      if (found != NULL)
-        return found;
+      self->plan->n_visits++;
+      if (is_twin)
+        top = g_hash_table_lookup (self->objects, user);
+      else if (g_hash_table_contains (self->twins, user))
+        top = user;
+      user = banyan_object_get_first_user (user);
     }
-  return NULL;
+
+  /* Who asks from further below need not go the same way again. */
+  for (; first != user; first = banyan_object_get_first_user (first))
+    g_hash_table_insert (tops, first, top);
+  return top;
 }
 
 /* A disk of another length somewhere else is another disk. */
-static gboolean
-is_as_long (BanyanObject *twin, BanyanObject *object)
+static void
+append_length (GString *key, BanyanObject *object)
 {
   g_autofree GParamSpec **pspecs = NULL;
-  gboolean same = TRUE;
   guint n_pspecs;
 
-  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (twin), &n_pspecs);
-  for (guint i = 0; i < n_pspecs && same; i++)
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
     if (banyan_param_get_mutability (pspecs[i]) == BANYAN_MUTABLE_RESIZE)
-      same = has_equal_value (twin, object, pspecs[i]);
-  return same;
+      append_value (key, object, pspecs[i]);
 }
 
-static gboolean
-may_be (Match *self, BanyanObject *twin, BanyanObject *object)
+/* What have the same may be the same. NULL: it has nothing to be found by. */
+static char *
+describe (BanyanMatch *self, GHashTable *tops, BanyanObject *object, gboolean is_twin)
 {
-  gboolean has_identity;
+  g_autoptr (GString) key = g_string_new (NULL);
   BanyanObject *top;
 
-  if (G_OBJECT_TYPE (twin) != G_OBJECT_TYPE (object) || !is_identical (twin, object, &has_identity))
-    return FALSE;
-  if (has_identity)
-    return TRUE;
-  if (!is_as_long (twin, object))
-    return FALSE;
+  self->plan->n_visits++;
+  if (banyan_match_append_identity (key, object))
+    return g_string_free (g_steal_pointer (&key), FALSE);
 
-  top = find_top (self, twin, TRUE);
-  return top != NULL && top == find_top (self, object, FALSE);
+  top = find_top (self, tops, object, is_twin);
+  if (top == NULL)
+    return NULL;
+  append_length (key, object);
+  g_string_append_printf (key, " %p", top);
+  return g_string_free (g_steal_pointer (&key), FALSE);
 }
 
-static BanyanObject *
-find_only_object (Match *self, BanyanObject *twin)
+/* By what they have; NULL where there are several. */
+static GHashTable *
+index_free (BanyanMatch *self, GPtrArray *all, GHashTable *taken, gboolean is_twin)
 {
-  BanyanObject *found = NULL;
+  GHashTable *index = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GHashTable) tops = g_hash_table_new (NULL, NULL);
 
-  for (guint i = 0; i < self->running->len; i++)
+  for (guint i = 0; i < all->len; i++)
     {
-      BanyanObject *object = self->running->pdata[i];
+      BanyanObject *object = all->pdata[i];
+      char *key = !BANYAN_IS_NODE (object) || g_hash_table_contains (taken, object)
+                      ? NULL
+                      : describe (self, tops, object, is_twin);
 
-      if (g_hash_table_contains (self->twins, object) || !may_be (self, twin, object))
-        continue;
-      if (found != NULL)
-        return NULL;
-      found = object;
+      if (key != NULL)
+        g_hash_table_replace (index, key, g_hash_table_contains (index, key) ? NULL : object);
     }
-  return found;
+  return index;
 }
 
 static gboolean
-is_only_twin (Match *self, BanyanObject *twin, BanyanObject *object)
+match_rest (BanyanMatch *self)
 {
-  for (guint i = 0; i < self->plan->twins->len; i++)
-    {
-      BanyanObject *other = self->plan->twins->pdata[i];
-
-      if (other != twin && !g_hash_table_contains (self->objects, other)
-          && may_be (self, other, object))
-        return FALSE;
-    }
-  return TRUE;
-}
-
-static gboolean
-match_rest (Match *self)
-{
+  g_autoptr (GHashTable) twins = index_free (self, self->plan->twins, self->objects, TRUE);
+  g_autoptr (GHashTable) objects = index_free (self, self->running, self->twins, FALSE);
   gboolean found = FALSE;
+  GHashTableIter iter;
+  gpointer key, twin;
 
-  for (guint i = 0; i < self->plan->twins->len; i++)
-    {
-      BanyanObject *twin = self->plan->twins->pdata[i];
-      BanyanObject *object;
-
-      if (!BANYAN_IS_NODE (twin) || g_hash_table_contains (self->objects, twin))
-        continue;
-
-      object = find_only_object (self, twin);
-      if (object != NULL && is_only_twin (self, twin, object))
-        found |= pair (self, twin, object);
-    }
+  g_hash_table_iter_init (&iter, twins);
+  while (g_hash_table_iter_next (&iter, &key, &twin))
+    found |= banyan_match_pair (self, twin, g_hash_table_lookup (objects, key));
   return found;
 }
 
@@ -275,10 +317,19 @@ void
 banyan_plan_match (BanyanPlan *self)
 {
   g_autoptr (GPtrArray) running = list_running (self);
-  Match match = { self, self->objects, self->twins_of, running };
+  g_autoptr (GPtrArray) found = g_ptr_array_new ();
+  g_autoptr (GHashTable) numbers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GHashTable) by_value = g_hash_table_new (NULL, NULL);
+  g_autoptr (GHashTable) by_identity = g_hash_table_new (NULL, NULL);
+  g_autoptr (GHashTable) by_itself = g_hash_table_new (NULL, NULL);
+  BanyanMatch match = { .plan = self,
+                        .objects = self->objects,
+                        .twins = self->twins_of,
+                        .running = running,
+                        .found = found,
+                        .numbers = numbers,
+                        .described = { by_value, by_identity, by_itself } };
 
-  for (guint i = 0; i < self->twins->len; i++)
-    g_hash_table_add (self->twin_ids, (gpointer) banyan_object_get_id (self->twins->pdata[i]));
   for (guint i = 0; i < self->twins->len; i++)
     if (banyan_object_get_parent (self->twins->pdata[i]) == NULL)
       match_ids (&match, self->twins->pdata[i], find_by_id (self, self->twins->pdata[i]));
@@ -286,4 +337,8 @@ banyan_plan_match (BanyanPlan *self)
   do
     match_places (&match);
   while (match_rest (&match));
+
+  banyan_births_keep_names (self->births);
+  for (guint i = 0; i < self->twins->len; i++)
+    g_hash_table_add (self->twin_ids, (gpointer) banyan_object_get_id (self->twins->pdata[i]));
 }

@@ -55,6 +55,8 @@ typedef struct
   BanyanSpec *value;    /* (owned) (nullable): declared no more */
 } BanyanPlanSetting;
 
+typedef struct _BanyanBirths BanyanBirths;
+
 struct _BanyanPlan
 {
   GObject parent_instance;
@@ -64,6 +66,7 @@ struct _BanyanPlan
   guint flags;
   BanyanOrigin manager;
   GPtrArray *twins;               /* (owned) (nullable) (element-type BanyanObject) */
+  BanyanBirths *births;           /* (owned) (nullable): of twins */
   GHashTable *objects;            /* (owned): a twin to the running object that it is */
   GHashTable *twins_of;           /* (owned): the other way */
   GHashTable *twin_ids;           /* (owned): of twins */
@@ -77,13 +80,14 @@ struct _BanyanPlan
   BanyanTransaction *transaction; /* (owned) */
   char **drained;                 /* (owned) (nullable) */
   BanyanSpec *applied;            /* (owned) (nullable): afterwards */
+  guint64 n_visits;               /* to objects, for tests */
   gboolean is_used;
   gboolean is_applied;
 };
 
 void banyan_plan_note (BanyanPlan *self, BanyanDifferenceKind kind, const char *path,
                        const char *property, BanyanSpec *from, BanyanSpec *to, const char *how);
-/* Fills objects and twins_of. */
+/* Fills objects and twins_of, and gives the twins the names that they will have. */
 void banyan_plan_match (BanyanPlan *self);
 /* Fills differences, additions, renamings, settings and removals. */
 void banyan_plan_compare (BanyanPlan *self);
@@ -92,6 +96,21 @@ void banyan_plan_add_new (BanyanPlan *self, BanyanProblems *problems);
 
 /* The running object of @id that a link of @pspec would lead to. (transfer none) (nullable) */
 BanyanObject *banyan_plan_find_target (BanyanPlan *self, GParamSpec *pspec, const char *id);
+
+/* -- What was born in a list (banyan-births.c). -- */
+
+/* Of the twins of @plan. */
+BanyanBirths *banyan_births_new (BanyanPlan *plan);
+void banyan_births_free (BanyanBirths *self);
+/* Whether its name, or that of what it was born in, is a place in a list. */
+gboolean banyan_births_is_in_list (BanyanBirths *self, BanyanObject *object);
+/* Twins that have been found are called as what runs from now on. */
+void banyan_births_keep_names (BanyanBirths *self);
+/* The number in "q.children.7" behind "q" and ".children"; -1: it is called otherwise. */
+gint64 banyan_births_get_number (const char *id, const char *base, const char *rest);
+/* @declaration with other @names. (transfer full) */
+BanyanSpec *banyan_births_rename_links (GObjectClass *klass, BanyanSpec *declaration,
+                                        GHashTable *names);
 
 /* -- What was applied (banyan-applied.c). -- */
 

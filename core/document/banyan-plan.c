@@ -37,6 +37,7 @@ banyan_plan_finalize (GObject *object)
   BanyanPlan *self = BANYAN_PLAN (object);
 
   g_clear_object (&self->transaction);
+  g_clear_pointer (&self->births, banyan_births_free);
   g_clear_pointer (&self->twins, g_ptr_array_unref);
   g_clear_pointer (&self->applied, banyan_spec_unref);
   g_hash_table_unref (self->objects);
@@ -152,6 +153,7 @@ drop_twins (BanyanPlan *self)
   g_hash_table_remove_all (self->twin_ids);
   g_hash_table_remove_all (self->objects);
   g_hash_table_remove_all (self->twins_of);
+  g_clear_pointer (&self->births, banyan_births_free);
   g_clear_pointer (&self->twins, g_ptr_array_unref);
 }
 
@@ -160,8 +162,9 @@ compare (BanyanPlan *self, BanyanProblems *problems)
 {
   self->transaction = banyan_transaction_new (self->graph);
   banyan_transaction_set_manager (self->transaction, &self->manager);
-  self->applied = banyan_applied_with (NULL, self->graph, self->twins);
+  self->births = banyan_births_new (self);
   banyan_plan_match (self);
+  self->applied = banyan_applied_with (NULL, self->graph, self->twins);
   banyan_plan_compare (self);
   fill_transaction (self, problems);
   drop_twins (self);

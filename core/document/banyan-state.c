@@ -150,6 +150,167 @@ add_outside_changes (BanyanSpecBuilder *map, BanyanGraph *graph, BanyanSpec *app
   banyan_spec_builder_take_built (map, "removed", removed);
 }
 
+/* -- Telling: as a document calls it. -- */
+
+/* What runs in a list keeps its name when others go from there, and so does what was applied; a
+ * start numbers anew. */
+typedef struct
+{
+  const char *parent; /* (unowned): id */
+  const char *list;   /* (unowned): its property */
+  guint position;
+} Place;
+
+static void
+find_places (GHashTable *places, const char *path, BanyanSpec *declared)
+{
+  const char *id = strrchr (path, '/') + 1;
+
+  for (guint i = 0; i < banyan_spec_get_length (declared); i++)
+    {
+      BanyanSpec *list = banyan_spec_get_item (declared, i);
+      g_autofree char *rest = g_strconcat (".", banyan_spec_get_key (declared, i), NULL);
+
+      if (banyan_spec_get_kind (list) != BANYAN_SPEC_LIST)
+        continue;
+      for (guint j = 0; j < banyan_spec_get_length (list); j++)
+        {
+          BanyanSpec *item = banyan_spec_get_item (list, j);
+          Place place = { id, banyan_spec_get_key (declared, i), j };
+
+          if (banyan_spec_get_kind (item) == BANYAN_SPEC_STRING
+              && banyan_births_get_number (banyan_spec_get_text (item), id, rest) >= 0)
+            g_hash_table_replace (places, (gpointer) banyan_spec_get_text (item),
+                                  g_memdup2 (&place, sizeof place));
+        }
+    }
+}
+
+/* What was born in what has another name goes with that. (transfer full) */
+static char *
+find_name (GHashTable *places, const char *id)
+{
+  g_autofree char *above = g_strdup (id);
+
+  while (TRUE)
+    {
+      Place *place = g_hash_table_lookup (places, above);
+      char *dot;
+
+      if (place != NULL)
+        {
+          g_autofree char *base = find_name (places, place->parent);
+
+          return g_strdup_printf ("%s.%s.%u%s", base, place->list, place->position,
+                                  id + strlen (above));
+        }
+      dot = strrchr (above, '.');
+      if (dot == NULL)
+        return g_strdup (id);
+      *dot = '\0';
+    }
+}
+
+/* From ids to what they will be. */
+static GHashTable *
+find_names (BanyanSpec *applied)
+{
+  GHashTable *names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  g_autoptr (GHashTable) places = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+
+  for (guint i = 0; i < banyan_spec_get_length (applied); i++)
+    find_places (places, banyan_spec_get_key (applied, i), banyan_spec_get_item (applied, i));
+  for (guint i = 0; i < banyan_spec_get_length (applied); i++)
+    {
+      const char *id = strrchr (banyan_spec_get_key (applied, i), '/') + 1;
+      char *name = find_name (places, id);
+
+      if (g_str_equal (name, id))
+        g_free (name);
+      else
+        g_hash_table_replace (names, g_strdup (id), name);
+    }
+  return names;
+}
+
+/* "/nodes/q.children.2", or an edge of it. */
+static char *
+rename_path (const char *path, GHashTable *names)
+{
+  const char *slash = strrchr (path, '/');
+  const char *colon = slash != NULL ? strchr (slash, ':') : NULL;
+  g_autofree char *id = slash == NULL   ? NULL
+                        : colon != NULL ? g_strndup (slash + 1, colon - slash - 1)
+                                        : g_strdup (slash + 1);
+  const char *name = id != NULL ? g_hash_table_lookup (names, id) : NULL;
+
+  return name != NULL ? g_strdup_printf ("%.*s/%s%s", (int) (slash - path), path, name,
+                                         colon != NULL ? colon : "")
+                      : g_strdup (path);
+}
+
+static BanyanSpec *
+rename_entry (BanyanGraph *graph, const char *path, BanyanSpec *entry, GHashTable *names)
+{
+  const char *colon = strrchr (path, ':');
+  g_autofree char *owner = colon != NULL ? g_strndup (path, colon - path) : g_strdup (path);
+  BanyanObject *object = banyan_object_resolve (BANYAN_OBJECT (graph), owner, NULL);
+  BanyanSpec *target = colon != NULL ? banyan_spec_lookup (entry, "leads-to") : NULL;
+  g_autoptr (BanyanSpec) declared = NULL;
+  g_autoptr (BanyanSpec) renamed = NULL;
+  BanyanSpecBuilder *map;
+
+  if (object == NULL)
+    return banyan_spec_ref (entry);
+  if (target == NULL)
+    return banyan_births_rename_links (G_OBJECT_GET_CLASS (object), entry, names);
+
+  map = banyan_spec_builder_new_map ();
+  banyan_spec_builder_add (map, colon + 1, NULL, target);
+  declared = banyan_spec_builder_end (map);
+  renamed = banyan_births_rename_links (G_OBJECT_GET_CLASS (object), declared, names);
+  return banyan_spec_with (entry, "leads-to", banyan_spec_lookup (renamed, colon + 1));
+}
+
+/* A map from paths, or a list of them. */
+static BanyanSpec *
+rename_section (BanyanGraph *graph, BanyanSpec *section, GHashTable *names)
+{
+  gboolean is_map = banyan_spec_get_kind (section) == BANYAN_SPEC_MAP;
+  BanyanSpecBuilder *builder
+      = is_map ? banyan_spec_builder_new_map () : banyan_spec_builder_new_list ();
+
+  for (guint i = 0; i < banyan_spec_get_length (section); i++)
+    {
+      BanyanSpec *item = banyan_spec_get_item (section, i);
+      const char *path = is_map ? banyan_spec_get_key (section, i) : banyan_spec_get_text (item);
+      g_autofree char *name = rename_path (path, names);
+
+      if (is_map)
+        banyan_spec_builder_take (builder, name, rename_entry (graph, path, item, names));
+      else
+        banyan_spec_builder_add_string (builder, NULL, name);
+    }
+  return banyan_spec_builder_end (builder);
+}
+
+static BanyanSpec *
+rename_state (BanyanGraph *graph, BanyanSpec *state)
+{
+  BanyanSpec *applied = banyan_spec_lookup (state, "applied");
+  g_autoptr (GHashTable) names = applied != NULL ? find_names (applied) : NULL;
+  BanyanSpecBuilder *map;
+
+  if (names == NULL || g_hash_table_size (names) == 0)
+    return banyan_spec_ref (state);
+
+  map = banyan_spec_builder_new_map ();
+  for (guint i = 0; i < banyan_spec_get_length (state); i++)
+    banyan_spec_builder_take (map, banyan_spec_get_key (state, i),
+                              rename_section (graph, banyan_spec_get_item (state, i), names));
+  return banyan_spec_builder_end (map);
+}
+
 /**
  * banyan_graph_save_state:
  * @self: a graph
@@ -166,6 +327,7 @@ banyan_graph_save_state (BanyanGraph *self)
 {
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   BanyanSpecBuilder *moved = banyan_spec_builder_new_map ();
+  g_autoptr (BanyanSpec) state = NULL;
   BanyanSpec *applied;
 
   g_return_val_if_fail (BANYAN_IS_GRAPH (self), NULL);
@@ -178,7 +340,8 @@ banyan_graph_save_state (BanyanGraph *self)
     }
   add_moved_below (moved, BANYAN_OBJECT (self));
   banyan_spec_builder_take_built (map, "moved", moved);
-  return banyan_spec_builder_end (map);
+  state = banyan_spec_builder_end (map);
+  return rename_state (self, state);
 }
 
 /* -- Comparing. -- */
