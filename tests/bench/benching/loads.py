@@ -18,6 +18,14 @@ WORKLOADS = [
     Workload("seqread-1M", "seqread", 1 << 20, 8, False),
 ]
 
+# On images: reads come first, for writes change what is there.
+IMAGE_WORKLOADS = [
+    Workload("randread-1", "randread", 4096, 1, False),
+    Workload("randread-32", "randread", 4096, 32, False),
+    Workload("randwrite-1", "randwrite", 4096, 1, False),
+    Workload("randwrite-32", "randwrite", 4096, 32, False),
+]
+
 # What one run tells, or the best of several.
 Result = collections.namedtuple(
     "Result", "rate bytes_rate p50_us p99_us max_us server_us client_us spread", defaults=[0.0])
@@ -45,16 +53,15 @@ def one_cpu_of(workload):
     return {cpus[-1]} if workload.one_cpu else None
 
 
-def run_nbd_load(server, workload, connections, seconds, build):
+def run_nbd_load(server, workload, connections, seconds, build, size=servers.DISK_BYTES, seed=1):
     cpus = one_cpu_of(workload)
-    size = servers.DISK_BYTES
     if cpus:
         server.set_cpus(cpus)
     try:
         text = call([os.path.join(build, "tests/bench/nbd-load"), "--unix", server.path,
                      "--export", servers.EXPORT, "--connections", str(connections),
                      "--depth", str(workload.depth), "--block-size", str(workload.block),
-                     "--pattern", workload.pattern, "--size", str(size),
+                     "--pattern", workload.pattern, "--size", str(size), "--seed", str(seed),
                      "--seconds", str(seconds), "--server-pid", str(server.process.pid),
                      "--json"], seconds + 60, cpus)
     finally:

@@ -104,11 +104,11 @@ class Server:
         return time.clock_gettime((~self.process.pid) << 3 | 2)
 
 
-def make_disk(path):
+def make_disk(path, size=DISK_BYTES):
     """A file full of data that is not zero, in the page cache."""
     block = os.urandom(1 << 20)
     with open(path, "wb") as f:
-        for _ in range(DISK_BYTES >> 20):
+        for _ in range(size >> 20):
             f.write(block)
     return path
 
@@ -199,6 +199,10 @@ def banyan_document(backend, cupboard):
             "raw": lambda: {"driver": "raw", "file": {
                 "driver": "file", "filename": cupboard.disk("banyan", backend)}}
             }.get(backend, lambda: stack(backend))()
+    return document_of(node)
+
+
+def document_of(node):
     objects = {"limits": {"type": "throttle-group", **LIMITS}}
     listen = {"type": "fd", "str": "3"}
     # JSON is YAML too.
@@ -208,13 +212,21 @@ def banyan_document(backend, cupboard):
 
 
 def banyan(backend, cupboard, build):
-    document = os.path.join(cupboard.root, "banyan.yaml")
+    return serve_document(banyan_document(backend, cupboard), "banyan", cupboard, build)
+
+
+def banyan_of(node, name, cupboard, build):
+    return serve_document(document_of(node), name, cupboard, build)
+
+
+def serve_document(text, name, cupboard, build):
+    document = os.path.join(cupboard.root, name + ".yaml")
     with open(document, "w") as f:
-        f.write(banyan_document(backend, cupboard))
+        f.write(text)
     program = os.path.join(build, "frontends/cli/banyan")
     env = dict(os.environ)
     env.setdefault("BANYAN_PLUGIN_PATH", os.path.join(build, "frontends"))
-    return Server("banyan", [program, "run", document], cupboard.socket("banyan"), env)
+    return Server(name, [program, "run", document], cupboard.socket(name), env)
 
 
 def make(name, backend, cupboard, build):
