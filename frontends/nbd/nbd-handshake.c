@@ -32,13 +32,9 @@ static void
 reply (NbdConnection *self, const Option *option, guint32 type, gconstpointer data, gsize length)
 {
   NbdChunk *chunk = nbd_output_new_chunk (self);
-  guint8 *to = chunk->header;
 
-  to = nbd_put64 (to, NBD_OPTION_REPLY_MAGIC);
-  to = nbd_put32 (to, option->option);
-  to = nbd_put32 (to, type);
-  to = nbd_put32 (to, length);
-  chunk->header_length = to - chunk->header;
+  chunk->header_length
+      = nbd_put_option_reply (chunk->header, option->option, type, length) - chunk->header;
   if (length > 0)
     {
       chunk->buffer = banyan_buffer_new (length);
@@ -205,7 +201,7 @@ begin_transmission (NbdConnection *self, const Facts *facts)
 static void
 info_export (NbdConnection *self, const Option *option, const Facts *facts)
 {
-  guint8 data[12];
+  guint8 data[NBD_INFO_EXPORT_SIZE];
   guint8 *to = nbd_put16 (data, NBD_INFO_EXPORT);
 
   to = nbd_put64 (to, facts->length);
@@ -227,7 +223,7 @@ info_text (NbdConnection *self, const Option *option, guint16 type, const char *
 static void
 info_block_size (NbdConnection *self, const Option *option, guint32 preferred)
 {
-  guint8 data[14];
+  guint8 data[NBD_INFO_BLOCK_SIZE_SIZE];
   guint8 *to = nbd_put16 (data, NBD_INFO_BLOCK_SIZE);
 
   if (preferred < 512 || (preferred & (preferred - 1)) != 0)
@@ -243,7 +239,7 @@ info_block_size (NbdConnection *self, const Option *option, guint32 preferred)
 static OptionResult BANYAN_COROUTINE
 option_export_name (NbdConnection *self, Option *option)
 {
-  static const guint8 zeroes[124];
+  static const guint8 zeroes[NBD_EXPORT_NAME_ZEROES];
   g_autofree char *name = take_text (option, option->left);
   NbdChunk *chunk;
   Facts facts;
@@ -492,21 +488,23 @@ static gboolean BANYAN_COROUTINE
 next_option (NbdConnection *self, OptionResult *result)
 {
   Option option;
-  guint32 length;
+  NbdOptionHeader header;
   BanyanBuffer *buffer = NULL;
 
-  if (!nbd_input_need (self, 16) || nbd_get64 (nbd_input_peek (self)) != NBD_OPTION_MAGIC)
+  if (!nbd_input_need (self, NBD_OPTION_SIZE))
     return FALSE;
-  option.option = nbd_get32 (nbd_input_peek (self) + 8);
-  length = nbd_get32 (nbd_input_peek (self) + 12);
-  nbd_input_skip (self, 16);
-
-  if (length > MAX_OPTION_DATA)
-    return pass_over (self, &option, length, result);
-
-  if (!nbd_input_take (self, length, &buffer, &option.data))
+  header = nbd_get_option (nbd_input_peek (self));
+  if (header.magic != NBD_OPTION_MAGIC)
     return FALSE;
-  option.left = length;
+  option.option = header.option;
+  nbd_input_skip (self, NBD_OPTION_SIZE);
+
+  if (header.length > MAX_OPTION_DATA)
+    return pass_over (self, &option, header.length, result);
+
+  if (!nbd_input_take (self, header.length, &buffer, &option.data))
+    return FALSE;
+  option.left = header.length;
   *result = run_option (self, &option);
   banyan_buffer_unref (buffer);
   return TRUE;

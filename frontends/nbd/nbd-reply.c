@@ -12,17 +12,13 @@ static guint8 *
 put_chunk_header (NbdConnection *self, const NbdRequest *request, NbdChunk *chunk, guint16 type,
                   guint16 flags, guint32 length)
 {
-  guint8 *to = chunk->header;
+  const NbdChunkHeader header = { .flags = flags,
+                                  .type = type,
+                                  .cookie = request->cookie,
+                                  .offset = request->offset,
+                                  .length = length };
 
-  to = nbd_put32 (to, self->extended ? NBD_EXTENDED_REPLY_MAGIC : NBD_STRUCTURED_REPLY_MAGIC);
-  to = nbd_put16 (to, flags);
-  to = nbd_put16 (to, type);
-  to = nbd_put64 (to, request->cookie);
-  if (!self->extended)
-    return nbd_put32 (to, length);
-
-  to = nbd_put64 (to, request->offset);
-  return nbd_put64 (to, length);
+  return nbd_put_chunk_header (chunk->header, self->extended, &header);
 }
 
 static void
@@ -33,20 +29,10 @@ queue (NbdConnection *self, NbdChunk *chunk, const guint8 *header_end)
   nbd_output_queue (self, chunk);
 }
 
-static guint8 *
-put_simple_header (const NbdRequest *request, NbdChunk *chunk, guint32 error)
-{
-  guint8 *to = chunk->header;
-
-  to = nbd_put32 (to, NBD_SIMPLE_REPLY_MAGIC);
-  to = nbd_put32 (to, error);
-  return nbd_put64 (to, request->cookie);
-}
-
 static void
 put_simple (NbdConnection *self, const NbdRequest *request, NbdChunk *chunk, guint32 error)
 {
-  queue (self, chunk, put_simple_header (request, chunk, error));
+  queue (self, chunk, nbd_put_simple_reply (chunk->header, error, request->cookie));
 }
 
 /* "Once structured replies are negotiated, a simple reply MAY still answer a request other than
@@ -142,7 +128,7 @@ nbd_reply_fill_header (NbdConnection *self, const NbdRequest *request, NbdChunk 
   guint8 *to;
 
   if (!self->extended && !self->structured)
-    to = put_simple_header (request, chunk, NBD_SUCCESS);
+    to = nbd_put_simple_reply (chunk->header, NBD_SUCCESS, request->cookie);
   else
     to = nbd_put64 (put_chunk_header (self, request, chunk, NBD_REPLY_TYPE_OFFSET_DATA,
                                       is_last ? NBD_REPLY_FLAG_DONE : 0, 8 + length),

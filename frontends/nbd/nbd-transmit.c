@@ -20,22 +20,21 @@ static void run_reader (gpointer data);
 static gboolean
 parse_header (NbdConnection *self, NbdRequest *request)
 {
-  const guint8 *from = nbd_input_peek (self);
-  guint32 magic = nbd_get32 (from);
+  NbdRequestHeader header;
 
-  if (magic != (self->extended ? NBD_EXTENDED_REQUEST_MAGIC : NBD_REQUEST_MAGIC))
+  if (!nbd_get_request_header (nbd_input_peek (self), self->extended, &header))
     return FALSE;
 
-  *request = (NbdRequest){ .flags = nbd_get16 (from + 4),
-                           .type = nbd_get16 (from + 6),
-                           .cookie = nbd_get64 (from + 8),
-                           .offset = nbd_get64 (from + 16) };
-  request->length = self->extended ? nbd_get64 (from + 24) : nbd_get32 (from + 24);
+  *request = (NbdRequest){ .flags = header.flags,
+                           .type = header.type,
+                           .cookie = header.cookie,
+                           .offset = header.offset,
+                           .length = header.length };
   if (self->extended ? (request->flags & NBD_CMD_FLAG_PAYLOAD_LEN) != 0
                      : request->type == NBD_CMD_WRITE)
     request->payload_length = request->length;
 
-  nbd_input_skip (self, self->extended ? NBD_EXTENDED_REQUEST_SIZE : NBD_REQUEST_SIZE);
+  nbd_input_skip (self, nbd_request_header_size (self->extended));
   return TRUE;
 }
 
@@ -75,10 +74,9 @@ wait_for_room (NbdConnection *self, guint64 bytes)
 static gboolean BANYAN_COROUTINE
 next_request (NbdConnection *self, NbdRequest *request)
 {
-  gsize header = self->extended ? NBD_EXTENDED_REQUEST_SIZE : NBD_REQUEST_SIZE;
-
-  if (!nbd_input_need (self, header) || !parse_header (self, request)
-      || request->type == NBD_CMD_DISC || request->payload_length > NBD_MAX_PAYLOAD)
+  if (!nbd_input_need (self, nbd_request_header_size (self->extended))
+      || !parse_header (self, request) || request->type == NBD_CMD_DISC
+      || request->payload_length > NBD_MAX_PAYLOAD)
     return FALSE;
 
   wait_for_room (self, payload_of (request));

@@ -19,7 +19,6 @@ typedef struct
   gboolean forgets;    /* a driver that reads as zeroes, whatever was written */
   void (*make_image) (const char *path, guint64 size); /* (nullable): what is to be at %s */
   const char *server; /* (nullable): a node of DISK_SIZE that an NBD server shows at %s as "disk" */
-  const char *allocates; /* (nullable): why it does for each request */
 } Recipe;
 
 /* Empty images, as small as can be. */

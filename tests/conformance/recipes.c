@@ -10,8 +10,6 @@
 #define DISK "{ driver: memory, size: 262267 }"
 #define QCOW2 ", file: { driver: file, discard: unmap, filename: %s }"
 
-#define LIBNBD_ALLOCATES "libnbd asks for memory for each command"
-
 /* A type that needs nothing that cannot be guessed needs no line here. */
 static const Recipe recipes[] = {
   { "delay", NULL, ", read-delay: 1", FALSE },
@@ -19,10 +17,9 @@ static const Recipe recipes[] = {
   { "file", "direct", ", filename: %s, cache: { direct: true }", FALSE },
   { "file", "threads", ", filename: %s, aio: threads", FALSE },
   { "null", NULL, NULL, TRUE },
-  { "nbd", NULL, ", server: { type: unix, path: %s }, export: disk", .server = DISK,
-    .allocates = LIBNBD_ALLOCATES },
+  { "nbd", NULL, ", server: { type: unix, path: %s }, export: disk", .server = DISK },
   { "nbd", "alone", ", server: { type: unix, path: %s }, export: disk, connections: 1",
-    .server = DISK, .allocates = LIBNBD_ALLOCATES },
+    .server = DISK },
   { "raw", NULL, NULL, FALSE },
   { "raw", "window",
     ", offset: 123, size: 262267"

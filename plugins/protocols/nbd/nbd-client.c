@@ -156,6 +156,17 @@ nbd_client_get_info (NbdClient *self)
   return self->info;
 }
 
+void
+nbd_client_note_length (NbdClient *self, guint64 length)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+
+  if (length <= self->info.length)
+    return;
+  self->info.length = length;
+  banyan_node_publish_length (self->node, length);
+}
+
 /* -- What a server may have forgotten. -- */
 
 void

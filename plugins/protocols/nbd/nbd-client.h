@@ -21,6 +21,7 @@ struct _NbdConnection
   BanyanCoroutine *keeper; /* (nullable) */
   NbdWaiter *waiters;      /* (nullable): requests that a link is awaited by */
   gint64 lost_ns;          /* when the last link was */
+  guint64 n_answers;       /* that came by links which have ended */
   gboolean is_stopping;
 };
 
@@ -52,6 +53,7 @@ struct _NbdClient
   gint n_flushes;               /* in flight */
   gint lost_writes;             /* some of those were on a connection that was lost */
   guint64 reconnect_delay_s;    /* live */
+  guint64 silence_s;            /* live */
   NbdLostWrites on_lost_writes; /* live */
 
   GMutex mutex;
@@ -78,6 +80,8 @@ void nbd_client_lose_writes (NbdClient *self, BanyanLoop *loop);
 /* What a flush that begins now covers: whether there is anything. */
 gboolean nbd_client_take_dirty (NbdClient *self);
 
+/* The server has made the export that long. */
+void nbd_client_note_length (NbdClient *self, guint64 length);
 /* Whether writes have been answered that no flush has covered, or is about to. */
 gboolean nbd_client_needs_flush (NbdClient *self);
 

@@ -28,16 +28,12 @@ struct _NbdWaiter
 static gboolean
 accept_info (NbdClient *client, const NbdInfo *later, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&client->mutex);
+  const NbdInfo info = nbd_client_get_info (client);
 
-  if (!nbd_info_allows (&client->info, later, error))
+  if (!nbd_info_allows (&info, later, error))
     return FALSE;
 
-  if (later->length > client->info.length)
-    {
-      client->info.length = later->length;
-      banyan_node_publish_length (client->node, later->length);
-    }
+  nbd_client_note_length (client, later->length);
   return TRUE;
 }
 
@@ -81,7 +77,7 @@ make_link (NbdConnection *self)
 gboolean
 nbd_connection_has_link (const NbdConnection *self)
 {
-  return self->link != NULL && !self->link->is_over;
+  return self->link != NULL && nbd_link_is_usable (self->link);
 }
 
 void
@@ -106,6 +102,7 @@ serve (NbdConnection *self, NbdLink *link)
 
   self->link = NULL;
   self->lost_ns = banyan_loop_now_ns (self->loop);
+  self->n_answers += link->n_answers;
   __atomic_fetch_sub (&client->n_connected, 1, __ATOMIC_RELAXED);
   /* Who is told that his command has failed asks next what that flush covered. */
   if (error != NULL)

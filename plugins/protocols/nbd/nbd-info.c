@@ -4,11 +4,11 @@
 #include "nbd-info.h"
 
 #include <errno.h>
-#include <string.h>
 
-/* What every server takes that says nothing else. */
-#define USUAL_MAXIMUM (32u << 20)
 #define SECTOR 512u
+
+/* How a connection speaks, not what can be had by it: a later one may speak otherwise. */
+#define MANNERS (NBD_CAN_STRUCTURED_REPLIES | NBD_CAN_EXTENDED_HEADERS | NBD_CAN_UNFRAGMENTED)
 
 GType
 nbd_abilities_get_type (void)
@@ -25,6 +25,8 @@ nbd_abilities_get_type (void)
     { NBD_CAN_BLOCK_STATUS, "BANYAN_NBD_CAN_BLOCK_STATUS", "block-status" },
     { NBD_CAN_STRUCTURED_REPLIES, "BANYAN_NBD_CAN_STRUCTURED_REPLIES", "structured-replies" },
     { NBD_CAN_EXTENDED_HEADERS, "BANYAN_NBD_CAN_EXTENDED_HEADERS", "extended-headers" },
+    { NBD_CAN_RESIZE, "BANYAN_NBD_CAN_RESIZE", "resize" },
+    { NBD_CAN_UNFRAGMENTED, "BANYAN_NBD_CAN_UNFRAGMENTED", "unfragmented" },
     { 0 },
   };
   static GType type;
@@ -34,40 +36,47 @@ nbd_abilities_get_type (void)
   return type;
 }
 
-/* "nbd_aio_notify_read: handshake: ...": which function it was says nothing to people. */
-gboolean
-nbd_throw (GError **error, const char *what)
-{
-  const char *message = nbd_get_error ();
-  int number = nbd_get_errno ();
-  const char *colon = message != NULL ? strstr (message, ": ") : NULL;
+/* -- What is said. -- */
 
-  if (colon != NULL && g_str_has_prefix (message, "nbd_"))
-    message = colon + 2;
-  g_set_error (error, BANYAN_ERRNO, number != 0 ? number : EIO, "%s: %s", what,
-               message != NULL ? message : "the server is not understood");
-  return FALSE;
+void
+nbd_info_set_export (NbdInfo *self, guint64 length, guint16 flags)
+{
+  static const struct
+  {
+    guint16 flag;
+    guint ability;
+  } known[] = {
+    { NBD_FLAG_SEND_FLUSH, NBD_CAN_FLUSH },
+    { NBD_FLAG_SEND_FUA, NBD_CAN_FUA },
+    { NBD_FLAG_SEND_TRIM, NBD_CAN_TRIM },
+    { NBD_FLAG_SEND_WRITE_ZEROES, NBD_CAN_ZERO },
+    { NBD_FLAG_SEND_FAST_ZERO, NBD_CAN_FAST_ZERO },
+    { NBD_FLAG_SEND_CACHE, NBD_CAN_CACHE },
+    { NBD_FLAG_CAN_MULTI_CONN, NBD_CAN_MULTI_CONN },
+    { NBD_FLAG_SEND_RESIZE, NBD_CAN_RESIZE },
+    { NBD_FLAG_SEND_DF, NBD_CAN_UNFRAGMENTED },
+  };
+
+  self->length = length;
+  self->abilities |= flags & NBD_FLAG_READ_ONLY ? 0 : NBD_CAN_WRITE;
+  for (gsize i = 0; i < G_N_ELEMENTS (known); i++)
+    self->abilities |= flags & known[i].flag ? known[i].ability : 0;
 }
 
-static guint
-read_abilities (struct nbd_handle *handle, const char *context)
+void
+nbd_info_set_blocks (NbdInfo *self, guint32 minimum, guint32 preferred, guint32 maximum)
 {
-  guint abilities = 0;
+  self->minimum = minimum;
+  self->preferred = preferred;
+  self->maximum = maximum;
+}
 
-  abilities |= nbd_is_read_only (handle) == 0 ? NBD_CAN_WRITE : 0;
-  abilities |= nbd_can_flush (handle) == 1 ? NBD_CAN_FLUSH : 0;
-  abilities |= nbd_can_fua (handle) == 1 ? NBD_CAN_FUA : 0;
-  abilities |= nbd_can_trim (handle) == 1 ? NBD_CAN_TRIM : 0;
-  abilities |= nbd_can_zero (handle) == 1 ? NBD_CAN_ZERO : 0;
-  abilities |= nbd_can_fast_zero (handle) == 1 ? NBD_CAN_FAST_ZERO : 0;
-  abilities |= nbd_can_cache (handle) == 1 ? NBD_CAN_CACHE : 0;
-  abilities |= nbd_can_multi_conn (handle) == 1 ? NBD_CAN_MULTI_CONN : 0;
-  abilities |= nbd_can_meta_context (handle, context) == 1 ? NBD_CAN_BLOCK_STATUS : 0;
-  abilities |= nbd_get_structured_replies_negotiated (handle) == 1 ? NBD_CAN_STRUCTURED_REPLIES : 0;
-#ifdef LIBNBD_HAVE_NBD_GET_EXTENDED_HEADERS_NEGOTIATED
-  abilities |= nbd_get_extended_headers_negotiated (handle) == 1 ? NBD_CAN_EXTENDED_HEADERS : 0;
-#endif
-  return abilities;
+/* -- What is made of it. -- */
+
+static gboolean
+is_power_of_two (guint32 n)
+{
+  return n != 0 && (n & (n - 1)) == 0;
 }
 
 /* A server that names no block takes single bytes if its export ends within a sector, or if it can
@@ -78,45 +87,58 @@ guess_minimum (const NbdInfo *self)
   return self->length % SECTOR != 0 || (self->abilities & NBD_CAN_BLOCK_STATUS) ? 1 : SECTOR;
 }
 
+/* Section "Size constraints". */
 static gboolean
-read_blocks (NbdInfo *self, struct nbd_handle *handle, GError **error)
+check_blocks (const NbdInfo *self, GError **error)
 {
-  gint64 minimum = nbd_get_block_size (handle, LIBNBD_SIZE_MINIMUM);
-  gint64 preferred = nbd_get_block_size (handle, LIBNBD_SIZE_PREFERRED);
-  gint64 maximum = nbd_get_block_size (handle, LIBNBD_SIZE_MAXIMUM);
-
-  self->minimum = minimum > 0 ? minimum : guess_minimum (self);
-  self->preferred = CLAMP (preferred, 0, USUAL_MAXIMUM);
-  self->maximum = maximum > 0 ? MIN (maximum, USUAL_MAXIMUM) : USUAL_MAXIMUM;
-  self->maximum -= self->maximum % MAX (self->minimum, 1);
-
-  if ((self->minimum & (self->minimum - 1)) == 0 && self->maximum > 0
-      && self->length % self->minimum == 0)
-    return TRUE;
-  return banyan_throw_errno (error, EINVAL,
-                             "the server has blocks of %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
-                             " bytes for an export of %" G_GUINT64_FORMAT,
-                             minimum, maximum, self->length);
+  if (!is_power_of_two (self->minimum) || self->minimum > NBD_MAX_MINIMUM_BLOCK)
+    return banyan_throw_errno (error, EPROTO,
+                               "the server says that its blocks have %u bytes; a power of 2 up to "
+                               "%u can be",
+                               self->minimum, NBD_MAX_MINIMUM_BLOCK);
+  if (!is_power_of_two (self->preferred) || self->preferred < self->minimum)
+    return banyan_throw_errno (error, EPROTO,
+                               "the server prefers blocks of %u bytes; a power of 2 from %u on can "
+                               "be",
+                               self->preferred, self->minimum);
+  if (self->maximum < self->minimum)
+    return banyan_throw_errno (error, EPROTO,
+                               "the server takes at most %u bytes at once, and blocks have %u",
+                               self->maximum, self->minimum);
+  return TRUE;
 }
 
 gboolean
-nbd_info_read (NbdInfo *self, struct nbd_handle *handle, const char *context, GError **error)
+nbd_info_settle (NbdInfo *self, GError **error)
 {
-  gint64 length = nbd_get_size (handle);
+  if (self->length > G_MAXINT64)
+    return banyan_throw_errno (error, EFBIG,
+                               "the server says that the export has %" G_GUINT64_FORMAT " bytes",
+                               self->length);
 
-  if (length < 0)
-    return nbd_throw (error, "the export's size");
+  if (self->maximum == 0 && self->minimum == 0 && self->preferred == 0)
+    {
+      self->minimum = guess_minimum (self);
+      self->maximum = NBD_MAX_PAYLOAD;
+    }
+  else if (!check_blocks (self, error))
+    return FALSE;
 
-  self->length = length;
-  self->abilities = read_abilities (handle, context);
-  return read_blocks (self, handle, error);
+  self->preferred = MIN (self->preferred, NBD_MAX_PAYLOAD);
+  self->maximum = MIN (self->maximum, NBD_MAX_PAYLOAD);
+  self->maximum -= self->maximum % self->minimum;
+  if (self->length % self->minimum == 0)
+    return TRUE;
+  return banyan_throw_errno (error, EINVAL,
+                             "the export has %" G_GUINT64_FORMAT
+                             " bytes, the server's blocks have %u: the last one is not whole",
+                             self->length, self->minimum);
 }
 
 gboolean
 nbd_info_allows (const NbdInfo *self, const NbdInfo *later, GError **error)
 {
-  guint lost = self->abilities & ~later->abilities
-               & ~(NBD_CAN_STRUCTURED_REPLIES | NBD_CAN_EXTENDED_HEADERS);
+  guint lost = self->abilities & ~later->abilities & ~MANNERS;
 
   if (later->length < self->length)
     return banyan_throw_errno (error, EINVAL,

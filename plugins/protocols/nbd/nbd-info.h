@@ -3,9 +3,9 @@
 
 #pragma once
 
+#include "nbd-protocol.h"
+
 #include <banyan/banyan-plugin.h>
-#include <banyan/banyan-socket-connect.h>
-#include <libnbd.h>
 
 G_BEGIN_DECLS
 
@@ -22,6 +22,8 @@ typedef enum
   NBD_CAN_BLOCK_STATUS = 1 << 8,
   NBD_CAN_STRUCTURED_REPLIES = 1 << 9,
   NBD_CAN_EXTENDED_HEADERS = 1 << 10,
+  NBD_CAN_RESIZE = 1 << 11,
+  NBD_CAN_UNFRAGMENTED = 1 << 12,
 } NbdAbilities;
 
 GType nbd_abilities_get_type (void);
@@ -33,16 +35,17 @@ typedef struct
   guint32 preferred; /* bytes; 0: no preference */
   guint32 maximum;   /* bytes of data in one request */
   guint abilities;
+  guint32 context; /* by which number what block status tells is known, where it can be asked */
 } NbdInfo;
 
-/* Asks a handle that has negotiated. @context: what block status is asked of. */
-gboolean nbd_info_read (NbdInfo *self, struct nbd_handle *handle, const char *context,
-                        GError **error);
+/* What the export is said to be: its length, and the transmission flags. */
+void nbd_info_set_export (NbdInfo *self, guint64 length, guint16 flags);
+/* The three of NBD_INFO_BLOCK_SIZE; without them, what everyone takes. */
+void nbd_info_set_blocks (NbdInfo *self, guint32 minimum, guint32 preferred, guint32 maximum);
+/* When all has been said: makes up what was not, and refuses what cannot be. */
+gboolean nbd_info_settle (NbdInfo *self, GError **error);
 /* Whether requests made for @self are right for @later, too, which may be longer and able to do
  * more. */
 gboolean nbd_info_allows (const NbdInfo *self, const NbdInfo *later, GError **error);
-
-/* What libnbd says is wrong, on the thread that called it; FALSE. */
-gboolean nbd_throw (GError **error, const char *what);
 
 G_END_DECLS

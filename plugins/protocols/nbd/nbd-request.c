@@ -11,143 +11,122 @@
 #include <errno.h>
 #include <string.h>
 
-/* A server that hangs up on the same command time and again will do so for ever. */
-#define MAX_ATTEMPTS 5
-
-typedef enum
-{
-  COMMAND_READ,
-  COMMAND_WRITE,
-  COMMAND_FLUSH,
-  COMMAND_TRIM,
-  COMMAND_ZERO,
-  COMMAND_CACHE,
-  COMMAND_STATUS,
-} CommandKind;
-
-static const char *const doing[] = {
-  [COMMAND_READ] = "reading",        [COMMAND_WRITE] = "writing", [COMMAND_FLUSH] = "flushing",
-  [COMMAND_TRIM] = "trimming",       [COMMAND_ZERO] = "zeroing",  [COMMAND_CACHE] = "caching",
-  [COMMAND_STATUS] = "asking about",
-};
+/* A server that hangs up on the same command time and again will do so for ever: so many times
+ * with no answer to anybody in between, or so many times in all. */
+#define MAX_LOSSES_IN_A_ROW 5
+#define MAX_LOSSES 50
 
 /* On the stack of who asks. */
 typedef struct
 {
   NbdClient *client;
-  CommandKind kind;
+  guint16 type;
+  guint16 flags;
   guint64 offset;
   guint64 length;
-  gpointer buffer;
-  guint32 flags; /* libnbd's */
+  const BanyanRequest *data; /* (nullable) */
 
-  guint32 extent_length; /* the first extent's */
-  guint32 extent_flags;
-  gboolean has_extent;
+  guint64 extent_length; /* the first extent's */
+  guint64 extent_flags;
   gboolean covers_writes; /* a flush for writes that were answered */
   int error;              /* the server's, when it answered */
+  char *message;          /* (owned) (nullable): its words about that */
+
+  guint n_losses;
+  guint n_losses_in_a_row;
+  guint64 n_answers; /* of the connection's, when it was last lost */
 } Operation;
 
 /* -- One command. -- */
 
-static int
-take_extent (void *data, const char *context, uint64_t offset, uint32_t *entries, size_t n_entries,
-             int *error)
-{
-  Operation *self = data;
-
-  if (n_entries < 2 || self->has_extent || offset != self->offset
-      || strcmp (context, self->client->target.context) != 0)
-    return 0;
-
-  self->has_extent = TRUE;
-  self->extent_length = entries[0];
-  self->extent_flags = entries[1];
-  return 0;
-}
-
-static gint64
-issue (Operation *self, struct nbd_handle *handle, NbdCommand *command)
-{
-  const nbd_completion_callback done = { .callback = nbd_command_completed, .user_data = command };
-  const nbd_extent_callback extent = { .callback = take_extent, .user_data = self };
-
-  switch (self->kind)
-    {
-    case COMMAND_READ:
-      return nbd_aio_pread (handle, self->buffer, self->length, self->offset, done, self->flags);
-    case COMMAND_WRITE:
-      return nbd_aio_pwrite (handle, self->buffer, self->length, self->offset, done, self->flags);
-    case COMMAND_FLUSH:
-      return nbd_aio_flush (handle, done, self->flags);
-    case COMMAND_TRIM:
-      return nbd_aio_trim (handle, self->length, self->offset, done, self->flags);
-    case COMMAND_ZERO:
-      return nbd_aio_zero (handle, self->length, self->offset, done, self->flags);
-    case COMMAND_CACHE:
-      return nbd_aio_cache (handle, self->length, self->offset, done, self->flags);
-    case COMMAND_STATUS:
-      self->has_extent = FALSE;
-      return nbd_aio_block_status (handle, self->length, self->offset, extent, done, self->flags);
-    default:
-      g_assert_not_reached ();
-    }
-}
-
 static gboolean
 leaves_writes (const Operation *self)
 {
-  return (self->kind == COMMAND_WRITE || self->kind == COMMAND_ZERO || self->kind == COMMAND_TRIM)
-         && !(self->flags & LIBNBD_CMD_FLAG_FUA);
+  return (self->type == NBD_CMD_WRITE || self->type == NBD_CMD_WRITE_ZEROES
+          || self->type == NBD_CMD_TRIM)
+         && !(self->flags & NBD_CMD_FLAG_FUA);
+}
+
+/* Lengths are for the form that was negotiated. */
+static guint64
+length_for (const Operation *self, const NbdLink *link)
+{
+  if (self->type != NBD_CMD_BLOCK_STATUS || (link->info.abilities & NBD_CAN_EXTENDED_HEADERS))
+    return self->length;
+  return MIN (self->length, G_MAXUINT32 - G_MAXUINT32 % link->info.minimum);
+}
+
+static NbdCommand
+new_command (Operation *self, const NbdLink *link)
+{
+  NbdCommand command = { .type = self->type,
+                         .flags = self->flags,
+                         .offset = self->offset,
+                         .length = length_for (self, link),
+                         .data = self->data };
+
+  if (leaves_writes (self))
+    command.dirties = &self->client->dirty[banyan_loop_get_index (link->loop)];
+  if (self->type == NBD_CMD_FLUSH)
+    self->covers_writes |= nbd_client_take_dirty (self->client);
+  return command;
 }
 
 /* FALSE: the link ended first. A server that says that it is about to end is as good as gone. */
 static gboolean BANYAN_COROUTINE
-call (Operation *self, NbdConnection *connection)
+call (Operation *self, NbdLink *link)
 {
-  NbdLink *link = connection->link;
-  NbdCommand command = { .coroutine = banyan_coroutine_self () };
+  NbdCommand command = new_command (self, link);
+  gboolean can_be_whole = (link->info.abilities & NBD_CAN_UNFRAGMENTED) != 0;
 
-  if (leaves_writes (self))
-    command.dirties = &self->client->dirty[banyan_loop_get_index (link->loop)];
-  if (self->kind == COMMAND_FLUSH)
-    self->covers_writes |= nbd_client_take_dirty (self->client);
-
-  if (issue (self, link->handle, &command) < 0 && !command.is_done)
-    {
-      int number = nbd_get_errno ();
-
-      self->error = number != 0 ? number : EIO;
-      if (nbd_aio_get_direction (link->handle) != 0)
-        return TRUE;
-      nbd_link_break (link);
-      return FALSE;
-    }
-  nbd_link_kick (link);
-  while (!command.is_done)
-    banyan_co_suspend ();
-
+  g_clear_pointer (&self->message, g_free);
+  nbd_link_call (link, &command);
   self->error = command.error;
-  if (command.error != ENOTCONN && command.error != ESHUTDOWN)
+  self->message = command.message;
+  if (command.error == ENOTCONN || command.error == ESHUTDOWN)
+    return FALSE;
+
+  self->extent_length = MIN (command.extent_length, command.length);
+  self->extent_flags = command.extent_flags;
+  if (command.error != 0 || !command.is_scattered)
     return TRUE;
-  /* The keeper may yet have to see it; or the link is gone. */
-  if (connection->link == link)
-    nbd_link_break (link);
-  return FALSE;
+
+  /* Here the link may have gone, but not what it could. */
+  self->error = can_be_whole && !(self->flags & NBD_CMD_FLAG_DF) ? EAGAIN : EPROTO;
+  self->flags |= NBD_CMD_FLAG_DF;
+  return TRUE;
 }
 
 /* -- On which connection. -- */
 
+static const char *
+doing (guint16 type)
+{
+  static const char *const names[] = {
+    [NBD_CMD_READ] = "reading",    [NBD_CMD_WRITE] = "writing",
+    [NBD_CMD_FLUSH] = "flushing",  [NBD_CMD_TRIM] = "trimming",
+    [NBD_CMD_CACHE] = "caching",   [NBD_CMD_WRITE_ZEROES] = "zeroing",
+    [NBD_CMD_RESIZE] = "resizing", [NBD_CMD_BLOCK_STATUS] = "asking about",
+  };
+
+  return names[type];
+}
+
 static gboolean
-throw_range (const Operation *self, GError **error)
+throw_range (const Operation *self, const char *what, GError **error)
 {
   const char *id = banyan_object_get_id (BANYAN_OBJECT (self->client->node));
+  const char *says = self->message != NULL ? ", of which the server says: " : "";
+  const char *words = self->message != NULL ? self->message : "";
 
-  if (self->kind == COMMAND_FLUSH)
-    return banyan_throw_errno (error, self->error, "%s: flushing", id);
+  if (self->type == NBD_CMD_FLUSH)
+    return banyan_throw_errno (error, self->error, "%s: %sflushing%s%s", id, what, says, words);
+  if (self->type == NBD_CMD_RESIZE)
+    return banyan_throw_errno (error, self->error, "%s: %sresizing to %" G_GUINT64_FORMAT "%s%s",
+                               id, what, self->offset, says, words);
   return banyan_throw_errno (error, self->error,
-                             "%s: %s %" G_GUINT64_FORMAT " bytes at %" G_GUINT64_FORMAT, id,
-                             doing[self->kind], self->length, self->offset);
+                             "%s: %s%s %" G_GUINT64_FORMAT " bytes at %" G_GUINT64_FORMAT "%s%s",
+                             id, what, doing (self->type), self->length, self->offset, says, words);
 }
 
 static gboolean
@@ -174,33 +153,51 @@ may_flush (Operation *self, GError **error)
   return throw_lost_writes (client, error);
 }
 
+/* Whoever is unlucky is not at fault: what the server answered to others meanwhile tells. */
 static gboolean
-may_send_again (const Operation *self, guint n_attempts)
+may_send_again (Operation *self, const NbdConnection *connection)
 {
-  return n_attempts < MAX_ATTEMPTS && self->client->can_reconnect
-         && BANYAN_LIVE (self->client->reconnect_delay_s) > 0;
+  if (self->n_answers != connection->n_answers)
+    self->n_losses_in_a_row = 0;
+  self->n_answers = connection->n_answers;
+  self->n_losses++;
+  self->n_losses_in_a_row++;
+
+  return self->n_losses < MAX_LOSSES && self->n_losses_in_a_row < MAX_LOSSES_IN_A_ROW
+         && self->client->can_reconnect && BANYAN_LIVE (self->client->reconnect_delay_s) > 0;
+}
+
+static gboolean
+throw_loss (Operation *self, GError **error)
+{
+  if (self->error != ESHUTDOWN)
+    self->error = EIO;
+  return throw_range (self, self->error == EIO ? "the connection was lost: " : "", error);
 }
 
 static gboolean BANYAN_COROUTINE
 run_on_connection (Operation *self, NbdConnection *connection, GError **error)
 {
-  for (guint n_attempts = 1;; n_attempts++)
-    {
-      if (!nbd_connection_wait (connection, error)
-          || (self->kind == COMMAND_FLUSH && !may_flush (self, error)))
-        return FALSE;
-      if (call (self, connection))
-        return self->error == 0 || throw_range (self, error);
-      if (!may_send_again (self, n_attempts))
-        break;
-    }
+  gboolean is_flush = self->type == NBD_CMD_FLUSH;
 
-  if (self->kind == COMMAND_FLUSH && !may_flush (self, error))
-    return FALSE;
-  self->error = EIO;
-  throw_range (self, error);
-  g_prefix_error_literal (error, "the connection was lost: ");
-  return FALSE;
+  self->n_answers = connection->n_answers;
+  for (;;)
+    {
+      if (!nbd_connection_wait (connection, error) || (is_flush && !may_flush (self, error)))
+        return FALSE;
+      if (!call (self, connection->link))
+        {
+          if (may_send_again (self, connection))
+            continue;
+          return (!is_flush || may_flush (self, error)) && throw_loss (self, error);
+        }
+      if (self->error == 0)
+        return TRUE;
+      if (self->error == EPROTO)
+        return throw_range (self, "in more pieces than can be told apart: ", error);
+      if (self->error != EAGAIN)
+        return throw_range (self, "", error);
+    }
 }
 
 static gboolean BANYAN_COROUTINE
@@ -216,79 +213,49 @@ static gboolean BANYAN_COROUTINE
 run (Operation *self, GError **error)
 {
   NbdConnection *own = self->client->places[banyan_loop_get_index (banyan_loop_current ())];
+  gboolean done = own != NULL && nbd_connection_has_link (own)
+                      ? run_on_connection (self, own, error)
+                      : banyan_co_run_on (self->client->home->loop, run_at_home, self, error);
 
-  if (own != NULL && nbd_connection_has_link (own))
-    return run_on_connection (self, own, error);
-  return banyan_co_run_on (self->client->home->loop, run_at_home, self, error);
+  g_clear_pointer (&self->message, g_free);
+  return done;
 }
 
-/* -- Data. libnbd wants it in one piece. -- */
-
-static gboolean
-take_memory (Operation *self, const BanyanRequest *request, BanyanBuffer **bounce, GError **error)
-{
-  struct iovec iov;
-  guint64 covered;
-
-  banyan_request_flatten (request, &iov, 1, &covered);
-  self->buffer = iov.iov_base;
-  if (covered == request->length)
-    return TRUE;
-
-  /* The limit keeps this below the server's largest request. */
-  *bounce = banyan_buffer_new (request->length);
-  if (*bounce == NULL)
-    return banyan_throw_errno (error, ENOMEM, "no memory for %" G_GUINT64_FORMAT " bytes",
-                               request->length);
-  self->buffer = (*bounce)->data;
-  return TRUE;
-}
+/* -- Data. -- */
 
 static Operation
-operation_for (NbdClient *client, CommandKind kind, const BanyanRequest *request)
+operation_for (NbdClient *client, guint16 type, const BanyanRequest *request)
 {
   return (Operation){ .client = client,
-                      .kind = kind,
+                      .type = type,
                       .offset = request->offset,
                       .length = request->length,
-                      .flags = request->flags & BANYAN_REQUEST_FUA ? LIBNBD_CMD_FLAG_FUA : 0 };
+                      .data = request,
+                      .flags = request->flags & BANYAN_REQUEST_FUA ? NBD_CMD_FLAG_FUA : 0 };
 }
 
 gboolean
 nbd_request_read (NbdClient *client, const BanyanRequest *request, GError **error)
 {
   gboolean is_prefetch = (request->flags & BANYAN_REQUEST_PREFETCH) && request->iov == NULL;
-  Operation operation = operation_for (client, is_prefetch ? COMMAND_CACHE : COMMAND_READ, request);
-  g_autoptr (BanyanBuffer) bounce = NULL;
+  Operation operation = operation_for (client, is_prefetch ? NBD_CMD_CACHE : NBD_CMD_READ, request);
 
   operation.flags = 0;
-  if ((!is_prefetch && !take_memory (&operation, request, &bounce, error))
-      || !run (&operation, error))
-    return FALSE;
-
-  if (bounce != NULL)
-    banyan_request_copy_in (request, 0, bounce->data, request->length);
-  return TRUE;
+  return run (&operation, error);
 }
 
 gboolean
 nbd_request_write (NbdClient *client, const BanyanRequest *request, GError **error)
 {
-  Operation operation = operation_for (client, COMMAND_WRITE, request);
-  g_autoptr (BanyanBuffer) bounce = NULL;
+  Operation operation = operation_for (client, NBD_CMD_WRITE, request);
 
-  if (!take_memory (&operation, request, &bounce, error))
-    return FALSE;
-
-  if (bounce != NULL)
-    banyan_request_copy_out (request, 0, bounce->data, request->length);
   return run (&operation, error);
 }
 
 static gboolean BANYAN_COROUTINE
 send_flush (NbdClient *client, GError **error)
 {
-  Operation operation = { .client = client, .kind = COMMAND_FLUSH };
+  Operation operation = { .client = client, .type = NBD_CMD_FLUSH };
 
   if (run (&operation, error))
     return TRUE;
@@ -322,7 +289,7 @@ nbd_request_flush (NbdClient *client, GError **error)
 BanyanAnswer
 nbd_request_discard (NbdClient *client, const BanyanRequest *request, GError **error)
 {
-  Operation operation = operation_for (client, COMMAND_TRIM, request);
+  Operation operation = operation_for (client, NBD_CMD_TRIM, request);
 
   if (!(client->info.abilities & NBD_CAN_TRIM))
     return BANYAN_UNSUPPORTED;
@@ -333,15 +300,15 @@ BanyanAnswer
 nbd_request_write_zeroes (NbdClient *client, const BanyanRequest *request, GError **error)
 {
   gboolean is_fast = (request->flags & BANYAN_REQUEST_NO_FALLBACK) != 0;
-  Operation operation = operation_for (client, COMMAND_ZERO, request);
+  Operation operation = operation_for (client, NBD_CMD_WRITE_ZEROES, request);
   g_autoptr (GError) failed = NULL;
 
   if (!(client->info.abilities & NBD_CAN_ZERO)
       || (is_fast && !(client->info.abilities & NBD_CAN_FAST_ZERO)))
     return BANYAN_UNSUPPORTED;
 
-  operation.flags |= is_fast ? LIBNBD_CMD_FLAG_FAST_ZERO : 0;
-  operation.flags |= request->flags & BANYAN_REQUEST_MAY_UNMAP ? 0 : LIBNBD_CMD_FLAG_NO_HOLE;
+  operation.flags |= is_fast ? NBD_CMD_FLAG_FAST_ZERO : 0;
+  operation.flags |= request->flags & BANYAN_REQUEST_MAY_UNMAP ? 0 : NBD_CMD_FLAG_NO_HOLE;
   if (run (&operation, &failed))
     return BANYAN_DONE;
   if (operation.error == ENOTSUP || operation.error == EOPNOTSUPP)
@@ -354,15 +321,15 @@ nbd_request_write_zeroes (NbdClient *client, const BanyanRequest *request, GErro
 /* -- Block status. -- */
 
 static guint
-flags_of_extent (const NbdClient *client, guint32 extent_flags)
+flags_of_extent (const NbdClient *client, guint64 extent_flags)
 {
   guint flags = BANYAN_BLOCK_ALLOCATED | BANYAN_BLOCK_LOCATED;
 
   /* Depths above 1 are all the same here. */
   if (strcmp (client->target.context, "qemu:allocation-depth") == 0)
     extent_flags = MIN (extent_flags, 2);
-  flags |= extent_flags & LIBNBD_STATE_HOLE ? 0 : BANYAN_BLOCK_DATA;
-  flags |= extent_flags & LIBNBD_STATE_ZERO ? BANYAN_BLOCK_ZERO : 0;
+  flags |= extent_flags & NBD_STATE_HOLE ? 0 : BANYAN_BLOCK_DATA;
+  flags |= extent_flags & NBD_STATE_ZERO ? BANYAN_BLOCK_ZERO : 0;
   return flags;
 }
 
@@ -370,12 +337,11 @@ BanyanAnswer
 nbd_request_block_status (NbdClient *client, guint64 offset, guint64 length,
                           BanyanBlockStatus *status, GError **error)
 {
-  guint64 most = G_MAXUINT32 - G_MAXUINT32 % client->info.minimum;
   Operation operation = { .client = client,
-                          .kind = COMMAND_STATUS,
+                          .type = NBD_CMD_BLOCK_STATUS,
                           .offset = offset,
-                          .length = MIN (length, most),
-                          .flags = LIBNBD_CMD_FLAG_REQ_ONE };
+                          .length = length,
+                          .flags = NBD_CMD_FLAG_REQ_ONE };
 
   status->leaf = client->node;
   status->leaf_offset = offset;
@@ -386,10 +352,37 @@ nbd_request_block_status (NbdClient *client, guint64 offset, guint64 length,
 
   if (!run (&operation, error))
     return BANYAN_FAILED;
-  /* Nothing is as good an answer as that it cannot tell. */
-  if (!operation.has_extent || operation.extent_length == 0)
-    return BANYAN_DONE;
-  status->length = MIN (operation.extent_length, operation.length);
+  status->length = operation.extent_length;
   status->flags = flags_of_extent (client, operation.extent_flags);
+  return BANYAN_DONE;
+}
+
+/* -- Length. -- */
+
+/* Extension RESIZE: the offset is the new length. To make it shorter is refused by all, since
+ * others may use the end; and a server that comes back shorter is no server of ours. */
+BanyanAnswer
+nbd_request_resize (NbdClient *client, const BanyanResize *resize, GError **error)
+{
+  guint64 length = banyan_node_get_length (client->node);
+  Operation operation = { .client = client, .type = NBD_CMD_RESIZE, .offset = resize->length };
+
+  if (resize->length == length || (resize->length < length && !resize->exact))
+    return BANYAN_DONE;
+  if (!(client->info.abilities & NBD_CAN_RESIZE) || resize->length < length
+      || resize->preallocation != BANYAN_PREALLOCATION_OFF)
+    return BANYAN_UNSUPPORTED;
+  if (resize->length % client->info.minimum != 0)
+    {
+      banyan_throw_errno (
+          error, EINVAL, "%s: resizing to %" G_GUINT64_FORMAT " bytes: the server's blocks have %u",
+          banyan_object_get_id (BANYAN_OBJECT (client->node)), resize->length,
+          client->info.minimum);
+      return BANYAN_FAILED;
+    }
+
+  if (!run (&operation, error))
+    return BANYAN_FAILED;
+  nbd_client_note_length (client, resize->length);
   return BANYAN_DONE;
 }

@@ -19,5 +19,7 @@ nbd_request_write_zeroes (NbdClient *client, const BanyanRequest *request, GErro
 BanyanAnswer BANYAN_COROUTINE nbd_request_block_status (NbdClient *client, guint64 offset,
                                                         guint64 length, BanyanBlockStatus *status,
                                                         GError **error);
+BanyanAnswer BANYAN_COROUTINE nbd_request_resize (NbdClient *client, const BanyanResize *resize,
+                                                  GError **error);
 
 G_END_DECLS

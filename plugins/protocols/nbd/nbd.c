@@ -37,6 +37,7 @@ enum
   PROP_DIRTY_BITMAP,
   PROP_RECONNECT_DELAY,
   PROP_OPEN_TIMEOUT,
+  PROP_SILENCE_TIMEOUT,
   PROP_CONNECTIONS,
   PROP_LOST_WRITES,
   PROP_CONNECTED,
@@ -99,6 +100,12 @@ banyan_nbd_block_status (BanyanNode *node, guint64 offset, guint64 length,
   return nbd_request_block_status (client_of (node), offset, length, status, error);
 }
 
+static BanyanAnswer BANYAN_COROUTINE
+banyan_nbd_resize (BanyanNode *node, const BanyanResize *resize, GError **error)
+{
+  return nbd_request_resize (client_of (node), resize, error);
+}
+
 static const BanyanNodeOps banyan_nbd_ops = {
   .size = sizeof banyan_nbd_ops,
   .read = banyan_nbd_read,
@@ -107,6 +114,7 @@ static const BanyanNodeOps banyan_nbd_ops = {
   .discard = banyan_nbd_discard,
   .write_zeroes = banyan_nbd_write_zeroes,
   .block_status = banyan_nbd_block_status,
+  .resize = banyan_nbd_resize,
 };
 
 /* Asked once before it is open, too. A server without a flush makes all writes durable. */
@@ -121,6 +129,7 @@ banyan_nbd_get_capabilities (BanyanNode *node, guint inherited)
     { NBD_CAN_FUA, BANYAN_CAN_FUA },           { NBD_CAN_TRIM, BANYAN_CAN_DISCARD },
     { NBD_CAN_ZERO, BANYAN_CAN_WRITE_ZEROES }, { NBD_CAN_FAST_ZERO, BANYAN_CAN_FAST_ZERO },
     { NBD_CAN_CACHE, BANYAN_CAN_PREFETCH },    { NBD_CAN_BLOCK_STATUS, BANYAN_CAN_BLOCK_STATUS },
+    { NBD_CAN_RESIZE, BANYAN_CAN_RESIZE },
   };
   NbdClient *client = client_of (node);
   /* With one connection for all, a flush covers all; with several, the server says so. */
@@ -188,6 +197,7 @@ set_target (BanyanNbd *self)
   target->server = g_object_ref (self->server);
   target->export = g_strdup (self->export != NULL ? self->export : "");
   target->context = g_strdup (self->dirty_bitmap != NULL ? self->dirty_bitmap : USUAL_CONTEXT);
+  target->silence_s = &self->client.silence_s;
   self->client.max_connections = self->connections;
 }
 
@@ -326,6 +336,11 @@ install_options (void)
   properties[PROP_OPEN_TIMEOUT] = before_open (banyan_param_uint64 (
       "open-timeout", "Open timeout", "How long opening tries to connect; 0: once", BANYAN_UNIT_S,
       0, G_MAXUINT32, 0, G_STRUCT_OFFSET (BanyanNbd, open_timeout_s)));
+  properties[PROP_SILENCE_TIMEOUT] = banyan_param_uint64 (
+      "silence-timeout", "Silence timeout",
+      "How long a server that owes answers may say nothing, before its connection counts as lost; "
+      "0: for ever",
+      BANYAN_UNIT_S, 0, G_MAXUINT32, 0, G_STRUCT_OFFSET (BanyanNbd, client.silence_s));
   properties[PROP_CONNECTIONS] = before_open (banyan_param_uint (
       "connections", "Connections",
       "Most connections to the server, where it allows several: one for the graph and one for each "
