@@ -42,18 +42,27 @@ declare_addition (BanyanPlan *self, BanyanMapper *mapper, BanyanAddition *additi
 
 /* -- Objects and their additions. -- */
 
-static BanyanAddition *
-find_addition (BanyanPlan *self, BanyanObject *object, BanyanObject *owner)
+static char *
+key_of (BanyanObject *object, BanyanObject *owner)
 {
+  return g_strdup_printf ("%p %s %s", (void *) owner, G_OBJECT_TYPE_NAME (object),
+                          banyan_object_get_id (object));
+}
+
+/* By what is made of them. */
+static GHashTable *
+index_additions (BanyanPlan *self)
+{
+  GHashTable *index = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
   for (guint i = 0; i < self->additions->len; i++)
     {
       BanyanAddition *addition = &g_array_index (self->additions, BanyanAddition, i);
 
-      if (addition->owner == owner && G_OBJECT_TYPE (addition->twin) == G_OBJECT_TYPE (object)
-          && g_str_equal (banyan_object_get_id (addition->twin), banyan_object_get_id (object)))
-        return addition;
+      self->n_visits++;
+      g_hash_table_insert (index, key_of (addition->twin, addition->owner), addition);
     }
-  return NULL;
+  return index;
 }
 
 /* Edges of what stays, and of programs, lead to the new node where they led to the old. */
@@ -67,10 +76,12 @@ take_over_edges (BanyanPlan *self, BanyanNode *old, BanyanNode *new)
 }
 
 static void
-add_object (BanyanPlan *self, BanyanObject *object, BanyanObject *owner)
+add_object (BanyanPlan *self, GHashTable *index, BanyanObject *object, BanyanObject *owner)
 {
-  BanyanAddition *addition = find_addition (self, object, owner);
+  g_autofree char *key = key_of (object, owner);
+  BanyanAddition *addition = g_hash_table_lookup (index, key);
 
+  self->n_visits++;
   if (addition != NULL && banyan_object_is_implicit (addition->twin))
     banyan_object_set_implicit (object, TRUE);
   banyan_transaction_add (self->transaction, object, owner);
@@ -105,6 +116,7 @@ banyan_plan_add_new (BanyanPlan *self, BanyanProblems *problems)
       = banyan_mapper_new (BANYAN_ROOT (self->graph), self->directory, problems);
   g_autoptr (GPtrArray) objects = NULL;
   g_autoptr (GHashTable) names = NULL;
+  g_autoptr (GHashTable) index = index_additions (self);
 
   banyan_mapper_set_replaces (mapper, TRUE);
   names = name_renamed (self);
@@ -114,5 +126,6 @@ banyan_plan_add_new (BanyanPlan *self, BanyanProblems *problems)
 
   objects = banyan_mapper_build (mapper);
   for (guint i = 0; objects != NULL && i < objects->len; i++)
-    add_object (self, objects->pdata[i], banyan_mapper_get_owner (mapper, objects->pdata[i]));
+    add_object (self, index, objects->pdata[i],
+                banyan_mapper_get_owner (mapper, objects->pdata[i]));
 }

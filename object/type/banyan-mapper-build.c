@@ -205,6 +205,8 @@ banyan_mapper_build (BanyanMapper *self)
       BanyanDeclaration *declaration = order->pdata[i];
 
       g_ptr_array_add (objects, g_object_ref (declaration->object));
+      if (declaration->owner)
+        g_hash_table_insert (self->owners, declaration->object, declaration->owner);
     }
   return objects;
 }

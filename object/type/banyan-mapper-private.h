@@ -77,6 +77,7 @@ struct _BanyanMapper
   GPtrArray *declarations; /* (owned): of BanyanDeclaration */
   GHashTable *taken;       /* (owned): collection to a table of ids to declarations */
   GHashTable *broken;      /* (owned): collection to a set of ids whose type is not known */
+  GHashTable *owners;      /* (owned): what was built to be a member of what exists, to that */
 };
 
 /* -- banyan-mapper.c -- */

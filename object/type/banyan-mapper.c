@@ -44,6 +44,7 @@ banyan_mapper_finalize (GObject *object)
   /* Later ones may be linked to by earlier ones and the other way round; objects know what they
    * need, and go with the last reference. */
   g_ptr_array_unref (self->declarations);
+  g_hash_table_unref (self->owners);
   g_hash_table_unref (self->taken);
   g_hash_table_unref (self->broken);
   banyan_problems_unref (self->problems);
@@ -64,6 +65,7 @@ static void
 banyan_mapper_init (BanyanMapper *self)
 {
   self->declarations = g_ptr_array_new_with_free_func (declaration_free);
+  self->owners = g_hash_table_new (NULL, NULL);
   self->taken = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_hash_table_unref);
   self->broken = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_hash_table_unref);
 }
@@ -634,13 +636,5 @@ banyan_mapper_get_owner (BanyanMapper *self, BanyanObject *object)
 {
   g_return_val_if_fail (BANYAN_IS_MAPPER (self), NULL);
 
-  for (guint i = 0; i < self->declarations->len; i++)
-    {
-      BanyanDeclaration *declaration = self->declarations->pdata[i];
-
-      if (declaration->object == object)
-        return declaration->owner;
-    }
-
-  return NULL;
+  return g_hash_table_lookup (self->owners, object);
 }

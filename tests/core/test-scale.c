@@ -1,12 +1,13 @@
 /* test-scale.c - what a change costs grows as the graph does, and no faster
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Counted is how often a change looks at an object to find what goes, which no other load of the
- * machine changes. */
+ * Counted is how often a change looks at an object to find what goes, and a plan to find what is
+ * which, which no other load of the machine changes. */
 
 #include "banyan-test-change.h"
 #include "control-drivers.h"
 
+#include "banyan-plan-private.h"
 #include "banyan-transaction-private.h"
 
 #define FEW 25 /* a document nests 128 maps at most */
@@ -123,6 +124,117 @@ test_orphans (void)
   assert_grows_evenly (declare_inline, "top");
 }
 
+/* -- Plans. -- */
+
+static void
+declare_disks (GString *document, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    g_string_append_printf (document,
+                            "  top%u: { driver: test-pass, file: { driver: test-memory } }\n", i);
+}
+
+/* No id and no place is as it was. */
+static void
+declare_deeper_disks (GString *document, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    g_string_append_printf (document,
+                            "  top%u: { driver: test-pass, file: { driver: test-flushing, file: "
+                            "{ driver: test-memory } } }\n",
+                            i);
+}
+
+static void
+declare_renamed_disks (GString *document, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    g_string_append_printf (document,
+                            "  base%u: { driver: test-memory }\n"
+                            "  top%u: { driver: test-pass, file: base%u }\n",
+                            i, i, i);
+}
+
+static void
+declare_nothing (GString *document, guint n)
+{
+}
+
+/* In reverse, and without the first. */
+static void
+declare_members (GString *document, guint first, guint n)
+{
+  g_string_append (document, "  all: { driver: test-mirror, children: [ ");
+  for (guint i = n; i-- > first;)
+    g_string_append_printf (
+        document, "{ driver: test-pass, label: l%u, file: { driver: test-memory } }, ", i);
+  g_string_append (document, "] }\n");
+}
+
+static void
+declare_list (GString *document, guint n)
+{
+  declare_members (document, 0, n);
+}
+
+static void
+declare_shorter_list (GString *document, guint n)
+{
+  declare_members (document, 1, n);
+}
+
+static guint64
+count_plan_visits (Declare before, Declare after, guint n, guint n_changes)
+{
+  g_autoptr (GString) from = g_string_new (NULL);
+  g_autoptr (GString) to = g_string_new ("version: 1\nnodes:\n");
+  g_autoptr (BanyanTestGraph) graph = NULL;
+  g_autoptr (BanyanPlan) plan = NULL;
+  g_autoptr (GError) error = NULL;
+
+  before (from, n);
+  after (to, n);
+  graph = banyan_test_graph_must_load (from->str);
+  plan = banyan_plan_new (banyan_test_graph_get (graph), to->str, -1, "scale.yaml", NULL, 0, NULL,
+                          &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (plan->differences->len, ==, n_changes);
+  return plan->n_visits;
+}
+
+static void
+test_plans (void)
+{
+  static const struct
+  {
+    const char *what;
+    Declare before, after;
+    guint changes_each, changes_once;
+  } walks[] = {
+    { "new", declare_nothing, declare_disks, 2, 0 },
+    { "the same", declare_disks, declare_disks, 0, 0 },
+    { "moved", declare_disks, declare_deeper_disks, 3, 0 },
+    { "named", declare_disks, declare_renamed_disks, 1, 0 },
+    { "one gone from a list", declare_list, declare_shorter_list, 0, 1 },
+  };
+
+  g_test_summary ("To compare four times as many objects with a document takes four times the "
+                  "work, whatever has become of them");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (walks); i++)
+    {
+      guint64 few = count_plan_visits (walks[i].before, walks[i].after, FEW,
+                                       walks[i].changes_each * FEW + walks[i].changes_once);
+      guint64 many = count_plan_visits (walks[i].before, walks[i].after, MANY,
+                                        walks[i].changes_each * MANY + walks[i].changes_once);
+
+      g_test_message ("%s: %u: %" G_GUINT64_FORMAT " visits; %u: %" G_GUINT64_FORMAT, walks[i].what,
+                      FEW, few, MANY, many);
+      g_assert_cmpuint (few, >=, FEW);
+      g_assert_cmpuint (many, <=, 5 * few);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -130,5 +242,6 @@ main (int argc, char **argv)
   control_drivers_register ();
   g_test_add_func ("/scale/closing", test_closing);
   g_test_add_func ("/scale/orphans", test_orphans);
+  g_test_add_func ("/scale/plans", test_plans);
   return g_test_run ();
 }
