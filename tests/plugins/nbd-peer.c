@@ -36,6 +36,8 @@ struct _Peer
   guint n_hang_ups;
   guint drop_kind;
   guint drop_each;
+  guint ignore_kind;
+  guint leave_kind;
   guint n_commands;
   gboolean is_silent;
   gboolean is_confused;
@@ -144,16 +146,22 @@ greet (Peer *self, int fd)
 
 /* -- Commands. -- */
 
+/* Whether the order of @place was for this one; it is for one. */
+static gboolean
+is_next (guint *place, guint kind)
+{
+  if (*place != kind)
+    return FALSE;
+  *place = NEVER;
+  return TRUE;
+}
+
 static gboolean
 is_to_drop (Peer *self, guint kind)
 {
   self->n_commands++;
-  if (self->drop_kind == kind)
-    {
-      self->drop_kind = NEVER;
-      return TRUE;
-    }
-  return self->drop_each > 0 && self->n_commands % self->drop_each == 0;
+  return is_next (&self->drop_kind, kind)
+         || (self->drop_each > 0 && self->n_commands % self->drop_each == 0);
 }
 
 static gboolean
@@ -166,13 +174,15 @@ answer_command (Peer *self, int fd, const guint8 *request)
   gboolean is_sane = offset + length <= MAX_BYTES;
   g_autofree guint8 *data = g_malloc (length + 1);
   g_autofree guint8 *reply = g_malloc (16 + length);
-  gboolean is_dropped;
+  gboolean is_dropped, is_ignored, is_leaving;
 
   if (kind == 2 || (kind == PEER_WRITE && !get (fd, data, length)))
     return FALSE;
 
   g_mutex_lock (&self->mutex);
   is_dropped = is_to_drop (self, kind);
+  is_ignored = is_next (&self->ignore_kind, kind);
+  is_leaving = is_next (&self->leave_kind, kind);
   /* Half of the time what is not answered has been done. */
   if (kind == PEER_WRITE && is_sane && (!is_dropped || cookie % 2 == 0))
     memcpy (self->disk + offset, data, length);
@@ -185,8 +195,12 @@ answer_command (Peer *self, int fd, const guint8 *request)
   g_mutex_unlock (&self->mutex);
 
   put_number (reply, 0x67446698, 4);
-  put_number (reply + 4, is_sane ? 0 : 22, 4);
+  put_number (reply + 4, is_leaving ? 108 : is_sane ? 0 : 22, 4);
   put_number (reply + 8, cookie, 8);
+  if (is_ignored)
+    return TRUE;
+  if (is_leaving)
+    return put (fd, reply, 16);
   return !is_dropped && put (fd, reply, 16 + (kind == PEER_READ && is_sane ? length : 0));
 }
 
@@ -286,7 +300,7 @@ peer_new (guint64 size, guint flags)
   self->disk = g_malloc0 (MAX_BYTES);
   self->size = size;
   self->flags = flags;
-  self->drop_kind = NEVER;
+  self->drop_kind = self->ignore_kind = self->leave_kind = NEVER;
   self->fds = g_array_new (FALSE, FALSE, sizeof (int));
   self->threads = g_ptr_array_new ();
 
@@ -296,6 +310,12 @@ peer_new (guint64 size, guint flags)
   g_assert_cmpint (listen (self->listener, 16), ==, 0);
   self->accepter = g_thread_new ("nbd-peer", accepter_main, self);
   return self;
+}
+
+const char *
+peer_get_path (Peer *self)
+{
+  return self->path;
 }
 
 void
@@ -389,6 +409,18 @@ void
 peer_drop_each (Peer *self, guint count)
 {
   ORDER (self->drop_each = count);
+}
+
+void
+peer_ignore (Peer *self, guint kind)
+{
+  ORDER (self->ignore_kind = kind);
+}
+
+void
+peer_leave_at (Peer *self, guint kind)
+{
+  ORDER (self->leave_kind = kind);
 }
 
 void

@@ -22,6 +22,8 @@ Peer *peer_new (guint64 size, guint flags);
 void peer_free (Peer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Peer, peer_free)
 
+/* Of its socket. */
+const char *peer_get_path (Peer *self);
 /* A graph with two iothreads and the node "disk"; @options: ", key: value". */
 BanyanTestGraph *peer_load (Peer *self, const char *options, GError **error);
 BanyanTestGraph *peer_must_load (Peer *self, const char *options);
@@ -36,6 +38,10 @@ void peer_be_silent (Peer *self, gboolean is_silent);
 void peer_drop_at (Peer *self, guint kind);
 /* Hangs up in place of an answer to each @count'th command. */
 void peer_drop_each (Peer *self, guint count);
+/* Does not answer the next command of a kind, and goes on. */
+void peer_ignore (Peer *self, guint kind);
+/* Answers the next command of a kind by saying that it is shutting down. */
+void peer_leave_at (Peer *self, guint kind);
 /* Answers the next command with another's cookie. */
 void peer_confuse (Peer *self);
 /* Shows that many bytes to those who come. */

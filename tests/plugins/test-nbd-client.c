@@ -1,6 +1,7 @@
 /* test-nbd-client.c - the client of NBD servers that hang up, keep silent, lie or forget
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-test-real-time.h"
 #include "nbd-peer.h"
 
 #include <errno.h>
@@ -214,6 +215,38 @@ test_bears_five (void)
   banyan_test_graph_free (graph);
 }
 
+static void
+test_leaves_leaving (void)
+{
+  g_autoptr (Peer) peer = peer_new (SIZE, 0);
+  BanyanTestGraph *graph = peer_must_load (peer, PATIENT);
+
+  g_test_summary ("A request that a server is not there for any more is sent to the one that comes "
+                  "after it");
+
+  write_block (graph, 4096, BANYAN_REQUEST_FUA);
+  peer_leave_at (peer, PEER_READ);
+  banyan_test_must_read (graph, "disk", 4096, 4096, 7);
+  g_assert_cmpuint (peer_count_clients (peer), ==, 2);
+  banyan_test_graph_free (graph);
+}
+
+static void
+test_leaves_silent (void)
+{
+  g_autoptr (Peer) peer = peer_new (SIZE, 0);
+  BanyanTestGraph *graph = peer_must_load (peer, PATIENT ", silence-timeout: 1s");
+
+  g_test_summary ("With silence-timeout a request that is not answered is sent again by another "
+                  "connection");
+
+  write_block (graph, 4096, BANYAN_REQUEST_FUA);
+  peer_ignore (peer, PEER_READ);
+  banyan_test_must_read (graph, "disk", 4096, 4096, 7);
+  g_assert_cmpuint (peer_count_clients (peer), ==, 2);
+  banyan_test_graph_free (graph);
+}
+
 /* -- What a server may have forgotten. -- */
 
 static void
@@ -327,6 +360,72 @@ test_sees_size (void)
   banyan_test_graph_free (graph);
 }
 
+/* -- Another size by us. -- */
+
+static BanyanTestGraph *
+serve_resizable (Peer *place, const char *resizable)
+{
+  g_autofree char *document = g_strdup_printf (
+      "version: 1\n"
+      "nodes: { disk: { driver: memory, size: 1M } }\n"
+      "frontends: { server: { type: nbd-server, listen: { type: unix, path: %s.own },"
+      " exports: { disk: { node: disk, writable: true%s } } } }\n",
+      peer_get_path (place), resizable);
+  g_autoptr (GError) error = NULL;
+  BanyanTestGraph *server = banyan_test_graph_new_in_real_time (document, &error);
+
+  g_assert_no_error (error);
+  return server;
+}
+
+static BanyanTestGraph *
+use_own_server (Peer *place)
+{
+  g_autofree char *options = g_strdup_printf (
+      ", server: { type: unix, path: %s.own }, export: disk", peer_get_path (place));
+
+  return peer_must_load (place, options);
+}
+
+static void
+test_grows (void)
+{
+  g_autoptr (Peer) place = peer_new (SIZE, 0);
+  BanyanTestGraph *server = serve_resizable (place, ", resizable: true");
+  BanyanTestGraph *graph = use_own_server (place);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary (
+      "Where the server lets clients do that, the node is made longer, and not shorter");
+
+  g_assert_cmpint (banyan_test_resize (graph, "disk", 2 * SIZE, &error), ==, BANYAN_DONE);
+  g_assert_no_error (error);
+  g_assert_cmpuint (banyan_node_get_length (disk_of (graph)), ==, 2 * SIZE);
+  g_assert_cmpuint (banyan_node_get_length (disk_of (server)), ==, 2 * SIZE);
+  write_block (graph, 2 * SIZE - 4096, 0);
+  banyan_test_must_read (server, "disk", 2 * SIZE - 4096, 4096, 7);
+  g_assert_cmpint (banyan_test_resize (graph, "disk", SIZE, &error), !=, BANYAN_DONE);
+  g_assert_cmpuint (banyan_node_get_length (disk_of (graph)), ==, 2 * SIZE);
+  banyan_test_graph_free (graph);
+  banyan_test_graph_free (server);
+}
+
+static void
+test_does_not_grow (void)
+{
+  g_autoptr (Peer) place = peer_new (SIZE, 0);
+  BanyanTestGraph *server = serve_resizable (place, "");
+  BanyanTestGraph *graph = use_own_server (place);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("Where it does not, the node stays as long as it is");
+
+  g_assert_cmpint (banyan_test_resize (graph, "disk", 2 * SIZE, &error), !=, BANYAN_DONE);
+  g_assert_cmpuint (banyan_node_get_length (disk_of (graph)), ==, SIZE);
+  banyan_test_graph_free (graph);
+  banyan_test_graph_free (server);
+}
+
 /* -- Changes of the graph. -- */
 
 static void
@@ -430,8 +529,12 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/nbd/fails-at-once-without-delay", test_fails_at_once);
   g_test_add_func ("/protocol/nbd/gives-up-liar", test_gives_up_liar);
   g_test_add_func ("/protocol/nbd/bears-losses-up-to-five", test_bears_five);
+  g_test_add_func ("/protocol/nbd/leaves-server-that-shuts-down", test_leaves_leaving);
+  g_test_add_func ("/protocol/nbd/leaves-silent-server", test_leaves_silent);
   g_test_add_func ("/protocol/nbd/reports-lost-writes", test_reports_lost_writes);
   g_test_add_func ("/protocol/nbd/sees-another-size", test_sees_size);
+  g_test_add_func ("/protocol/nbd/grows-where-it-may", test_grows);
+  g_test_add_func ("/protocol/nbd/grows-nowhere-else", test_does_not_grow);
   g_test_add_func ("/protocol/nbd/drain-lets-waiters-go", test_lets_go);
   g_test_add_func ("/protocol/nbd/closes-while-server-is-away", test_closes_while_away);
   g_test_add_func ("/protocol/nbd/spreads-over-connections", test_spreads);
