@@ -179,20 +179,23 @@ test_compressed (void)
 }
 
 static void
+make_split_image (Images *images)
+{
+  images_run (images,
+              "qemu-img create -q -f qcow2 -o data_file=a.data,data_file_raw=on a.qcow2 4M");
+}
+
+static void
 test_data_file (void)
 {
   g_autoptr (Images) images = images_new ();
-  const char *disk = "disk: { driver: qcow2, file: { driver: file, filename: DIR/a.qcow2 }, "
-                     "data-file: { driver: file, filename: DIR/a.data } }\n";
 
-  g_test_summary ("The guest's data lies in the data file, which has to be declared");
+  g_test_summary ("The guest's data lies in the file beside the image that its header names");
 
   if (!images_have_qemu ())
     return;
-  images_run (images,
-              "qemu-img create -q -f qcow2 -o data_file=a.data,data_file_raw=on a.qcow2 4M");
-  images_must_refuse (images, DISK, "keeps its data in a.data");
-  images_load (images, disk);
+  make_split_image (images);
+  images_load (images, DISK);
   images_must_write (images, "disk", 100000, 200000, 11);
   images_must_read (images, "disk", 100000, 200000, 11);
   images_close (images);
@@ -200,6 +203,72 @@ test_data_file (void)
   images_load (images, "disk: { driver: file, filename: DIR/a.data }\n");
   images_must_read (images, "disk", 100000, 200000, 11);
   images_must_be_zero (images, "disk", 0, 100000);
+}
+
+#define SPLIT(data) \
+  "disk: { driver: qcow2, file: { driver: file, filename: DIR/a.qcow2 }, data-file: " data " }\n"
+
+static void
+must_refuse_to_detach (Images *images, const char *role, const char *says)
+{
+  BanyanGraph *graph = banyan_test_graph_get (images->graph);
+  BanyanOrigin origin = { .kind = BANYAN_ORIGIN_PROGRAM };
+  g_autoptr (BanyanTransaction) change = banyan_transaction_new (graph);
+  g_autoptr (BanyanSpec) null = banyan_spec_new_null (&origin);
+  g_autoptr (GError) error = NULL;
+
+  banyan_transaction_set (change, BANYAN_OBJECT (banyan_graph_get_node (graph, "disk")), role,
+                          null);
+  g_assert_false (banyan_transaction_commit (change, &error));
+  g_assert_nonnull (strstr (error->message, says));
+}
+
+static void
+test_declared_data_file (void)
+{
+  g_autoptr (Images) images = images_new ();
+
+  g_test_summary ("What is declared goes before the header, but for null, and stays needed");
+
+  if (!images_have_qemu ())
+    return;
+  make_split_image (images);
+  images_run (images, "mv a.data b.data");
+  images_must_refuse (images, DISK, "a.data");
+  images_must_refuse (images, SPLIT ("null"), "keeps its data in a.data, and data-file is null");
+  images_load (images, SPLIT ("{ driver: file, filename: DIR/b.data }"));
+  images_must_write (images, "disk", 100000, 200000, 12);
+  images_must_read (images, "disk", 100000, 200000, 12);
+  must_refuse_to_detach (images, "data-file", "data-file cannot be null");
+  images_must_read (images, "disk", 100000, 200000, 12);
+  images_close (images);
+  make_image (images, "", "4M");
+  images_must_refuse (images, SPLIT ("{ driver: file, filename: DIR/b.data }"),
+                      "keeps its data itself");
+}
+
+static void
+test_hostile_data_file (void)
+{
+  g_autoptr (Images) images = images_new ();
+
+  g_test_summary ("The header names a file by its path, whatever that looks like, and not itself");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 -o data_file=abcdefg a.qcow2 4M");
+  images_run (images, "sed -i s/abcdefg/nbd:x:1/ a.qcow2");
+  images_run (images, "truncate -s 4M nbd:x:1");
+  images_load (images, DISK);
+  images_must_write (images, "disk", 0, 65536, 13);
+  images_close (images);
+  images_load (images, "disk: { driver: file, filename: 'DIR/nbd:x:1' }\n");
+  images_must_read (images, "disk", 0, 65536, 13);
+  images_close (images);
+
+  images_run (images, "qemu-img create -q -f qcow2 -o data_file=a.datas a.qcow2 4M");
+  images_run (images, "sed -i s/a.datas/a.qcow2/ a.qcow2");
+  images_must_refuse (images, DISK, "in a loop");
 }
 
 static void
@@ -237,6 +306,8 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/backing-by-its-name", test_named_backing);
   g_test_add_func ("/qcow2/compressed-clusters", test_compressed);
   g_test_add_func ("/qcow2/data-file", test_data_file);
+  g_test_add_func ("/qcow2/data-file-is-declared", test_declared_data_file);
+  g_test_add_func ("/qcow2/data-file-is-hostile", test_hostile_data_file);
   g_test_add_func ("/qcow2/refuses-what-it-does-not-know", test_refuses);
   return g_test_run ();
 }

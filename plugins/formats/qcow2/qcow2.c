@@ -199,33 +199,62 @@ find_declared (BanyanQcow2 *self, const char *key)
   return banyan_spec_lookup (banyan_object_get_declaration (BANYAN_OBJECT (self)), key);
 }
 
-/* Whether that is opened is for the declaration to say, and for the graph to do. */
+/* { driver: file, filename: NAME }: that alone is what the header can mean. (nullable) */
+static BanyanSpec *
+declare_data_file (const Qcow2Header *header)
+{
+  BanyanOrigin origin = { .kind = BANYAN_ORIGIN_IMAGE };
+  g_autoptr (BanyanSpec) driver = banyan_spec_new_scalar (BANYAN_SPEC_STRING, "file", &origin);
+  g_autoptr (BanyanSpec) name = NULL;
+  BanyanSpecBuilder *map;
+
+  if (header->data_file == NULL || *header->data_file == '\0'
+      || !g_utf8_validate (header->data_file, -1, NULL))
+    return NULL;
+
+  name = banyan_spec_new_scalar (BANYAN_SPEC_STRING, header->data_file, &origin);
+  map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
+  banyan_spec_builder_add (map, "driver", &origin, driver);
+  banyan_spec_builder_add (map, "filename", &origin, name);
+  return banyan_spec_builder_end (map);
+}
+
+/* Whether they are opened is for the declaration to say, and for the graph to do. */
 static void
-publish_backing (BanyanQcow2 *self)
+publish_children (BanyanQcow2 *self)
 {
   const Qcow2Header *header = &self->image.header;
+  g_autoptr (BanyanSpec) data_file = NULL;
 
   banyan_node_publish_backing (BANYAN_NODE (self), "backing", header->backing_file,
                                header->backing_format);
+  if (self->image.has_data_file)
+    data_file = declare_data_file (header);
+  banyan_element_imply_child (BANYAN_ELEMENT (self), "data-file", data_file);
 }
 
+/* Of an image that needs one, or must not have one. */
 static gboolean
 check_data_file (BanyanQcow2 *self, GError **error)
 {
   const Qcow2Image *image = &self->image;
+  g_autoptr (BanyanSpec) implied = declare_data_file (&image->header);
+  BanyanSpec *declared = find_declared (self, "data-file");
+  gboolean is_declared = declared != NULL && banyan_spec_get_kind (declared) != BANYAN_SPEC_NULL;
 
-  if (image->has_data_file == (image->data_file != NULL))
-    return TRUE;
-  if (!image->has_data_file)
+  if (!image->has_data_file && is_declared)
     return banyan_throw_errno (error, EINVAL,
                                "%s: data-file is declared, and the image keeps its data itself",
                                image->name);
+  if (!image->has_data_file || is_declared || (declared == NULL && implied != NULL))
+    return TRUE;
 
-  return banyan_throw_errno (
-      error, EINVAL,
-      "%s: the image keeps its data in %s; write "
-      "data-file: { driver: file, filename: ... }",
-      image->name, image->header.data_file != NULL ? image->header.data_file : "another file");
+  return banyan_throw_errno (error, EINVAL,
+                             "%s: the image keeps its data in %s, and data-file %s; write "
+                             "data-file: { driver: file, filename: ... }",
+                             image->name,
+                             implied != NULL ? image->header.data_file : "another file",
+                             declared != NULL ? "is null" : "is not declared");
 }
 
 static guint
@@ -274,7 +303,7 @@ banyan_qcow2_open (BanyanElement *element, GError **error)
     }
 
   set_defaults (self);
-  publish_backing (self);
+  publish_children (self);
   self->is_open = TRUE;
   if (self->image.is_corrupt)
     banyan_node_publish_read_only (BANYAN_NODE (self), TRUE);
@@ -306,11 +335,26 @@ banyan_qcow2_reactivate (BanyanElement *element, GError **error)
   qcow2_image_close (&self->image);
   self->is_open = qcow2_image_open (&self->image, &self->sizes, error);
   if (self->is_open)
-    publish_backing (self);
+    publish_children (self);
   return self->is_open;
 }
 
 /* -- Changing. -- */
+
+/* Taken back, its declaration leaves what the header names. */
+static gboolean
+check_new_data_file (BanyanQcow2 *self, BanyanChange *change, GError **error)
+{
+  const BanyanProposal *proposal = banyan_change_get_proposal (change);
+
+  if (!banyan_change_touches (change, "data-file") || !self->image.has_data_file
+      || g_value_get_object (banyan_proposal_get (proposal, "data-file")) != NULL)
+    return TRUE;
+
+  return banyan_throw_errno (error, EINVAL,
+                             "%s: data-file cannot be null, as the image keeps its data there",
+                             self->image.name);
+}
 
 /* A node that is not written to any more leaves an image that is in order. */
 static gboolean BANYAN_COROUTINE
@@ -319,6 +363,8 @@ banyan_qcow2_settle (BanyanElement *element, BanyanChange *change, GError **erro
   BanyanQcow2 *self = BANYAN_NODE_SELF (BanyanQcow2, element);
   const BanyanProposal *proposal = banyan_change_get_proposal (change);
 
+  if (!check_new_data_file (self, change, error))
+    return FALSE;
   if (!banyan_change_touches (change, "read-only")
       || !g_value_get_boolean (banyan_proposal_get (proposal, "read-only")))
     return TRUE;
