@@ -6,10 +6,11 @@
  * tells where it was meant to go and when. Without the mix all writes are of generation 1, so that
  * one run can write and another one verify.
  *
- * The mix keeps a model: each connection has a part of the export for itself, each block of it a
- * generation that every write raises. A request never overlaps a write in flight, since the
- * protocol gives those no order; reads overlap reads. After a trim the protocol promises nothing,
- * but a word that is neither zero nor what was there before is somebody else's data: an error. */
+ * The mix keeps a model: each connection has a part of the export for itself, or, interleaved,
+ * every Nth of its blocks; each block has a generation that every write raises. A request never
+ * overlaps a write in flight, since the protocol gives those no order; reads overlap reads. After a
+ * trim the protocol promises nothing, but a word that is neither zero nor what was there before is
+ * somebody else's data: an error. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -126,6 +127,7 @@ load_workload_prepare (LoadConnection *connection)
                load_options.connections, load_options.block_bytes);
   connection->first_block = connection->number * n_blocks;
   connection->n_blocks = n_blocks;
+  connection->stride = 1;
   connection->random = load_options.seed * 1000003 + connection->number;
 
   /* Random requests go everywhere: several connections to one disk meet. */
@@ -136,6 +138,11 @@ load_workload_prepare (LoadConnection *connection)
     }
   if (load_options.pattern != LOAD_MIX)
     return;
+  if (load_options.interleave)
+    {
+      connection->first_block = connection->number;
+      connection->stride = load_options.connections;
+    }
 
   connection->content = malloc (n_blocks * sizeof *connection->content);
   connection->claims = calloc (n_blocks, sizeof *connection->claims);
@@ -143,6 +150,13 @@ load_workload_prepare (LoadConnection *connection)
     load_fail ("no memory for a model of %" PRIu64 " blocks; give a smaller --size", n_blocks);
   for (uint64_t i = 0; i < n_blocks; i++)
     connection->content[i] = load_options.starts_zeroed ? CONTENT_ZERO : CONTENT_UNKNOWN;
+}
+
+/* Of the model's block @i. */
+static uint64_t
+disk_block (const LoadConnection *connection, uint64_t i)
+{
+  return connection->first_block + i * connection->stride;
 }
 
 static uint16_t
@@ -195,7 +209,7 @@ fill_mix_write (LoadConnection *connection, LoadSlot *slot, uint64_t from, uint6
     {
       connection->content[from + i] = ++last_generation;
       fill_block ((uint64_t *) (slot->buffer + i * load_options.block_bytes),
-                  connection->first_block + from + i, last_generation);
+                  disk_block (connection, from + i), last_generation);
     }
 }
 
@@ -220,7 +234,7 @@ next_of_mix (LoadConnection *connection, LoadSlot *slot)
 
       if (!claim_blocks (connection, slot->type, from, n))
         continue;
-      slot->offset = (connection->first_block + from) * load_options.block_bytes;
+      slot->offset = disk_block (connection, from) * load_options.block_bytes;
       slot->length = n * load_options.block_bytes;
       if (slot->type == NBD_CMD_WRITE)
         fill_mix_write (connection, slot, from, n);
@@ -241,7 +255,7 @@ next_of_sweep (LoadConnection *connection, LoadSlot *slot)
   claim_blocks (connection, NBD_CMD_READ, connection->position, n);
   slot->type = NBD_CMD_READ;
   slot->flags = 0;
-  slot->offset = (connection->first_block + connection->position) * load_options.block_bytes;
+  slot->offset = disk_block (connection, connection->position) * load_options.block_bytes;
   slot->length = n * load_options.block_bytes;
   connection->position += n;
   return true;
@@ -278,7 +292,7 @@ end_of_mix (LoadConnection *connection, LoadSlot *slot)
 {
   uint64_t first = slot->offset / load_options.block_bytes;
   uint64_t n = slot->length / load_options.block_bytes;
-  uint64_t from = first - connection->first_block;
+  uint64_t from = (first - connection->first_block) / connection->stride;
 
   if (slot->type == NBD_CMD_FLUSH)
     return;

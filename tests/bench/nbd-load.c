@@ -52,6 +52,8 @@ static const char help_text[]
       "  --verify                      writes carry a pattern, reads check it\n"
       "  --mix                         all kinds of requests, verified against a model\n"
       "  --longest SIZE                the mix's longest request (64K)\n"
+      "  --interleave                  the mix's connections have every Nth block each, one a "
+      "request\n"
       "  --zeroed                      the mix may expect zeroes where it has not written\n"
       "  --seed N                      of offsets and patterns (1)\n"
       "  --structured                  ask for structured replies\n"
@@ -355,7 +357,7 @@ static const struct option long_options[] = {
   { "count", 1, NULL, 'n' },       { "verify", 0, NULL, 'v' },     { "mix", 0, NULL, 'm' },
   { "longest", 1, NULL, 'l' },     { "zeroed", 0, NULL, 'Z' },     { "seed", 1, NULL, 'S' },
   { "structured", 0, NULL, 'r' },  { "server-pid", 1, NULL, 'P' }, { "json", 0, NULL, 'j' },
-  { "help", 0, NULL, 'h' },        { NULL, 0, NULL, 0 },
+  { "interleave", 0, NULL, 'i' },  { "help", 0, NULL, 'h' },       { NULL, 0, NULL, 0 },
 };
 
 static void
@@ -404,6 +406,9 @@ take_option (int c, const char *name, const char *value)
     case 'l':
       o->longest_bytes = parse_number (name, value, 512, LOAD_MAX_BLOCK, true);
       break;
+    case 'i':
+      o->interleave = true;
+      break;
     case 'Z':
       o->starts_zeroed = true;
       break;
@@ -449,7 +454,7 @@ main (int argc, char **argv)
       o->longest_bytes = o->longest_bytes > 0 ? o->longest_bytes : 65536;
       o->longest_bytes -= o->longest_bytes % o->block_bytes;
     }
-  if (o->pattern != LOAD_MIX || o->longest_bytes < o->block_bytes)
+  if (o->pattern != LOAD_MIX || o->interleave || o->longest_bytes < o->block_bytes)
     o->longest_bytes = o->block_bytes;
   run ();
   return 0;

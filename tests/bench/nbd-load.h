@@ -44,6 +44,7 @@ typedef struct
   unsigned depth;
   uint32_t block_bytes;
   uint32_t longest_bytes; /* of one request in the mix */
+  bool interleave;        /* the mix's connections have every Nth block, not a part each */
   uint64_t size_bytes;    /* 0: the whole export */
   uint64_t limit_requests;
   double seconds;
@@ -99,6 +100,7 @@ typedef struct
 
   /* The part of the export that only this connection touches. */
   uint64_t first_block, n_blocks;
+  uint64_t stride;   /* from a block to the next of ours: the mix's, interleaved */
   uint64_t position; /* in blocks, of sequential patterns and of the last sweep */
   uint64_t random;
   uint64_t *content; /* (owned): in the mix, what each block holds */
