@@ -198,7 +198,9 @@ banyan_node_publish_read_only (BanyanNode *self, gboolean read_only)
     return;
 
   BANYAN_LIVE_SET (private->found_read_only, read_only);
-  banyan_node_limits_changed (self);
+  /* Edges to a node that is being opened lead there when that is done. */
+  if (banyan_object_get_state (BANYAN_OBJECT (self)) == BANYAN_OBJECT_OPEN)
+    banyan_node_limits_changed (self);
 }
 
 gboolean

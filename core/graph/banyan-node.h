@@ -131,7 +131,11 @@ struct _BanyanFormatClass
    * never is. Any thread; the bytes are anybody's. */
   guint (*probe) (const guint8 *head, gsize length);
 
-  BANYAN_RESERVED (3);
+  /* Why no image of this format is written to, and what to do instead, as half a sentence: what a
+   * user hears who wants to. NULL: they are. The driver publishes that it is read-only, too. */
+  const char *only_reads;
+
+  BANYAN_RESERVED (2);
 };
 
 #define BANYAN_TYPE_FILTER (banyan_filter_get_type ())

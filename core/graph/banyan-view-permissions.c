@@ -253,18 +253,29 @@ begins_to_write (BanyanViewEdge *user)
   return user->used & BANYAN_PERMISSION_WRITE && !does_so;
 }
 
-/* What the driver has found out about its storage, where it may settle for that. What changes the
- * node itself may make another thing of it. */
+/* NULL: it may be written to, as far as its driver knows. What changes the node itself may make
+ * another thing of what was found out about its storage. */
+static char *
+explain_read_only (BanyanViewObject *node)
+{
+  const char *why
+      = BANYAN_IS_FORMAT (node->object) ? BANYAN_FORMAT_GET_CLASS (node->object)->only_reads : NULL;
+
+  if (why != NULL)
+    return g_strdup_printf (", as %s;", why);
+  if (banyan_node_found_read_only (BANYAN_NODE (node->object)) && node->settings->len == 0)
+    return g_strdup (", as its storage takes no writes;");
+  return NULL;
+}
+
 void
 banyan_graph_view_check_found_read_only (BanyanGraphView *self, BanyanViewObject *node)
 {
-  if (!BANYAN_IS_NODE (node->object) || !banyan_node_found_read_only (BANYAN_NODE (node->object))
-      || node->settings->len > 0)
-    return;
+  g_autofree char *why = BANYAN_IS_NODE (node->object) ? explain_read_only (node) : NULL;
 
-  for (guint i = 0; i < node->users->len; i++)
+  for (guint i = 0; why != NULL && i < node->users->len; i++)
     if (begins_to_write (node->users->pdata[i]))
-      refuse_writer (self, node, node->users->pdata[i], ", as its storage takes no writes;");
+      refuse_writer (self, node, node->users->pdata[i], why);
 }
 
 /* With nothing in flight, that is: who serves a node goes on with the length that it told its
