@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include "banyan-test.h"
+#include "../plugins/made.h"
 
 G_BEGIN_DECLS
 
@@ -19,6 +19,7 @@ typedef struct
   gboolean forgets;    /* a driver that reads as zeroes, whatever was written */
   void (*make_image) (const char *path, guint64 size); /* (nullable): what is to be at %s */
   const char *server; /* (nullable): a node of DISK_SIZE that an NBD server shows at %s as "disk" */
+  gboolean only_reads; /* a driver that nobody writes to: its image has what made_fill() says */
 } Recipe;
 
 /* Empty images, as small as can be. */
@@ -26,6 +27,10 @@ void make_qcow2_v2 (const char *path, guint64 size);
 void make_qcow2_small (const char *path, guint64 size);
 void make_qcow2_extended (const char *path, guint64 size);
 void make_qcow2_lazy (const char *path, guint64 size);
+
+/* What its node has, and what a user may take of that. */
+guint64 recipe_get_length (const Recipe *self);
+guint recipe_get_used (const Recipe *self);
 
 /* A type, and one way to use it. */
 typedef struct

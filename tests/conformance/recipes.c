@@ -10,6 +10,8 @@
 #define DISK "{ driver: memory, size: 262267 }"
 #define QCOW2 ", file: { driver: file, discard: unmap, filename: %s }"
 
+#define IMAGE ", file: { driver: file, filename: %s }"
+
 /* A type that needs nothing that cannot be guessed needs no line here. */
 static const Recipe recipes[] = {
   { "delay", NULL, ", read-delay: 1", FALSE },
@@ -42,6 +44,7 @@ static const Recipe recipes[] = {
   { "qcow2", "direct", ", file: { driver: file, filename: %s, cache: { direct: true } }", FALSE,
     make_qcow2_extended },
   { "qcow2", "overlay", QCOW2 ", backing: " DISK, FALSE, make_qcow2_extended },
+  { "vdi", NULL, IMAGE, FALSE, make_vdi, .only_reads = TRUE },
   { "blkdebug", NULL, NULL, FALSE },
   { "blkdebug", "limits", ", align: 512, max-transfer: 4096, opt-write-zero: 4096", FALSE },
   { "throttle", NULL, ", throttle-group: { type: throttle-group, iops-total: 50000 }", FALSE },
@@ -51,6 +54,18 @@ static const Recipe recipes[] = {
     FALSE },
   { "qmp", NULL, ", listen: { type: unix, path: %s }", FALSE },
 };
+
+guint64
+recipe_get_length (const Recipe *self)
+{
+  return self->only_reads ? MADE_LENGTH (DISK_SIZE) : DISK_SIZE;
+}
+
+guint
+recipe_get_used (const Recipe *self)
+{
+  return BANYAN_PERMISSION_CONSISTENT_READ | (self->only_reads ? 0 : BANYAN_PERMISSION_WRITE);
+}
 
 /* -- The folder. -- */
 

@@ -13,21 +13,23 @@
 
 typedef struct
 {
+  const Recipe *recipe;
   guint8 *block; /* as aligned as any driver asks for */
   guint64 allocated;
 } Work;
 
 static gboolean BANYAN_COROUTINE
-run_request (BanyanChannel *channel, guint i, guint8 *block, GError **error)
+run_request (BanyanChannel *channel, guint i, Work *work, GError **error)
 {
-  struct iovec iov = { block, BLOCK };
+  struct iovec iov = { work->block, BLOCK };
   BanyanRequest request = BANYAN_REQUEST (i / 4 * BLOCK, BLOCK, &iov, 1);
   BanyanBlockStatus status = { .size = sizeof status };
 
   switch (i % 4)
     {
     case 0:
-      return banyan_channel_write (channel, &request, error);
+      return work->recipe->only_reads ? banyan_channel_read (channel, &request, error)
+                                      : banyan_channel_write (channel, &request, error);
     case 1:
       return banyan_channel_read (channel, &request, error);
     case 2:
@@ -48,7 +50,7 @@ run_requests (BanyanChannel *channel, gpointer data, GError **error)
     {
       before = banyan_test_get_allocations ();
       for (guint i = 0; i < N_REQUESTS; i++)
-        if (!run_request (channel, i, work->block, error))
+        if (!run_request (channel, i, work, error))
           return FALSE;
     }
   work->allocated = banyan_test_get_allocations () - before;
@@ -58,7 +60,8 @@ run_requests (BanyanChannel *channel, gpointer data, GError **error)
 static void
 test_allocates_nothing (const Case *the_case)
 {
-  Work work = { mmap (NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 0 };
+  Work work = { the_case->recipe,
+                mmap (NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 0 };
   g_autoptr (GError) error = NULL;
   g_autofree char *document = NULL;
   BanyanTestGraph *graph;
@@ -76,7 +79,8 @@ test_allocates_nothing (const Case *the_case)
   stage_init (&stage, the_case);
   document = stage_dup_document (&stage, "");
   graph = stage_load (&stage, document);
-  banyan_test_run (graph, "top", run_requests, &work, &error);
+  banyan_test_run_as (graph, "top", recipe_get_used (the_case->recipe), run_requests, &work,
+                      &error);
   g_assert_no_error (error);
   g_assert_cmpuint (work.allocated, ==, 0);
   banyan_test_graph_free (graph);

@@ -26,13 +26,16 @@ typedef struct
 } Step;
 
 void
-walker_init (Walker *self, BanyanBackend *backend, guint64 base, guint64 length, gboolean forgets)
+walker_init (Walker *self, BanyanBackend *backend, guint64 base, guint64 length,
+             const Recipe *recipe)
 {
-  *self = (Walker){ .backend = backend, .base = base, .length = length, .forgets = forgets };
+  *self = (Walker){ .backend = backend, .base = base, .length = length, .recipe = recipe };
   self->rand = g_rand_new_with_seed (g_test_rand_int ());
   self->model = g_malloc0 (length);
   self->known = g_malloc (length);
   memset (self->known, 1, length);
+  if (recipe->only_reads)
+    made_fill (self->model, base, length);
 }
 
 void
@@ -127,7 +130,7 @@ set_zero (Step *step)
 static void
 set_unknown (Step *step)
 {
-  memset (step->walker->known + step->start, step->walker->forgets, step->length);
+  memset (step->walker->known + step->start, step->walker->recipe->forgets, step->length);
 }
 
 static void
@@ -175,7 +178,7 @@ do_write (Step *step)
 
   banyan_channel_write (step->channel, &step->request, &error);
   g_assert_no_error (error);
-  if (!self->forgets)
+  if (!self->recipe->forgets)
     memcpy (self->model + step->start, bytes, step->length);
   memset (self->known + step->start, 1, step->length);
 }
@@ -312,11 +315,15 @@ do_step (Walker *self, BanyanChannel *channel)
   static void (*const kinds[]) (Step *)
       = { do_read,  do_read,    do_read,   do_write,  do_write, do_write, do_write,
           do_flush, do_discard, do_zeroes, do_zeroes, do_copy,  do_status };
+  static void (*const reading[]) (Step *) = { do_read, do_read, do_read, do_flush, do_status };
   Step step = { .walker = self, .channel = channel };
 
   self->n_started++;
   place_anywhere (&step);
-  kinds[below (self, G_N_ELEMENTS (kinds))](&step);
+  if (self->recipe->only_reads)
+    reading[below (self, G_N_ELEMENTS (reading))](&step);
+  else
+    kinds[below (self, G_N_ELEMENTS (kinds))](&step);
   free (step.memory);
   self->n_ended++;
 }

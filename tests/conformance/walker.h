@@ -14,7 +14,7 @@ typedef struct
   BanyanLoop *loop;       /* (unowned): where it walks in the background */
   guint64 base;           /* of its part */
   guint64 length;         /* of its part */
-  gboolean forgets;       /* see Recipe */
+  const Recipe *recipe;   /* (unowned) */
   GRand *rand;            /* (owned) */
   guint8 *model;          /* (owned): the bytes of the part */
   guint8 *known;          /* (owned): which of them are defined */
@@ -24,9 +24,9 @@ typedef struct
   gint is_done; /* atomic */
 } Walker;
 
-/* All of the part is known to be zero. */
+/* All of the part is known to be zero, or what made_fill() says. */
 void walker_init (Walker *self, BanyanBackend *backend, guint64 base, guint64 length,
-                  gboolean forgets);
+                  const Recipe *recipe);
 void walker_clear (Walker *self);
 
 /* @n_steps random requests; blocks. */

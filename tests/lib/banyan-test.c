@@ -141,9 +141,9 @@ typedef struct
   gsize sent;
 } Call;
 
-static gboolean
-run (BanyanTestGraph *self, const char *id, guint used, BanyanChannelFunc func, gpointer data,
-     GError **error)
+gboolean
+banyan_test_run_as (BanyanTestGraph *self, const char *id, guint used, BanyanChannelFunc func,
+                    gpointer data, GError **error)
 {
   BanyanNode *node = banyan_test_get_node (self, id);
   BanyanBackend *backend = banyan_backend_new (node, "test", used, BANYAN_PERMISSIONS_ALL, error);
@@ -162,8 +162,8 @@ gboolean
 banyan_test_run (BanyanTestGraph *self, const char *node, BanyanChannelFunc func, gpointer data,
                  GError **error)
 {
-  return run (self, node, BANYAN_PERMISSION_CONSISTENT_READ | BANYAN_PERMISSION_WRITE, func, data,
-              error);
+  return banyan_test_run_as (
+      self, node, BANYAN_PERMISSION_CONSISTENT_READ | BANYAN_PERMISSION_WRITE, func, data, error);
 }
 
 static gboolean
@@ -183,7 +183,7 @@ banyan_test_read (BanyanTestGraph *self, const char *node, guint64 offset, gpoin
 {
   Call call = { .offset = offset, .length = length, .buffer = buffer };
 
-  return run (self, node, BANYAN_PERMISSION_CONSISTENT_READ, co_read, &call, error);
+  return banyan_test_run_as (self, node, BANYAN_PERMISSION_CONSISTENT_READ, co_read, &call, error);
 }
 
 static gboolean
@@ -222,7 +222,7 @@ co_flush (BanyanChannel *channel, gpointer data, GError **error)
 gboolean
 banyan_test_flush (BanyanTestGraph *self, const char *node, GError **error)
 {
-  return run (self, node, BANYAN_PERMISSION_CONSISTENT_READ, co_flush, NULL, error);
+  return banyan_test_run_as (self, node, BANYAN_PERMISSION_CONSISTENT_READ, co_flush, NULL, error);
 }
 
 /* Unsupported is an answer, and not a failure of the run. */
@@ -230,7 +230,7 @@ static BanyanAnswer
 run_answer (BanyanTestGraph *self, const char *node, guint used, BanyanChannelFunc func, Call *call,
             GError **error)
 {
-  return run (self, node, used, func, call, error) ? call->answer : BANYAN_FAILED;
+  return banyan_test_run_as (self, node, used, func, call, error) ? call->answer : BANYAN_FAILED;
 }
 
 static gboolean

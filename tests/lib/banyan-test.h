@@ -49,6 +49,9 @@ BanyanAnswer banyan_test_send (BanyanTestGraph *self, const char *node, guint64 
 /* @func is a coroutine on the graph's loop, with a channel of its own that may write. */
 gboolean banyan_test_run (BanyanTestGraph *self, const char *node, BanyanChannelFunc func,
                           gpointer data, GError **error);
+/* Likewise, with a channel that may do what @used says: #BanyanPermissions. */
+gboolean banyan_test_run_as (BanyanTestGraph *self, const char *node, guint used,
+                             BanyanChannelFunc func, gpointer data, GError **error);
 
 /* Since the graph was loaded. */
 gint64 banyan_test_elapsed_ms (BanyanTestGraph *self);

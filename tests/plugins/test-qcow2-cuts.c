@@ -6,7 +6,7 @@
  * sector. The image that is left has to be in order for QEMU, leaks apart, and each sector to be as
  * it was at the last flush, or as it became later. */
 
-#include "qcow2-image.h"
+#include "images.h"
 #include "recorder-driver.h"
 
 #include <string.h>

@@ -1,9 +1,8 @@
 /* test-qcow2-hostile.c - images that were damaged in any way crash nothing
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "qcow2-image.h"
-
-#include <string.h>
+#include "damage.h"
+#include "images.h"
 
 #define MIB (1024 * 1024)
 
@@ -34,34 +33,6 @@ check (BanyanChannel *channel, gpointer data, GError **error)
   found.fix = BANYAN_CHECK_FIX_ERRORS | BANYAN_CHECK_FIX_LEAKS;
   banyan_checkable_check (BANYAN_CHECKABLE (banyan_channel_get_node (channel)), &found, NULL);
   return TRUE;
-}
-
-/* Mostly numbers that mean something at the wrong place. */
-static void
-damage (Work *work, guint8 *bytes)
-{
-  guint n = g_rand_int_range (work->rand, 1, 6);
-
-  for (guint i = 0; i < n; i++)
-    {
-      gsize reach = g_rand_boolean (work->rand) ? 112 : MIN (work->size, 20000);
-      gsize at = g_rand_int_range (work->rand, 8, reach);
-
-      switch (g_rand_int_range (work->rand, 0, 4))
-        {
-        case 0:
-          bytes[at] ^= 1 << g_rand_int_range (work->rand, 0, 8);
-          break;
-        case 1:
-          bytes[at] = g_rand_int (work->rand);
-          break;
-        case 2:
-          memset (bytes + (at & ~(gsize) 7), 0xff, 8);
-          break;
-        default:
-          memcpy (bytes + (at & ~(gsize) 7), bytes + (g_rand_int (work->rand) % 20000 & ~7u), 8);
-        }
-    }
 }
 
 /* What comes of it does not matter, as long as something does. */
@@ -108,7 +79,7 @@ damage_and_use (Work *work)
   g_autofree char *document = NULL;
   GString *text = g_string_new (DISK);
 
-  damage (work, bytes);
+  damage (work->rand, bytes, work->size, 8, 112, 20000);
   g_file_set_contents (path, (const char *) bytes, work->size, NULL);
   g_string_replace (text, "DIR", work->images->folder, 0);
   document = g_string_free (text, FALSE);

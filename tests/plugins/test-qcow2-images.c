@@ -1,7 +1,7 @@
 /* test-qcow2-images.c - images are made, checked, and keep snapshots
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "qcow2-image.h"
+#include "images.h"
 
 #include <errno.h>
 #include <string.h>

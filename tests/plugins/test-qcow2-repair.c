@@ -1,7 +1,7 @@
 /* test-qcow2-repair.c - disks of another length, and images that a crash left behind
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "qcow2-image.h"
+#include "images.h"
 
 #include <errno.h>
 

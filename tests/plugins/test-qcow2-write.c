@@ -1,7 +1,7 @@
 /* test-qcow2-write.c - images are written as QEMU reads them
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "qcow2-image.h"
+#include "images.h"
 
 #define KIB 1024
 #define MIB (1024 * 1024)

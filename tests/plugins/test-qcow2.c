@@ -1,7 +1,7 @@
 /* test-qcow2.c - images are read as QEMU wrote them, and lie on others
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "qcow2-image.h"
+#include "images.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
-/* qcow2-image.c - images for tests of qcow2, made by QEMU's qemu-img and looked at by it
+/* images.c - images for tests of formats, made by QEMU's qemu-img and looked at by it
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "qcow2-image.h"
+#include "images.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -15,7 +15,7 @@ images_new (void)
   Images *self = g_new0 (Images, 1);
   g_autoptr (GError) error = NULL;
 
-  self->folder = g_dir_make_tmp ("banyan-qcow2-XXXXXX", &error);
+  self->folder = g_dir_make_tmp ("banyan-images-XXXXXX", &error);
   g_assert_no_error (error);
   return self;
 }

@@ -1,4 +1,4 @@
-/* qcow2-image.h - images for tests of qcow2, made by QEMU's qemu-img and looked at by it
+/* images.h - images for tests of formats, made by QEMU's qemu-img and looked at by it
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #pragma once

@@ -1,0 +1,124 @@
+/* mapped.h - what formats that are only read share: a map from the guest's bytes to places
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A driver reads its header in open, and says in map where the bytes from an offset on are, as far
+ * as one entry of its tables goes. Reading, block status, backings, refusing to write, and memory
+ * that is bounded whatever the image claims are done here, once for all of them. */
+
+#pragma once
+
+#include "mapped-bytes.h"
+#include "mapped-cache.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  MAPPED_DATA,   /* in a child, as they are */
+  MAPPED_PACKED, /* in a unit that has to be unpacked */
+  MAPPED_ZERO,
+  MAPPED_BELOW, /* in the backing; zero where there is none */
+} MappedKind;
+
+typedef struct
+{
+  MappedKind kind;
+  guint64 length; /* bytes from the offset that was asked for; above 0 */
+
+  BanyanChild *child; /* (unowned): DATA and PACKED: where */
+  guint64 place;      /* bytes, in @child */
+
+  /* PACKED: */
+  guint64 packed_size; /* bytes at @place */
+  gsize unit_size;     /* bytes unpacked, at most what mapped_set_unit_size() was told */
+  gsize skip;          /* bytes in the unit before the offset */
+  guint32 codec;       /* the driver's own */
+} Mapping;
+
+typedef struct _Mapped Mapped;
+
+/* All but close run in coroutines; map and unpack on several threads at once. */
+typedef struct
+{
+  /* Reads and checks the header, publishes the length, implies children; file is open. */
+  gboolean (*open) (Mapped *self, GError **error);
+  /* (nullable): gives up what open took, after one that failed, too */
+  void (*close) (Mapped *self);
+  gboolean (*map) (Mapped *self, guint64 offset, guint64 length, Mapping *mapping, GError **error);
+  /* (nullable): the unit that @mapping leads to, into @unit */
+  gboolean (*unpack) (Mapped *self, const Mapping *mapping, guint8 *unit, GError **error);
+} MappedDriver;
+
+/* The beginning of an instance. */
+struct _Mapped
+{
+  BanyanFormat parent_instance;
+
+  const MappedDriver *driver;
+  BanyanChild *file;    /* (unowned) */
+  BanyanChild *backing; /* (unowned) (nullable) */
+  const char *name;     /* for messages */
+  MappedCache tables;   /* of the files' own bytes */
+  MappedCache units;    /* unpacked */
+
+  /* What the image says of itself, for people. */
+  guint64 cluster_size;
+  char *backing_file;   /* (owned) (nullable) */
+  char *backing_format; /* (owned) (nullable) */
+};
+
+/* Properties that all have; a driver's own are numbered from MAPPED_N_PROPS on. */
+enum
+{
+  MAPPED_PROP_0,
+  MAPPED_PROP_CLUSTER_SIZE,
+  MAPPED_PROP_BACKING_FILE,
+  MAPPED_PROP_BACKING_FORMAT,
+  MAPPED_N_PROPS
+};
+
+/* In class_init and init. A driver that sets finalize calls the parent's: it frees what is above.
+ */
+typedef enum
+{
+  MAPPED_HAS_BACKING = 1 << 0,
+} MappedFlags;
+void mapped_class_init (BanyanFormatClass *klass, guint flags);
+void mapped_init (Mapped *self, const MappedDriver *driver);
+void mapped_finalize (Mapped *self);
+
+/* -- In open. -- */
+
+/* @length bytes at @offset of @child: @what, for a message where the file is too short. */
+gboolean BANYAN_COROUTINE mapped_read_bytes (Mapped *self, BanyanChild *child, guint64 offset,
+                                             gpointer bytes, gsize length, const char *what,
+                                             GError **error);
+/* Whether @what, which the header puts there, is inside the file. */
+gboolean mapped_check_inside (Mapped *self, BanyanChild *child, guint64 offset, guint64 length,
+                              const char *what, GError **error);
+/* Publishes what the guest sees. FALSE: it is too much. @offset: where the image says so. */
+gboolean mapped_set_length (Mapped *self, guint64 length, guint64 offset, GError **error);
+void mapped_set_backing (Mapped *self, const char *name, const char *format);
+/* What units have at most when they are unpacked. */
+gboolean mapped_set_unit_size (Mapped *self, gsize size, GError **error);
+
+/* -- In map and unpack. -- */
+
+/* Bytes of a table, which open has found inside the file, from memory if they are there. @number
+ * tells the children apart that tables are in. */
+gboolean BANYAN_COROUTINE mapped_read_table (Mapped *self, BanyanChild *child, guint number,
+                                             guint64 offset, gpointer bytes, gsize length,
+                                             GError **error);
+/* What @mapping leads to, still packed. NULL with @error. */
+BanyanBuffer *BANYAN_COROUTINE mapped_read_packed (Mapped *self, const Mapping *mapping,
+                                                   GError **error);
+/* FALSE, with a message that names the unit. */
+gboolean mapped_throw_damaged (Mapped *self, const Mapping *mapping, GError **error);
+
+/* -- Errors: FALSE always. "NAME: FIELD is VALUE, at byte OFFSET; RULE". -- */
+gboolean mapped_throw_field (Mapped *self, GError **error, const char *field, guint64 value,
+                             guint64 offset, const char *rule, ...) G_GNUC_PRINTF (6, 7);
+gboolean mapped_throw_unsupported (Mapped *self, GError **error, const char *format, ...)
+    G_GNUC_PRINTF (3, 4);
+
+G_END_DECLS

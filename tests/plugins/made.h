@@ -1,0 +1,21 @@
+/* made.h - images of formats that are only read, made without anybody's help
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "banyan-test.h"
+
+G_BEGIN_DECLS
+
+/* Every second piece of a made disk has data, beginning with the first; the others are zero. */
+#define MADE_PIECE 65536
+
+/* What the disk has from @offset on. */
+void made_fill (guint8 *bytes, guint64 offset, gsize length);
+/* Sectors are the least that such formats know. */
+#define MADE_LENGTH(size) (((size) + 511) / 512 * 512)
+
+/* The file @path, with a disk of MADE_LENGTH (@size) bytes in it. */
+void make_vdi (const char *path, guint64 size);
+
+G_END_DECLS
