@@ -5,6 +5,8 @@
 
 #include <banyan/banyan-backend.h>
 #include <banyan/banyan-buffer.h>
+#include <banyan/banyan-bitmap.h>
+#include <banyan/banyan-bitmaps.h>
 #include <banyan/banyan-checkable.h>
 #include <banyan/banyan-co-sync.h>
 #include <banyan/banyan-command.h>

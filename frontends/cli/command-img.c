@@ -8,9 +8,9 @@
 static gboolean as_json;
 
 static const CliCommand *const commands[] = {
-  &img_create, &img_info,    &img_map,     &img_check,  &img_convert,
-  &img_dd,     &img_compare, &img_measure, &img_resize, &img_snapshot,
-  &img_amend,  &img_rebase,  &img_commit,  &img_bench,  NULL,
+  &img_create,  &img_info,    &img_map,    &img_check,    &img_convert, &img_dd,
+  &img_compare, &img_measure, &img_resize, &img_snapshot, &img_bitmap,  &img_amend,
+  &img_rebase,  &img_commit,  &img_bench,  NULL,
 };
 
 static const GOptionEntry options[] = {

@@ -23,6 +23,7 @@ static gboolean is_zero;
 static gboolean is_salvaged;
 static gboolean is_target_dotted;
 static gboolean with_bitmaps;
+static gboolean skips_broken;
 
 static const GOptionEntry options[] = {
   IMG_FORMAT,
@@ -55,7 +56,10 @@ static const GOptionEntry options[] = {
   { "rate-limit", 'r', 0, G_OPTION_ARG_STRING, &rate_text, "Bytes per second", "RATE" },
   { "snapshot", 'l', 0, G_OPTION_ARG_STRING, &snapshot, "Copy this snapshot of the image's",
     "SNAPSHOT" },
-  { "bitmaps", 0, 0, G_OPTION_ARG_NONE, &with_bitmaps, "Copy persistent bitmaps, too", NULL },
+  { "bitmaps", 0, 0, G_OPTION_ARG_NONE, &with_bitmaps, "Copy the bitmaps that the image keeps, too",
+    NULL },
+  { "skip-broken-bitmaps", 0, 0, G_OPTION_ARG_NONE, &skips_broken,
+    "Leave out bitmaps that are marked as in use; with --bitmaps", NULL },
   IMG_CACHE ("unsafe without it"),
   IMG_SOURCE_CACHE,
   IMG_SHARE,
@@ -98,8 +102,8 @@ find_fault (void)
     return "say which format the backing file has: -F DRIVER";
   if (snapshot != NULL)
     return "-l: snapshots cannot be read beside the image yet; apply it to a copy first";
-  if (with_bitmaps)
-    return "--bitmaps: bitmaps are not copied yet";
+  if (skips_broken && !with_bitmaps)
+    return "--skip-broken-bitmaps is for --bitmaps";
 
   return NULL;
 }
@@ -179,6 +183,8 @@ open_target (Convert *self, const char *argument)
     return cli_fail (CLI_FAILED,
                      "%s has only %" G_GUINT64_FORMAT " bytes; %" G_GUINT64_FORMAT " are wanted",
                      argument, banyan_node_get_length (self->target.node), self->length);
+  if (with_bitmaps && !BANYAN_IS_BITMAPS (self->target.node))
+    return cli_fail (CLI_FAILED, "%s images keep no bitmaps", img_get_format (self->target.node));
   if (is_compressed && !(banyan_node_get_capabilities (self->target.node) & BANYAN_CAN_COMPRESS))
     return cli_fail (CLI_FAILED, "%s images store nothing compressed",
                      img_get_format (self->target.node));
@@ -268,6 +274,9 @@ convert (Convert *self, char **arguments, guint n_sources)
     status = open_target (self, target);
   if (status == CLI_DONE)
     status = copy_all (self);
+  if (status == CLI_DONE && with_bitmaps)
+    status = img_copy_bitmaps (&g_array_index (self->sources, ImgImage, 0), &self->target,
+                               skips_broken);
 
   status = img_close (&self->target, status);
   for (guint i = 0; i < self->sources->len; i++)
@@ -293,6 +302,9 @@ run (char **arguments)
     return cli_fail (CLI_USAGE, "%s", fault);
   if (n < 2)
     return cli_fail (CLI_USAGE, "usage: banyan img convert %s", img_convert.arguments);
+  if (with_bitmaps && n != 2)
+    return cli_fail (CLI_USAGE, "--bitmaps is for one image: those of several say nothing of them "
+                                "together");
   status = read_numbers (&self);
   if (status != CLI_DONE)
     return status;

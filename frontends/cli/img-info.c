@@ -78,8 +78,40 @@ add_compatibility (BanyanNode *node, BanyanSpecBuilder *map)
     banyan_spec_builder_add_string (map, "compat", version < 3 ? "0.10" : "1.1");
 }
 
+/* The image's own only, as its snapshots. */
+static void
+add_bitmaps (ImgImage *image, BanyanNode *node, BanyanSpecBuilder *map)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) list = node == image->node ? img_list_bitmaps (image, &error) : NULL;
+  BanyanSpecBuilder *bitmaps;
+
+  if (error != NULL)
+    cli_message ("%s", error->message);
+  if (list == NULL || list->len == 0)
+    return;
+
+  bitmaps = banyan_spec_builder_new_list ();
+  for (guint i = 0; i < list->len; i++)
+    {
+      const BanyanBitmapInfo *info = list->pdata[i];
+      BanyanSpecBuilder *bitmap = banyan_spec_builder_new_map ();
+      BanyanSpecBuilder *flags = banyan_spec_builder_new_list ();
+
+      if (info->is_in_use)
+        banyan_spec_builder_add_string (flags, NULL, "in-use");
+      if (info->is_recording)
+        banyan_spec_builder_add_string (flags, NULL, "auto");
+      banyan_spec_builder_take_built (bitmap, "flags", flags);
+      banyan_spec_builder_add_string (bitmap, "name", info->name);
+      banyan_spec_builder_add_uint (bitmap, "granularity", info->granularity);
+      banyan_spec_builder_take_built (bitmaps, NULL, bitmap);
+    }
+  banyan_spec_builder_take_built (map, "bitmaps", bitmaps);
+}
+
 static BanyanSpec *
-describe_specific (BanyanNode *node)
+describe_specific (ImgImage *image, BanyanNode *node)
 {
   guint n;
   g_autofree GParamSpec **pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (node), &n);
@@ -95,6 +127,7 @@ describe_specific (BanyanNode *node)
           banyan_spec_builder_take (map, pspecs[i]->name, value);
       }
 
+  add_bitmaps (image, node, map);
   return banyan_spec_builder_end (map);
 }
 
@@ -190,9 +223,9 @@ add_children (ImgImage *image, BanyanNode *node, BanyanSpecBuilder *map)
 }
 
 static void
-add_specific (BanyanNode *node, BanyanSpecBuilder *map)
+add_specific (ImgImage *image, BanyanNode *node, BanyanSpecBuilder *map)
 {
-  BanyanSpec *data = describe_specific (node);
+  BanyanSpec *data = describe_specific (image, node);
   BanyanSpecBuilder *specific;
 
   if (banyan_spec_get_length (data) == 0)
@@ -224,7 +257,7 @@ describe (ImgImage *image, BanyanNode *node)
   banyan_spec_builder_add_string (map, "format", img_get_format (node));
   if (count_space (node, &space))
     banyan_spec_builder_add_uint (map, "actual-size", space);
-  add_specific (node, map);
+  add_specific (image, node, map);
   add_backing (node, map);
   banyan_spec_builder_add_boolean (map, "dirty-flag", is_dirty (node));
   return map;

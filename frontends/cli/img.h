@@ -198,6 +198,14 @@ BanyanSpec *img_list_snapshots (ImgImage *image, GError **error);
 /* A table of what `info` has under "snapshots", as qemu-img's. */
 void img_append_snapshots (GString *text, BanyanSpec *list);
 
+/* -- img-bitmap.c -- */
+
+/* (transfer full) (element-type BanyanBitmapInfo): empty where the format keeps none. NULL with
+ * @error. */
+GPtrArray *img_list_bitmaps (ImgImage *image, GError **error);
+/* Puts those that are in order into @target; others are an error, or @skips_broken a warning. */
+CliStatus img_copy_bitmaps (ImgImage *source, ImgImage *target, gboolean skips_broken);
+
 /* -- img-extents.c: what is allocated, through a chain. -- */
 
 typedef struct

@@ -1,8 +1,9 @@
-/* qcow2-abilities.c - checks and snapshots, as the library asks for them
+/* qcow2-abilities.c - checks, snapshots and bitmaps, as the library asks for them
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "qcow2-abilities.h"
 
+#include "qcow2-bitmap.h"
 #include "qcow2-check.h"
 #include "qcow2-snapshot.h"
 
@@ -106,4 +107,58 @@ qcow2_snapshots_init (gpointer iface, gpointer data)
   snapshots->create = create;
   snapshots->apply = apply;
   snapshots->remove = remove_one;
+}
+
+/* -- Bitmaps. -- */
+
+static GPtrArray *
+list_bitmaps (BanyanBitmaps *node, GError **error)
+{
+  Qcow2Image *image = qcow2_node_get_image (node);
+  GPtrArray *found = g_ptr_array_new_with_free_func ((GDestroyNotify) banyan_bitmap_info_free);
+
+  for (guint i = 0; i < image->bitmaps->len; i++)
+    {
+      const Qcow2Bitmap *bitmap = &g_array_index (image->bitmaps, Qcow2Bitmap, i);
+      BanyanBitmapInfo *info = banyan_bitmap_info_new (
+          bitmap->name, G_GUINT64_CONSTANT (1) << bitmap->granularity_bits);
+
+      info->is_recording = (bitmap->flags & QCOW2_BITMAP_AUTO) != 0;
+      info->is_in_use = (bitmap->flags & QCOW2_BITMAP_IN_USE) != 0;
+      g_ptr_array_add (found, info);
+    }
+  return found;
+}
+
+static BanyanBitmap *BANYAN_COROUTINE
+load_bitmap (BanyanBitmaps *node, const char *name, GError **error)
+{
+  Qcow2Image *image = qcow2_node_get_image (node);
+  gint index = qcow2_bitmaps_find (image, name, error);
+
+  return index >= 0 ? qcow2_bitmaps_load (image, index, error) : NULL;
+}
+
+static gboolean BANYAN_COROUTINE
+store_bitmap (BanyanBitmaps *node, const BanyanBitmapInfo *info, BanyanBitmap *bitmap,
+              GError **error)
+{
+  return qcow2_bitmaps_store (qcow2_node_get_image (node), info, bitmap, error);
+}
+
+static gboolean BANYAN_COROUTINE
+remove_bitmap (BanyanBitmaps *node, const char *name, GError **error)
+{
+  return qcow2_bitmaps_remove (qcow2_node_get_image (node), name, error);
+}
+
+void
+qcow2_bitmaps_init (gpointer iface, gpointer data)
+{
+  BanyanBitmapsInterface *bitmaps = iface;
+
+  bitmaps->list = list_bitmaps;
+  bitmaps->load = load_bitmap;
+  bitmaps->store = store_bitmap;
+  bitmaps->remove = remove_bitmap;
 }

@@ -61,7 +61,7 @@ qcow2_amend (Qcow2Image *image, const Qcow2Amendment *amendment, GError **error)
   gboolean done;
 
   /* Afterwards the header says no more than that, and the tables are right. */
-  if (!check (image, amendment, error) || !qcow2_image_begin_writing (image, error)
+  if (!check (image, amendment, error) || !qcow2_image_begin_editing (image, error)
       || !qcow2_image_finish_writing (image, error))
     return FALSE;
 

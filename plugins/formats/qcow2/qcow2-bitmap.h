@@ -13,8 +13,11 @@ typedef struct
   guint32 flags;
   guint8 type;
   guint8 granularity_bits;
+  GBytes *extra;  /* (owned) (nullable): what nobody knows here */
   gsize flags_at; /* in the directory */
 } Qcow2Bitmap;
+
+void qcow2_bitmap_clear (gpointer data);
 
 /* Reads the directory, if the image says that it is up to date. */
 gboolean BANYAN_COROUTINE qcow2_bitmaps_read (Qcow2Image *image, GError **error);
@@ -23,8 +26,26 @@ gboolean BANYAN_COROUTINE qcow2_bitmaps_read (Qcow2Image *image, GError **error)
  * them here; the others stay right as they are. */
 gboolean BANYAN_COROUTINE qcow2_bitmaps_mark_in_use (Qcow2Image *image, GError **error);
 
+/* The one of that name; -1 with @error. */
+gint qcow2_bitmaps_find (Qcow2Image *image, const char *name, GError **error);
+/* How many entries the table of @bitmap has. */
+guint64 qcow2_bitmaps_table_size (Qcow2Image *image, BanyanBitmap *bitmap);
+/* What is set in it. (transfer full) */
+BanyanBitmap *BANYAN_COROUTINE qcow2_bitmaps_load (Qcow2Image *image, guint index, GError **error);
+
 /* Calls @func for each cluster run that bitmaps occupy. */
 typedef gboolean (*Qcow2BitmapVisit) (guint64 offset, guint64 length, gpointer data,
                                       GError **error);
+gboolean BANYAN_COROUTINE qcow2_bitmap_visit (Qcow2Image *image, const Qcow2Bitmap *bitmap,
+                                              Qcow2BitmapVisit func, gpointer data, GError **error);
 gboolean BANYAN_COROUTINE qcow2_bitmaps_visit (Qcow2Image *image, Qcow2BitmapVisit func,
                                                gpointer data, GError **error);
+
+/* -- qcow2-bitmap-edit.c -- */
+
+/* Puts a bitmap in the place of the one of that name, or beside the others. @bitmap: (nullable):
+ * without it nothing is set. */
+gboolean BANYAN_COROUTINE qcow2_bitmaps_store (Qcow2Image *image, const BanyanBitmapInfo *info,
+                                               BanyanBitmap *bitmap, GError **error);
+gboolean BANYAN_COROUTINE qcow2_bitmaps_remove (Qcow2Image *image, const char *name,
+                                                GError **error);

@@ -182,7 +182,7 @@ qcow2_check (Qcow2Image *image, Qcow2Fix fix, Qcow2CheckResult *result, GError *
   gboolean done;
 
   *result = (Qcow2CheckResult){ 0 };
-  if (image->is_writing && !qcow2_order_settle (image, error))
+  if (image->writing != QCOW2_READS && !qcow2_order_settle (image, error))
     return FALSE;
 
   qcow2_walk_init (&walk, image, result);

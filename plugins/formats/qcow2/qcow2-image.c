@@ -22,12 +22,6 @@
 #define MIN_GROWTH (G_GUINT64_CONSTANT (256) << 10)
 #define MAX_GROWTH (G_GUINT64_CONSTANT (64) << 20)
 
-static void
-bitmap_clear (gpointer bitmap)
-{
-  g_clear_pointer (&((Qcow2Bitmap *) bitmap)->name, g_free);
-}
-
 void
 qcow2_image_init (Qcow2Image *self)
 {
@@ -184,11 +178,12 @@ init_state (Qcow2Image *self)
   self->snapshots = g_array_new (FALSE, FALSE, sizeof (Qcow2Snapshot));
   g_array_set_clear_func (self->snapshots, qcow2_snapshot_clear);
   self->bitmaps = g_array_new (FALSE, FALSE, sizeof (Qcow2Bitmap));
-  g_array_set_clear_func (self->bitmaps, bitmap_clear);
+  g_array_set_clear_func (self->bitmaps, qcow2_bitmap_clear);
   qcow2_overlap_init (&self->overlap);
   self->codecs = qcow2_codecs_new (self->header.compression);
   self->changes = self->stable = 0;
-  self->is_writing = self->is_dirty = self->is_corrupt = FALSE;
+  self->writing = QCOW2_READS;
+  self->is_dirty = self->is_corrupt = FALSE;
   self->l1_dirty_to = self->reftable_dirty_to = self->reftable_is_dirty = 0;
   self->first_free = 0;
   self->packing = 0;
@@ -292,7 +287,8 @@ static void BANYAN_COROUTINE
 mark_corrupt (Qcow2Image *self)
 {
   if (__atomic_exchange_n (&self->is_corrupt, TRUE, __ATOMIC_ACQ_REL)
-      || !__atomic_load_n (&self->is_writing, __ATOMIC_ACQUIRE) || self->header.version == 2)
+      || __atomic_load_n (&self->writing, __ATOMIC_ACQUIRE) == QCOW2_READS
+      || self->header.version == 2)
     return;
 
   banyan_co_mutex_lock (&self->header_mutex);
@@ -343,33 +339,57 @@ begin_locked (Qcow2Image *self, GError **error)
   if ((self->header.incompatible & QCOW2_INCOMPATIBLE_DIRTY)
       && !qcow2_check_repair_refcounts (self, error))
     return FALSE;
-  if (!qcow2_bitmaps_mark_in_use (self, error))
-    return FALSE;
-  if ((is_lazy || must_clear || self->bitmaps->len > 0) && !write_promises (self, is_lazy, error))
+  if ((is_lazy || must_clear) && !write_promises (self, is_lazy, error))
     return FALSE;
 
   __atomic_store_n (&self->is_dirty, is_lazy, __ATOMIC_RELEASE);
-  __atomic_store_n (&self->is_writing, TRUE, __ATOMIC_RELEASE);
+  __atomic_store_n (&self->writing, QCOW2_EDITS, __ATOMIC_RELEASE);
   return TRUE;
 }
 
-gboolean BANYAN_COROUTINE
-qcow2_image_begin_writing (Qcow2Image *self, GError **error)
+/* Under l1_mutex. */
+static gboolean BANYAN_COROUTINE
+advance_locked (Qcow2Image *self, Qcow2Writing what, GError **error)
 {
-  gboolean done = TRUE;
+  if (self->writing == QCOW2_READS && !begin_locked (self, error))
+    return FALSE;
+  if (self->writing >= what)
+    return TRUE;
+
+  if (!qcow2_bitmaps_mark_in_use (self, error))
+    return FALSE;
+  __atomic_store_n (&self->writing, QCOW2_WRITES, __ATOMIC_RELEASE);
+  return TRUE;
+}
+
+static gboolean BANYAN_COROUTINE
+begin (Qcow2Image *self, Qcow2Writing what, GError **error)
+{
+  gboolean done;
 
   if (G_UNLIKELY (__atomic_load_n (&self->is_corrupt, __ATOMIC_ACQUIRE)))
     return banyan_throw_errno (error, EIO,
                                "%s: the image is damaged, and not written to until it is repaired",
                                self->name);
-  if (G_LIKELY (__atomic_load_n (&self->is_writing, __ATOMIC_ACQUIRE)))
+  if (G_LIKELY (__atomic_load_n (&self->writing, __ATOMIC_ACQUIRE) >= what))
     return TRUE;
 
   banyan_co_mutex_lock (&self->l1_mutex);
-  if (!self->is_writing)
-    done = begin_locked (self, error);
+  done = advance_locked (self, what, error);
   banyan_co_mutex_unlock (&self->l1_mutex);
   return done;
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_image_begin_editing (Qcow2Image *self, GError **error)
+{
+  return begin (self, QCOW2_EDITS, error);
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_image_begin_writing (Qcow2Image *self, GError **error)
+{
+  return begin (self, QCOW2_WRITES, error);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -401,7 +421,7 @@ trim_file (Qcow2Image *self)
 gboolean BANYAN_COROUTINE
 qcow2_image_finish_writing (Qcow2Image *self, GError **error)
 {
-  if (!self->is_writing)
+  if (self->writing == QCOW2_READS)
     return TRUE;
   if (self->is_corrupt)
     return TRUE;
@@ -410,6 +430,6 @@ qcow2_image_finish_writing (Qcow2Image *self, GError **error)
 
   trim_file (self);
   self->is_dirty = FALSE;
-  self->is_writing = FALSE;
+  self->writing = QCOW2_READS;
   return TRUE;
 }

@@ -67,6 +67,14 @@ typedef struct
   guint thread;
 } Qcow2Visit;
 
+/* What is done to an image. */
+typedef enum
+{
+  QCOW2_READS,
+  QCOW2_EDITS,  /* the image's own tables change */
+  QCOW2_WRITES, /* what the guest sees changes, too */
+} Qcow2Writing;
+
 typedef struct _Qcow2Image Qcow2Image;
 typedef struct _Qcow2Codecs Qcow2Codecs;
 
@@ -132,7 +140,7 @@ struct _Qcow2Image
   gint cooling_column;
   Qcow2Presence presence;
 
-  gint is_writing; /* atomic: what has to be said before the first write, has been */
+  guint writing;   /* atomic: Qcow2Writing: what has to be said before, has been */
   gint is_dirty;   /* atomic: the dirty bit is set, and refcounts need not be right */
   gint is_corrupt; /* atomic: nothing is written any more */
 
@@ -161,6 +169,8 @@ void qcow2_image_close (Qcow2Image *self);
 /* Before the first change: repairs what a crash left, and clears the bits of what will not be kept
  * up to date. */
 gboolean BANYAN_COROUTINE qcow2_image_begin_writing (Qcow2Image *self, GError **error);
+/* The same before a change that the guest does not see: bitmaps that record stay right. */
+gboolean BANYAN_COROUTINE qcow2_image_begin_editing (Qcow2Image *self, GError **error);
 /* Everything is written, and the image in order. Nobody else is inside. */
 gboolean BANYAN_COROUTINE qcow2_image_finish_writing (Qcow2Image *self, GError **error);
 

@@ -126,13 +126,15 @@ count_again (Qcow2Image *image, GError **error)
 }
 
 static gboolean BANYAN_COROUTINE
-begin (Qcow2Image *image, GError **error)
+begin (Qcow2Image *image, gboolean changes_data, GError **error)
 {
   if (image->has_data_file)
     return banyan_throw_errno (error, ENOTSUP, "%s: an image with a data file has no snapshots",
                                image->name);
 
-  return qcow2_image_begin_writing (image, error) && qcow2_order_settle (image, error);
+  return (changes_data ? qcow2_image_begin_writing (image, error)
+                       : qcow2_image_begin_editing (image, error))
+         && qcow2_order_settle (image, error);
 }
 
 /* -- Finding. -- */
@@ -209,7 +211,7 @@ qcow2_snapshots_create (Qcow2Image *image, const Qcow2NewSnapshot *wanted, GErro
   if (image->snapshots->len >= QCOW2_MAX_SNAPSHOTS || strlen (wanted->name) > G_MAXUINT16)
     return banyan_throw_errno (error, EFBIG, "%s: there is no room for another snapshot",
                                image->name);
-  if (!begin (image, error) || !copy_l1 (image, &snapshot.l1_offset, error))
+  if (!begin (image, FALSE, error) || !copy_l1 (image, &snapshot.l1_offset, error))
     return FALSE;
 
   snapshot.id = wanted->id != NULL ? g_strdup (wanted->id) : dup_next_id (image);
@@ -232,7 +234,7 @@ qcow2_snapshots_remove (Qcow2Image *image, const char *key, GError **error)
   gint index = find (image, key, error);
   Qcow2Snapshot snapshot;
 
-  if (index < 0 || !begin (image, error))
+  if (index < 0 || !begin (image, FALSE, error))
     return FALSE;
 
   snapshot = g_array_index (image->snapshots, Qcow2Snapshot, index);
@@ -321,7 +323,7 @@ qcow2_snapshots_apply (Qcow2Image *image, const char *key, GError **error)
   guint64 disk_size;
   gboolean done;
 
-  if (index < 0 || !begin (image, error))
+  if (index < 0 || !begin (image, TRUE, error))
     return FALSE;
 
   snapshot = &g_array_index (image->snapshots, Qcow2Snapshot, index);

@@ -58,7 +58,8 @@ static GParamSpec *properties[N_PROPS];
 BANYAN_DEFINE_DRIVER_WITH_CODE (
     BanyanQcow2, banyan_qcow2, BANYAN_TYPE_FORMAT,
     { G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_CHECKABLE, qcow2_checkable_init)
-          G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_SNAPSHOTS, qcow2_snapshots_init) })
+          G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_SNAPSHOTS, qcow2_snapshots_init)
+              G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_BITMAPS, qcow2_bitmaps_init) })
 
 static GType
 overlap_mode_get_type (void)
