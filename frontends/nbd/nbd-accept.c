@@ -136,6 +136,57 @@ negotiate_in_time (NbdConnection *connection)
   return chosen;
 }
 
+static BanyanLoop *
+choose_loop (NbdServer *self)
+{
+  if (self->loops->len == 0)
+    return banyan_frontend_get_loop (BANYAN_FRONTEND (self));
+  return self->loops->pdata[self->next_loop++ % self->loops->len];
+}
+
+static void run_elsewhere (gpointer data);
+
+/* Nothing is on its way, and no coroutine but this one knows of the connection. */
+static void
+go_elsewhere (NbdConnection *self)
+{
+  NbdServer *server = self->server;
+  BanyanLoop *loop;
+
+  g_clear_pointer (&self->channel, banyan_channel_close);
+  g_mutex_lock (&server->mutex);
+  self->has_left = FALSE;
+  BANYAN_LIVE_SET (self->is_leaving, FALSE);
+  self->loop = loop = choose_loop (server);
+  nbd_server_wake_waiters (server);
+  g_mutex_unlock (&server->mutex);
+
+  banyan_coroutine_start_on (loop, run_elsewhere, self);
+}
+
+static void BANYAN_COROUTINE
+serve (NbdConnection *self)
+{
+  nbd_connection_transmit (self);
+  if (self->has_left)
+    go_elsewhere (self);
+  else
+    connection_free (self);
+}
+
+static void
+run_elsewhere (gpointer data)
+{
+  NbdConnection *self = data;
+
+  self->channel
+      = banyan_backend_open_channel (banyan_export_get_backend (BANYAN_EXPORT (self->export)));
+  if (self->channel != NULL)
+    serve (self);
+  else
+    connection_free (self);
+}
+
 static void
 run_connection (gpointer data)
 {
@@ -143,24 +194,16 @@ run_connection (gpointer data)
 
   self->out_last = &self->out_first;
   if (negotiate_in_time (self))
-    nbd_connection_transmit (self);
-  else
-    nbd_output_flush (self);
+    {
+      serve (self);
+      return;
+    }
+
+  nbd_output_flush (self);
   connection_free (self);
 }
 
 /* -- Accepting. -- */
-
-static BanyanLoop *
-choose_loop (NbdServer *self)
-{
-  guint n = banyan_list_get_length (self->iothreads);
-
-  if (n == 0)
-    return banyan_frontend_get_loop (BANYAN_FRONTEND (self));
-  return banyan_iothread_get_loop (
-      BANYAN_IOTHREAD (banyan_list_get_object (self->iothreads, self->next_loop++ % n)));
-}
 
 static void
 take_connection (NbdServer *self, int fd)
@@ -282,15 +325,28 @@ nbd_server_start_acceptors (NbdServer *self)
     }
 }
 
-/* -- Ending connections: those to @export, or all. -- */
+/* -- Ending connections: those to an export, those that leave their loops, or all. -- */
+
+typedef struct
+{
+  NbdExport *export; /* (nullable) */
+  gboolean leaving;
+} Which;
+
+static gboolean
+is_meant (NbdConnection *connection, Which which)
+{
+  return which.leaving ? BANYAN_LIVE (connection->is_leaving)
+                       : which.export == NULL || connection->export == which.export;
+}
 
 static guint
-shut_connections (NbdServer *self, NbdExport *export, int how)
+shut_connections (NbdServer *self, Which which, int how)
 {
   guint n = 0;
 
   for (NbdConnection *each = self->first; each != NULL; each = each->next)
-    if (export == NULL || each->export == export)
+    if (is_meant (each, which))
       {
         shutdown (each->fd, how);
         n++;
@@ -300,11 +356,11 @@ shut_connections (NbdServer *self, NbdExport *export, int how)
 
 /* Nobody is left to take an answer: what sleeps in the graph need not go on. */
 static void
-cut_off_connections (NbdServer *self, NbdExport *export)
+cut_off_connections (NbdServer *self, Which which)
 {
-  shut_connections (self, export, SHUT_RDWR);
+  shut_connections (self, which, SHUT_RDWR);
   for (NbdConnection *each = self->first; each != NULL; each = each->next)
-    if ((export == NULL || each->export == export) && each->owner != NULL)
+    if (is_meant (each, which) && each->owner != NULL)
       {
         BANYAN_LIVE_SET (each->is_cut_off, TRUE);
         nbd_connection_wake_owner (each);
@@ -319,10 +375,19 @@ nbd_server_set_owner (NbdServer *self, NbdConnection *connection, BanyanCoroutin
   connection->owner = owner;
 }
 
+static gboolean
+has_leaving (NbdServer *self)
+{
+  for (NbdConnection *each = self->first; each != NULL; each = each->next)
+    if (BANYAN_LIVE (each->is_leaving))
+      return TRUE;
+  return FALSE;
+}
+
 typedef struct
 {
   NbdServer *server;
-  NbdExport *export;
+  Which which;
   BanyanCoroutine *coroutine;
   BanyanCoroutine *waiter;
   gboolean is_over;
@@ -337,7 +402,7 @@ run_farewell (gpointer data)
   if (banyan_co_sleep_ms (BANYAN_LIVE (self->server->farewell_max_seconds) * 1000, NULL))
     {
       g_mutex_lock (&self->server->mutex);
-      cut_off_connections (self->server, self->export);
+      cut_off_connections (self->server, self->which);
       g_mutex_unlock (&self->server->mutex);
     }
 
@@ -345,15 +410,16 @@ run_farewell (gpointer data)
   banyan_coroutine_wake (self->waiter);
 }
 
-void BANYAN_COROUTINE
-nbd_server_end_connections (NbdServer *self, NbdExport *export)
+/* Until there are none of them any more. */
+static void BANYAN_COROUTINE
+wait_for_connections (NbdServer *self, Which which)
 {
-  Farewell farewell = { self, export, NULL, banyan_coroutine_self (), FALSE };
+  Farewell farewell = { self, which, NULL, banyan_coroutine_self (), FALSE };
 
   banyan_coroutine_start (run_farewell, &farewell);
   g_mutex_lock (&self->mutex);
   self->closer = banyan_coroutine_self ();
-  while (shut_connections (self, export, SHUT_RD) > 0)
+  while (which.leaving ? has_leaving (self) : shut_connections (self, which, SHUT_RD) > 0)
     {
       g_mutex_unlock (&self->mutex);
       banyan_co_suspend ();
@@ -369,6 +435,12 @@ nbd_server_end_connections (NbdServer *self, NbdExport *export)
 }
 
 void BANYAN_COROUTINE
+nbd_server_end_connections (NbdServer *self, NbdExport *export)
+{
+  wait_for_connections (self, (Which){ .export = export });
+}
+
+void BANYAN_COROUTINE
 nbd_server_remove_export (NbdServer *self, NbdExport *export)
 {
   g_mutex_lock (&self->mutex);
@@ -377,6 +449,79 @@ nbd_server_remove_export (NbdServer *self, NbdExport *export)
 
   nbd_server_end_connections (self, export);
 }
+
+/* -- Moving them to other loops. -- */
+
+void
+nbd_server_note_loops (NbdServer *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+
+  g_ptr_array_set_size (self->loops, 0);
+  for (guint i = 0; i < banyan_list_get_length (self->iothreads); i++)
+    g_ptr_array_add (self->loops, banyan_iothread_get_loop (BANYAN_IOTHREAD (
+                                      banyan_list_get_object (self->iothreads, i))));
+}
+
+static gboolean
+is_served (NbdServer *self, BanyanLoop *loop)
+{
+  return self->loops->len == 0 ? loop == banyan_frontend_get_loop (BANYAN_FRONTEND (self))
+                               : g_ptr_array_find (self->loops, loop, NULL);
+}
+
+/* The loops that they leave. (transfer container) */
+static GPtrArray *
+mark_leaving (NbdServer *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+  GPtrArray *loops = g_ptr_array_new ();
+
+  for (NbdConnection *each = self->first; each != NULL; each = each->next)
+    {
+      if (is_served (self, each->loop))
+        continue;
+      BANYAN_LIVE_SET (each->is_leaving, TRUE);
+      if (!g_ptr_array_find (loops, each->loop, NULL))
+        g_ptr_array_add (loops, each->loop);
+    }
+  return loops;
+}
+
+typedef struct
+{
+  NbdServer *server;
+  BanyanLoop *loop;
+} Hurry;
+
+/* On that loop, whose connections neither go nor begin to wait meanwhile. */
+static gboolean BANYAN_COROUTINE
+hurry (gpointer data, GError **error)
+{
+  Hurry *self = data;
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->server->mutex);
+
+  for (NbdConnection *each = self->server->first; each != NULL; each = each->next)
+    if (each->loop == self->loop && BANYAN_LIVE (each->is_leaving))
+      nbd_connection_hurry (each);
+  return TRUE;
+}
+
+void BANYAN_COROUTINE
+nbd_server_move_connections (NbdServer *self)
+{
+  g_autoptr (GPtrArray) loops = mark_leaving (self);
+
+  for (guint i = 0; i < loops->len; i++)
+    {
+      Hurry job = { self, loops->pdata[i] };
+
+      banyan_co_run_on (job.loop, hurry, &job, NULL);
+    }
+  wait_for_connections (self, (Which){ .leaving = TRUE });
+}
+
+/* -- Ending acceptors. -- */
 
 /* Under the mutex. */
 static void BANYAN_COROUTINE

@@ -1,7 +1,9 @@
 /* nbd-connection.h - one client: its socket, what was negotiated, what is on its way
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A connection lives on one loop, and everything here is used on that loop's thread only.
+ * A connection lives on one loop, and everything here is used on that loop's thread only. Where the
+ * server takes the thread away, it goes to another between two requests, when nothing is on its
+ * way.
  *
  * Two roles are played by its coroutines. The *owner* negotiates, then sends what the reader does
  * not, and in the end closes. The *reader* takes requests out of the receive buffer and executes
@@ -60,8 +62,8 @@ struct _NbdWaiting
 struct _NbdConnection
 {
   NbdServer *server; /* (owned) */
-  BanyanLoop *loop;
-  int fd; /* (owned) */
+  BanyanLoop *loop;  /* changed under the server's mutex */
+  int fd;            /* (owned) */
 
   /* Settled by the handshake. */
   NbdExport *export;      /* (owned) (nullable): in use; changed under the server's mutex */
@@ -81,6 +83,12 @@ struct _NbdConnection
   gsize in_end;
   gboolean in_closed;    /* nothing more will be read: the peer has gone, lied, or said goodbye */
   gboolean has_vanished; /* without goodbye */
+
+  /* Going to another loop. */
+  gboolean is_leaving;   /* atomic: as soon as nothing is on its way */
+  gboolean is_between;   /* the reader has nothing yet of the next request's header, or not all */
+  gboolean has_left;     /* the reader has stopped there */
+  BanyanCoroutine *idle; /* (nullable): the reader, while it waits there */
 
   /* Output. */
   NbdChunk *out_first;
@@ -122,6 +130,8 @@ gboolean BANYAN_COROUTINE nbd_input_drop (NbdConnection *self, guint64 n);
 gboolean BANYAN_COROUTINE nbd_input_take (NbdConnection *self, gsize n, BanyanBuffer **buffer,
                                           const guint8 **data);
 void nbd_connection_close_input (NbdConnection *self);
+/* On its loop: lets a reader that waits for the next request see that the connection leaves. */
+void nbd_connection_hurry (NbdConnection *self);
 
 /* -- Output (nbd-output.c). -- */
 
@@ -163,7 +173,8 @@ void nbd_reply_block_status (NbdConnection *self, const NbdRequest *request, gui
 
 /* nbd-handshake.c: TRUE when the client has chosen an export, and transmission begins. */
 gboolean BANYAN_COROUTINE nbd_connection_negotiate (NbdConnection *self);
-/* nbd-transmit.c: reads and executes requests until the end; then everything has been answered. */
+/* nbd-transmit.c: reads and executes requests until the end, or until the connection leaves the
+ * loop (has_left); then everything has been answered. */
 void BANYAN_COROUTINE nbd_connection_transmit (NbdConnection *self);
 /* nbd-command.c: executes one request and queues its reply. */
 void BANYAN_COROUTINE nbd_connection_execute (NbdConnection *self, NbdRequest *request);

@@ -3,6 +3,7 @@
 
 #include "nbd-connection.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 
 /* Holds two rounds of 32 small writes. A payload that is in here when its turn comes is used where
@@ -38,6 +39,13 @@ void
 nbd_connection_close_input (NbdConnection *self)
 {
   self->in_closed = TRUE;
+}
+
+void
+nbd_connection_hurry (NbdConnection *self)
+{
+  if (self->idle != NULL)
+    banyan_coroutine_cancel (self->idle);
 }
 
 /* Room for @n bytes from in_start on. What requests still use stays where it is; then the rest goes
@@ -80,10 +88,14 @@ receive (NbdConnection *self, guint8 *to, gsize room)
 
   if (self->out_first != NULL && !nbd_output_flush (self))
     self->in_closed = TRUE;
-  if (self->in_closed)
+  if (self->in_closed || (self->is_between && BANYAN_LIVE (self->is_leaving)))
     return 0;
 
+  self->idle = self->is_between ? banyan_coroutine_self () : NULL;
   received = banyan_co_recv (self->fd, to, room, 0);
+  self->idle = NULL;
+  if (received == -ECANCELED && BANYAN_LIVE (self->is_leaving))
+    return 0;
   if (received <= 0)
     self->in_closed = self->has_vanished = TRUE;
   return received;

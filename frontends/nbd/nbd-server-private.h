@@ -31,6 +31,7 @@ struct _NbdServer
   GArray *fds; /* (owned) (element-type int): while open */
 
   GMutex mutex;
+  GPtrArray *loops;     /* (owned) (element-type BanyanLoop): the iothreads' */
   GPtrArray *listening; /* (owned) (element-type utf8): where clients can connect */
   GPtrArray *offered;   /* (owned) (element-type NbdExport) */
   GPtrArray *acceptors; /* (owned) (element-type Acceptor): those at work */
@@ -53,6 +54,10 @@ void BANYAN_COROUTINE nbd_server_end_acceptors (NbdServer *self);
 /* Lets what is in flight end, and its answers go out to those who take them in time; for the
  * connections to @export, or all. */
 void BANYAN_COROUTINE nbd_server_end_connections (NbdServer *self, NbdExport *export);
+/* New ones go to the iothreads as they are now. */
+void nbd_server_note_loops (NbdServer *self);
+/* So do those whose thread is none of these any more; who cannot be moved in time is cut off. */
+void BANYAN_COROUTINE nbd_server_move_connections (NbdServer *self);
 /* Who waits, for room or for the end, looks again. Under the mutex. */
 void nbd_server_wake_waiters (NbdServer *self);
 

@@ -79,6 +79,7 @@ nbd_server_open (BanyanElement *element, GError **error)
 {
   NbdServer *self = NBD_SERVER (element);
 
+  nbd_server_note_loops (self);
   self->fds = g_array_new (FALSE, FALSE, sizeof (int));
   if (banyan_co_frontend_listen (BANYAN_FRONTEND (self), self->listen, self->fds, error))
     {
@@ -108,6 +109,19 @@ nbd_server_relisten (BanyanFrontend *frontend, GArray *fds)
   note_listening (self);
   nbd_server_start_acceptors (self);
   banyan_frontend_unlisten (frontend, old);
+}
+
+static void BANYAN_COROUTINE
+nbd_server_finish (BanyanElement *element, BanyanChange *change)
+{
+  NbdServer *self = NBD_SERVER (element);
+
+  if (banyan_change_touches (change, "iothreads"))
+    {
+      nbd_server_note_loops (self);
+      nbd_server_move_connections (self);
+    }
+  BANYAN_ELEMENT_CLASS (nbd_server_parent_class)->finish (element, change);
 }
 
 static void BANYAN_COROUTINE
@@ -175,6 +189,7 @@ nbd_server_finalize (GObject *object)
 {
   NbdServer *self = NBD_SERVER (object);
 
+  g_ptr_array_unref (self->loops);
   g_ptr_array_unref (self->offered);
   g_ptr_array_unref (self->acceptors);
   g_ptr_array_unref (self->listening);
@@ -195,6 +210,7 @@ nbd_server_class_init (NbdServerClass *klass)
   BANYAN_OBJECT_CLASS (klass)->check = nbd_server_check;
   element_class->open = nbd_server_open;
   element_class->start = nbd_server_start;
+  element_class->finish = nbd_server_finish;
   element_class->close = nbd_server_close;
   BANYAN_FRONTEND_CLASS (klass)->relisten = nbd_server_relisten;
 
@@ -209,12 +225,14 @@ nbd_server_class_init (NbdServerClass *klass)
   properties[PROP_EXPORTS]
       = banyan_param_members ("exports", "Exports", "What clients can ask for, by id", "NbdExport",
                               G_STRUCT_OFFSET (NbdServer, exports));
-  properties[PROP_IOTHREADS] = banyan_param_list (
-      "iothreads", "I/O threads",
-      "Threads that connections are dealt out to in turn; without any, the frontend's",
-      banyan_param_link ("member", "Thread", "One thread of the list", "BanyanIOThread",
-                         BANYAN_NO_FIELD),
-      G_STRUCT_OFFSET (NbdServer, iothreads));
+  properties[PROP_IOTHREADS] = banyan_param_mutable (
+      banyan_param_list (
+          "iothreads", "I/O threads",
+          "Threads that connections are dealt out to in turn; without any, the frontend's",
+          banyan_param_link ("member", "Thread", "One thread of the list", "BanyanIOThread",
+                             BANYAN_NO_FIELD),
+          G_STRUCT_OFFSET (NbdServer, iothreads)),
+      BANYAN_MUTABLE_REOPEN);
   properties[PROP_MAX_CONNECTIONS] = banyan_param_uint (
       "max-connections", "Most connections",
       "Clients beyond this wait to be accepted; 0: any number", BANYAN_UNIT_NONE, 0, G_MAXUINT, 100,
@@ -244,6 +262,7 @@ nbd_server_init (NbdServer *self)
   self->handshake_max_seconds = 10;
   self->farewell_max_seconds = 2;
   self->listening = g_ptr_array_new_with_free_func (g_free);
+  self->loops = g_ptr_array_new ();
   self->offered = g_ptr_array_new_with_free_func (g_object_unref);
   self->acceptors = g_ptr_array_new ();
   g_mutex_init (&self->mutex);

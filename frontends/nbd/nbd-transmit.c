@@ -74,9 +74,15 @@ wait_for_room (NbdConnection *self, guint64 bytes)
 static gboolean BANYAN_COROUTINE
 next_request (NbdConnection *self, NbdRequest *request)
 {
-  if (!nbd_input_need (self, nbd_request_header_size (self->extended))
-      || !parse_header (self, request) || request->type == NBD_CMD_DISC
-      || request->payload_length > NBD_MAX_PAYLOAD)
+  gboolean has_header;
+
+  self->is_between = TRUE;
+  has_header = nbd_input_need (self, nbd_request_header_size (self->extended));
+  self->is_between = FALSE;
+  /* Whoever was told to hurry may have been cancelled, and cannot serve what came nevertheless. */
+  self->has_left = !self->in_closed && BANYAN_LIVE (self->is_leaving);
+  if (self->has_left || !has_header || !parse_header (self, request)
+      || request->type == NBD_CMD_DISC || request->payload_length > NBD_MAX_PAYLOAD)
     return FALSE;
 
   wait_for_room (self, payload_of (request));
@@ -154,7 +160,7 @@ run_reader (gpointer data)
         nbd_output_flush (self);
     }
 
-  self->in_closed = TRUE;
+  self->in_closed |= !self->has_left;
   self->has_reader = FALSE;
   nbd_connection_wake_owner (self);
 }

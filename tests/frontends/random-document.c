@@ -289,6 +289,12 @@ random_document_new (GRand *random)
   Draft self = { .random = random, .nodes = g_ptr_array_new_with_free_func (g_free) };
   g_autoptr (GString) exports = g_string_new (NULL);
   g_autoptr (GString) frontends = g_string_new (NULL);
+  static const char *const threads[] = { "",
+                                         "    iothreads: [io0, io1]\n",
+                                         "    iothreads: [io1]\n",
+                                         "    iothreads: [io0]\n",
+                                         "    iothreads: [io1, io0]\n",
+                                         NULL };
   g_autofree char *objects = make_objects (&self);
   g_autofree char *nodes = NULL;
 
@@ -302,9 +308,8 @@ random_document_new (GRand *random)
   g_ptr_array_unref (self.nodes);
   return g_strdup_printf ("version: 1\nobjects:\n%snodes:\n%sfrontends:\n"
                           "  disks:\n    type: nbd-server\n"
-                          "    listen: { type: unix, path: disks.sock }\n"
-                          "    iothreads: [io0, io1]\n    exports:\n%s%s",
-                          objects, nodes, exports->str, frontends->str);
+                          "    listen: { type: unix, path: disks.sock }\n%s    exports:\n%s%s",
+                          objects, nodes, one_of (&self, threads), exports->str, frontends->str);
 }
 
 /* -- Files. -- */
