@@ -35,6 +35,19 @@ nbd_client_clear (NbdClient *self)
 
 /* -- Opening and closing. -- */
 
+/* That the last attempt had not the time to fail tells less than why the one before it did. */
+static void
+note_attempt (GError **told, GError *failed)
+{
+  if (*told != NULL && g_error_matches (failed, BANYAN_ERRNO, ETIMEDOUT))
+    {
+      g_error_free (failed);
+      return;
+    }
+  g_clear_error (told);
+  *told = failed;
+}
+
 /* A server that is yet to come may come with what is not there now, so no error is final. */
 static NbdLink *BANYAN_COROUTINE
 connect_until (NbdClient *self, guint64 open_timeout_ns, GError **error)
@@ -42,21 +55,23 @@ connect_until (NbdClient *self, guint64 open_timeout_ns, GError **error)
   BanyanLoop *loop = banyan_loop_current ();
   gint64 until_ns = banyan_loop_now_ns (loop) + open_timeout_ns;
   guint64 pause_ns = FIRST_PAUSE_NS;
+  g_autoptr (GError) told = NULL;
 
   for (;;)
     {
       gint64 left_ns = until_ns - banyan_loop_now_ns (loop);
-      g_autoptr (GError) failed = NULL;
+      GError *failed = NULL;
       NbdLink *link = nbd_link_open (&self->target,
                                      open_timeout_ns > 0 ? (guint64) MAX (left_ns, 0) : ATTEMPT_NS,
                                      &self->info, &failed);
 
       if (link != NULL)
         return link;
+      note_attempt (&told, failed);
       left_ns = until_ns - banyan_loop_now_ns (loop);
       if (left_ns <= 0 || !self->can_reconnect || banyan_co_is_cancelled ())
         {
-          g_propagate_error (error, g_steal_pointer (&failed));
+          g_propagate_error (error, g_steal_pointer (&told));
           return NULL;
         }
       banyan_co_sleep_ns (MIN (pause_ns, (guint64) left_ns), NULL);
