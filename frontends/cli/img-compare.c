@@ -258,18 +258,20 @@ compare (ImgImage *one, ImgImage *other)
 static CliStatus
 run (char **arguments)
 {
+  char *first_format = img_options.format;
   ImgImage images[2];
   int result = COMPARE_CANNOT_OPEN;
 
   if (img_open_argument (&images[0], arguments[0], FALSE, FALSE) != CLI_DONE)
     return (CliStatus) COMPARE_CANNOT_OPEN;
 
-  img_options.format = second_format;
+  img_options.format = second_format; /* which is the owner */
   if (img_open_argument (&images[1], arguments[1], FALSE, FALSE) == CLI_DONE)
     {
       result = compare (&images[0], &images[1]);
       img_close (&images[1], CLI_DONE);
     }
+  img_options.format = first_format;
   img_close (&images[0], CLI_DONE);
   return (CliStatus) result;
 }
