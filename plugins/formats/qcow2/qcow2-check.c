@@ -28,26 +28,36 @@ block_bits (const Qcow2Image *image)
 }
 
 static gboolean BANYAN_COROUTINE
-compare_cluster (Compare *self, guint64 cluster, GError **error)
+note_difference (Compare *self, guint64 cluster, guint64 counted, guint64 met, GError **error)
 {
   Qcow2CheckResult *result = self->walk->result;
   Qcow2Image *image = self->walk->image;
-  guint64 met = qcow2_counts_get (&self->walk->counts, cluster);
-  gboolean must_fix;
-  guint64 counted;
+  gboolean must_fix = counted > met ? self->fix != QCOW2_FIX_NOTHING : self->fix == QCOW2_FIX_ALL;
 
-  if (!qcow2_refcount_get (image, cluster, &counted, error))
-    return FALSE;
-  if (counted == met)
-    return TRUE;
-
-  must_fix = counted > met ? self->fix != QCOW2_FIX_NOTHING : self->fix == QCOW2_FIX_ALL;
   if (must_fix && !qcow2_refcount_set (image, cluster, met, error))
     return FALSE;
   if (counted > met)
     *(must_fix ? &result->leaks_fixed : &result->leaks) += 1;
   else
     *(must_fix ? &result->corruptions_fixed : &result->corruptions) += 1;
+  self->walk->is_counted &= must_fix;
+  return TRUE;
+}
+
+static gboolean BANYAN_COROUTINE
+compare_clusters (Compare *self, guint64 first, guint n, GError **error)
+{
+  guint64 counted[QCOW2_COUNTS_CHUNK];
+
+  if (!qcow2_refcount_get_many (self->walk->image, first, n, counted, error))
+    return FALSE;
+  for (guint i = 0; i < n; i++)
+    {
+      guint64 met = qcow2_counts_get (&self->walk->counts, first + i);
+
+      if (counted[i] != met && !note_difference (self, first + i, counted[i], met, error))
+        return FALSE;
+    }
   return TRUE;
 }
 
@@ -61,8 +71,9 @@ compare_blocks (Compare *self, GError **error)
     {
       if ((image->reftable[block] & ~G_GUINT64_CONSTANT (511)) == 0)
         continue;
-      for (guint64 i = 0; i < per_block; i++)
-        if (!compare_cluster (self, block * per_block + i, error))
+      for (guint64 i = 0; i < per_block; i += QCOW2_COUNTS_CHUNK)
+        if (!compare_clusters (self, block * per_block + i, MIN (per_block - i, QCOW2_COUNTS_CHUNK),
+                               error))
           return FALSE;
     }
   return TRUE;
@@ -134,6 +145,7 @@ compare_or_rebuild (Qcow2Walk *walk, Qcow2Fix fix, GError **error)
   if (!is_sound)
     return TRUE;
 
+  walk->is_counted = !self.has_gap;
   return compare_blocks (&self, error);
 }
 

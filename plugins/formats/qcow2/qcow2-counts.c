@@ -7,6 +7,7 @@ void
 qcow2_counts_init (Qcow2Counts *self)
 {
   self->chunks = g_hash_table_new_full (NULL, NULL, NULL, g_free);
+  self->last_key = NULL;
 }
 
 void
@@ -21,10 +22,28 @@ key_of (guint64 cluster)
   return GSIZE_TO_POINTER (cluster / QCOW2_COUNTS_CHUNK + 1);
 }
 
+/* (nullable) */
+static guint32 *
+find_chunk (Qcow2Counts *self, guint64 cluster)
+{
+  gpointer key = key_of (cluster);
+
+  if (key != self->last_key)
+    {
+      guint32 *chunk = g_hash_table_lookup (self->chunks, key);
+
+      if (chunk == NULL)
+        return NULL;
+      self->last = chunk;
+      self->last_key = key;
+    }
+  return self->last;
+}
+
 void
 qcow2_counts_add (Qcow2Counts *self, guint64 cluster)
 {
-  guint32 *chunk = g_hash_table_lookup (self->chunks, key_of (cluster));
+  guint32 *chunk = find_chunk (self, cluster);
   guint32 *count;
 
   if (chunk == NULL)
@@ -37,9 +56,9 @@ qcow2_counts_add (Qcow2Counts *self, guint64 cluster)
 }
 
 guint32
-qcow2_counts_get (const Qcow2Counts *self, guint64 cluster)
+qcow2_counts_get (Qcow2Counts *self, guint64 cluster)
 {
-  const guint32 *chunk = g_hash_table_lookup (self->chunks, key_of (cluster));
+  const guint32 *chunk = find_chunk (self, cluster);
 
   return chunk != NULL ? chunk[cluster % QCOW2_COUNTS_CHUNK] : 0;
 }

@@ -11,10 +11,12 @@
 typedef struct
 {
   GHashTable *chunks; /* (owned): number of the chunk + 1 to guint32[QCOW2_COUNTS_CHUNK] */
+  gpointer last_key;  /* most are asked for again at once */
+  guint32 *last;      /* (unowned) */
 } Qcow2Counts;
 
 void qcow2_counts_init (Qcow2Counts *self);
 void qcow2_counts_clear (Qcow2Counts *self);
 /* Saturates. */
 void qcow2_counts_add (Qcow2Counts *self, guint64 cluster);
-guint32 qcow2_counts_get (const Qcow2Counts *self, guint64 cluster);
+guint32 qcow2_counts_get (Qcow2Counts *self, guint64 cluster);

@@ -140,6 +140,32 @@ qcow2_refcount_get (Qcow2Image *image, guint64 cluster, guint64 *count, GError *
   return TRUE;
 }
 
+gboolean BANYAN_COROUTINE
+qcow2_refcount_get_many (Qcow2Image *image, guint64 cluster, guint n, guint64 *counts,
+                         GError **error)
+{
+  guint per_slice = 1u << image->refs_slice_bits;
+
+  while (n > 0)
+    {
+      guint first = index_of (image, cluster);
+      guint here = MIN (n, per_slice - first);
+      Qcow2Slot *slot;
+
+      if (!get_slice (image, cluster, &slot, error))
+        return FALSE;
+      for (guint i = 0; i < here; i++)
+        counts[i] = slot != NULL ? load_count (image, slot, first + i) : 0;
+      if (slot != NULL)
+        qcow2_cache_put (&image->refs, slot);
+
+      cluster += here;
+      counts += here;
+      n -= here;
+    }
+  return TRUE;
+}
+
 /* -- Blocks. Under refs_mutex. -- */
 
 static gboolean BANYAN_COROUTINE

@@ -10,6 +10,10 @@ guint64 qcow2_refcount_max (const Qcow2Image *image);
 gboolean BANYAN_COROUTINE qcow2_refcount_get (Qcow2Image *image, guint64 cluster, guint64 *count,
                                               GError **error);
 
+/* The counts of @n clusters in a row. */
+gboolean BANYAN_COROUTINE qcow2_refcount_get_many (Qcow2Image *image, guint64 cluster, guint n,
+                                                   guint64 *counts, GError **error);
+
 /* Finds between @min and @max free clusters in a row, and makes them used once. The file reaches to
  * their end. @is_fresh: nothing was ever written there, so they read as zeroes. */
 gboolean BANYAN_COROUTINE qcow2_refcount_allocate (Qcow2Image *image, guint64 min, guint64 max,

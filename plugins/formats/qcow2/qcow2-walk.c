@@ -218,12 +218,23 @@ qcow2_walk_refcounts (Qcow2Walk *self, gboolean *is_sound)
 
 /* @value: the entry as it should be. */
 static gboolean BANYAN_COROUTINE
+count_users (Qcow2Walk *self, guint64 place, guint64 *times, GError **error)
+{
+  guint64 cluster = place >> self->image->cluster_bits;
+
+  if (!self->is_counted)
+    return qcow2_refcount_get (self->image, cluster, times, error);
+
+  *times = qcow2_counts_get (&self->counts, cluster);
+  return TRUE;
+}
+
+static gboolean BANYAN_COROUTINE
 check_bit (Qcow2Walk *self, guint64 place, guint64 *value, gboolean *differs, GError **error)
 {
   guint64 times = 1, right;
 
-  if (!self->image->has_data_file
-      && !qcow2_refcount_get (self->image, place >> self->image->cluster_bits, &times, error))
+  if (!self->image->has_data_file && !count_users (self, place, &times, error))
     return FALSE;
 
   right = times == 1 ? *value | QCOW2_COPIED : *value & ~QCOW2_COPIED;
@@ -276,7 +287,7 @@ check_l1_entry (Qcow2Walk *self, guint index, gboolean fix, GError **error)
   guint64 times, bytes;
   gboolean differs;
 
-  if (!qcow2_refcount_get (image, table >> image->cluster_bits, &times, error))
+  if (!count_users (self, table, &times, error))
     return FALSE;
   value = times == 1 ? value | QCOW2_COPIED : value & ~QCOW2_COPIED;
   differs = value != image->l1[index];

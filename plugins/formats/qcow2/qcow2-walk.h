@@ -11,8 +11,9 @@ typedef struct
   Qcow2Image *image;
   Qcow2Counts counts;
   Qcow2CheckResult *result;
-  guint64 end;       /* clusters in the file */
-  guint64 next_host; /* where the guest's next cluster would lie, were it not fragmented */
+  guint64 end;         /* clusters in the file */
+  gboolean is_counted; /* the refcounts of all clusters are what was counted */
+  guint64 next_host;   /* where the guest's next cluster would lie, were it not fragmented */
 } Qcow2Walk;
 
 void qcow2_walk_init (Qcow2Walk *self, Qcow2Image *image, Qcow2CheckResult *result);
