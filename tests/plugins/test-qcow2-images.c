@@ -350,6 +350,33 @@ test_snapshots (void)
 }
 
 static void
+test_reuse (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary (
+      "What a removed snapshot alone had is used again, its tables, too, by the one that "
+      "removed it");
+
+  if (!images_have_qemu ())
+    return;
+  try_to_make (images, "{ \"size\": 4194304, \"cluster-size\": 1024 }", &error);
+  g_assert_no_error (error);
+  images_load (images, DISK);
+  images_must_write (images, "disk", 0, 2048 * KIB, 4);
+  for (guint i = 0; i < 3; i++)
+    {
+      do_it (images, "create", "one");
+      images_must_write (images, "disk", 0, 2048 * KIB, 5 + i);
+      do_it (images, "remove", "one");
+      images_must_write (images, "disk", (2048 + i * 512) * KIB, 512 * KIB, 8 + i);
+      images_must_read (images, "disk", 0, 2048 * KIB, 5 + i);
+    }
+  close_and_check (images);
+}
+
+static void
 test_of_qemu (void)
 {
   g_autoptr (Images) images = images_new ();
@@ -388,6 +415,7 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/images/are-amended", test_amends);
   g_test_add_func ("/qcow2/images/leaks-are-found", test_finds_leaks);
   g_test_add_func ("/qcow2/snapshots/show-what-was", test_snapshots);
+  g_test_add_func ("/qcow2/snapshots/leave-their-place", test_reuse);
   g_test_add_func ("/qcow2/snapshots/that-qemu-made", test_of_qemu);
   return g_test_run ();
 }

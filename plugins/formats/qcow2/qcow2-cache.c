@@ -65,6 +65,7 @@ qcow2_cache_clear (Qcow2Cache *self)
 
   munmap (self->memory, self->memory_size);
   self->memory = NULL;
+  self->n_held = 0;
   g_clear_pointer (&self->keys, g_free);
   g_clear_pointer (&self->slots, g_free);
   g_clear_pointer (&self->dirty, g_free);
@@ -192,7 +193,10 @@ load (Qcow2Cache *self, Qcow2Slot *slot, guint64 key, GError **error)
 
   banyan_co_mutex_lock (&self->mutex);
   if (loaded)
-    copy_words (slot->words, (guint64 *) buffer->data, self->slice_size);
+    {
+      copy_words (slot->words, (guint64 *) buffer->data, self->slice_size);
+      __atomic_fetch_add (&self->n_held, 1, __ATOMIC_RELAXED);
+    }
   else
     set_key (self, index, 0);
   slot->state = loaded ? SLOT_READY : SLOT_EMPTY;
@@ -202,6 +206,7 @@ load (Qcow2Cache *self, Qcow2Slot *slot, guint64 key, GError **error)
   __atomic_store_n (&slot->sequence, slot->sequence + 1, __ATOMIC_RELEASE);
   banyan_co_cond_broadcast (&self->changed);
   banyan_co_mutex_unlock (&self->mutex);
+  qcow2_sweeper_note (self->image);
   return loaded;
 }
 
@@ -209,6 +214,8 @@ load (Qcow2Cache *self, Qcow2Slot *slot, guint64 key, GError **error)
 static void
 begin_loading (Qcow2Cache *self, Qcow2Slot *slot, guint64 key)
 {
+  if (slot->state == SLOT_READY)
+    __atomic_fetch_sub (&self->n_held, 1, __ATOMIC_RELAXED);
   __atomic_store_n (&slot->sequence, slot->sequence + 1, __ATOMIC_RELAXED);
   set_key (self, slot - self->slots, key + 1);
   slot->key = key;
@@ -378,6 +385,12 @@ qcow2_cache_is_dirty (Qcow2Cache *self)
 
 /* -- Forgetting. -- */
 
+guint64
+qcow2_cache_get_held (Qcow2Cache *self)
+{
+  return (guint64) __atomic_load_n (&self->n_held, __ATOMIC_RELAXED) * self->slice_size;
+}
+
 /* The memory goes back to the system, and reads as zeroes for whoever still looks at it. */
 static void
 forget (Qcow2Cache *self, Qcow2Slot *slot)
@@ -385,6 +398,7 @@ forget (Qcow2Cache *self, Qcow2Slot *slot)
   __atomic_store_n (&slot->sequence, slot->sequence + 1, __ATOMIC_RELAXED);
   set_key (self, slot - self->slots, 0);
   slot->state = SLOT_EMPTY;
+  __atomic_fetch_sub (&self->n_held, 1, __ATOMIC_RELAXED);
   if (self->slice_size % 4096 == 0)
     madvise (slot->words, self->slice_size, MADV_DONTNEED);
   __atomic_store_n (&slot->sequence, slot->sequence + 1, __ATOMIC_RELEASE);
@@ -393,17 +407,16 @@ forget (Qcow2Cache *self, Qcow2Slot *slot)
 void BANYAN_COROUTINE
 qcow2_cache_forget_idle (Qcow2Cache *self)
 {
-  guint32 now = __atomic_fetch_add (&self->time, 1, __ATOMIC_RELAXED);
-
   banyan_co_mutex_lock (&self->mutex);
   for (guint i = 0; i < n_slots (self); i++)
     {
       Qcow2Slot *slot = &self->slots[i];
 
       if (slot->state == SLOT_READY && slot->pins == 0 && !is_dirty (self, i)
-          && __atomic_load_n (&slot->used, __ATOMIC_RELAXED) != now)
+          && (gint32) (__atomic_load_n (&slot->used, __ATOMIC_RELAXED) - self->swept) < 0)
         forget (self, slot);
     }
+  self->swept = __atomic_add_fetch (&self->time, 1, __ATOMIC_RELAXED);
   banyan_co_mutex_unlock (&self->mutex);
 }
 

@@ -44,7 +44,9 @@ struct _Qcow2Cache
   guint failures;   /* atomic: slices that could not be written */
   guint8 *memory;   /* (owned): mapped; pages come when they are used */
   gsize memory_size;
-  guint32 time; /* atomic: counts slices that were read */
+  guint32 time;  /* atomic: counts slices that were read */
+  guint32 swept; /* under the mutex: when idle ones were forgotten last */
+  guint n_held;  /* atomic: slots that hold a slice */
 
   BanyanCoMutex mutex;
   BanyanCoCond changed;
@@ -63,6 +65,8 @@ void BANYAN_COROUTINE qcow2_cache_put (Qcow2Cache *self, Qcow2Slot *slot);
  * meanwhile either keeps out, or does not mind that storage has some of it already. */
 gboolean BANYAN_COROUTINE qcow2_cache_write_all (Qcow2Cache *self, GError **error);
 gboolean qcow2_cache_is_dirty (Qcow2Cache *self);
+/* Bytes of slices that are in memory. */
+guint64 qcow2_cache_get_held (Qcow2Cache *self);
 /* Forgets what is clean and was not used since the last call; nothing waits. */
 void BANYAN_COROUTINE qcow2_cache_forget_idle (Qcow2Cache *self);
 /* Forgets everything, as storage has it otherwise; nothing has changed here. */

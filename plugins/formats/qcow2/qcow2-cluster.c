@@ -331,6 +331,19 @@ set_l1_entry (Qcow2Image *image, guint index, guint64 entry)
   banyan_co_rwlock_unlock (&image->links);
 }
 
+/* Snapshots that have it keep it; if none has, it is no table any more. */
+static void BANYAN_COROUTINE
+leave_table (Qcow2Image *image, guint64 offset)
+{
+  guint64 cluster = offset >> image->cluster_bits;
+  guint64 count;
+
+  qcow2_overlap_remove (&image->overlap, cluster, 1);
+  if (qcow2_refcount_get (image, cluster, &count, NULL) && count > 1)
+    qcow2_overlap_add (&image->overlap, cluster, 1, QCOW2_META_INACTIVE_L2);
+  qcow2_order_free (image, offset, image->cluster_size, QCOW2_DISCARD_SNAPSHOT);
+}
+
 static gboolean BANYAN_COROUTINE
 replace_table (Qcow2Image *image, guint index, GError **error)
 {
@@ -348,7 +361,7 @@ replace_table (Qcow2Image *image, guint index, GError **error)
 
   set_l1_entry (image, index, offset | QCOW2_COPIED);
   if (old != 0)
-    qcow2_order_free (image, old, image->cluster_size, QCOW2_DISCARD_SNAPSHOT);
+    leave_table (image, old);
   return TRUE;
 }
 

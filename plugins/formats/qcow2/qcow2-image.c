@@ -13,11 +13,6 @@
 
 #include <errno.h>
 
-/* QEMU's figures. */
-#define DEFAULT_L2_CACHE (G_GUINT64_CONSTANT (32) << 20)
-#define DEFAULT_SLICE 4096
-#define MIN_REFCOUNT_CLUSTERS G_GUINT64_CONSTANT (4)
-
 /* How far the file grows beyond what is needed: seldom, and little beside what it has. */
 #define MIN_GROWTH (G_GUINT64_CONSTANT (256) << 10)
 #define MAX_GROWTH (G_GUINT64_CONSTANT (64) << 20)
@@ -27,6 +22,7 @@ qcow2_image_init (Qcow2Image *self)
 {
   qcow2_header_init (&self->header);
   g_mutex_init (&self->freed_mutex);
+  qcow2_sweeper_init (&self->sweeper);
 }
 
 void
@@ -34,16 +30,16 @@ qcow2_image_clear (Qcow2Image *self)
 {
   qcow2_header_clear (&self->header);
   g_mutex_clear (&self->freed_mutex);
+  qcow2_sweeper_clear (&self->sweeper);
 }
 
 /* -- Opening. -- */
 
 static void
-derive_geometry (Qcow2Image *self, const Qcow2CacheSizes *sizes)
+derive_geometry (Qcow2Image *self)
 {
   const Qcow2Header *header = &self->header;
   gboolean is_extended = (header->incompatible & QCOW2_INCOMPATIBLE_EXTENDED) != 0;
-  guint64 slice = sizes->l2_entry != 0 ? sizes->l2_entry : DEFAULT_SLICE;
 
   self->cluster_bits = header->cluster_bits;
   self->cluster_size = G_GUINT64_CONSTANT (1) << header->cluster_bits;
@@ -53,10 +49,8 @@ derive_geometry (Qcow2Image *self, const Qcow2CacheSizes *sizes)
   self->refcount_order = header->refcount_order;
   self->has_data_file = (header->incompatible & QCOW2_INCOMPATIBLE_DATA_FILE) != 0;
 
-  slice = MIN (slice, self->cluster_size);
-  self->l2_slice_bits = g_bit_storage (slice / (self->entry_words * 8)) - 1;
-  self->refs_slice_bits
-      = g_bit_storage (MIN (DEFAULT_SLICE, self->cluster_size) * 8) - 1 - self->refcount_order;
+  self->refs_slice_bits = g_bit_storage (MIN (QCOW2_DEFAULT_SLICE, self->cluster_size) * 8) - 1
+                          - self->refcount_order;
 }
 
 guint64
@@ -65,49 +59,6 @@ qcow2_image_l1_entries (Qcow2Image *self, guint64 size)
   guint bits = self->cluster_bits + self->l2_bits;
 
   return (size >> bits) + ((size & ((G_GUINT64_CONSTANT (1) << bits) - 1)) != 0);
-}
-
-/* Everything that a cache of the image's own size would need is enough. */
-static guint64
-choose_l2_size (Qcow2Image *self, const Qcow2CacheSizes *sizes, gsize slice)
-{
-  guint64 needed = qcow2_image_l1_entries (self, self->header.size) << self->cluster_bits;
-  guint64 size = sizes->l2 != 0 ? sizes->l2 : DEFAULT_L2_CACHE;
-
-  if (sizes->l2 == 0 && sizes->total != 0)
-    size
-        = sizes->total
-          - MIN (sizes->total, sizes->refcounts != 0 ? sizes->refcounts
-                                                     : MIN_REFCOUNT_CLUSTERS << self->cluster_bits);
-  return MAX (MIN (size, needed), 8 * slice);
-}
-
-static guint64
-choose_refs_size (Qcow2Image *self, const Qcow2CacheSizes *sizes, gsize slice)
-{
-  guint64 size = sizes->refcounts;
-
-  if (size == 0 && sizes->total != 0 && sizes->l2 != 0)
-    size = sizes->total - MIN (sizes->total, sizes->l2);
-  if (size == 0)
-    size = MIN_REFCOUNT_CLUSTERS << self->cluster_bits;
-  return MAX (size, 8 * slice);
-}
-
-static gboolean
-make_caches (Qcow2Image *self, const Qcow2CacheSizes *sizes, GError **error)
-{
-  gsize l2_slice = (gsize) self->entry_words * 8 << self->l2_slice_bits;
-  gsize refs_slice = ((gsize) 1 << (self->refs_slice_bits + self->refcount_order)) / 8;
-
-  self->l2.locate = qcow2_cluster_locate;
-  self->l2.check = qcow2_cluster_check_slice;
-  self->l2.clean = qcow2_order_write_back;
-  self->refs.locate = qcow2_refcount_locate;
-  self->refs.clean = qcow2_refcount_clean;
-  return qcow2_cache_init (&self->l2, self, choose_l2_size (self, sizes, l2_slice), l2_slice, error)
-         && qcow2_cache_init (&self->refs, self, choose_refs_size (self, sizes, refs_slice),
-                              refs_slice, error);
 }
 
 /* Piece by piece, and what lies behind the end of the file is zero. */
@@ -192,15 +143,23 @@ init_state (Qcow2Image *self)
 gboolean BANYAN_COROUTINE
 qcow2_image_open (Qcow2Image *self, const Qcow2CacheSizes *sizes, GError **error)
 {
+  Qcow2Caches caches = { 0 };
+
   qcow2_header_clear (&self->header);
   qcow2_header_init (&self->header);
   if (!qcow2_header_read (&self->header, self->file, self->name, error)
       || !qcow2_header_check_features (&self->header, self->name, error))
     return FALSE;
 
-  derive_geometry (self, sizes);
+  derive_geometry (self);
   init_state (self);
-  if (!make_caches (self, sizes, error) || !read_tables (self, error))
+  if (!qcow2_caches_init (&caches, self, sizes, error))
+    {
+      qcow2_image_close (self);
+      return FALSE;
+    }
+  qcow2_caches_exchange (&caches, self);
+  if (!read_tables (self, error))
     {
       qcow2_image_close (self);
       return FALSE;
@@ -209,12 +168,14 @@ qcow2_image_open (Qcow2Image *self, const Qcow2CacheSizes *sizes, GError **error
   self->high_water
       = (banyan_child_get_length (self->file) + self->cluster_size - 1) >> self->cluster_bits;
   self->is_corrupt = (self->header.incompatible & QCOW2_INCOMPATIBLE_CORRUPT) != 0;
+  qcow2_sweeper_begin (&self->sweeper);
   return TRUE;
 }
 
-void
+void BANYAN_COROUTINE
 qcow2_image_close (Qcow2Image *self)
 {
+  qcow2_sweeper_end (self);
   qcow2_cache_clear (&self->l2);
   qcow2_cache_clear (&self->refs);
   g_clear_pointer (&self->l1, g_free);

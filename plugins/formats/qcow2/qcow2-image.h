@@ -27,6 +27,10 @@
 #include "qcow2-cache.h"
 #include "qcow2-header.h"
 #include "qcow2-overlap.h"
+#include "qcow2-sweeper.h"
+
+/* Of a table, in bytes: so much is read at once. */
+#define QCOW2_DEFAULT_SLICE 4096
 
 /* Of a request, in pieces of memory: more are cut on the way in. */
 #define QCOW2_MAX_VECTORS 62
@@ -130,6 +134,8 @@ struct _Qcow2Image
   BanyanCoMutex refs_mutex;
   BanyanCoMutex grow_mutex;
 
+  Qcow2Sweeper sweeper;
+
   guint64 changes; /* atomic: how often an entry that leads somewhere has changed */
   guint64 stable;  /* atomic: up to which of them storage has all */
 
@@ -158,13 +164,27 @@ typedef struct
   guint64 refcounts;
 } Qcow2CacheSizes;
 
+/* Both, with how they are divided, to be exchanged. */
+typedef struct
+{
+  Qcow2Cache l2;
+  Qcow2Cache refs;
+  guint l2_slice_bits;
+} Qcow2Caches;
+
+gboolean qcow2_caches_init (Qcow2Caches *self, Qcow2Image *image, const Qcow2CacheSizes *sizes,
+                            GError **error);
+void qcow2_caches_clear (Qcow2Caches *self);
+/* Nobody is inside. */
+void qcow2_caches_exchange (Qcow2Caches *self, Qcow2Image *image);
+
 void qcow2_image_init (Qcow2Image *self);
 void qcow2_image_clear (Qcow2Image *self);
 
 /* Reads and checks; writes nothing. The children are there. */
 gboolean BANYAN_COROUTINE qcow2_image_open (Qcow2Image *self, const Qcow2CacheSizes *sizes,
                                             GError **error);
-void qcow2_image_close (Qcow2Image *self);
+void BANYAN_COROUTINE qcow2_image_close (Qcow2Image *self);
 
 /* Before the first change: repairs what a crash left, and clears the bits of what will not be kept
  * up to date. */

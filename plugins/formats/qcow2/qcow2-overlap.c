@@ -95,6 +95,23 @@ qcow2_overlap_remove (Qcow2Overlap *self, guint64 cluster, guint64 count)
   g_mutex_unlock (&self->mutex);
 }
 
+static Qcow2Meta
+kind_of (guint64 key)
+{
+  return (key & ((1u << KIND_BITS) - 1)) - 1;
+}
+
+void
+qcow2_overlap_remove_kinds (Qcow2Overlap *self, guint kinds)
+{
+  g_mutex_lock (&self->mutex);
+  for (guint slot = 0; slot < self->size; slot++)
+    if (self->keys[slot] != 0 && self->keys[slot] != LEFT
+        && (kinds & 1u << kind_of (self->keys[slot])))
+      self->keys[slot] = LEFT;
+  g_mutex_unlock (&self->mutex);
+}
+
 gboolean
 qcow2_overlap_find (Qcow2Overlap *self, guint64 cluster, guint64 count, guint kinds,
                     Qcow2Meta *found)
@@ -108,7 +125,7 @@ qcow2_overlap_find (Qcow2Overlap *self, guint64 cluster, guint64 count, guint ki
 
       if (key == 0 || key == LEFT)
         continue;
-      *found = (key & ((1u << KIND_BITS) - 1)) - 1;
+      *found = kind_of (key);
       is_there = (kinds & 1u << *found) != 0;
     }
   g_mutex_unlock (&self->mutex);

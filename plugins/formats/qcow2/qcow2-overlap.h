@@ -32,6 +32,8 @@ void qcow2_overlap_init (Qcow2Overlap *self);
 void qcow2_overlap_clear (Qcow2Overlap *self);
 void qcow2_overlap_add (Qcow2Overlap *self, guint64 cluster, guint64 count, Qcow2Meta kind);
 void qcow2_overlap_remove (Qcow2Overlap *self, guint64 cluster, guint64 count);
+/* All that hold something of the @kinds, a mask. */
+void qcow2_overlap_remove_kinds (Qcow2Overlap *self, guint kinds);
 /* Whether one of the clusters holds something of the @kinds, a mask; which, in @found. */
 gboolean qcow2_overlap_find (Qcow2Overlap *self, guint64 cluster, guint64 count, guint kinds,
                              Qcow2Meta *found);

@@ -93,7 +93,6 @@ static gboolean BANYAN_COROUTINE
 put_table (Qcow2Image *image, GError **error)
 {
   guint64 n_clusters = table_clusters (image);
-  guint64 old_offset = image->header.snapshots_offset;
   guint64 offset = 0;
 
   if (n_clusters > 0
@@ -103,20 +102,24 @@ put_table (Qcow2Image *image, GError **error)
     return FALSE;
   if (!write_header (image, offset, image->snapshots->len, error))
     return FALSE;
-  if (old_offset != 0)
-    qcow2_overlap_remove (&image->overlap, old_offset >> image->cluster_bits, 1);
+
+  qcow2_overlap_remove_kinds (&image->overlap, 1u << QCOW2_META_SNAPSHOT_TABLE);
+  if (n_clusters > 0)
+    qcow2_overlap_add (&image->overlap, offset >> image->cluster_bits, n_clusters,
+                       QCOW2_META_SNAPSHOT_TABLE);
   return TRUE;
 }
 
 /* -- Counting. -- */
 
-/* All counts as what is in memory wants them. */
+/* All counts as what is in memory wants them; and tables that are no longer are not protected. */
 static gboolean BANYAN_COROUTINE
 count_again (Qcow2Image *image, GError **error)
 {
   Qcow2CheckResult result;
 
-  if (!qcow2_check (image, QCOW2_FIX_ALL, &result, error))
+  if (!qcow2_check (image, QCOW2_FIX_ALL, &result, error)
+      || !qcow2_snapshots_note_tables (image, error))
     return FALSE;
   if (result.corruptions == 0)
     return TRUE;
@@ -271,15 +274,7 @@ static void
 exchange_tables (Qcow2Image *image, const guint64 *entries)
 {
   for (guint i = 0; i < image->l1_size; i++)
-    {
-      guint64 old = image->l1[i] & QCOW2_OFFSET_MASK, new = entries[i] & QCOW2_OFFSET_MASK;
-
-      if (old != 0)
-        qcow2_overlap_remove (&image->overlap, old >> image->cluster_bits, 1);
-      if (new != 0)
-        qcow2_overlap_add (&image->overlap, new >> image->cluster_bits, 1, QCOW2_META_ACTIVE_L2);
-      __atomic_store_n (&image->l1[i], entries[i], __ATOMIC_RELEASE);
-    }
+    __atomic_store_n (&image->l1[i], entries[i], __ATOMIC_RELEASE);
 }
 
 /* Both trees are counted while the table is exchanged. */

@@ -126,6 +126,65 @@ qcow2_snapshots_read (Qcow2Image *image, GError **error)
   return TRUE;
 }
 
+/* -- L2 tables, for overlap checks. -- */
+
+/* In pieces: an L1 table may have 32 MiB. */
+#define L1_PIECE 8192
+
+/* A table that the disk has, too, is known as the disk's. */
+static void
+note_inactive (Qcow2Image *image, const guint64 *entries, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      guint64 cluster = (GUINT64_FROM_BE (entries[i]) & QCOW2_OFFSET_MASK) >> image->cluster_bits;
+      Qcow2Meta found;
+
+      if (cluster != 0 && !qcow2_overlap_find (&image->overlap, cluster, 1, G_MAXUINT, &found))
+        qcow2_overlap_add (&image->overlap, cluster, 1, QCOW2_META_INACTIVE_L2);
+    }
+}
+
+static gboolean BANYAN_COROUTINE
+note_tables_of (Qcow2Image *image, const Qcow2Snapshot *snapshot, GError **error)
+{
+  g_autofree guint64 *entries = g_new (guint64, L1_PIECE);
+  guint64 end = banyan_child_get_length (image->file);
+
+  for (guint64 done = 0; done < snapshot->l1_size; done += L1_PIECE)
+    {
+      guint n = MIN (snapshot->l1_size - done, L1_PIECE);
+      guint64 offset = snapshot->l1_offset + done * sizeof *entries;
+
+      if (offset >= end)
+        break;
+      n = MIN (n, (end - offset) / sizeof *entries);
+      if (n > 0 && !banyan_child_pread (image->file, offset, entries, n * sizeof *entries, error))
+        return FALSE;
+      note_inactive (image, entries, n);
+    }
+  return TRUE;
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_snapshots_note_tables (Qcow2Image *image, GError **error)
+{
+  const guint inactive = 1u << QCOW2_META_INACTIVE_L2;
+
+  qcow2_overlap_remove_kinds (&image->overlap, inactive | 1u << QCOW2_META_ACTIVE_L2);
+  for (guint i = 0; i < image->l1_size; i++)
+    if ((image->l1[i] & QCOW2_OFFSET_MASK) != 0)
+      qcow2_overlap_add (&image->overlap, (image->l1[i] & QCOW2_OFFSET_MASK) >> image->cluster_bits,
+                         1, QCOW2_META_ACTIVE_L2);
+  if (!(BANYAN_LIVE (image->overlap_check) & inactive))
+    return TRUE;
+
+  for (guint i = 0; i < image->snapshots->len; i++)
+    if (!note_tables_of (image, &g_array_index (image->snapshots, Qcow2Snapshot, i), error))
+      return FALSE;
+  return TRUE;
+}
+
 guint64
 qcow2_snapshots_size (Qcow2Image *image)
 {

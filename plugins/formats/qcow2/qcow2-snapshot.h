@@ -41,5 +41,9 @@ gboolean BANYAN_COROUTINE qcow2_snapshots_apply (Qcow2Image *image, const char *
 gboolean BANYAN_COROUTINE qcow2_snapshots_remove (Qcow2Image *image, const char *key,
                                                   GError **error);
 
+/* Tells overlap checks which L2 tables there are, as snapshots, or who may look for theirs, have
+ * changed. Nobody else is inside. */
+gboolean BANYAN_COROUTINE qcow2_snapshots_note_tables (Qcow2Image *image, GError **error);
+
 /* Bytes in the image that the table occupies. */
 guint64 qcow2_snapshots_size (Qcow2Image *image);

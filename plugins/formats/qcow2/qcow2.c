@@ -5,26 +5,21 @@
 #include "qcow2-io.h"
 #include "qcow2-options.h"
 #include "qcow2-order.h"
+#include "qcow2-overlap-checks.h"
+#include "qcow2-refit.h"
 #include "qcow2-resize.h"
+#include "qcow2-snapshot.h"
 
 #include <errno.h>
 
 G_DECLARE_FINAL_TYPE (BanyanQcow2, banyan_qcow2, BANYAN, QCOW2, BanyanFormat)
-
-typedef enum
-{
-  QCOW2_OVERLAP_NONE,
-  QCOW2_OVERLAP_CONSTANT,
-  QCOW2_OVERLAP_CACHED,
-  QCOW2_OVERLAP_ALL,
-} Qcow2OverlapMode;
 
 struct _BanyanQcow2
 {
   BanyanFormat parent_instance;
 
   Qcow2Image image;
-  Qcow2OverlapMode overlap_mode;
+  Qcow2OverlapChecks *overlap_checks; /* (owned) (nullable) */
   Qcow2CacheSizes sizes;
   gboolean lazy_refcounts;
   gboolean pass_discard_request;
@@ -44,6 +39,9 @@ enum
   PROP_L2_CACHE_SIZE,
   PROP_L2_CACHE_ENTRY_SIZE,
   PROP_REFCOUNT_CACHE_SIZE,
+  PROP_CACHE_CLEAN_INTERVAL,
+  PROP_L2_CACHE_HELD,
+  PROP_REFCOUNT_CACHE_HELD,
   PROP_BACKING_FILE,
   PROP_BACKING_FORMAT,
   PROP_DATA_FILE_NAME,
@@ -60,23 +58,6 @@ BANYAN_DEFINE_DRIVER_WITH_CODE (
     { G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_CHECKABLE, qcow2_checkable_init)
           G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_SNAPSHOTS, qcow2_snapshots_init)
               G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_BITMAPS, qcow2_bitmaps_init) })
-
-static GType
-overlap_mode_get_type (void)
-{
-  static const GEnumValue values[] = {
-    { QCOW2_OVERLAP_NONE, "QCOW2_OVERLAP_NONE", "none" },
-    { QCOW2_OVERLAP_CONSTANT, "QCOW2_OVERLAP_CONSTANT", "constant" },
-    { QCOW2_OVERLAP_CACHED, "QCOW2_OVERLAP_CACHED", "cached" },
-    { QCOW2_OVERLAP_ALL, "QCOW2_OVERLAP_ALL", "all" },
-    { 0, NULL, NULL },
-  };
-  static gsize type;
-
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("BanyanQcow2OverlapMode", values));
-  return type;
-}
 
 /* -- Operations. -- */
 
@@ -258,21 +239,6 @@ check_data_file (BanyanQcow2 *self, GError **error)
                              declared != NULL ? "is null" : "is not declared");
 }
 
-static guint
-overlap_kinds (Qcow2OverlapMode mode)
-{
-  static const guint kinds[] = {
-    [QCOW2_OVERLAP_NONE] = 0,
-    [QCOW2_OVERLAP_CONSTANT] = 1u << QCOW2_META_HEADER | 1u << QCOW2_META_ACTIVE_L1
-                               | 1u << QCOW2_META_REFCOUNT_TABLE | 1u << QCOW2_META_SNAPSHOT_TABLE
-                               | 1u << QCOW2_META_BITMAP_DIRECTORY,
-    [QCOW2_OVERLAP_CACHED] = (1u << QCOW2_N_METAS) - 1,
-    [QCOW2_OVERLAP_ALL] = (1u << QCOW2_N_METAS) - 1,
-  };
-
-  return kinds[mode];
-}
-
 /* What was not declared follows from the image, or from how the node treats discards. */
 static void
 set_defaults (BanyanQcow2 *self)
@@ -286,7 +252,7 @@ set_defaults (BanyanQcow2 *self)
                      (image->header.compatible & QCOW2_COMPATIBLE_LAZY_REFCOUNTS) != 0);
   if (find_declared (self, "pass-discard-request") == NULL)
     BANYAN_LIVE_SET (image->pass_discard[QCOW2_DISCARD_REQUEST], discard == BANYAN_DISCARD_UNMAP);
-  BANYAN_LIVE_SET (image->overlap_check, overlap_kinds (BANYAN_LIVE (self->overlap_mode)));
+  BANYAN_LIVE_SET (image->overlap_check, qcow2_overlap_checks_get_kinds (self->overlap_checks));
 }
 
 static gboolean BANYAN_COROUTINE
@@ -297,13 +263,13 @@ banyan_qcow2_open (BanyanElement *element, GError **error)
   self->image.name = banyan_object_get_id (BANYAN_OBJECT (self));
   if (!qcow2_image_open (&self->image, &self->sizes, error))
     return FALSE;
-  if (!check_data_file (self, error))
+  set_defaults (self);
+  if (!check_data_file (self, error) || !qcow2_snapshots_note_tables (&self->image, error))
     {
       qcow2_image_close (&self->image);
       return FALSE;
     }
 
-  set_defaults (self);
   publish_children (self);
   self->is_open = TRUE;
   if (self->image.is_corrupt)
@@ -334,10 +300,16 @@ banyan_qcow2_reactivate (BanyanElement *element, GError **error)
   BanyanQcow2 *self = BANYAN_NODE_SELF (BanyanQcow2, element);
 
   qcow2_image_close (&self->image);
-  self->is_open = qcow2_image_open (&self->image, &self->sizes, error);
-  if (self->is_open)
-    publish_children (self);
-  return self->is_open;
+  if (!qcow2_image_open (&self->image, &self->sizes, error))
+    return self->is_open = FALSE;
+  if (!qcow2_snapshots_note_tables (&self->image, error))
+    {
+      qcow2_image_close (&self->image);
+      return self->is_open = FALSE;
+    }
+
+  publish_children (self);
+  return TRUE;
 }
 
 /* -- Changing. -- */
@@ -357,6 +329,57 @@ check_new_data_file (BanyanQcow2 *self, BanyanChange *change, GError **error)
                              self->image.name);
 }
 
+static gboolean
+resizes_caches (BanyanChange *change)
+{
+  static const char *const sizes[]
+      = { "cache-size", "l2-cache-size", "l2-cache-entry-size", "refcount-cache-size" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+    if (banyan_change_touches (change, sizes[i]))
+      return TRUE;
+  return FALSE;
+}
+
+static guint64
+proposed_size (const BanyanProposal *proposal, const char *property)
+{
+  return g_value_get_uint64 (banyan_proposal_get (proposal, property));
+}
+
+static gboolean BANYAN_COROUTINE
+refit_caches (Qcow2Refit *refit, const BanyanProposal *proposal, GError **error)
+{
+  Qcow2CacheSizes sizes = {
+    .total = proposed_size (proposal, "cache-size"),
+    .l2 = proposed_size (proposal, "l2-cache-size"),
+    .l2_entry = proposed_size (proposal, "l2-cache-entry-size"),
+    .refcounts = proposed_size (proposal, "refcount-cache-size"),
+  };
+
+  return qcow2_refit_caches (refit, &sizes, error);
+}
+
+static gboolean BANYAN_COROUTINE
+refit (BanyanQcow2 *self, BanyanChange *change, GError **error)
+{
+  const BanyanProposal *proposal = banyan_change_get_proposal (change);
+  Qcow2Refit *refit;
+
+  if (!resizes_caches (change) && !banyan_change_touches (change, "overlap-check"))
+    return TRUE;
+
+  refit = qcow2_refit_new (&self->image);
+  banyan_change_set_data (change, refit, (GDestroyNotify) qcow2_refit_free);
+  if (resizes_caches (change) && !refit_caches (refit, proposal, error))
+    return FALSE;
+  return !banyan_change_touches (change, "overlap-check")
+         || qcow2_refit_overlap (refit,
+                                 qcow2_overlap_checks_get_kinds (g_value_get_object (
+                                     banyan_proposal_get (proposal, "overlap-check"))),
+                                 error);
+}
+
 /* A node that is not written to any more leaves an image that is in order. */
 static gboolean BANYAN_COROUTINE
 banyan_qcow2_settle (BanyanElement *element, BanyanChange *change, GError **error)
@@ -364,7 +387,7 @@ banyan_qcow2_settle (BanyanElement *element, BanyanChange *change, GError **erro
   BanyanQcow2 *self = BANYAN_NODE_SELF (BanyanQcow2, element);
   const BanyanProposal *proposal = banyan_change_get_proposal (change);
 
-  if (!check_new_data_file (self, change, error))
+  if (!check_new_data_file (self, change, error) || !refit (self, change, error))
     return FALSE;
   if (!banyan_change_touches (change, "read-only")
       || !g_value_get_boolean (banyan_proposal_get (proposal, "read-only")))
@@ -376,18 +399,40 @@ banyan_qcow2_settle (BanyanElement *element, BanyanChange *change, GError **erro
 static void
 banyan_qcow2_commit (BanyanElement *element, BanyanChange *change)
 {
+  Qcow2Refit *refit = banyan_change_get_data (change);
+
+  if (refit != NULL)
+    qcow2_refit_commit (refit);
+}
+
+static void
+banyan_qcow2_abort (BanyanElement *element, BanyanChange *change)
+{
+  Qcow2Refit *refit = banyan_change_get_data (change);
+
+  if (refit != NULL)
+    qcow2_refit_abort (refit);
+}
+
+static void
+banyan_qcow2_finish (BanyanElement *element, BanyanChange *change)
+{
+  Qcow2Refit *refit = banyan_change_get_data (change);
+
+  if (refit != NULL)
+    qcow2_refit_finish (refit);
 }
 
 /* -- The class. -- */
 
 static void
-banyan_qcow2_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+banyan_qcow2_notify (GObject *object, GParamSpec *pspec)
 {
-  BanyanQcow2 *self = BANYAN_NODE_SELF (BanyanQcow2, object);
+  if (pspec == properties[PROP_CACHE_CLEAN_INTERVAL])
+    qcow2_sweeper_wake (&BANYAN_NODE_SELF (BanyanQcow2, object)->image);
 
-  banyan_node_set_field (object, id, value, pspec);
-  if (id == PROP_OVERLAP_CHECK)
-    BANYAN_LIVE_SET (self->image.overlap_check, overlap_kinds (BANYAN_LIVE (self->overlap_mode)));
+  if (G_OBJECT_CLASS (banyan_qcow2_parent_class)->notify != NULL)
+    G_OBJECT_CLASS (banyan_qcow2_parent_class)->notify (object, pspec);
 }
 
 static void
@@ -413,6 +458,12 @@ banyan_qcow2_get_property (GObject *object, guint id, GValue *value, GParamSpec 
     case PROP_CLUSTER_SIZE:
       g_value_set_uint64 (value, self->image.cluster_size);
       break;
+    case PROP_L2_CACHE_HELD:
+      g_value_set_uint64 (value, qcow2_cache_get_held (&self->image.l2));
+      break;
+    case PROP_REFCOUNT_CACHE_HELD:
+      g_value_set_uint64 (value, qcow2_cache_get_held (&self->image.refs));
+      break;
     case PROP_CORRUPT:
       g_value_set_boolean (value, __atomic_load_n (&self->image.is_corrupt, __ATOMIC_ACQUIRE));
       break;
@@ -424,7 +475,10 @@ banyan_qcow2_get_property (GObject *object, guint id, GValue *value, GParamSpec 
 static void
 banyan_qcow2_finalize (GObject *object)
 {
-  qcow2_image_clear (&BANYAN_NODE_SELF (BanyanQcow2, object)->image);
+  BanyanQcow2 *self = BANYAN_NODE_SELF (BanyanQcow2, object);
+
+  qcow2_image_clear (&self->image);
+  g_clear_object (&self->overlap_checks);
 
   G_OBJECT_CLASS (banyan_qcow2_parent_class)->finalize (object);
 }
@@ -461,7 +515,7 @@ size_param (const char *name, const char *nick, const char *blurb, guint64 maxim
       banyan_param_computed (
           banyan_param_uint64 (name, nick, blurb, BANYAN_UNIT_BYTES, 0, maximum, 0, offset),
           computed),
-      BANYAN_MUTABLE_BEFORE_OPEN);
+      BANYAN_MUTABLE_REOPEN);
 }
 
 static void
@@ -483,6 +537,16 @@ install_cache_properties (void)
       "refcount-cache-size", "Refcount cache size",
       "Memory for tables that say which clusters are used", G_GUINT64_CONSTANT (1) << 40,
       "four clusters", G_STRUCT_OFFSET (BanyanQcow2, sizes.refcounts));
+  properties[PROP_CACHE_CLEAN_INTERVAL]
+      = banyan_param_uint ("cache-clean-interval", "Cache clean interval",
+                           "How long the caches keep what nobody asks for; 0: for ever",
+                           BANYAN_UNIT_S, 0, G_MAXUINT, 600, IMAGE_FIELD (sweeper.interval_s));
+  properties[PROP_L2_CACHE_HELD] = banyan_param_statistic (
+      banyan_param_uint64 ("l2-cache-held", "L2 cache held", "How much the L2 cache holds",
+                           BANYAN_UNIT_BYTES, 0, G_MAXUINT64, 0, BANYAN_NO_FIELD));
+  properties[PROP_REFCOUNT_CACHE_HELD] = banyan_param_statistic (banyan_param_uint64 (
+      "refcount-cache-held", "Refcount cache held", "How much the refcount cache holds",
+      BANYAN_UNIT_BYTES, 0, G_MAXUINT64, 0, BANYAN_NO_FIELD));
 }
 
 static void
@@ -507,12 +571,39 @@ install_state_properties (void)
       BANYAN_NO_FIELD));
 }
 
+/* Of three figures, where one is the sum of the others, two are enough. */
+static void
+check_sizes (const BanyanProposal *proposal, BanyanProblems *problems)
+{
+  static const char *const parts[] = { "l2-cache-size", "refcount-cache-size" };
+  guint64 total = proposed_size (proposal, "cache-size");
+  guint n_set = 0;
+
+  if (total == 0)
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
+    {
+      guint64 size = proposed_size (proposal, parts[i]);
+
+      n_set += size != 0;
+      if (size > total)
+        banyan_proposal_problem (
+            proposal, problems, parts[i],
+            "is %" G_GUINT64_FORMAT ", more than cache-size, %" G_GUINT64_FORMAT, size, total);
+    }
+  if (n_set == G_N_ELEMENTS (parts))
+    banyan_proposal_problem (proposal, problems, "cache-size",
+                             "is the sum of l2-cache-size and refcount-cache-size: give two of "
+                             "the three");
+}
+
 static void
 banyan_qcow2_check (BanyanObject *object, const BanyanProposal *proposal, BanyanProblems *problems)
 {
   guint64 entry = g_value_get_uint64 (banyan_proposal_get (proposal, "l2-cache-entry-size"));
 
   BANYAN_OBJECT_CLASS (banyan_qcow2_parent_class)->check (object, proposal, problems);
+  check_sizes (proposal, problems);
   if (entry != 0 && (entry < 512 || (entry & (entry - 1)) != 0))
     banyan_proposal_problem (proposal, problems, "l2-cache-entry-size",
                              "is %" G_GUINT64_FORMAT ", which is no power of 2 from 512 up", entry);
@@ -545,7 +636,8 @@ banyan_qcow2_class_init (BanyanQcow2Class *klass)
   BanyanElementClass *element_class = BANYAN_ELEMENT_CLASS (klass);
   BanyanNodeClass *node_class = BANYAN_NODE_CLASS (klass);
 
-  object_class->set_property = banyan_qcow2_set_property;
+  object_class->set_property = banyan_node_set_field;
+  object_class->notify = banyan_qcow2_notify;
   object_class->get_property = banyan_qcow2_get_property;
   object_class->finalize = banyan_qcow2_finalize;
 
@@ -554,6 +646,8 @@ banyan_qcow2_class_init (BanyanQcow2Class *klass)
   element_class->close = banyan_qcow2_close;
   element_class->settle = banyan_qcow2_settle;
   element_class->commit = banyan_qcow2_commit;
+  element_class->abort = banyan_qcow2_abort;
+  element_class->finish = banyan_qcow2_finish;
   element_class->inactivate = banyan_qcow2_inactivate;
   element_class->reactivate = banyan_qcow2_reactivate;
   BANYAN_FORMAT_CLASS (klass)->probe = banyan_qcow2_probe;
@@ -568,10 +662,14 @@ banyan_qcow2_class_init (BanyanQcow2Class *klass)
                             "flushes, and after a crash they are counted again",
                             FALSE, IMAGE_FIELD (lazy_refcounts)),
       "what the image says");
-  properties[PROP_OVERLAP_CHECK] = banyan_param_enum (
-      "overlap-check", "Overlap check",
-      "Which of the image's own tables are protected from what is written",
-      overlap_mode_get_type (), QCOW2_OVERLAP_CACHED, G_STRUCT_OFFSET (BanyanQcow2, overlap_mode));
+  properties[PROP_OVERLAP_CHECK] = banyan_param_mutable (
+      banyan_param_computed (
+          banyan_param_struct ("overlap-check", "Overlap check",
+                               "Which of the image's own tables are protected from what is written",
+                               QCOW2_TYPE_OVERLAP_CHECKS,
+                               G_STRUCT_OFFSET (BanyanQcow2, overlap_checks)),
+          "cached"),
+      BANYAN_MUTABLE_REOPEN);
   install_discard_properties ();
   install_cache_properties ();
   install_state_properties ();
@@ -581,7 +679,6 @@ banyan_qcow2_class_init (BanyanQcow2Class *klass)
 static void
 banyan_qcow2_init (BanyanQcow2 *self)
 {
-  self->overlap_mode = QCOW2_OVERLAP_CACHED;
   self->image.pass_discard[QCOW2_DISCARD_SNAPSHOT] = TRUE;
   qcow2_image_init (&self->image);
 }
