@@ -285,6 +285,12 @@ begin_next (BanyanGraph *self)
     banyan_transaction_begin (next);
 }
 
+gboolean
+banyan_graph_is_changing (BanyanGraph *self)
+{
+  return !g_queue_is_empty (&self->changes);
+}
+
 void
 banyan_graph_enqueue (BanyanGraph *self, BanyanTransaction *transaction)
 {

@@ -48,6 +48,19 @@ pass_length (BanyanNode *self, GPtrArray *pending)
     }
 }
 
+/* A change of the graph that is under way knows better what comes of it. */
+static void
+note_property (BanyanNode *self)
+{
+  BanyanObject *root = banyan_object_get_root (BANYAN_OBJECT (self));
+  BanyanOrigin origin
+      = { .kind = BANYAN_ORIGIN_PROGRAM, .name = g_intern_string (banyan_node_get_name (self)) };
+
+  if (banyan_object_get_state (BANYAN_OBJECT (self)) == BANYAN_OBJECT_OPEN && root != NULL
+      && BANYAN_IS_GRAPH (root) && !banyan_graph_is_changing (BANYAN_GRAPH (root)))
+    banyan_node_note_length (self, &origin);
+}
+
 static void
 pass_length_up (BanyanNode *self)
 {
@@ -111,6 +124,7 @@ hear (BanyanTask *task)
   /* What comes after this needs another message. */
   __atomic_store_n (&private->told, 0, __ATOMIC_SEQ_CST);
   pass_length_up (self);
+  note_property (self);
   if (__atomic_exchange_n (&private->wants_refresh, FALSE, __ATOMIC_ACQ_REL))
     refresh (self);
 

@@ -60,6 +60,11 @@ gboolean banyan_node_drops_flushes (BanyanNode *self);
 /* What the driver has published, whatever the property says. */
 gboolean banyan_node_found_read_only (BanyanNode *self);
 
+/* What the class calls its length. (nullable) */
+GParamSpec *banyan_node_find_length_property (BanyanObject *object);
+/* Makes that say how long the node is. */
+void banyan_node_note_length (BanyanNode *self, const BanyanOrigin *origin);
+
 /* Main thread: the length or the limits have changed (banyan-node-news.c). */
 void banyan_node_tell (BanyanNode *self);
 

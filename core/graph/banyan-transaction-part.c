@@ -37,7 +37,7 @@ banyan_part_new (BanyanViewObject *object)
   BanyanPart *self = g_new0 (BanyanPart, 1);
 
   self->object = object;
-  self->grown_from = G_MAXUINT64;
+  self->grown_from = self->shrunk_from = G_MAXUINT64;
   self->was_in_tree = banyan_object_get_parent (object->object) != NULL;
   if (object->is_added)
     return self;

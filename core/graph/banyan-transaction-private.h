@@ -24,7 +24,8 @@ typedef struct
   gboolean is_open;         /* this transaction opened it */
   gboolean has_implied;     /* its storage was asked for children */
   gboolean is_prepared;
-  guint64 grown_from; /* bytes; G_MAXUINT64: not grown */
+  guint64 grown_from;  /* bytes; G_MAXUINT64: not grown */
+  guint64 shrunk_from; /* bytes; G_MAXUINT64: not shrunk */
 } BanyanPart;
 
 struct _BanyanTransaction
@@ -132,6 +133,8 @@ gboolean BANYAN_COROUTINE banyan_co_part_grow (BanyanTransaction *self, BanyanPa
                                                GError **error);
 void BANYAN_COROUTINE banyan_co_part_ungrow (BanyanTransaction *self, BanyanPart *part);
 gboolean BANYAN_COROUTINE banyan_co_transaction_shrink (BanyanTransaction *self, GError **error);
+/* What a resize has gone through to tells its length by its property, too. */
+void banyan_transaction_note_lengths (BanyanTransaction *self);
 
 /* -- Handing over. -- */
 gboolean BANYAN_COROUTINE banyan_co_transaction_inactivate (BanyanTransaction *self,
@@ -168,6 +171,7 @@ GQueue *banyan_graph_get_history (BanyanGraph *self);
 gboolean banyan_graph_is_watched (BanyanGraph *self);
 
 /* -- The queue (banyan-graph.c). -- */
+gboolean banyan_graph_is_changing (BanyanGraph *self);
 void banyan_graph_enqueue (BanyanGraph *self, BanyanTransaction *transaction);
 void banyan_graph_leave_queue (BanyanGraph *self, BanyanTransaction *transaction);
 /* Its coroutine begins. */

@@ -277,6 +277,7 @@ switch_over (BanyanTransaction *self)
     banyan_transaction_switch_edge (self, self->view->program_edges->pdata[i]);
 
   redeclare_users (self);
+  banyan_transaction_note_lengths (self);
   for (guint i = 0; i < self->parts->len; i++)
     banyan_part_commit (self->parts->pdata[i]);
   banyan_transaction_cut_off (self);

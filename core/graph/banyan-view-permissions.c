@@ -330,35 +330,6 @@ check_resize (BanyanGraphView *self, BanyanViewObject *node)
     }
 }
 
-/* Of two that shrink, the first would have lost data when the second fails. */
-static void
-check_shrinking (BanyanGraphView *self)
-{
-  BanyanViewObject *first = NULL;
-
-  for (guint i = 0; i < self->order->len; i++)
-    {
-      BanyanViewObject *node = self->order->pdata[i];
-      g_autofree char *path = NULL;
-      g_autofree char *other = NULL;
-
-      if (!shrinks (node))
-        continue;
-      if (first == NULL)
-        {
-          first = node;
-          continue;
-        }
-
-      path = banyan_view_object_dup_path (node);
-      other = banyan_view_object_dup_path (first);
-      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT, NULL, NULL,
-                           "%s and %s cannot shrink in one transaction, which could not be undone "
-                           "half way; use two",
-                           other, path);
-    }
-}
-
 /* -- What is closed at the end of a change still needs what it has until then. -- */
 
 static void
@@ -428,7 +399,6 @@ banyan_graph_view_permit (BanyanGraphView *self)
       check_resize (self, self->order->pdata[i]);
     }
 
-  check_shrinking (self);
   if (banyan_graph_view_is_right (self))
     let_linger (self);
 }

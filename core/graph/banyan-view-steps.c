@@ -3,6 +3,8 @@
 
 #include "banyan-view-private.h"
 
+#include "banyan-node-private.h"
+
 static void refuse (BanyanGraphView *self, BanyanConfigError code, BanyanObject *object,
                     const char *format, ...) G_GNUC_PRINTF (4, 5);
 
@@ -424,9 +426,8 @@ apply_remove_child (BanyanGraphView *self, BanyanStep *step)
     lead (self, edge, NULL);
 }
 
-/* What the class calls its length. */
-static char *
-find_length_property (BanyanObject *object)
+GParamSpec *
+banyan_node_find_length_property (BanyanObject *object)
 {
   g_autofree GParamSpec **pspecs = NULL;
   guint n_pspecs;
@@ -434,7 +435,7 @@ find_length_property (BanyanObject *object)
   pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object), &n_pspecs);
   for (guint i = 0; i < n_pspecs; i++)
     if (banyan_param_get_mutability (pspecs[i]) == BANYAN_MUTABLE_RESIZE)
-      return g_strdup (pspecs[i]->name);
+      return pspecs[i];
   return NULL;
 }
 
@@ -443,20 +444,22 @@ static void
 apply_resize (BanyanGraphView *self, BanyanStep *step)
 {
   BanyanViewObject *node = find_kept (self, step->object);
-  g_autofree char *property = NULL;
+  GParamSpec *property;
 
   if (node == NULL)
     return;
 
-  property = find_length_property (step->object);
+  property = banyan_node_find_length_property (step->object);
   if (property == NULL)
     {
       node->resize_to = step->length;
       return;
     }
 
-  BanyanStep set
-      = { .kind = BANYAN_STEP_SET, .object = step->object, .key = property, .value = step->value };
+  BanyanStep set = { .kind = BANYAN_STEP_SET,
+                     .object = step->object,
+                     .key = (char *) property->name,
+                     .value = step->value };
   banyan_graph_view_apply (self, &set);
 }
 

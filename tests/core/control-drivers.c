@@ -119,6 +119,7 @@ struct _TestMemory
   guint64 size;
   guint alignment; /* of requests; 0: none */
   gboolean fail_open;
+  gboolean fail_resize;
   gboolean is_locked; /* storage takes no writes */
   guint open_delay_ms;
   guint8 *data;
@@ -152,6 +153,11 @@ test_memory_resize (BanyanNode *node, const BanyanResize *resize, GError **error
 
   if (resize->length > self->size)
     return BANYAN_UNSUPPORTED;
+  if (self->fail_resize)
+    {
+      banyan_throw_errno (error, EIO, "resizing it as told");
+      return BANYAN_FAILED;
+    }
 
   note ("resize", node);
   memset (self->data + resize->length, 0, self->size - resize->length);
@@ -241,6 +247,10 @@ test_memory_class_init (TestMemoryClass *klass)
       object_class, 4,
       banyan_param_boolean ("locked", "Locked", "Whether it finds that it cannot be written", FALSE,
                             G_STRUCT_OFFSET (TestMemory, is_locked)));
+  g_object_class_install_property (
+      object_class, 5,
+      banyan_param_boolean ("fail-resize", "Fail", "Whether it keeps its length", FALSE,
+                            G_STRUCT_OFFSET (TestMemory, fail_resize)));
 }
 
 static void

@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 /* Registers all of them under the names below. */
 void control_drivers_register (void);
 
-/* "test-memory": a protocol. Properties: size, fail-open, and locked. */
+/* "test-memory": a protocol. Properties: size, fail-open, fail-resize, and locked. */
 /* "test-pass": a filter. Properties: label (by reopening), level (live). */
 /* "test-flushing": a filter that notes flushes, and passes them on, or fails. Properties: fail. */
 /* "test-format": METADATA child "file", COW child "backing" (optional). */

@@ -268,22 +268,76 @@ test_lengths (void)
     }
 }
 
-static void
-test_two_shrink (void)
+#define THREE(last) \
+  "a: { driver: test-memory }\nb: { driver: test-memory }\n" \
+  "c: { driver: test-memory" last " }\n"
+#define SHORTER_BYTES 512
+
+static const char *const three[] = { "a", "b", "c" };
+
+static gboolean
+shorten_all (BanyanTestGraph *graph, guint fail_at, GError **error)
 {
-  g_autoptr (BanyanTestGraph) graph
-      = banyan_test_graph_must_load ("a: { driver: test-memory }\nb: { driver: test-memory }\n");
   g_autoptr (BanyanTransaction) transaction
       = banyan_transaction_new (banyan_test_graph_get (graph));
+
+  for (guint i = 0; i < G_N_ELEMENTS (three); i++)
+    banyan_transaction_resize (transaction, banyan_test_get_node (graph, three[i]), SHORTER_BYTES);
+  if (fail_at != G_MAXUINT)
+    banyan_transaction_fail_at (transaction, BANYAN_PHASE_SETTLE, fail_at);
+  return banyan_transaction_commit (transaction, error);
+}
+
+static void
+assert_lengths (BanyanTestGraph *graph, guint64 length)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (three); i++)
+    g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (graph, three[i])), ==, length);
+}
+
+static void
+test_several_shrink (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (THREE (""));
+  guint64 before = banyan_node_get_length (banyan_test_get_node (graph, "a"));
+  g_autoptr (GError) error = NULL;
+  guint8 data[512];
+  guint n;
+
+  g_test_summary ("Several nodes shrink at once, and whatever fails before, nothing is cut off");
+
+  banyan_test_fill (data, before - sizeof data, sizeof data, 5);
+  banyan_test_write (graph, "a", before - sizeof data, data, sizeof data, &error);
+  g_assert_no_error (error);
+  for (n = 0; !shorten_all (graph, n, &error); n++)
+    {
+      assert_lengths (graph, before);
+      g_clear_error (&error);
+      banyan_test_read (graph, "a", before - sizeof data, data, sizeof data, &error);
+      g_assert_no_error (error);
+      banyan_test_assert_filled (data, before - sizeof data, sizeof data, 5);
+    }
+  g_assert_cmpuint (n, >=, 3);
+  assert_lengths (graph, SHORTER_BYTES);
+}
+
+static void
+test_one_does_not_shrink (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (THREE (", fail-resize: true"));
+  guint64 before = banyan_node_get_length (banyan_test_get_node (graph, "a"));
   g_autoptr (GError) error = NULL;
 
-  g_test_summary ("Two nodes do not shrink at once, as that could not be done whole or not at all");
+  g_test_summary ("Where the last does not, the others get their length again, and it is told "
+                  "what they have lost");
 
-  banyan_transaction_resize (transaction, banyan_test_get_node (graph, "a"), 512);
-  banyan_transaction_resize (transaction, banyan_test_get_node (graph, "b"), 512);
-  g_assert_false (banyan_transaction_commit (transaction, &error));
-  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_CONFLICT);
-  g_assert_nonnull (strstr (error->message, "cannot shrink in one transaction"));
+  g_assert_false (shorten_all (graph, G_MAXUINT, &error));
+  g_assert_error (error, BANYAN_ERRNO, EIO);
+  g_test_message ("%s", error->message);
+  g_assert_nonnull (strstr (error->message, "/nodes/a had been shortened to 512 bytes"));
+  g_assert_nonnull (strstr (error->message, "/nodes/b had been shortened to 512 bytes"));
+  g_assert_nonnull (strstr (error->message, "/nodes/c: resizing it as told"));
+  assert_lengths (graph, before);
 }
 
 static void
@@ -543,7 +597,8 @@ main (int argc, char **argv)
   control_drivers_register ();
   g_test_add_func ("/rollback/every-step-of-every-phase", test_every_step);
   g_test_add_func ("/rollback/keeps-lengths", test_lengths);
-  g_test_add_func ("/rollback/two-do-not-shrink", test_two_shrink);
+  g_test_add_func ("/rollback/several-shrink", test_several_shrink);
+  g_test_add_func ("/rollback/one-does-not-shrink", test_one_does_not_shrink);
   g_test_add_func ("/rollback/a-driver-does-not-open", test_driver_fails);
   g_test_add_func ("/rollback/can-be-tried-again", test_tried_again);
   g_test_add_func ("/rollback/changes-wait-in-order", test_queue);
