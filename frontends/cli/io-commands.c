@@ -3,6 +3,9 @@
 
 #include "io.h"
 
+#include <signal.h>
+#include <stdlib.h>
+
 /* -- What one visit of the iothread does. -- */
 
 typedef struct
@@ -11,6 +14,7 @@ typedef struct
   guint64 length;
   BanyanBlockStatus status;
   BanyanAnswer answer;
+  BanyanPreallocation preallocation;
 } Visit;
 
 static gboolean
@@ -44,7 +48,12 @@ static gboolean
 visit_resize (BanyanChannel *channel, gpointer data, GError **error)
 {
   Visit *visit = data;
-  BanyanResize resize = { .size = sizeof resize, .length = visit->length, .exact = TRUE };
+  BanyanResize resize = {
+    .size = sizeof resize,
+    .preallocation = visit->preallocation,
+    .length = visit->length,
+    .exact = TRUE,
+  };
 
   visit->answer = banyan_channel_resize (channel, &resize, error);
   return visit->answer != BANYAN_FAILED;
@@ -100,15 +109,38 @@ io_discard (IoSession *self, int argc, char **argv)
   return TRUE;
 }
 
+static gboolean
+parse_truncate (IoSession *self, int argc, char **argv, BanyanPreallocation *mode,
+                const char **length)
+{
+  g_autoptr (GEnumClass) modes = g_type_class_ref (BANYAN_TYPE_PREALLOCATION);
+  const GEnumValue *found;
+
+  *length = argv[argc - 1];
+  if (argc == 2)
+    return TRUE;
+  if (argc != 4 || !g_str_equal (argv[1], "-m"))
+    return io_complain (self, "usage: truncate [-m PREALLOCATION] LENGTH");
+
+  found = g_enum_get_value_by_nick (modes, argv[2]);
+  if (found == NULL)
+    return io_complain (self, "%s is none of off, metadata, falloc and full", argv[2]);
+  *mode = found->value;
+  return TRUE;
+}
+
 /* A shrinking node is a change of the graph, and not for a channel to make. */
 static gboolean
 io_truncate (IoSession *self, int argc, char **argv)
 {
   g_autoptr (BanyanTransaction) transaction = NULL;
   g_autoptr (GError) error = NULL;
+  const char *text;
   Visit visit = { 0 };
 
-  if (!io_may_write (self, "truncate") || !io_parse_size (self, argv[1], "length", &visit.length))
+  if (!io_may_write (self, "truncate")
+      || !parse_truncate (self, argc, argv, &visit.preallocation, &text)
+      || !io_parse_size (self, text, "length", &visit.length))
     return FALSE;
   if (visit.length >= banyan_node_get_length (self->node))
     return visit_node (self, "truncate", visit_resize, &visit);
@@ -252,6 +284,24 @@ stop_sleeping (gpointer data)
 }
 
 static gboolean
+io_abort (IoSession *self, int argc, char **argv)
+{
+  abort ();
+}
+
+static gboolean
+io_sigraise (IoSession *self, int argc, char **argv)
+{
+  guint64 number;
+
+  if (!g_ascii_string_to_unsigned (argv[1], 10, 1, 64, &number, NULL))
+    return io_complain (self, "%s is no signal's number", argv[1]);
+
+  raise (number);
+  return TRUE;
+}
+
+static gboolean
 io_sleep (IoSession *self, int argc, char **argv)
 {
   gboolean is_over = FALSE;
@@ -334,7 +384,7 @@ const IoCommand io_commands[] = {
     2, io_read, "Psl" },
   { "readv", NULL, "[-qvC] [-P PATTERN] OFFSET LENGTH...", "read into several buffers", 2, -1,
     io_readv, "P" },
-  { "write", "w", "[-qfC] [-P PATTERN | -s FILE | -z [-u] [-n]] OFFSET LENGTH", "write", 2, 2,
+  { "write", "w", "[-cqfC] [-P PATTERN | -s FILE | -z [-u] [-n]] OFFSET LENGTH", "write", 2, 2,
     io_write, "Ps" },
   { "writev", NULL, "[-qfC] [-P PATTERN] OFFSET LENGTH...", "write from several buffers", 2, -1,
     io_writev, "P" },
@@ -345,7 +395,7 @@ const IoCommand io_commands[] = {
   { "aio_flush", NULL, "", "wait for aio_read and aio_write", 0, 0, io_aio_flush },
   { "flush", "f", "", "make what was written last", 0, 0, io_flush },
   { "discard", "d", "[-qC] OFFSET LENGTH", "give space back", 2, 2, io_discard, "" },
-  { "truncate", "t", "LENGTH", "change the length", 1, 1, io_truncate },
+  { "truncate", "t", "[-m PREALLOCATION] LENGTH", "change the length", 1, 1, io_truncate, "m" },
   { "length", "l", "", "tell the length", 0, 0, io_length },
   { "map", NULL, "", "tell what is allocated", 0, 0, io_map },
   { "alloc", NULL, "OFFSET [LENGTH]", "count what is allocated", 1, 2, io_alloc },
@@ -355,6 +405,9 @@ const IoCommand io_commands[] = {
   { "close", "c", "", "close what is open", 0, 0, io_run_close },
   { "reopen", NULL, "[-r | -w] [-c CACHE] [-o DOTTED]", "change options of the open node", 0, 0,
     io_run_reopen, "co" },
+  { "abort", NULL, "", "end as a crash does", 0, 0, io_abort, NULL, TRUE },
+  { "sigraise", NULL, "SIGNAL", "send the program a signal, by its number", 1, 1, io_sigraise, NULL,
+    TRUE },
   { "sleep", NULL, "MILLISECONDS", "wait", 1, 1, io_sleep, NULL, TRUE },
   { "help", "?", "[COMMAND]", "list the commands", 0, 1, io_help, NULL, TRUE },
   { "quit", "q", "", "end", 0, 0, io_quit, NULL, TRUE },

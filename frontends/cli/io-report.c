@@ -43,6 +43,8 @@ take_option (IoSession *self, IoOptions *options, int letter, const char *comman
       return options->no_fallback = TRUE;
     case 'f':
       return options->is_fua = TRUE;
+    case 'c':
+      return options->is_compressed = TRUE;
     case 'P':
       return take_pattern (self, options, optarg);
     case 'a':

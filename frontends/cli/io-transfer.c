@@ -159,6 +159,7 @@ static guint
 request_flags (IoSession *self, const IoOptions *options)
 {
   return (options->is_fua || self->writes_through ? BANYAN_REQUEST_FUA : 0)
+         | (options->is_compressed ? BANYAN_REQUEST_COMPRESSED : 0)
          | (options->may_unmap ? BANYAN_REQUEST_MAY_UNMAP : 0)
          | (options->no_fallback ? BANYAN_REQUEST_NO_FALLBACK : 0);
 }
@@ -204,6 +205,10 @@ check_write_options (IoSession *self, const IoOptions *options)
     return io_complain (self, "-z excludes -P and -s");
   if (options->has_pattern && options->file != NULL)
     return io_complain (self, "-P and -s exclude each other");
+  if (options->is_compressed && options->is_zero)
+    return io_complain (self, "-c and -z exclude each other");
+  if (options->is_compressed && !(banyan_node_get_capabilities (self->node) & BANYAN_CAN_COMPRESS))
+    return io_complain (self, "write failed: the node stores nothing compressed");
   if ((options->may_unmap || options->no_fallback) && !options->is_zero)
     return io_complain (self, "-u and -n need -z");
 
@@ -233,7 +238,7 @@ io_write (IoSession *self, int argc, char **argv)
   IoOptions options;
   int first;
 
-  if (!io_parse_options (self, argc, argv, "pCqfnuzP:s:", &options, &first))
+  if (!io_parse_options (self, argc, argv, "cpCqfnuzP:s:", &options, &first))
     return FALSE;
 
   return write_words (self, &options, argv + first, argc - first);

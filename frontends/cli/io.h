@@ -89,6 +89,7 @@ typedef struct
   gboolean may_unmap;     /* -u */
   gboolean no_fallback;   /* -n */
   gboolean is_fua;        /* -f */
+  gboolean is_compressed; /* write -c */
   guint8 pattern;         /* -P */
   guint64 pattern_start;  /* read -s */
   guint64 pattern_length; /* read -l; 0: up to the end */
