@@ -48,6 +48,15 @@ banyan_child_unref (BanyanChild *self)
   g_free (self);
 }
 
+void
+banyan_child_set_role (BanyanChild *self, const char *role)
+{
+  g_assert (self->target == NULL);
+
+  g_free (self->role);
+  self->role = g_strdup (role);
+}
+
 BanyanNode *
 banyan_child_switch (BanyanChild *self, BanyanNode *node)
 {

@@ -112,6 +112,8 @@ BanyanChild *banyan_child_new (BanyanElement *parent, const char *role, guint ro
 BanyanChild *banyan_child_ref (BanyanChild *self);
 /* Leads nowhere by the last time. */
 void banyan_child_unref (BanyanChild *self);
+/* Of one that is no element's yet. */
+void banyan_child_set_role (BanyanChild *self, const char *role);
 /* Pointers only: the old node is returned, for finish to drop. Keeps the node's list of parents. */
 BanyanNode *banyan_child_switch (BanyanChild *self, BanyanNode *node) G_GNUC_WARN_UNUSED_RESULT;
 /* Recomputes the route and alignment of @self from the nodes below, whose own edges are right. */

@@ -19,7 +19,7 @@ free_edge (gpointer data)
   BanyanViewEdge *self = data;
 
   if (self->is_new)
-    banyan_element_free_edge (self->child);
+    banyan_child_unref (self->child);
   g_free (self->statistics);
   g_clear_pointer (&self->implied, banyan_spec_unref);
   g_free (self);

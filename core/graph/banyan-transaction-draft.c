@@ -166,14 +166,31 @@ banyan_transaction_get_node (BanyanTransaction *self, const char *id)
 
 /* -- Edges. -- */
 
+static BanyanChild *
+find_new_edge (BanyanTransaction *self, BanyanObject *object, const char *role)
+{
+  BanyanGraphView *draft = get_draft (self);
+  BanyanViewObject *known = draft != NULL ? banyan_graph_view_find (draft, object) : NULL;
+
+  for (guint i = 0; known != NULL && i < known->edges->len; i++)
+    {
+      BanyanViewEdge *edge = known->edges->pdata[i];
+
+      if (edge->is_new && !edge->is_removed && g_str_equal (edge->child->role, role))
+        return edge->child;
+    }
+  return NULL;
+}
+
 /**
  * banyan_transaction_resolve_edge:
  * @self: a transaction
  * @path: "/nodes/disk0:file", "disk0:file"
  * @error: where to put the error, or %NULL
  *
- * Finds an edge, of what there is once the steps so far are done. An edge that a step itself adds
- * to a role that takes many has no name before the commit.
+ * Finds an edge, of what there is once the steps so far are done. An edge that a step adds to a
+ * role that takes many has the number after the highest that the others have ("children.3"); where
+ * another change comes before this one's commit, it is still the one that is meant.
  *
  * Returns: (transfer none): the edge, or %NULL with @error
  */
@@ -183,14 +200,19 @@ banyan_transaction_resolve_edge (BanyanTransaction *self, const char *path, GErr
   const char *colon = path != NULL ? strrchr (path, ':') : NULL;
   g_autofree char *object_path = NULL;
   BanyanObject *object;
+  BanyanChild *edge;
 
   g_return_val_if_fail (BANYAN_IS_TRANSACTION (self), NULL);
   g_return_val_if_fail (path != NULL, NULL);
 
   object_path = colon != NULL ? g_strndup (path, colon - path) : g_strdup (path);
   object = banyan_transaction_resolve (self, object_path, error);
-  return object != NULL ? banyan_graph_pick_edge (object, colon != NULL ? colon + 1 : NULL, error)
-                        : NULL;
+  if (object == NULL)
+    return NULL;
+
+  edge = colon != NULL ? find_new_edge (self, object, colon + 1) : NULL;
+  return edge != NULL ? edge
+                      : banyan_graph_pick_edge (object, colon != NULL ? colon + 1 : NULL, error);
 }
 
 /**

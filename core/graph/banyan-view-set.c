@@ -137,6 +137,7 @@ set_members (BanyanGraphView *self, BanyanViewObject *object, const BanyanRole *
                             .key = (char *) role->name };
 
         banyan_graph_view_apply (self, &step);
+        g_clear_pointer (&step.edge, banyan_child_unref);
       }
   sort_members (object, role, wanted);
 }

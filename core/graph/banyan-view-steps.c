@@ -372,8 +372,10 @@ apply_remove_filter (BanyanGraphView *self, BanyanStep *step)
   remove_whole (self, banyan_graph_view_find (self, step->object));
 }
 
+/* The edge belongs to the step, whose successors may have been given it. The name that it had when
+ * they were may have been taken since, by another change. */
 static void
-add_member (BanyanGraphView *self, BanyanViewObject *parent, const char *role, BanyanNode *node)
+add_member (BanyanGraphView *self, BanyanViewObject *parent, const char *role, BanyanStep *step)
 {
   BanyanViewEdge *edge;
   g_autofree char *name = NULL;
@@ -389,10 +391,13 @@ add_member (BanyanGraphView *self, BanyanViewObject *parent, const char *role, B
     }
 
   name = g_strdup_printf ("%s.%u", role, next);
-  edge = banyan_view_edge_new (self, parent,
-                               banyan_element_make_edge (BANYAN_ELEMENT (parent->object), name));
+  if (step->edge == NULL)
+    step->edge = banyan_element_make_edge (BANYAN_ELEMENT (parent->object), name);
+  else
+    banyan_child_set_role (step->edge, name);
+  edge = banyan_view_edge_new (self, parent, banyan_child_ref (step->edge));
   edge->is_new = TRUE;
-  lead (self, edge, node);
+  lead (self, edge, (BanyanNode *) step->other);
 }
 
 static void
@@ -409,7 +414,7 @@ apply_add_child (BanyanGraphView *self, BanyanStep *step)
     refuse (self, BANYAN_CONFIG_ERROR_UNKNOWN_KEY, step->object,
             "has no role \"%s\" that takes many children", step->key);
   else
-    add_member (self, parent, role->name, (BanyanNode *) step->other);
+    add_member (self, parent, role->name, step);
 }
 
 static void
