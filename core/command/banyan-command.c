@@ -196,6 +196,56 @@ banyan_command_class_get_flat (BanyanCommandClass *klass)
 
 /* -- Making one of what a client sent. -- */
 
+/* What a client would have to say to get the command nearest to @type_name. (transfer full)
+ * (nullable) */
+static char *
+suggest (const char *type_name)
+{
+  BanyanRegistry *registry = banyan_registry_get_default ();
+  BanyanTypeInfo **types = banyan_registry_list_types (registry);
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  const char *near;
+  GTypeClass *klass;
+  GType type = G_TYPE_INVALID;
+  char *name;
+
+  for (guint i = 0; types[i] != NULL; i++)
+    {
+      if (banyan_type_info_get_kind (types[i]) == BANYAN_PLUGIN_COMMAND)
+        g_ptr_array_add (names, g_strdup (banyan_type_info_get_name (types[i])));
+      banyan_type_info_unref (types[i]);
+    }
+  g_free (types);
+  g_ptr_array_add (names, NULL);
+
+  near = banyan_did_you_mean (type_name, (const char *const *) names->pdata);
+  if (near != NULL)
+    type = banyan_registry_get_type_by_name (registry, 1u << BANYAN_PLUGIN_COMMAND, near, NULL);
+  if (type == G_TYPE_INVALID)
+    return NULL;
+
+  klass = g_type_class_ref (type);
+  name = g_strdup (banyan_command_class_get_name ((BanyanCommandClass *) klass));
+  g_type_class_unref (klass);
+  return name;
+}
+
+static void
+throw_unknown (const char *name, const char *type_name, const GError *reason, GError **error)
+{
+  g_autofree char *near = NULL;
+
+  if (!g_error_matches (reason, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE))
+    g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NOT_FOUND,
+                 "The command %s cannot be loaded: %s", name, reason->message);
+  else if ((near = suggest (type_name)) != NULL)
+    g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NOT_FOUND,
+                 "The command %s has not been found; did you mean \"%s\"?", name, near);
+  else
+    g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NOT_FOUND,
+                 "The command %s has not been found; query-commands lists those there are", name);
+}
+
 /* Types have names with dashes only; QEMU's commands have both. */
 static GTypeClass *
 find_class (const char *name, GError **error)
@@ -208,8 +258,7 @@ find_class (const char *name, GError **error)
 
   if (type == G_TYPE_INVALID)
     {
-      g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NOT_FOUND,
-                   "The command %s has not been found (%s)", name, reason->message);
+      throw_unknown (name, type_name, reason, error);
       return NULL;
     }
 

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* -- The question: "why disk0", "why set slow.read-delay 7", "why blockdev-del node-name=disk0". --
- */
+/* -- The question: "why disk0", "why set slow.read-delay 7", "why resize disk0 size=4096",
+ * "why blockdev-del node-name=disk0". -- */
 
 static BanyanSpec *
 ask_command (const char *command, BanyanSpec *arguments)
@@ -44,18 +44,24 @@ ask_to_set (LiveSession *session, char **words, CliStatus *status)
   return ask_command ("qom-set", arguments);
 }
 
-/* An edge's path is for the server to find. */
+/* An edge's path is for the server to find. @words: what the verb needs besides. */
 static BanyanSpec *
-ask_to_remove (LiveSession *session, const char *name, CliStatus *status)
+ask_verb (LiveSession *session, const char *verb, const char *name, char **words, CliStatus *status)
 {
   GraphObject *object = NULL;
+  g_autoptr (BanyanSpec) arguments = NULL;
   BanyanSpecBuilder *map;
 
   if (strchr (name, ':') == NULL && (object = live_find (session, name, status)) == NULL)
     return NULL;
+  if (words[0] != NULL)
+    arguments = cli_read_arguments (words);
 
   map = banyan_spec_builder_new_map ();
   banyan_spec_builder_add_string (map, "path", object != NULL ? object->path : name);
+  banyan_spec_builder_add_string (map, "verb", verb);
+  if (arguments != NULL)
+    cli_add (map, "arguments", arguments);
   return banyan_spec_builder_end (map);
 }
 
@@ -73,14 +79,15 @@ is_command (const char *word)
 static BanyanSpec *
 ask (LiveSession *session, char **words, CliStatus *status)
 {
+  static const char *const verbs[] = { "remove", "replace", "insert", "add", "resize", NULL };
   g_autoptr (BanyanSpec) arguments = NULL;
 
   if (g_str_equal (words[0], "set"))
     return ask_to_set (session, words, status);
-  if (g_str_equal (words[0], "remove") && words[1] != NULL && words[2] == NULL)
-    return ask_to_remove (session, words[1], status);
+  if (g_strv_contains (verbs, words[0]) && words[1] != NULL)
+    return ask_verb (session, words[0], words[1], words + 2, status);
   if (words[1] == NULL && !is_command (words[0]))
-    return ask_to_remove (session, words[0], status);
+    return ask_verb (session, "remove", words[0], words + 1, status);
 
   arguments = cli_read_arguments (words + 1);
   return ask_command (words[0], arguments);

@@ -258,8 +258,57 @@ typedef struct
 
 QMP_DEFINE_COMMAND (QmpWhy, why)
 
+/* What a verb is as a command, and which of its arguments the path is. */
+typedef struct
+{
+  const char *verb;
+  const char *command;
+  const char *key;
+  const char *edge_key; /* (nullable): where the path is that of an edge */
+} Verb;
+
+static const Verb verbs[] = {
+  { "remove", NULL, NULL, NULL },
+  { "replace", "edge-replace", "edge", "edge" },
+  { "insert", "filter-insert", "above", "edge" },
+  { "add", "child-add", "parent", NULL },
+  { "set", "qom-set", "path", NULL },
+  { "resize", "block_resize", "node-name", NULL },
+};
+
+static const Verb *
+find_verb (const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
+    if (g_str_equal (name, verbs[i].verb))
+      return &verbs[i];
+  return NULL;
+}
+
+/* A filter is declared by the arguments as they are. */
+static BanyanCommand *
+make_command (QmpWhy *self, const Verb *verb, GError **error)
+{
+  gboolean is_edge = strchr (self->path, ':') != NULL;
+  const char *key = is_edge && verb->edge_key != NULL ? verb->edge_key : verb->key;
+  BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
+  g_autoptr (BanyanSpec) arguments = NULL;
+  guint n = self->arguments != NULL ? banyan_spec_get_length (self->arguments) : 0;
+
+  banyan_spec_builder_add_string (map, key, self->path);
+  if (g_str_equal (verb->verb, "insert") && self->arguments != NULL)
+    banyan_spec_builder_take (map, "filter", banyan_spec_ref (self->arguments));
+  else
+    for (guint i = 0; i < n; i++)
+      banyan_spec_builder_add (map, banyan_spec_get_key (self->arguments, i), NULL,
+                               banyan_spec_get_item (self->arguments, i));
+
+  arguments = banyan_spec_builder_end (map);
+  return banyan_command_new (verb->command, arguments, error);
+}
+
 static gboolean
-add_verb (QmpWhy *self, BanyanMonitor *monitor, BanyanTransaction *transaction, GError **error)
+add_removal (QmpWhy *self, BanyanMonitor *monitor, BanyanTransaction *transaction, GError **error)
 {
   gboolean has_role = strchr (self->path, ':') != NULL;
   BanyanChild *edge = has_role ? qmp_draft_edge (transaction, self->path, error) : NULL;
@@ -283,9 +332,13 @@ check_arguments (QmpWhy *self, GError **error)
   if ((self->command == NULL) == (self->path == NULL))
     g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_ARGUMENT,
                  "Need exactly one of 'command' and 'path'");
-  else if (self->verb != NULL && strcmp (self->verb, "remove") != 0)
+  else if (self->verb != NULL && self->path == NULL)
     g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_ARGUMENT,
-                 "There is no verb '%s'; there is: remove, and everything else by 'command'",
+                 "Parameter 'verb' needs 'path', not 'command'");
+  else if (self->verb != NULL && find_verb (self->verb) == NULL)
+    g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_ARGUMENT,
+                 "There is no verb '%s'; there are: remove, replace, insert, add, set, resize, and "
+                 "everything else by 'command'",
                  self->verb);
   else
     return TRUE;
@@ -296,12 +349,14 @@ check_arguments (QmpWhy *self, GError **error)
 static gboolean
 add_wanted (QmpWhy *self, BanyanMonitor *monitor, BanyanTransaction *transaction, GError **error)
 {
+  const Verb *verb = find_verb (self->verb != NULL ? self->verb : "remove");
   g_autoptr (BanyanCommand) command = NULL;
 
-  if (self->path != NULL)
-    return add_verb (self, monitor, transaction, error);
+  if (self->path != NULL && verb->command == NULL)
+    return add_removal (self, monitor, transaction, error);
 
-  command = banyan_command_new (self->command, self->arguments, error);
+  command = self->path != NULL ? make_command (self, verb, error)
+                               : banyan_command_new (self->command, self->arguments, error);
   return command != NULL && banyan_command_add_steps (command, monitor, transaction, error);
 }
 
@@ -365,10 +420,14 @@ why_command_class_init (BanyanCommandClass *klass)
                   G_STRUCT_OFFSET (QmpWhy, command));
   banyan_command_class_add_argument (
       klass,
-      banyan_param_declaration ("arguments", "Arguments", "The command's, as it would have them",
+      banyan_param_declaration ("arguments", "Arguments",
+                                "The command's, as it would have them; or what the verb needs "
+                                "beside the path: node, property and value, size, or the filter",
                                 NULL, G_STRUCT_OFFSET (QmpWhy, arguments)));
   qmp_add_string (klass, "path", "Path", "Object, or edge, that it would be about",
                   G_STRUCT_OFFSET (QmpWhy, path));
-  qmp_add_string (klass, "verb", "Verb", "What would be done to it: remove, as without one",
+  qmp_add_string (klass, "verb", "Verb",
+                  "What would be done to it: remove, as without one, replace, insert, add, set or "
+                  "resize",
                   G_STRUCT_OFFSET (QmpWhy, verb));
 }

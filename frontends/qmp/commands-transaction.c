@@ -5,11 +5,69 @@
 
 #include <string.h>
 
+/* -- QEMU's properties of a transaction. -- */
+
+#define QMP_TYPE_TRANSACTION_PROPERTIES (qmp_transaction_properties_get_type ())
+G_DECLARE_FINAL_TYPE (QmpTransactionProperties, qmp_transaction_properties, QMP,
+                      TRANSACTION_PROPERTIES, BanyanStruct)
+
+typedef enum
+{
+  COMPLETION_INDIVIDUAL,
+  COMPLETION_GROUPED,
+} CompletionMode;
+
+struct _QmpTransactionProperties
+{
+  BanyanStruct parent_instance;
+  CompletionMode completion_mode;
+};
+
+G_DEFINE_FINAL_TYPE (QmpTransactionProperties, qmp_transaction_properties, BANYAN_TYPE_STRUCT)
+
+static GType
+completion_mode_get_type (void)
+{
+  static const GEnumValue values[] = {
+    { COMPLETION_INDIVIDUAL, "QMP_COMPLETION_INDIVIDUAL", "individual" },
+    { COMPLETION_GROUPED, "QMP_COMPLETION_GROUPED", "grouped" },
+    { 0, NULL, NULL },
+  };
+  static gsize type;
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("QmpActionCompletionMode", values));
+  return type;
+}
+
+static void
+qmp_transaction_properties_class_init (QmpTransactionPropertiesClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->set_property = banyan_struct_set_field;
+  object_class->get_property = banyan_struct_get_field;
+  g_object_class_install_property (
+      object_class, 1,
+      banyan_param_enum ("completion-mode", "Completion mode",
+                         "Whether jobs that the actions start end together; either way, changes of "
+                         "the graph are one",
+                         completion_mode_get_type (), COMPLETION_INDIVIDUAL,
+                         G_STRUCT_OFFSET (QmpTransactionProperties, completion_mode)));
+}
+
+static void
+qmp_transaction_properties_init (QmpTransactionProperties *self)
+{
+}
+
+/* -- transaction. -- */
+
 typedef struct
 {
   BanyanCommand parent_instance;
-  BanyanList *actions;    /* (owned) (element-type BanyanSpec) */
-  BanyanSpec *properties; /* (owned) (nullable) */
+  BanyanList *actions;                  /* (owned) (element-type BanyanSpec) */
+  QmpTransactionProperties *properties; /* (owned) (nullable) */
   guint64 drain_timeout_ms;
 } QmpTransaction;
 
@@ -73,10 +131,10 @@ transaction_command_class_init (BanyanCommandClass *klass)
                                            BANYAN_NO_FIELD),
                  G_STRUCT_OFFSET (QmpTransaction, actions))));
   banyan_command_class_add_argument (
-      klass, banyan_param_declaration ("properties", "Properties",
-                                       "Taken for QEMU's sake: changes of the graph are always "
-                                       "grouped",
-                                       NULL, G_STRUCT_OFFSET (QmpTransaction, properties)));
+      klass, banyan_param_struct ("properties", "Properties",
+                                  "Taken for QEMU's sake: changes of the graph are always one",
+                                  QMP_TYPE_TRANSACTION_PROPERTIES,
+                                  G_STRUCT_OFFSET (QmpTransaction, properties)));
   banyan_command_class_add_argument (
       klass, banyan_param_uint64 ("drain-timeout", "Drain time-out",
                                   "How long requests in flight may take to end; 0: the default",
