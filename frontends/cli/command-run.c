@@ -310,9 +310,9 @@ load (Server *self)
 
 /* Nothing is opened by a check. */
 static char *
-check_client (int input, int output, GError **error)
+check_client (const LegacyClient *client, GError **error)
 {
-  return g_strdup_printf ("%d", input);
+  return g_strdup_printf ("%d", client->input);
 }
 
 /* Leaves the file as it is where there are no options. */

@@ -32,7 +32,11 @@ static const struct
     "Available chardev backend types:\n"
     "  socket  id=ID,server=on with path=PATH, port=PORT[,host=HOST] or fd=NUMBER-OR-NAME;\n"
     "          or fd=NUMBER of a socket whose other end is the client\n"
-    "  stdio   id=ID: one client, at standard input and output\n" },
+    "  stdio   id=ID: one client, at standard input and output\n"
+    "  file    id=ID,path=FILE[,append=on][,input-path=FILE]: what is said is written, and\n"
+    "          what is asked is read\n"
+    "  pipe    id=ID,path=PATH: one client, at the pipes PATH.in and PATH.out\n"
+    "  null    id=ID: nobody\n" },
   { "monitor", NULL, NULL,
     "A monitor has these options:\n"
     "  [chardev=]ID[,id=NAME][,mode=control][,pretty=on|off]\n" },

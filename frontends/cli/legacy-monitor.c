@@ -76,7 +76,7 @@ add_address (LegacyDocument *self, LegacyOption *option, const char *id, BanyanS
 }
 
 static void
-add_client (LegacyDocument *self, LegacyOption *option, const char *id, int input, int output)
+add_client (LegacyDocument *self, LegacyOption *option, const char *id, const LegacyClient *client)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *number = NULL;
@@ -91,7 +91,7 @@ add_client (LegacyDocument *self, LegacyOption *option, const char *id, int inpu
       return;
     }
 
-  number = self->open_client (input, output, &error);
+  number = self->open_client (client, &error);
   if (number == NULL)
     {
       legacy_refuse (self, option, "backend", "%s", error->message);
@@ -111,7 +111,7 @@ add_connected (LegacyDocument *self, LegacyOption *option, const char *id)
   guint64 number;
 
   if (text != NULL && g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT, &number, NULL))
-    add_client (self, option, id, number, number);
+    add_client (self, option, id, &(LegacyClient){ .input = number, .output = number });
   else if (text != NULL)
     legacy_refuse (self, option, "fd", "\"%s\" was given where a descriptor's number is wanted",
                    text);
@@ -121,20 +121,65 @@ add_connected (LegacyDocument *self, LegacyOption *option, const char *id)
                    "other end is the client");
 }
 
+/* @known: keys beside the backend. */
 static void
-add_stdio (LegacyDocument *self, LegacyOption *option, const char *id)
+check_known (LegacyDocument *self, LegacyOption *option, const char *backend,
+             const char *const *known)
 {
-  static const char *const known[] = { "backend", "id", "signal", NULL };
-
   refuse_modes (self, option);
   for (guint i = 0; i < banyan_spec_get_length (option->spec); i++)
     {
       const char *key = banyan_spec_get_key (option->spec, i);
+      g_autofree char *list = NULL;
 
-      if (!g_strv_contains (known, key) && !g_strv_contains (modes, key))
-        legacy_refuse (self, option, key, "is not there for stdio; there are: id, signal");
+      if (g_str_equal (key, "backend") || g_strv_contains (known, key)
+          || g_strv_contains (modes, key))
+        continue;
+      list = g_strjoinv (", ", (char **) known);
+      legacy_refuse (self, option, key, "is not there for %s; there are: %s", backend, list);
     }
-  add_client (self, option, id, STDIN_FILENO, STDOUT_FILENO);
+}
+
+static void
+add_stdio (LegacyDocument *self, LegacyOption *option, const char *id)
+{
+  static const char *const known[] = { "id", "signal", NULL };
+
+  check_known (self, option, "stdio", known);
+  add_client (self, option, id, &(LegacyClient){ .input = STDIN_FILENO, .output = STDOUT_FILENO });
+}
+
+static void
+add_file (LegacyDocument *self, LegacyOption *option, const char *id)
+{
+  static const char *const known[] = { "id", "path", "append", "input-path", NULL };
+  LegacyClient client = { .output_path = legacy_require (self, option, "path"),
+                          .input_path = legacy_text (self, option, "input-path"),
+                          .appends = legacy_flag (self, option, "append", FALSE) };
+
+  check_known (self, option, "file", known);
+  if (client.output_path != NULL)
+    add_client (self, option, id, &client);
+}
+
+static void
+add_pipe (LegacyDocument *self, LegacyOption *option, const char *id)
+{
+  static const char *const known[] = { "id", "path", NULL };
+  LegacyClient client = { .output_path = legacy_require (self, option, "path"), .is_pipe = TRUE };
+
+  check_known (self, option, "pipe", known);
+  if (client.output_path != NULL)
+    add_client (self, option, id, &client);
+}
+
+static void
+add_null (LegacyDocument *self, LegacyOption *option, const char *id)
+{
+  static const char *const known[] = { "id", NULL };
+
+  check_known (self, option, "null", known);
+  add_client (self, option, id, &(LegacyClient){ .output_path = "/dev/null" });
 }
 
 static void
@@ -159,18 +204,30 @@ add_socket (LegacyDocument *self, LegacyOption *option, const char *id)
 void
 legacy_add_chardev (LegacyDocument *self, LegacyOption *option)
 {
+  static const struct
+  {
+    const char *name;
+    void (*add) (LegacyDocument *self, LegacyOption *option, const char *id);
+  } backends[] = { { "socket", add_socket },
+                   { "stdio", add_stdio },
+                   { "file", add_file },
+                   { "pipe", add_pipe },
+                   { "null", add_null } };
   const char *backend = legacy_require (self, option, "backend");
   const char *id = backend != NULL ? legacy_require (self, option, "id") : NULL;
 
   if (id == NULL)
     return;
-  if (g_str_equal (backend, "socket"))
-    add_socket (self, option, id);
-  else if (g_str_equal (backend, "stdio"))
-    add_stdio (self, option, id);
-  else
-    legacy_refuse (self, option, "backend",
-                   "chardevs of type %s are not there; there are: socket, stdio", backend);
+
+  for (guint i = 0; i < G_N_ELEMENTS (backends); i++)
+    if (g_str_equal (backend, backends[i].name))
+      {
+        backends[i].add (self, option, id);
+        return;
+      }
+  legacy_refuse (self, option, "backend",
+                 "chardevs of type %s are not there; there are: socket, stdio, file, pipe, null",
+                 backend);
 }
 
 void

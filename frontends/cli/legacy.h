@@ -41,9 +41,19 @@ GPtrArray *legacy_take_gathered (void);
 
 /* -- legacy-document.c: the whole. -- */
 
-/* Makes a socket that listens for the one client that is there already, with these descriptors, and
- * returns its number. (transfer full) (nullable) */
-typedef char *(*LegacyOpenClient) (int input, int output, GError **error);
+/* A client that is there already, or files that stand for one. */
+typedef struct
+{
+  int input, output;       /* descriptors, without paths */
+  const char *output_path; /* (nullable): what a monitor says goes there */
+  const char *input_path;  /* (nullable): what it is asked; nothing without one */
+  gboolean appends;
+  gboolean is_pipe; /* two of them, named for the one path */
+} LegacyClient;
+
+/* Makes a socket that listens for that one client, and returns its number. (transfer full)
+ * (nullable) */
+typedef char *(*LegacyOpenClient) (const LegacyClient *client, GError **error);
 
 /* (transfer full) (nullable): a document: @base, a document or NULL, and what the options add.
  * Where something is wrong it is in @problems. @open_client: (nullable): where the document is only

@@ -1,4 +1,4 @@
-/* run-stdio.c - a client that is there already: at standard input and output, or a socket's end
+/* run-stdio.c - a client that is there already: at standard input and output, a socket's end, files
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A monitor accepts its clients, so such a client is made one that calls: a socket listens, its
@@ -19,7 +19,8 @@
 typedef struct
 {
   int input, output; /* the client's */
-  int call;          /* our end of the connection to the monitor */
+  gboolean owns_them;
+  int call; /* our end of the connection to the monitor */
   int listener;
   gboolean is_talking; /* what the monitor says still goes out */
 } Bridge;
@@ -55,11 +56,71 @@ bridge_free (gpointer data)
     close (self->call);
   if (self->listener >= 0)
     close (self->listener);
+  if (self->owns_them && self->input >= 0)
+    close (self->input);
+  if (self->owns_them && self->output >= 0)
+    close (self->output);
   g_free (self);
 }
 
+/* -- Files, and pipes. -- */
+
+static gboolean
+throw_open (const char *path, GError **error)
+{
+  return banyan_throw_errno (error, errno, "opening %s", path);
+}
+
+static gboolean
+open_files (Bridge *self, const LegacyClient *client, GError **error)
+{
+  const char *input = client->input_path != NULL ? client->input_path : "/dev/null";
+  int how = client->appends ? O_APPEND : O_TRUNC;
+
+  self->input = open (input, O_RDONLY | O_CLOEXEC);
+  if (self->input < 0)
+    return throw_open (input, error);
+
+  self->output = open (client->output_path, O_WRONLY | O_CREAT | O_CLOEXEC | how, 0666);
+  return self->output >= 0 || throw_open (client->output_path, error);
+}
+
+/* Both ways, so that who comes later finds it, and who goes does not end it: "PATH.in" and
+ * "PATH.out", or one device for both. */
+static gboolean
+open_pipe (Bridge *self, const char *path, GError **error)
+{
+  g_autofree char *input = g_strconcat (path, ".in", NULL);
+  g_autofree char *output = g_strconcat (path, ".out", NULL);
+
+  self->input = open (input, O_RDWR | O_CLOEXEC);
+  self->output = self->input >= 0 ? open (output, O_RDWR | O_CLOEXEC) : -1;
+  if (self->output >= 0)
+    return TRUE;
+  if (self->input >= 0)
+    return throw_open (output, error);
+
+  self->input = open (path, O_RDWR | O_CLOEXEC);
+  self->output = self->input >= 0 ? fcntl (self->input, F_DUPFD_CLOEXEC, 3) : -1;
+  return self->output >= 0
+         || banyan_throw_errno (error, errno, "opening %s, or %s and %s", path, input, output);
+}
+
+static gboolean
+open_ends (Bridge *self, const LegacyClient *client, GError **error)
+{
+  self->input = client->input;
+  self->output = client->output;
+  if (client->output_path == NULL)
+    return TRUE;
+
+  self->owns_them = TRUE;
+  return client->is_pipe ? open_pipe (self, client->output_path, error)
+                         : open_files (self, client, error);
+}
+
 char *
-run_stdio_open (int input, int output, GError **error)
+run_stdio_open (const LegacyClient *client, GError **error)
 {
   g_autofree char *folder = g_dir_make_tmp ("banyan-XXXXXX", error);
   g_autofree char *path = folder != NULL ? g_build_filename (folder, "client", NULL) : NULL;
@@ -70,8 +131,8 @@ run_stdio_open (int input, int output, GError **error)
     return NULL;
 
   self = g_new0 (Bridge, 1);
-  *self = (Bridge){ input, output, -1, -1, FALSE };
-  called = call_once (self, path, error);
+  *self = (Bridge){ -1, -1, FALSE, -1, -1, FALSE };
+  called = open_ends (self, client, error) && call_once (self, path, error);
   unlink (path);
   rmdir (folder);
   if (!called)

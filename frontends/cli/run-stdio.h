@@ -1,15 +1,15 @@
-/* run-stdio.h - a client that is there already: at standard input and output, or a socket's end
+/* run-stdio.h - a client that is there already: at standard input and output, a socket's end, files
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #pragma once
 
 #include "cli.h"
+#include "legacy.h"
 
 G_BEGIN_DECLS
 
-/* The number of a descriptor that listens, for the one client that reads @output and writes
- * @input. They stay open. (transfer full) (nullable) */
-char *run_stdio_open (int input, int output, GError **error);
+/* The number of a descriptor that listens, for that one client. (transfer full) (nullable) */
+char *run_stdio_open (const LegacyClient *client, GError **error);
 /* Whether one of them is at standard output. */
 gboolean run_stdio_is_wanted (void);
 /* The main loop will run. */
