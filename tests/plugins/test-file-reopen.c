@@ -249,6 +249,56 @@ test_refused (void)
   image_let_go (backend);
 }
 
+/* A user who may do everything becomes one who may not; the kernel asks each thread. */
+static gboolean
+set_name_as_nobody (Image *image, const char *path, GError **error)
+{
+  gboolean is_root = geteuid () == 0;
+  gboolean done;
+
+  g_assert_cmpint (chmod (image->folder, 0755), ==, 0);
+  g_assert_cmpint (chmod (path, is_root ? 0644 : 0444), ==, 0);
+  g_assert_cmpint (seteuid (is_root ? 65534 : geteuid ()), ==, 0);
+  done = banyan_object_set (BANYAN_OBJECT (banyan_test_get_node (image->graph, "disk")), "filename",
+                            path, error);
+  g_assert_cmpint (seteuid (getuid ()), ==, 0);
+  return done;
+}
+
+static void
+test_not_writable (void)
+{
+  g_autoptr (Image) image = image_new ();
+  g_autoptr (GError) error = NULL;
+  BanyanBackend *backend;
+
+  g_test_summary ("Under a writer an image is not exchanged for one that takes no writes");
+
+  load (image, ", auto-read-only: true");
+  backend = image_hold (image, "top", IMAGE_WRITES, &error);
+  g_assert_no_error (error);
+  image_must_write (image, "top", 0, 512, 1);
+  g_assert_false (set_name_as_nobody (image, image->other, &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_CONFLICT);
+  g_assert_nonnull (strstr (error->message, "/nodes/disk: "));
+  g_assert_nonnull (strstr (error->message, "takes no writes"));
+  g_clear_error (&error);
+  g_assert_false (banyan_node_is_read_only (banyan_test_get_node (image->graph, "top")));
+  image_must_read (image, "top", 0, 512, 1);
+  image_must_write (image, "top", 0, 512, 2);
+  image_let_go (backend);
+
+  /* Under a reader it is, and from then on nobody can write. */
+  backend = image_hold (image, "top", BANYAN_PERMISSION_CONSISTENT_READ, &error);
+  g_assert_no_error (error);
+  g_assert_true (set_name_as_nobody (image, image->other, &error));
+  g_assert_no_error (error);
+  image_let_go (backend);
+  backend = image_hold (image, "top", IMAGE_WRITES, &error);
+  g_assert_null (backend);
+  g_assert_nonnull (strstr (error->message, "its storage takes no writes"));
+}
+
 static void
 test_resized_meanwhile (void)
 {
@@ -288,6 +338,7 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/file/reopen/other-name", test_other_name);
   g_test_add_func ("/protocol/file/reopen/read-only-and-back", test_read_only_and_back);
   g_test_add_func ("/protocol/file/reopen/refused", test_refused);
+  g_test_add_func ("/protocol/file/reopen/not-writable", test_not_writable);
   g_test_add_func ("/protocol/file/reopen/resized-meanwhile", test_resized_meanwhile);
   return g_test_run ();
 }

@@ -320,11 +320,26 @@ needs_another_handle (BanyanChange *change)
   return FALSE;
 }
 
+/* Who writes was told that it may, and tells its clients so: that is not taken back behind them. An
+ * image that takes no writes already is another matter, of which they know. */
+static gboolean
+check_writers (BanyanFile *self, const FileHandle *handle, const FileOpen *how, GError **error)
+{
+  if (!handle->has_settled || self->handle->has_settled || !(how->used & BANYAN_PERMISSION_WRITE))
+    return TRUE;
+
+  g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_CONFLICT,
+               "%s takes no writes, and those who use the node write to it; make them read-only in "
+               "the same change",
+               how->path);
+  return FALSE;
+}
+
 static gboolean BANYAN_COROUTINE
 prepare_handle (BanyanFile *self, FileChange *file_change, const FileOpen *how, GError **error)
 {
   file_change->handle = co_open (how, error);
-  if (file_change->handle == NULL)
+  if (file_change->handle == NULL || !check_writers (self, file_change->handle, how, error))
     return FALSE;
   if (how->lock && file_change->old_lock != NULL
       && file_handle_is_same_file (self->handle, file_change->handle))
