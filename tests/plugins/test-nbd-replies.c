@@ -128,8 +128,13 @@ static const struct
     "wait",
     EPROTO, "chose the metadata context \"base:allocation\"" },
   /* What is wrong with the export. */
-  { "greet no no option reply:80000006 4:4 \"none wait", ENOENT,
-    "no export named 'e'; it says: none" },
+  { "greet no no option reply:80000006 4:4 \"none", ENOENT, "no export named 'e'; it says: none" },
+  { "greet no no option reply:80000006 4:0 option reply:2 4:6 4:2 \"ab reply:2 4:5 4:1 \"cZ "
+    "reply:1 4:0 "
+    "wait",
+    ENOENT, "no export named 'e'; there are: 'ab', 'c'" },
+  { "greet no no option reply:80000006 4:0 option reply:2 4:5 4:2 \"a", ENOENT,
+    "no export named 'e'" },
   { "greet no no option reply:80000002 4:0 wait", EACCES, "does not let us have the export 'e'" },
   { "greet no no option reply:80000007 4:0 wait", ESHUTDOWN, "shutting down" },
   { "greet no no option reply:80000008 4:0 wait", EINVAL, "with error 8" },

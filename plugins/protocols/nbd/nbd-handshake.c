@@ -16,6 +16,9 @@
 #define MAX_REPLY_BYTES (NBD_MAX_STRING + 64u)
 /* To one option. */
 #define MAX_REPLIES 64
+/* Of a server that has not the one we want: of how many it tells, and how long it may take. */
+#define MAX_NAMES_TOLD 8
+#define NAMES_NS G_GINT64_CONSTANT (2000000000)
 
 typedef struct
 {
@@ -29,6 +32,8 @@ typedef struct
   gsize end;
   guint16 flags;       /* the server's of the handshake */
   gboolean has_export; /* it has said what that is */
+  GString *names;      /* (nullable): of the exports that there are instead */
+  guint n_names;
 } Haggling;
 
 /* One reply to an option. */
@@ -45,6 +50,8 @@ name_of (guint32 option)
 {
   switch (option)
     {
+    case NBD_OPT_LIST:
+      return "NBD_OPT_LIST";
     case NBD_OPT_GO:
       return "NBD_OPT_GO";
     case NBD_OPT_STRUCTURED_REPLY:
@@ -333,6 +340,40 @@ take_info (Haggling *self, const Reply *reply, GError **error)
 }
 
 static gboolean
+take_name (Haggling *self, const Reply *reply, GError **error)
+{
+  g_autofree char *name = NULL;
+
+  if (reply->type != NBD_REP_SERVER || reply->length < 4
+      || nbd_get32 (reply->data) > reply->length - 4)
+    return throw_reply (reply, error);
+
+  if (self->n_names++ >= MAX_NAMES_TOLD)
+    return TRUE;
+  name = g_utf8_make_valid ((const char *) reply->data + 4, nbd_get32 (reply->data));
+  g_string_append_printf (self->names, "%s'%s'", self->n_names > 1 ? ", " : "", name);
+  return TRUE;
+}
+
+/* What there is instead; that it cannot be had is no error of its own. */
+static gboolean BANYAN_COROUTINE
+throw_unknown (Haggling *self, const char *words, GError **error)
+{
+  g_autoptr (GString) names = g_string_new ("");
+  Reply reply;
+
+  self->names = names;
+  self->until_ns = MIN (self->until_ns, banyan_loop_now_ns (banyan_loop_current ()) + NAMES_NS);
+  if (ask (self, NBD_OPT_LIST, NULL, NULL))
+    take_replies (self, NBD_OPT_LIST, &reply, take_name, NULL);
+  if (self->n_names > MAX_NAMES_TOLD)
+    g_string_append (names, ", and others");
+  return banyan_throw_errno (error, ENOENT, "the server has no export named '%s'%s%s%s",
+                             self->export, words, names->len > 0 ? "; there are: " : "",
+                             names->str);
+}
+
+static gboolean BANYAN_COROUTINE
 throw_export (Haggling *self, const Reply *reply, GError **error)
 {
   g_autofree char *words = dup_words (reply);
@@ -340,8 +381,7 @@ throw_export (Haggling *self, const Reply *reply, GError **error)
   switch (reply->type)
     {
     case NBD_REP_ERR_UNKNOWN:
-      return banyan_throw_errno (error, ENOENT, "the server has no export named '%s'%s",
-                                 self->export, words);
+      return throw_unknown (self, words, error);
     case NBD_REP_ERR_POLICY:
       return banyan_throw_errno (error, EACCES, "the server does not let us have the export '%s'%s",
                                  self->export, words);

@@ -182,7 +182,8 @@ nbd_link_finish (NbdLink *self, NbdCommand *command)
     __atomic_store_n (command->dirties, TRUE, __ATOMIC_RELEASE);
 
   nbd_link_free_slot (self, command);
-  self->n_answers++;
+  /* One that only says goodbye serves nobody. */
+  self->n_answers += command->error != ESHUTDOWN;
   command->is_done = TRUE;
   if (!command->is_queued)
     banyan_coroutine_wake (command->coroutine);
