@@ -349,6 +349,34 @@ hurry_removed (BanyanTransaction *self)
     }
 }
 
+/* Copies are flushed when they close, each by itself, so that those above need not ask them to:
+ * where copies are made of copies, each way down would flush what it leads to once more. Between
+ * copies no order matters; other children may be flushed to keep one. */
+static void
+flush_copies_once (BanyanTransaction *self)
+{
+  const guint meant = BANYAN_CHILD_DATA | BANYAN_CHILD_MANY;
+  const guint others
+      = BANYAN_CHILD_METADATA | BANYAN_CHILD_PRIMARY | BANYAN_CHILD_FILTERED | BANYAN_CHILD_COW;
+
+  for (guint i = 0; i < self->view->objects->len; i++)
+    {
+      BanyanViewObject *object = self->view->objects->pdata[i];
+
+      for (guint j = 0; object->is_removed && j < object->edges->len; j++)
+        {
+          BanyanChild *edge = ((BanyanViewEdge *) object->edges->pdata[j])->child;
+          BanyanViewObject *below
+              = edge->node != NULL ? banyan_graph_view_find (self->view, edge->node) : NULL;
+
+          if (below == NULL || !below->is_removed || (edge->role_flags & (meant | others)) != meant)
+            continue;
+          below->is_written = TRUE;
+          edge->route[BANYAN_OP_FLUSH].any = NULL;
+        }
+    }
+}
+
 void
 banyan_co_transaction_close_removed (BanyanTransaction *self)
 {
@@ -360,6 +388,7 @@ banyan_co_transaction_close_removed (BanyanTransaction *self)
 
   /* Whoever is about to close is on no iothread any more, but the one that closes it. */
   banyan_co_update_attachments (self->graph);
+  flush_copies_once (self);
   close_due (self, is_unused_node);
   close_unused_implicit (self);
   while (close_due (self, is_unused_object))

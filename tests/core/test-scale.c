@@ -124,6 +124,51 @@ test_orphans (void)
   assert_grows_evenly (declare_inline, "top");
 }
 
+/* Copies of copies, with something between; the last filter notes flushes and passes them on. */
+static void
+declare_copies (GString *document, guint n)
+{
+  g_string_append (document, "l0: { driver: test-flushing, file: { driver: test-memory } }\n"
+                             "r0: { driver: test-flushing, file: { driver: test-memory } }\n");
+  for (guint i = 1; i <= n; i++)
+    for (const char *side = "lr"; *side != '\0'; side++)
+      g_string_append_printf (document,
+                              "%c%u: { driver: test-flushing, file: { driver: test-pass, file: { "
+                              "driver: test-mirror, children: [l%u, r%u] } } }\n",
+                              *side, i, i - 1, i - 1);
+}
+
+static void
+test_copies (void)
+{
+  g_autoptr (GString) document = g_string_new (NULL);
+  g_autoptr (BanyanTestGraph) graph = NULL;
+  g_autofree char *log = NULL;
+  g_auto (GStrv) lines = NULL;
+  g_autoptr (GHashTable) flushed = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr (GError) error = NULL;
+  guint n_flushes = 0;
+
+  g_test_summary ("Copies of copies are flushed once each when they close, not on each way there");
+
+  declare_copies (document, 12);
+  graph = banyan_test_graph_must_load (document->str);
+  g_free (control_take_log ());
+  g_assert_true (banyan_graph_close (banyan_test_graph_get (graph), &error));
+  g_assert_no_error (error);
+
+  log = control_take_log ();
+  lines = g_strsplit (log, "\n", -1);
+  for (guint i = 0; lines[i] != NULL; i++)
+    if (g_str_has_prefix (lines[i], "flush "))
+      {
+        g_hash_table_add (flushed, lines[i]);
+        n_flushes++;
+      }
+  g_assert_cmpuint (g_hash_table_size (flushed), ==, 2 * 13 + 2);
+  g_assert_cmpuint (n_flushes, ==, 2 * 13 + 2);
+}
+
 /* -- Plans. -- */
 
 static void
@@ -242,6 +287,7 @@ main (int argc, char **argv)
   control_drivers_register ();
   g_test_add_func ("/scale/closing", test_closing);
   g_test_add_func ("/scale/orphans", test_orphans);
+  g_test_add_func ("/scale/copies", test_copies);
   g_test_add_func ("/scale/plans", test_plans);
   return g_test_run ();
 }
