@@ -6,8 +6,8 @@
  * sector. The image that is left has to be in order for QEMU, leaks apart, and each sector to be as
  * it was at the last flush, or as it became later. */
 
+#include "cuts.h"
 #include "images.h"
-#include "recorder-driver.h"
 
 #include <string.h>
 
@@ -138,54 +138,10 @@ run_all (Work *work, const char *way)
 
 /* -- The cut. -- */
 
-static void
-apply_some (Work *work, guint8 *bytes, const RecorderEntry *entry, gsize *size)
-{
-  gboolean all = g_rand_boolean (work->rand);
-
-  if (!all && g_rand_boolean (work->rand))
-    return;
-  for (gsize done = 0; done < entry->length;)
-    {
-      gsize here = MIN (SECTOR - (entry->offset + done) % SECTOR, entry->length - done);
-
-      if (all || g_rand_boolean (work->rand))
-        {
-          memcpy (bytes + entry->offset + done, entry->data + done, here);
-          *size = MAX (*size, entry->offset + done + here);
-        }
-      done += here;
-    }
-}
-
 static gsize
 cut (Work *work, guint at, guint8 *bytes)
 {
-  GPtrArray *log = recorder_get_log ();
-  gsize size = work->image_size;
-  guint flushed = 0;
-
-  memcpy (bytes, work->image, work->image_size);
-  for (guint i = 0; i < at; i++)
-    if (((RecorderEntry *) log->pdata[i])->kind == RECORDER_FLUSH)
-      flushed = i;
-  for (guint i = 0; i < at; i++)
-    {
-      const RecorderEntry *entry = log->pdata[i];
-
-      if (entry->kind == RECORDER_RESIZE && (i < flushed || g_rand_boolean (work->rand)))
-        size = MAX (size, entry->offset);
-      if (entry->kind != RECORDER_WRITE)
-        continue;
-      if (i >= flushed)
-        apply_some (work, bytes, entry, &size);
-      else
-        {
-          memcpy (bytes + entry->offset, entry->data, entry->length);
-          size = MAX (size, entry->offset + entry->length);
-        }
-    }
-  return size;
+  return cuts_make (work->rand, work->image, work->image_size, at, bytes);
 }
 
 /* -- What is left. -- */

@@ -15,7 +15,7 @@ check (BanyanCheckable *node, BanyanCheck *wanted, GError **error)
   Qcow2Fix fix = wanted->fix & BANYAN_CHECK_FIX_ERRORS  ? QCOW2_FIX_ALL
                  : wanted->fix & BANYAN_CHECK_FIX_LEAKS ? QCOW2_FIX_LEAKS
                                                         : QCOW2_FIX_NOTHING;
-  Qcow2CheckResult result;
+  Qcow2CheckResult result = { 0 };
 
   if (!qcow2_check (qcow2_node_get_image (node), fix, &result, error))
     return FALSE;

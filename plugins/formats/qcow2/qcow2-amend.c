@@ -3,6 +3,10 @@
 
 #include "qcow2-amend.h"
 
+#include "qcow2-downgrade.h"
+#include "qcow2-rebuild.h"
+#include "qcow2-walk.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -37,13 +41,27 @@ set_lazy (Qcow2Header *header, gboolean lazy)
     header->compatible |= QCOW2_COMPATIBLE_LAZY_REFCOUNTS;
 }
 
-static gboolean
+static gboolean BANYAN_COROUTINE
 check (Qcow2Image *image, const Qcow2Amendment *amendment, GError **error)
 {
-  gboolean will_be_3 = amendment->to_version_3 || image->header.version == 3;
+  guint version = amendment->version != 0 ? amendment->version : image->header.version;
+  guint bits
+      = amendment->refcount_bits != 0 ? amendment->refcount_bits : 1u << image->refcount_order;
 
-  if (amendment->sets_lazy_refcounts && amendment->lazy_refcounts && !will_be_3)
+  if (amendment->sets_lazy_refcounts && amendment->lazy_refcounts && version == 2)
     return banyan_throw_errno (error, EINVAL, "%s: lazy-refcounts need version v3", image->name);
+  if (bits == 0 || bits > 64 || (bits & (bits - 1)) != 0)
+    return banyan_throw_errno (error, EINVAL,
+                               "%s: refcount-bits is %u, which is no power of 2 up to 64",
+                               image->name, bits);
+  if (version == 2 && bits != 16)
+    return banyan_throw_errno (error, EINVAL, "%s: refcount-bits but 16 need version v3",
+                               image->name);
+  if (amendment->sets_data_file && !image->has_data_file)
+    return banyan_throw_errno (error, EINVAL,
+                               "%s: the image keeps its data itself, so there is no data-file to "
+                               "name; convert it to another image",
+                               image->name);
   if (amendment->sets_backing && amendment->backing_file != NULL
       && (image->header.autoclear & QCOW2_AUTOCLEAR_RAW_DATA))
     return banyan_throw_errno (
@@ -52,7 +70,114 @@ check (Qcow2Image *image, const Qcow2Amendment *amendment, GError **error)
       && strlen (amendment->backing_file) > QCOW2_MAX_BACKING_NAME)
     return banyan_throw_errno (error, ENAMETOOLONG, "%s: the name of the backing-file is too long",
                                image->name);
-  return TRUE;
+  return version == 3 || image->header.version == 2
+         || qcow2_downgrade_check (image, g_bit_storage (bits) - 1, error);
+}
+
+/* -- Refcounts of another width. -- */
+
+static void
+set_width (Qcow2Image *image, guint order)
+{
+  image->refs_slice_bits += image->refcount_order;
+  image->refs_slice_bits -= order;
+  image->refcount_order = order;
+  image->header.refcount_order = order;
+  qcow2_cache_forget_all (&image->refs);
+}
+
+/* Everything is counted anew, into blocks behind the end of the file, and one write of the header
+ * says where they are and how wide. */
+static gboolean BANYAN_COROUTINE
+count_again (Qcow2Image *image, guint order, GError **error)
+{
+  guint old_order = image->refcount_order;
+  Qcow2CheckResult result = { 0 };
+  Qcow2Walk walk;
+  gboolean done;
+
+  qcow2_walk_init (&walk, image, &result);
+  done = qcow2_walk_all (&walk, error);
+  if (done && result.corruptions > 0)
+    done = banyan_throw_errno (error, EIO,
+                               "%s: the image has %" G_GUINT64_FORMAT
+                               " errors that have to be repaired before",
+                               image->name, result.corruptions);
+  if (done)
+    {
+      set_width (image, order);
+      done = qcow2_rebuild (image, &walk.counts, error);
+      if (!done)
+        set_width (image, old_order);
+    }
+  qcow2_walk_clear (&walk);
+  return done;
+}
+
+static gboolean BANYAN_COROUTINE
+amend_refcounts (Qcow2Image *image, const Qcow2Amendment *amendment, GError **error)
+{
+  guint order = amendment->refcount_bits != 0 ? g_bit_storage (amendment->refcount_bits) - 1 : 0;
+
+  if (amendment->refcount_bits == 0 || order == image->refcount_order)
+    return TRUE;
+  return count_again (image, order, error);
+}
+
+/* -- Everything. -- */
+
+static void
+set_data_file (Qcow2Header *header, const char *name)
+{
+  g_free (header->data_file);
+  header->data_file = g_strdup (name);
+  qcow2_header_set_extension (header, QCOW2_EXTENSION_DATA_FILE, name,
+                              name != NULL ? strlen (name) : 0);
+}
+
+static void
+change_header (Qcow2Header *header, const Qcow2Amendment *amendment)
+{
+  if (amendment->version == 2 && header->version == 3)
+    qcow2_downgrade_header (header);
+  if (amendment->sets_lazy_refcounts)
+    set_lazy (header, amendment->lazy_refcounts);
+  if (amendment->sets_backing)
+    set_backing (header, amendment->backing_file, amendment->backing_format);
+  if (amendment->sets_data_file)
+    set_data_file (header, amendment->data_file);
+  if (amendment->clears_raw)
+    header->autoclear &= ~(guint64) QCOW2_AUTOCLEAR_RAW_DATA;
+}
+
+static gboolean BANYAN_COROUTINE
+write_header (Qcow2Image *image, GError **error)
+{
+  return qcow2_header_replace (&image->header, image->file, image->name, error);
+}
+
+/* Counts of any width need version 3. */
+static gboolean BANYAN_COROUTINE
+upgrade (Qcow2Image *image, const Qcow2Amendment *amendment, GError **error)
+{
+  gboolean done;
+
+  if (amendment->version != 3 || image->header.version == 3)
+    return TRUE;
+
+  banyan_co_mutex_lock (&image->header_mutex);
+  make_version_3 (&image->header);
+  done = write_header (image, error);
+  banyan_co_mutex_unlock (&image->header_mutex);
+  return done;
+}
+
+/* Writes data, as long as the image is what it was. */
+static gboolean BANYAN_COROUTINE
+prepare_downgrade (Qcow2Image *image, const Qcow2Amendment *amendment, GError **error)
+{
+  return amendment->version != 2 || image->header.version == 2
+         || qcow2_downgrade_zeroes (image, error);
 }
 
 gboolean BANYAN_COROUTINE
@@ -64,16 +189,14 @@ qcow2_amend (Qcow2Image *image, const Qcow2Amendment *amendment, GError **error)
   if (!check (image, amendment, error) || !qcow2_image_begin_editing (image, error)
       || !qcow2_image_finish_writing (image, error))
     return FALSE;
+  if (!upgrade (image, amendment, error) || !qcow2_image_begin_editing (image, error)
+      || !amend_refcounts (image, amendment, error) || !prepare_downgrade (image, amendment, error)
+      || !qcow2_image_finish_writing (image, error))
+    return FALSE;
 
   banyan_co_mutex_lock (&image->header_mutex);
-  if (amendment->to_version_3)
-    make_version_3 (&image->header);
-  if (amendment->sets_lazy_refcounts)
-    set_lazy (&image->header, amendment->lazy_refcounts);
-  if (amendment->sets_backing)
-    set_backing (&image->header, amendment->backing_file, amendment->backing_format);
-  done = qcow2_header_write_all (&image->header, image->file, image->name, error)
-         && banyan_child_flush (image->file, error);
+  change_header (&image->header, amendment);
+  done = write_header (image, error);
   banyan_co_mutex_unlock (&image->header_mutex);
   return done;
 }

@@ -8,12 +8,16 @@
 /* What is to be different; the rest stays. */
 typedef struct
 {
-  gboolean to_version_3;
+  guint version;       /* 0: as it is */
+  guint refcount_bits; /* 0: as they are */
   gboolean sets_lazy_refcounts;
   gboolean lazy_refcounts;
   gboolean sets_backing;
   const char *backing_file;   /* (nullable): none */
   const char *backing_format; /* (nullable) */
+  gboolean sets_data_file;
+  const char *data_file; /* (nullable): nameless */
+  gboolean clears_raw;   /* the data file is not to be read by itself any more */
 } Qcow2Amendment;
 
 /* Nobody else uses the image. */

@@ -212,8 +212,7 @@ write_header (Qcow2Image *image, guint32 n, guint64 offset, guint64 size, GError
 
   banyan_co_mutex_lock (&image->header_mutex);
   describe (header, n, offset, size);
-  done = qcow2_header_write_all (header, image->file, image->name, error)
-         && banyan_child_flush (image->file, error);
+  done = qcow2_header_replace (header, image->file, image->name, error);
   if (!done)
     describe (header, old_n, old_offset, old_size);
   banyan_co_mutex_unlock (&image->header_mutex);

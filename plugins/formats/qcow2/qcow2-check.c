@@ -27,6 +27,23 @@ block_bits (const Qcow2Image *image)
   return image->cluster_bits + 3 - image->refcount_order;
 }
 
+static void
+note_freed (Compare *self, guint64 cluster)
+{
+  GArray *freed = self->walk->result->freed;
+  Qcow2Image *image = self->walk->image;
+  Qcow2Freed run = { cluster << image->cluster_bits, image->cluster_size, QCOW2_DISCARD_SNAPSHOT };
+  Qcow2Freed *last;
+
+  if (freed == NULL)
+    return;
+  last = freed->len > 0 ? &g_array_index (freed, Qcow2Freed, freed->len - 1) : NULL;
+  if (last != NULL && last->offset + last->length == run.offset)
+    last->length += run.length;
+  else
+    g_array_append_val (freed, run);
+}
+
 static gboolean BANYAN_COROUTINE
 note_difference (Compare *self, guint64 cluster, guint64 counted, guint64 met, GError **error)
 {
@@ -36,6 +53,8 @@ note_difference (Compare *self, guint64 cluster, guint64 counted, guint64 met, G
 
   if (must_fix && !qcow2_refcount_set (image, cluster, met, error))
     return FALSE;
+  if (must_fix && met == 0)
+    note_freed (self, cluster);
   if (counted > met)
     *(must_fix ? &result->leaks_fixed : &result->leaks) += 1;
   else
@@ -193,7 +212,7 @@ qcow2_check (Qcow2Image *image, Qcow2Fix fix, Qcow2CheckResult *result, GError *
   Qcow2Walk walk;
   gboolean done;
 
-  *result = (Qcow2CheckResult){ 0 };
+  *result = (Qcow2CheckResult){ .freed = result->freed };
   if (image->writing != QCOW2_READS && !qcow2_order_settle (image, error))
     return FALSE;
 
@@ -209,7 +228,7 @@ qcow2_check (Qcow2Image *image, Qcow2Fix fix, Qcow2CheckResult *result, GError *
 gboolean BANYAN_COROUTINE
 qcow2_check_repair_refcounts (Qcow2Image *image, GError **error)
 {
-  Qcow2CheckResult result;
+  Qcow2CheckResult result = { 0 };
 
   if (!qcow2_check (image, QCOW2_FIX_ALL, &result, error))
     return FALSE;

@@ -17,6 +17,7 @@ typedef struct
   guint64 compressed_clusters;
   guint64 fragmented_clusters;
   guint64 image_end_offset;
+  GArray *freed; /* (unowned) (nullable) (element-type Qcow2Freed): gets what repairs made free */
 } Qcow2CheckResult;
 
 typedef enum
@@ -26,7 +27,8 @@ typedef enum
   QCOW2_FIX_ALL,
 } Qcow2Fix;
 
-/* Nobody else uses the image meanwhile. TRUE: it could be checked, whatever came out of that. */
+/* Nobody else uses the image meanwhile. All but the last field of @result are set to 0 first. TRUE:
+ * it could be checked, whatever came out of that. */
 gboolean BANYAN_COROUTINE qcow2_check (Qcow2Image *image, Qcow2Fix fix, Qcow2CheckResult *result,
                                        GError **error);
 

@@ -479,22 +479,95 @@ format_all (Qcow2Header *self, guint8 *bytes)
     memcpy (bytes + at, self->backing_file, strlen (self->backing_file));
 }
 
-gboolean BANYAN_COROUTINE
-qcow2_header_write_all (Qcow2Header *self, BanyanChild *file, const char *name, GError **error)
+static void
+format_cluster (Qcow2Header *self, guint8 *bytes)
 {
-  gsize cluster_size = (gsize) 1 << self->cluster_bits;
-  gsize needed = measure_all (self);
-  g_autofree guint8 *bytes = g_malloc0 (cluster_size + QCOW2_KNOWN_LENGTH);
   guint8 fields[QCOW2_KNOWN_LENGTH];
-
-  if (needed > cluster_size)
-    return banyan_throw_errno (error, ENOSPC,
-                               "%s: the header needs %" G_GSIZE_FORMAT
-                               " bytes, and a cluster has %" G_GSIZE_FORMAT,
-                               name, needed, cluster_size);
 
   format_all (self, bytes);
   format_fields (self, fields);
   memcpy (bytes, fields, MIN (self->length, sizeof fields));
+}
+
+static gboolean
+check_room (const Qcow2Header *self, const char *name, GError **error)
+{
+  gsize cluster_size = (gsize) 1 << self->cluster_bits;
+  gsize needed = measure_all (self);
+
+  if (needed <= cluster_size)
+    return TRUE;
+  return banyan_throw_errno (error, ENOSPC,
+                             "%s: the header needs %" G_GSIZE_FORMAT
+                             " bytes, and a cluster has %" G_GSIZE_FORMAT,
+                             name, needed, cluster_size);
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_header_write_all (Qcow2Header *self, BanyanChild *file, const char *name, GError **error)
+{
+  gsize cluster_size = (gsize) 1 << self->cluster_bits;
+  g_autofree guint8 *bytes = g_malloc0 (cluster_size + QCOW2_KNOWN_LENGTH);
+
+  if (!check_room (self, name, error))
+    return FALSE;
+
+  format_cluster (self, bytes);
   return banyan_child_pwrite (file, 0, bytes, cluster_size, 0, error);
+}
+
+/* What a disk writes at once, or not at all. */
+#define SECTOR 512
+
+/* Without what is for people only, a header mostly fits a sector. FALSE: this one does not. */
+static gboolean
+format_short (Qcow2Header *self, guint8 *bytes)
+{
+  GBytes *names = NULL;
+  gboolean fits;
+
+  for (guint i = 0; i < self->extensions->len; i++)
+    {
+      Qcow2Extension *extension = &g_array_index (self->extensions, Qcow2Extension, i);
+
+      if (extension->type == QCOW2_EXTENSION_FEATURE_NAMES)
+        names = g_bytes_ref (extension->data);
+    }
+  qcow2_header_set_extension (self, QCOW2_EXTENSION_FEATURE_NAMES, NULL, 0);
+  fits = measure_all (self) <= SECTOR;
+  if (fits)
+    format_cluster (self, bytes);
+  if (names != NULL)
+    {
+      gsize length;
+      gconstpointer data = g_bytes_get_data (names, &length);
+
+      qcow2_header_set_extension (self, QCOW2_EXTENSION_FEATURE_NAMES, data, length);
+      g_bytes_unref (names);
+    }
+  return fits;
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_header_replace (Qcow2Header *self, BanyanChild *file, const char *name, GError **error)
+{
+  gsize cluster_size = (gsize) 1 << self->cluster_bits;
+  g_autofree guint8 *bytes = g_malloc0 (cluster_size + QCOW2_KNOWN_LENGTH);
+  g_autofree guint8 *first = g_malloc0 (cluster_size + QCOW2_KNOWN_LENGTH);
+
+  if (!check_room (self, name, error))
+    return FALSE;
+
+  /* First a header that needs one sector, then what the rest of the new one has, then that. */
+  if (format_short (self, first)
+      && (!banyan_child_pwrite (file, 0, first, SECTOR, 0, error)
+          || !banyan_child_flush (file, error)))
+    return FALSE;
+
+  format_cluster (self, bytes);
+  if (cluster_size > SECTOR
+      && (!banyan_child_pwrite (file, SECTOR, bytes + SECTOR, cluster_size - SECTOR, 0, error)
+          || !banyan_child_flush (file, error)))
+    return FALSE;
+  return banyan_child_pwrite (file, 0, bytes, SECTOR, 0, error) && banyan_child_flush (file, error);
 }

@@ -66,6 +66,10 @@ gboolean BANYAN_COROUTINE qcow2_header_write_fields (const Qcow2Header *self, Ba
 gboolean BANYAN_COROUTINE qcow2_header_write_all (Qcow2Header *self, BanyanChild *file,
                                                   const char *name, GError **error);
 
+/* The same for a header that is there: whenever power fails, it is the old one or the new one. */
+gboolean BANYAN_COROUTINE qcow2_header_replace (Qcow2Header *self, BanyanChild *file,
+                                                const char *name, GError **error);
+
 /* NULL takes it out. */
 void qcow2_header_set_extension (Qcow2Header *self, guint32 type, gconstpointer data, gsize length);
 /* The table of names that QEMU puts into images, so that older programs can say what they lack. */

@@ -158,25 +158,56 @@ banyan_qcow2_image_measure (BanyanImageOptions *options, BanyanChild *source, Ba
 
 /* -- Amending. -- */
 
-/* Options that would mean to write the whole image anew. */
+/* What would mean to write the whole image anew may only be said as it is. */
 static gboolean
 can_be_amended (BanyanImageOptions *options, Qcow2Image *image, GError **error)
 {
-  static const char *const fixed[]
-      = { "cluster-size",  "refcount-bits", "extended-l2",  "compression-type",
-          "preallocation", "data-file",     "data-file-raw" };
+  const BanyanQcow2Image *self = (BanyanQcow2Image *) options;
+  const struct
+  {
+    const char *name;
+    gboolean is_same;
+  } fixed[] = {
+    { "cluster-size", self->cluster_size == image->cluster_size },
+    { "extended-l2", self->extended_l2 == (image->entry_words == 2) },
+    { "compression-type", self->compression == image->header.compression },
+    { "preallocation", FALSE },
+    { "data-file-raw",
+      !self->data_file_raw || (image->header.autoclear & QCOW2_AUTOCLEAR_RAW_DATA) },
+  };
 
   for (gsize i = 0; i < G_N_ELEMENTS (fixed); i++)
-    if (banyan_image_options_is_given (options, fixed[i]))
+    if (banyan_image_options_is_given (options, fixed[i].name) && !fixed[i].is_same)
       return banyan_throw_errno (error, ENOTSUP, "%s: %s cannot be changed; write another image",
-                                 image->name, fixed[i]);
-  if (banyan_image_options_is_given (options, "version")
-      && ((BanyanQcow2Image *) options)->version < (gint) image->header.version)
-    return banyan_throw_errno (error, ENOTSUP,
-                               "%s: an image of version v3 cannot become one of v2; write another "
-                               "image",
-                               image->name);
+                                 image->name, fixed[i].name);
   return TRUE;
+}
+
+/* (nullable) */
+static const char *
+name_or_none (const char *name)
+{
+  return name != NULL && *name != '\0' ? name : NULL;
+}
+
+static Qcow2Amendment
+collect_changes (BanyanImageOptions *options)
+{
+  const BanyanQcow2Image *self = (BanyanQcow2Image *) options;
+
+  return (Qcow2Amendment){
+    .version = banyan_image_options_is_given (options, "version") ? self->version : 0,
+    .refcount_bits
+    = banyan_image_options_is_given (options, "refcount-bits") ? self->refcount_bits : 0,
+    .sets_lazy_refcounts = banyan_image_options_is_given (options, "lazy-refcounts"),
+    .lazy_refcounts = self->lazy_refcounts,
+    .sets_backing = banyan_image_options_is_given (options, "backing-file"),
+    .backing_file = name_or_none (self->backing_file),
+    .backing_format = self->backing_format,
+    .sets_data_file = banyan_image_options_is_given (options, "data-file"),
+    .data_file = name_or_none (self->data_file),
+    .clears_raw = banyan_image_options_is_given (options, "data-file-raw") && !self->data_file_raw,
+  };
 }
 
 static gboolean BANYAN_COROUTINE
@@ -198,17 +229,8 @@ resize (BanyanImageOptions *options, BanyanNode *node, Qcow2Image *image, GError
 static gboolean BANYAN_COROUTINE
 banyan_qcow2_image_amend (BanyanImageOptions *options, BanyanNode *node, GError **error)
 {
-  BanyanQcow2Image *self = (BanyanQcow2Image *) options;
   Qcow2Image *image = qcow2_node_get_image (node);
-  const Qcow2Amendment amendment = {
-    .to_version_3 = banyan_image_options_is_given (options, "version") && self->version == 3,
-    .sets_lazy_refcounts = banyan_image_options_is_given (options, "lazy-refcounts"),
-    .lazy_refcounts = self->lazy_refcounts,
-    .sets_backing = banyan_image_options_is_given (options, "backing-file"),
-    .backing_file
-    = self->backing_file != NULL && *self->backing_file != '\0' ? self->backing_file : NULL,
-    .backing_format = self->backing_format,
-  };
+  const Qcow2Amendment amendment = collect_changes (options);
 
   return can_be_amended (options, image, error) && resize (options, node, image, error)
          && qcow2_amend (image, &amendment, error);

@@ -166,9 +166,8 @@ adopt (Rebuild *self, const guint64 *table, guint n_blocks)
   Qcow2Image *image = self->image;
   guint size = self->n_table << (image->cluster_bits - 3);
 
-  for (guint i = 0; i < image->reftable_size; i++)
-    if (image->reftable[i] != 0)
-      qcow2_overlap_remove (&image->overlap, image->reftable[i] >> image->cluster_bits, 1);
+  qcow2_overlap_remove_kinds (&image->overlap,
+                              1u << QCOW2_META_REFCOUNT_BLOCK | 1u << QCOW2_META_REFCOUNT_TABLE);
   memset (image->reftable, 0, QCOW2_MAX_REFTABLE_BYTES);
   for (guint i = 0; i < size; i++)
     image->reftable[i] = GUINT64_FROM_BE (table[i]);

@@ -188,10 +188,22 @@ hide_backing (Qcow2Image *image, guint64 old, guint64 size, GError **error)
   return qcow2_zero_clusters (image, start, end, FALSE, error);
 }
 
+/* Where somebody made the disk shorter and was interrupted, there is something behind its end. */
+static gboolean BANYAN_COROUTINE
+clear_leftovers (Qcow2Image *image, guint64 old, guint64 size, GError **error)
+{
+  guint64 start = qcow2_round_up (old, image->cluster_size);
+  guint64 covered = (guint64) image->l1_size << (image->cluster_bits + image->l2_bits);
+  guint64 end = MIN (qcow2_round_up (size, image->cluster_size), covered);
+
+  return start >= end || qcow2_zero_clusters (image, start, end, TRUE, error);
+}
+
 static gboolean BANYAN_COROUTINE
 grow (Qcow2Image *image, guint64 old, const BanyanResize *resize, GError **error)
 {
-  return grow_l1 (image, resize->length, error)
+  return clear_leftovers (image, old, resize->length, error)
+         && grow_l1 (image, resize->length, error)
          && zero_last_cluster (image, old, resize->length, error)
          && hide_backing (image, old, resize->length, error)
          && qcow2_preallocate (image, qcow2_round_up (old, image->cluster_size), resize->length,
@@ -233,14 +245,15 @@ shrink (Qcow2Image *image, guint64 old, guint64 size, GError **error)
     return banyan_throw_errno (error, ENOTSUP,
                                "%s: an image of version 2 with snapshots cannot become shorter",
                                image->name);
-  if (start < old && !qcow2_zero_clusters (image, start, old, TRUE, error))
+  if (!publish_size (image, size, error))
     return FALSE;
 
-  /* Slices in memory are written while their tables still have a place. */
-  if (!qcow2_order_flush (image, error))
-    return FALSE;
-  drop_tables (image, size);
-  return publish_size (image, size, error);
+  /* The disk is shorter. What cannot be given up behind its end takes space, and is given up when
+   * it grows. Slices in memory are written while their tables still have a place. */
+  if ((start >= old || qcow2_zero_clusters (image, start, old, TRUE, NULL))
+      && qcow2_order_flush (image, NULL))
+    drop_tables (image, size);
+  return TRUE;
 }
 
 gboolean BANYAN_COROUTINE

@@ -10,6 +10,7 @@
 #include "qcow2-order.h"
 #include "qcow2-refcount.h"
 #include "qcow2-snapshot.h"
+#include "qcow2-walk.h"
 
 #include <errno.h>
 #include <string.h>
@@ -112,11 +113,12 @@ put_table (Qcow2Image *image, GError **error)
 
 /* -- Counting. -- */
 
-/* All counts as what is in memory wants them; and tables that are no longer are not protected. */
+/* All counts as what is in memory wants them, those that go down to nothing in @freed; and tables
+ * that are no longer are not protected. */
 static gboolean BANYAN_COROUTINE
-count_again (Qcow2Image *image, GError **error)
+count_and_note (Qcow2Image *image, GArray *freed, GError **error)
 {
-  Qcow2CheckResult result;
+  Qcow2CheckResult result = { .freed = freed };
 
   if (!qcow2_check (image, QCOW2_FIX_ALL, &result, error)
       || !qcow2_snapshots_note_tables (image, error))
@@ -126,6 +128,12 @@ count_again (Qcow2Image *image, GError **error)
   return banyan_throw_errno (
       error, EIO, "%s: the image has %" G_GUINT64_FORMAT " errors that have to be repaired before",
       image->name, result.corruptions);
+}
+
+static gboolean BANYAN_COROUTINE
+count_again (Qcow2Image *image, GError **error)
+{
+  return count_and_note (image, NULL, error);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -214,7 +222,8 @@ qcow2_snapshots_create (Qcow2Image *image, const Qcow2NewSnapshot *wanted, GErro
   if (image->snapshots->len >= QCOW2_MAX_SNAPSHOTS || strlen (wanted->name) > G_MAXUINT16)
     return banyan_throw_errno (error, EFBIG, "%s: there is no room for another snapshot",
                                image->name);
-  if (!begin (image, FALSE, error) || !copy_l1 (image, &snapshot.l1_offset, error))
+  if (!begin (image, FALSE, error) || !qcow2_walk_share_all (image, error)
+      || !copy_l1 (image, &snapshot.l1_offset, error))
     return FALSE;
 
   snapshot.id = wanted->id != NULL ? g_strdup (wanted->id) : dup_next_id (image);
@@ -231,10 +240,28 @@ qcow2_snapshots_create (Qcow2Image *image, const Qcow2NewSnapshot *wanted, GErro
 
 /* -- Throwing one away. -- */
 
+/* What cannot be discarded is space that stays taken, and no more. */
+static void BANYAN_COROUTINE
+discard (Qcow2Image *image, GArray *freed)
+{
+  guint64 end = banyan_child_get_length (image->file);
+
+  for (guint i = 0; i < freed->len; i++)
+    {
+      const Qcow2Freed *run = &g_array_index (freed, Qcow2Freed, i);
+      guint64 to = MIN (run->offset + run->length, end);
+      BanyanRequest request = BANYAN_REQUEST (run->offset, to - MIN (run->offset, to), NULL, 0);
+
+      if (request.length > 0)
+        banyan_child_discard (image->file, &request, NULL);
+    }
+}
+
 gboolean BANYAN_COROUTINE
 qcow2_snapshots_remove (Qcow2Image *image, const char *key, GError **error)
 {
   gint index = find (image, key, error);
+  g_autoptr (GArray) freed = NULL;
   Qcow2Snapshot snapshot;
 
   if (index < 0 || !begin (image, FALSE, error))
@@ -253,7 +280,12 @@ qcow2_snapshots_remove (Qcow2Image *image, const char *key, GError **error)
   qcow2_overlap_remove (&image->overlap, snapshot.l1_offset >> image->cluster_bits,
                         l1_clusters (image, snapshot.l1_size));
   qcow2_snapshot_clear (&snapshot);
-  return count_again (image, error);
+  freed = g_array_new (FALSE, FALSE, sizeof (Qcow2Freed));
+  if (!count_and_note (image, freed, error))
+    return FALSE;
+  if (BANYAN_LIVE (image->pass_discard[QCOW2_DISCARD_SNAPSHOT]))
+    discard (image, freed);
+  return TRUE;
 }
 
 /* -- Taking one up. -- */
@@ -270,31 +302,74 @@ read_l1 (Qcow2Image *image, const Qcow2Snapshot *snapshot, guint64 *entries, GEr
   return TRUE;
 }
 
+/* What the image was until now, in memory. */
 static void
-exchange_tables (Qcow2Image *image, const guint64 *entries)
+adopt_l1 (Qcow2Image *image, const guint64 *entries, guint n)
 {
-  for (guint i = 0; i < image->l1_size; i++)
-    __atomic_store_n (&image->l1[i], entries[i], __ATOMIC_RELEASE);
+  guint old_n = image->l1_size;
+
+  for (guint i = 0; i < MAX (n, old_n); i++)
+    __atomic_store_n (&image->l1[i], i < n ? entries[i] : 0, __ATOMIC_RELEASE);
+  __atomic_store_n (&image->l1_size, n, __ATOMIC_RELEASE);
+  qcow2_cache_drop (&image->l2);
 }
 
-/* Both trees are counted while the table is exchanged. */
 static gboolean BANYAN_COROUTINE
-switch_to (Qcow2Image *image, guint64 *entries, guint64 disk_size, GError **error)
+lead_to_l1 (Qcow2Image *image, guint64 offset, guint n, guint64 disk_size, GError **error)
 {
-  g_autofree guint64 *bytes = g_new (guint64, image->l1_size + 1);
+  Qcow2Header *header = &image->header;
+  guint64 old_offset = header->l1_offset, old_size = header->size;
+  guint old_n = header->l1_size;
+  gboolean done;
 
-  for (guint i = 0; i < image->l1_size; i++)
+  banyan_co_mutex_lock (&image->header_mutex);
+  header->l1_offset = offset;
+  header->l1_size = n;
+  __atomic_store_n (&header->size, disk_size, __ATOMIC_RELAXED);
+  done = qcow2_header_write_fields (header, image->file, error)
+         && banyan_child_flush (image->file, error);
+  if (!done)
+    {
+      header->l1_offset = old_offset;
+      header->l1_size = old_n;
+      __atomic_store_n (&header->size, old_size, __ATOMIC_RELAXED);
+    }
+  banyan_co_mutex_unlock (&image->header_mutex);
+  return done;
+}
+
+static gboolean BANYAN_COROUTINE
+write_l1 (Qcow2Image *image, guint64 offset, const guint64 *entries, guint n, GError **error)
+{
+  gsize size = l1_clusters (image, n) << image->cluster_bits;
+  g_autofree guint64 *bytes = g_malloc0 (size);
+
+  for (guint i = 0; i < n; i++)
     bytes[i] = GUINT64_TO_BE (entries[i]);
-  if (!banyan_child_pwrite (image->file, image->header.l1_offset, bytes, (gsize) image->l1_size * 8,
-                            0, error))
+  return banyan_child_pwrite (image->file, offset, bytes, size, 0, error)
+         && qcow2_refcount_write (image, error) && banyan_child_flush (image->file, error);
+}
+
+/* Both trees are counted until the header leads to a new table, in one write with the length that
+ * the disk had. */
+static gboolean BANYAN_COROUTINE
+switch_to (Qcow2Image *image, const guint64 *entries, guint n, guint64 disk_size, GError **error)
+{
+  guint64 n_clusters = l1_clusters (image, n);
+  guint64 offset = 0;
+
+  if (n_clusters > 0
+      && (!qcow2_refcount_allocate_table (image, n_clusters, QCOW2_META_ACTIVE_L1, &offset, error)
+          || !write_l1 (image, offset, entries, n, error)))
+    return FALSE;
+  if (!lead_to_l1 (image, offset, n, disk_size, error))
     return FALSE;
 
-  exchange_tables (image, entries);
-  qcow2_cache_drop (&image->l2);
-  banyan_co_mutex_lock (&image->header_mutex);
-  __atomic_store_n (&image->header.size, disk_size, __ATOMIC_RELAXED);
-  banyan_co_mutex_unlock (&image->header_mutex);
-  return write_header (image, image->header.snapshots_offset, image->header.n_snapshots, error);
+  qcow2_overlap_remove_kinds (&image->overlap, 1u << QCOW2_META_ACTIVE_L1);
+  qcow2_overlap_add (&image->overlap, offset >> image->cluster_bits, n_clusters,
+                     QCOW2_META_ACTIVE_L1);
+  adopt_l1 (image, entries, n);
+  return TRUE;
 }
 
 /* Once more in memory, so that it is counted twice. */
@@ -317,22 +392,19 @@ qcow2_snapshots_apply (Qcow2Image *image, const char *key, GError **error)
   const Qcow2Snapshot *snapshot;
   guint64 disk_size;
   gboolean done;
+  guint n;
 
   if (index < 0 || !begin (image, TRUE, error))
     return FALSE;
 
   snapshot = &g_array_index (image->snapshots, Qcow2Snapshot, index);
   disk_size = snapshot->disk_size;
-  if (snapshot->l1_size > image->l1_size)
-    return banyan_throw_errno (
-        error, ENOTSUP,
-        "%s: make the disk as long as it was in the snapshot first, %" G_GUINT64_FORMAT " bytes",
-        image->name, disk_size);
+  n = MAX (snapshot->l1_size, image->l1_size);
   if (!read_l1 (image, snapshot, entries, error))
     return FALSE;
 
   append_again (image, snapshot);
   done = count_again (image, error);
   g_array_set_size (image->snapshots, image->snapshots->len - 1);
-  return done && switch_to (image, entries, disk_size, error) && count_again (image, error);
+  return done && switch_to (image, entries, n, disk_size, error) && count_again (image, error);
 }

@@ -222,6 +222,9 @@ count_users (Qcow2Walk *self, guint64 place, guint64 *times, GError **error)
 {
   guint64 cluster = place >> self->image->cluster_bits;
 
+  *times = G_MAXUINT64;
+  if (self->is_shared)
+    return TRUE;
   if (!self->is_counted)
     return qcow2_refcount_get (self->image, cluster, times, error);
 
@@ -322,4 +325,19 @@ qcow2_walk_check_copied (Qcow2Walk *self, gboolean fix, GError **error)
         return FALSE;
     }
   return TRUE;
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_walk_share_all (Qcow2Image *image, GError **error)
+{
+  Qcow2CheckResult unused = { 0 };
+  Qcow2Walk walk;
+  gboolean done;
+
+  qcow2_walk_init (&walk, image, &unused);
+  walk.is_shared = TRUE;
+  done = qcow2_walk_check_copied (&walk, TRUE, error) && banyan_child_flush (image->file, error);
+  qcow2_walk_clear (&walk);
+  qcow2_cache_drop (&image->l2);
+  return done;
 }

@@ -12,6 +12,7 @@ typedef struct
   Qcow2Counts counts;
   Qcow2CheckResult *result;
   guint64 end;         /* clusters in the file */
+  gboolean is_shared;  /* somebody else is to use all that the disk uses */
   gboolean is_counted; /* the refcounts of all clusters are what was counted */
   guint64 next_host;   /* where the guest's next cluster would lie, were it not fragmented */
 } Qcow2Walk;
@@ -27,3 +28,5 @@ gboolean qcow2_walk_refcounts (Qcow2Walk *self, gboolean *is_sound);
 
 /* Makes the bits of the active tables that say whether a cluster is used once only say so. */
 gboolean BANYAN_COROUTINE qcow2_walk_check_copied (Qcow2Walk *self, gboolean fix, GError **error);
+/* Makes none of those bits say so, before counts go up: that is never wrong. */
+gboolean BANYAN_COROUTINE qcow2_walk_share_all (Qcow2Image *image, GError **error);

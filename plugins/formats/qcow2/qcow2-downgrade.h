@@ -1,0 +1,15 @@
+/* qcow2-downgrade.h - an image of version 3 that is to be one of version 2
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "qcow2-image.h"
+
+/* Whether version 2 can say what the image says, once entries for zeroes are gone and counts have
+ * @refcount_order. Nobody else uses the image. */
+gboolean BANYAN_COROUTINE qcow2_downgrade_check (Qcow2Image *image, guint refcount_order,
+                                                 GError **error);
+/* Puts other entries, or data, in the place of entries for zeroes. */
+gboolean BANYAN_COROUTINE qcow2_downgrade_zeroes (Qcow2Image *image, GError **error);
+/* What the header says afterwards. */
+void qcow2_downgrade_header (Qcow2Header *header);
