@@ -278,19 +278,36 @@ is_untouched (BanyanElement *element)
   return TRUE;
 }
 
+static gboolean
+is_edge_as_named (BanyanChild *edge)
+{
+  BanyanNode *node = banyan_child_get_node (edge);
+
+  return node == NULL
+         || (banyan_object_is_implicit (BANYAN_OBJECT (node))
+             && is_untouched (BANYAN_ELEMENT (node)));
+}
+
 /* What an image names need not be written, unless somebody has changed it since. */
 static gboolean
 is_as_named (BanyanObject *object, const char *role)
 {
-  BanyanNode *node;
+  gsize length = strlen (role);
+  GPtrArray *edges;
 
   if (!BANYAN_IS_ELEMENT (object) || !banyan_element_is_implied (BANYAN_ELEMENT (object), role))
     return FALSE;
 
-  node = banyan_child_get_node (banyan_element_get_child (BANYAN_ELEMENT (object), role));
-  return node == NULL
-         || (banyan_object_is_implicit (BANYAN_OBJECT (node))
-             && is_untouched (BANYAN_ELEMENT (node)));
+  edges = banyan_element_get_edges (BANYAN_ELEMENT (object));
+  for (guint i = 0; i < edges->len; i++)
+    {
+      const char *name = banyan_child_get_role (edges->pdata[i]);
+
+      if (strncmp (name, role, length) == 0 && (name[length] == '\0' || name[length] == '.')
+          && !is_edge_as_named (edges->pdata[i]))
+        return FALSE;
+    }
+  return TRUE;
 }
 
 static void

@@ -10,6 +10,7 @@
 
 #include <banyan/banyan-file-name.h>
 #include <banyan/banyan-node.h>
+#include <string.h>
 
 static GMutex lock; /* of all elements' lists */
 
@@ -40,6 +41,23 @@ find (BanyanElement *self, const char *role)
         return implied;
     }
   return NULL;
+}
+
+/* "extents" where @role is "extents.0". */
+static char *
+dup_base (const char *role)
+{
+  return g_strndup (role, strcspn (role, "."));
+}
+
+/* Any member of a list stands for the list. */
+static gboolean
+is_of (const BanyanImplied *implied, const char *role)
+{
+  gsize length = strlen (role);
+
+  return strncmp (implied->role, role, length) == 0
+         && (implied->role[length] == '\0' || implied->role[length] == '.');
 }
 
 static gboolean
@@ -73,7 +91,8 @@ say (BanyanElement *self, const char *role, BanyanSpec *spec, const char *name, 
 /**
  * banyan_element_imply_child: (skip)
  * @self: an element
- * @role: a role of it that may be empty
+ * @role: a role of it that may be empty; of one that takes many, the next that there is not yet:
+ *   "extents.0", then "extents.1"
  * @spec: (nullable): a map as a document would declare the child inline; %NULL: nobody
  *
  * What a driver calls in open, or when it has changed, to tell who its child in @role is as far as
@@ -137,10 +156,12 @@ banyan_element_list_implied (BanyanElement *self)
 gboolean
 banyan_element_implies (BanyanElement *self, const char *role)
 {
-  gboolean implies;
+  GPtrArray *list = banyan_element_get_implied (self);
+  gboolean implies = FALSE;
 
   g_mutex_lock (&lock);
-  implies = find (self, role) != NULL;
+  for (guint i = 0; i < list->len && !implies; i++)
+    implies = is_of (list->pdata[i], role);
   g_mutex_unlock (&lock);
   return implies;
 }
@@ -155,12 +176,14 @@ banyan_element_implies (BanyanElement *self, const char *role)
 gboolean
 banyan_element_is_implied (BanyanElement *self, const char *role)
 {
+  g_autofree char *base = NULL;
   BanyanOrigin origin;
 
   g_return_val_if_fail (BANYAN_IS_ELEMENT (self), FALSE);
   g_return_val_if_fail (role != NULL, FALSE);
 
-  banyan_object_get_origin (BANYAN_OBJECT (self), role, &origin);
+  base = dup_base (role);
+  banyan_object_get_origin (BANYAN_OBJECT (self), base, &origin);
   return origin.kind == BANYAN_ORIGIN_IMAGE && banyan_element_implies (self, role);
 }
 

@@ -9,6 +9,7 @@
 #include "banyan-transaction-private.h"
 
 #include <banyan/banyan-node.h>
+#include <string.h>
 
 static gboolean
 is_declared (BanyanObject *object, const char *role)
@@ -16,15 +17,17 @@ is_declared (BanyanObject *object, const char *role)
   return banyan_spec_lookup (banyan_object_get_declaration (object), role) != NULL;
 }
 
+/* Of a role that takes many, there is no edge yet. */
 static gboolean
 is_free (BanyanTransaction *self, BanyanElement *element, const char *role)
 {
   BanyanChild *child = banyan_element_get_child (element, role);
+  g_autofree char *base = g_strndup (role, strcspn (role, "."));
 
-  g_return_val_if_fail (child != NULL, FALSE);
+  g_return_val_if_fail (child != NULL || strchr (role, '.') != NULL, FALSE);
 
-  return banyan_graph_view_find_edge (self->view, child)->node == NULL
-         && !is_declared (BANYAN_OBJECT (element), role);
+  return (child == NULL || banyan_graph_view_find_edge (self->view, child)->node == NULL)
+         && !is_declared (BANYAN_OBJECT (element), base);
 }
 
 static gboolean
@@ -69,6 +72,35 @@ banyan_transaction_imply (BanyanTransaction *self, guint index, guint *n_new, GE
   return TRUE;
 }
 
+/* What was declared, with one more at the end of the list. (transfer full) */
+static BanyanSpec *
+with_member (BanyanSpec *declaration, const char *base, BanyanSpec *member)
+{
+  const BanyanOrigin *origin = banyan_spec_get_origin (member);
+  BanyanSpec *before = banyan_spec_lookup (declaration, base);
+  BanyanSpecBuilder *builder = banyan_spec_builder_new (BANYAN_SPEC_LIST, origin);
+  g_autoptr (BanyanSpec) list = NULL;
+
+  for (guint i = 0; before != NULL && i < banyan_spec_get_length (before); i++)
+    banyan_spec_builder_add (builder, NULL, origin, banyan_spec_get_item (before, i));
+  banyan_spec_builder_add (builder, NULL, origin, member);
+  list = banyan_spec_builder_end (builder);
+  return banyan_spec_with (declaration, base, list);
+}
+
+static void
+declare (BanyanObject *object, BanyanViewEdge *edge)
+{
+  const char *role = edge->child->role;
+  BanyanSpec *before = banyan_object_get_declaration (object);
+  g_autofree char *base = g_strndup (role, strcspn (role, "."));
+  g_autoptr (BanyanSpec) declared = strchr (role, '.') != NULL
+                                        ? with_member (before, base, edge->implied)
+                                        : banyan_spec_with (before, role, edge->implied);
+
+  banyan_object_set_declaration (object, declared);
+}
+
 /* Nobody uses it yet, so its edges need no gates. */
 void
 banyan_transaction_bind_implied (BanyanTransaction *self, BanyanPart *part)
@@ -78,15 +110,12 @@ banyan_transaction_bind_implied (BanyanTransaction *self, BanyanPart *part)
   for (guint i = 0; i < part->object->edges->len; i++)
     {
       BanyanViewEdge *edge = part->object->edges->pdata[i];
-      g_autoptr (BanyanSpec) declared = NULL;
 
       if (edge->implied == NULL || edge->child->node == edge->node)
         continue;
       banyan_transaction_switch_edge (self, edge);
       banyan_child_update_route (edge->child);
-      declared = banyan_spec_with (banyan_object_get_declaration (object), edge->child->role,
-                                   edge->implied);
-      banyan_object_set_declaration (object, declared);
+      declare (object, edge);
     }
   banyan_element_bind_fields (BANYAN_ELEMENT (object));
   if (BANYAN_IS_NODE (object))
@@ -102,11 +131,13 @@ banyan_part_forget_implied (BanyanPart *part)
     {
       BanyanViewEdge *edge = part->object->edges->pdata[i];
       g_autoptr (BanyanSpec) declared = NULL;
+      g_autofree char *base = NULL;
 
       if (edge->implied == NULL)
         continue;
+      base = g_strndup (edge->child->role, strcspn (edge->child->role, "."));
       banyan_child_set_target (edge->child, NULL);
-      declared = banyan_spec_with (banyan_object_get_declaration (object), edge->child->role, NULL);
+      declared = banyan_spec_with (banyan_object_get_declaration (object), base, NULL);
       banyan_object_set_declaration (object, declared);
     }
   g_ptr_array_set_size (banyan_element_get_implied (BANYAN_ELEMENT (object)), 0);

@@ -7,6 +7,7 @@
 
 #include <banyan/banyan-job.h>
 #include <banyan/banyan-node.h>
+#include <string.h>
 
 static void
 free_part (gpointer data)
@@ -412,6 +413,23 @@ find_role_edge (BanyanViewObject *object, const char *role)
   return NULL;
 }
 
+/* Whether one of the edges of a list leads elsewhere than it did. */
+static gboolean
+has_moved_member (BanyanViewObject *object, const char *role)
+{
+  gsize length = strlen (role);
+
+  for (guint i = 0; i < object->edges->len; i++)
+    {
+      BanyanViewEdge *edge = object->edges->pdata[i];
+
+      if (strncmp (edge->child->role, role, length) == 0 && edge->child->role[length] == '.'
+          && (edge->is_moved || edge->is_removed))
+        return TRUE;
+    }
+  return FALSE;
+}
+
 /* What storage says is said by nobody else as long as it is so. (transfer full) */
 static BanyanSpec *
 declare_role (BanyanTransaction *self, BanyanViewObject *object, GParamSpec *pspec)
@@ -429,7 +447,7 @@ declare_role (BanyanTransaction *self, BanyanViewObject *object, GParamSpec *psp
   g_object_get_property (G_OBJECT (object->object), pspec->name, &value);
   spec = banyan_param_value_to_spec (pspec, &value, &self->manager);
   if (declared != NULL && banyan_spec_get_origin (declared)->kind == BANYAN_ORIGIN_IMAGE
-      && edge != NULL && !edge->is_moved)
+      && (edge != NULL ? !edge->is_moved : !has_moved_member (object, pspec->name)))
     return banyan_spec_ref (declared);
   return g_steal_pointer (&spec);
 }

@@ -209,12 +209,26 @@ add_all (BanyanGraphView *self, GPtrArray *objects, BanyanViewObject *parent, co
   return news;
 }
 
+/* One more of a role that takes many is made: nobody uses its parent yet. */
+static BanyanViewEdge *
+take_edge (BanyanGraphView *self, BanyanViewObject *parent, const char *role)
+{
+  BanyanElement *element = BANYAN_ELEMENT (parent->object);
+  BanyanChild *child = banyan_element_get_child (element, role);
+
+  if (child != NULL)
+    return banyan_graph_view_find_edge (self, child);
+
+  child = banyan_element_make_edge (element, role);
+  banyan_element_adopt_edge (element, child);
+  return banyan_view_edge_new (self, parent, child);
+}
+
 static void
 lead_there (BanyanGraphView *self, BanyanViewObject *parent, const char *role,
             BanyanViewObject *child, BanyanSpec *spec)
 {
-  BanyanViewEdge *edge = banyan_graph_view_find_edge (
-      self, banyan_element_get_child (BANYAN_ELEMENT (parent->object), role));
+  BanyanViewEdge *edge = take_edge (self, parent, role);
 
   edge->node = BANYAN_NODE (child->object);
   g_clear_pointer (&edge->implied, banyan_spec_unref);

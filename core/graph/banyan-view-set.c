@@ -211,11 +211,14 @@ follow_name (BanyanGraphView *self, GValue *value)
     }
 }
 
-/* Where nobody declares it any more, it is what the open image says. */
+/* Where nobody declares it any more, it is what the open image says; of a list, only what it said
+ * when it was opened. */
 static gboolean
 is_implied (BanyanViewObject *object, GParamSpec *pspec)
 {
-  return banyan_param_get_role (pspec) != NULL && !object->is_added
+  const BanyanRole *role = banyan_param_get_role (pspec);
+
+  return role != NULL && !(role->flags & BANYAN_CHILD_MANY) && !object->is_added
          && banyan_element_implies (BANYAN_ELEMENT (object->object), pspec->name);
 }
 

@@ -6,6 +6,8 @@
 #include "banyan-param-private.h"
 #include "banyan-spec-private.h"
 
+#include <string.h>
+
 G_DEFINE_FINAL_TYPE (BanyanMapper, banyan_mapper, G_TYPE_OBJECT)
 
 static void
@@ -545,11 +547,21 @@ banyan_mapper_declare (BanyanMapper *self, BanyanCollection *collection, const c
   banyan_mapper_add (self, collection, &birth, subject, place, spec);
 }
 
+/* "extents.0" is a member of the list "extents". (nullable) */
+static GParamSpec *
+find_link (BanyanObject *owner, const char *property)
+{
+  g_autofree char *name = g_strndup (property, strcspn (property, "."));
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (owner), name);
+
+  return pspec != NULL && strchr (property, '.') != NULL ? banyan_param_get_element (pspec) : pspec;
+}
+
 /**
  * banyan_mapper_declare_inline:
  * @self: a mapper
  * @owner: an object in the tree, or on its way there
- * @property: a link of it
+ * @property: a link of it, or a member of a list of links: "children.0"
  * @spec: a map with the key that tells the type, and properties
  *
  * Declares an object as if it stood inline in a link of an object that exists: it is born with that
@@ -569,7 +581,7 @@ banyan_mapper_declare_inline (BanyanMapper *self, BanyanObject *owner, const cha
   g_return_if_fail (BANYAN_IS_OBJECT (owner));
   g_return_if_fail (property != NULL && spec != NULL);
 
-  birth.link = g_object_class_find_property (G_OBJECT_GET_CLASS (owner), property);
+  birth.link = find_link (owner, property);
   g_return_if_fail (birth.link != NULL && banyan_param_get_link_target (birth.link) != NULL);
 
   type = g_type_from_name (banyan_param_get_link_target (birth.link));
