@@ -161,7 +161,9 @@ compare_extent (Images *images, BanyanSpec *extent)
       g_assert_no_error (error);
       g_assert_cmpuint (status.length, >, 0);
       g_assert_cmpuint (status.length, <=, end - at);
-      if (!is_true (extent, "data"))
+      if ((status.flags & (BANYAN_BLOCK_ZERO | BANYAN_BLOCK_DATA)) == 0)
+        g_assert_cmpuint (get_number (extent, "depth"), >, 0);
+      else if (!is_true (extent, "data"))
         g_assert_cmphex (status.flags & (BANYAN_BLOCK_ZERO | BANYAN_BLOCK_DATA), ==,
                          BANYAN_BLOCK_ZERO);
       else if (status.flags & BANYAN_BLOCK_ZERO)

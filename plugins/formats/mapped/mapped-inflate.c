@@ -91,34 +91,34 @@ give_stream (MappedInflater *self, Stream *stream)
   g_mutex_unlock (&self->mutex);
 }
 
-/* A stream may end where the output does, or have more for which there is no room: no error, as
- * the same length is asked for that was packed. */
+/* Where the output is full, the stream may have more to come that is no output: its checksum. */
 static gssize
 run (gpointer data)
 {
   const Work *work = data;
   Stream *stream = take_stream (work->inflater);
+  gssize size = -1;
   int result;
-  gboolean is_full;
 
   if (stream == NULL)
-    return FALSE;
+    return -1;
 
   stream->zlib.next_in = (guint8 *) work->input;
   stream->zlib.avail_in = work->input_size;
   stream->zlib.next_out = work->output;
   stream->zlib.avail_out = work->output_size;
   result = inflate (&stream->zlib, Z_FINISH);
-  is_full = (result == Z_STREAM_END || result == Z_BUF_ERROR) && stream->zlib.avail_out == 0;
+  if (result == Z_STREAM_END || (result == Z_BUF_ERROR && stream->zlib.avail_out == 0))
+    size = work->output_size - stream->zlib.avail_out;
   give_stream (work->inflater, stream);
-  return is_full;
+  return size;
 }
 
-gboolean BANYAN_COROUTINE
+gssize BANYAN_COROUTINE
 mapped_inflate (MappedInflater *self, const guint8 *input, gsize input_size, guint8 *output,
                 gsize output_size)
 {
   Work work = { self, input, input_size, output, output_size };
 
-  return banyan_co_offload (run, &work) > 0;
+  return banyan_co_offload (run, &work);
 }

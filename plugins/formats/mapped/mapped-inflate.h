@@ -11,7 +11,8 @@ typedef struct _MappedInflater MappedInflater;
 MappedInflater *mapped_inflater_new (gboolean is_bare);
 void mapped_inflater_free (MappedInflater *self);
 
-/* Whether exactly @output_size bytes come of it; what follows their end in @input does not matter.
- * Any thread; remembers what it needed for the next one. */
-gboolean BANYAN_COROUTINE mapped_inflate (MappedInflater *self, const guint8 *input,
-                                          gsize input_size, guint8 *output, gsize output_size);
+/* How many bytes came of it, at most @output_size; what follows their end in @input does not
+ * matter. -1: damaged, or there is more than that. On a thread of the pool, which remembers what it
+ * needed for the next one. */
+gssize BANYAN_COROUTINE mapped_inflate (MappedInflater *self, const guint8 *input, gsize input_size,
+                                        guint8 *output, gsize output_size);

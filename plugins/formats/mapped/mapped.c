@@ -237,7 +237,7 @@ load_unit (gpointer data, guint64 key, guint8 *bytes, GError **error)
 {
   const Wanted *wanted = data;
 
-  return wanted->self->driver->unpack (wanted->self, wanted->mapping, bytes, error);
+  return wanted->self->driver->unpack (wanted->self, key, wanted->mapping, bytes, error);
 }
 
 /* Where a unit begins tells it from all others. */
@@ -485,13 +485,6 @@ void
 mapped_init (Mapped *self, const MappedDriver *driver)
 {
   self->driver = driver;
-}
-
-void
-mapped_finalize (Mapped *self)
-{
-  g_free (self->backing_file);
-  g_free (self->backing_format);
 }
 
 static void

@@ -45,8 +45,9 @@ typedef struct
   /* (nullable): gives up what open took, after one that failed, too */
   void (*close) (Mapped *self);
   gboolean (*map) (Mapped *self, guint64 offset, guint64 length, Mapping *mapping, GError **error);
-  /* (nullable): the unit that @mapping leads to, into @unit */
-  gboolean (*unpack) (Mapped *self, const Mapping *mapping, guint8 *unit, GError **error);
+  /* (nullable): the unit that @mapping leads to, and that begins at @offset, into @unit */
+  gboolean (*unpack) (Mapped *self, guint64 offset, const Mapping *mapping, guint8 *unit,
+                      GError **error);
 } MappedDriver;
 
 /* The beginning of an instance. */
@@ -63,8 +64,8 @@ struct _Mapped
 
   /* What the image says of itself, for people. */
   guint64 cluster_size;
-  char *backing_file;   /* (owned) (nullable) */
-  char *backing_format; /* (owned) (nullable) */
+  char *backing_file;   /* (owned) (nullable): by the property, which frees it */
+  char *backing_format; /* (owned) (nullable): likewise */
 };
 
 /* Properties that all have; a driver's own are numbered from MAPPED_N_PROPS on. */
@@ -77,15 +78,13 @@ enum
   MAPPED_N_PROPS
 };
 
-/* In class_init and init. A driver that sets finalize calls the parent's: it frees what is above.
- */
+/* In class_init and init. */
 typedef enum
 {
   MAPPED_HAS_BACKING = 1 << 0,
 } MappedFlags;
 void mapped_class_init (BanyanFormatClass *klass, guint flags);
 void mapped_init (Mapped *self, const MappedDriver *driver);
-void mapped_finalize (Mapped *self);
 
 /* -- In open. -- */
 

@@ -212,21 +212,12 @@ banyan_vdi_get_property (GObject *object, guint id, GValue *value, GParamSpec *p
 }
 
 static void
-banyan_vdi_finalize (GObject *object)
-{
-  mapped_finalize (&BANYAN_NODE_SELF (BanyanVdi, object)->mapped);
-
-  G_OBJECT_CLASS (banyan_vdi_parent_class)->finalize (object);
-}
-
-static void
 banyan_vdi_class_init (BanyanVdiClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
   mapped_class_init (BANYAN_FORMAT_CLASS (klass), 0);
   object_class->get_property = banyan_vdi_get_property;
-  object_class->finalize = banyan_vdi_finalize;
   BANYAN_FORMAT_CLASS (klass)->probe = banyan_vdi_probe;
 
   g_object_class_install_property (
