@@ -15,7 +15,7 @@ check (BanyanCheckable *node, BanyanCheck *wanted, GError **error)
   Qcow2Fix fix = wanted->fix & BANYAN_CHECK_FIX_ERRORS  ? QCOW2_FIX_ALL
                  : wanted->fix & BANYAN_CHECK_FIX_LEAKS ? QCOW2_FIX_LEAKS
                                                         : QCOW2_FIX_NOTHING;
-  Qcow2CheckResult result = { 0 };
+  Qcow2CheckResult result = { .report = wanted };
 
   if (!qcow2_check (qcow2_node_get_image (node), fix, &result, error))
     return FALSE;
@@ -30,11 +30,6 @@ check (BanyanCheckable *node, BanyanCheck *wanted, GError **error)
   wanted->allocated_clusters = result.allocated_clusters;
   wanted->fragmented_clusters = result.fragmented_clusters;
   wanted->compressed_clusters = result.compressed_clusters;
-  if (wanted->corruptions > 0)
-    banyan_check_found (wanted, "%" G_GUINT64_FORMAT " errors", wanted->corruptions);
-  if (wanted->leaks > 0)
-    banyan_check_found (wanted, "%" G_GUINT64_FORMAT " clusters are counted that nobody uses",
-                        wanted->leaks);
   return TRUE;
 }
 

@@ -21,6 +21,29 @@ typedef struct
   gboolean has_gap; /* clusters are used that no block counts */
 } Compare;
 
+/* More is not read by anybody. */
+#define MAX_TOLD 1000
+
+void
+qcow2_check_tell (Qcow2CheckResult *result, const char *format, ...)
+{
+  g_autofree char *finding = NULL;
+  va_list arguments;
+
+  if (result->report == NULL || result->n_told > MAX_TOLD)
+    return;
+  if (result->n_told++ == MAX_TOLD)
+    {
+      banyan_check_found (result->report, "there is more, which is counted only");
+      return;
+    }
+
+  va_start (arguments, format);
+  finding = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  banyan_check_found (result->report, "%s", finding);
+}
+
 static guint
 block_bits (const Qcow2Image *image)
 {
@@ -55,6 +78,11 @@ note_difference (Compare *self, guint64 cluster, guint64 counted, guint64 met, G
     return FALSE;
   if (must_fix && met == 0)
     note_freed (self, cluster);
+  qcow2_check_tell (result,
+                    "%s: the cluster at %#" G_GINT64_MODIFIER "x is counted %" G_GUINT64_FORMAT
+                    " times, and used %" G_GUINT64_FORMAT " times%s",
+                    counted > met ? "leak" : "error", cluster << image->cluster_bits, counted, met,
+                    must_fix ? "; mended" : "");
   if (counted > met)
     *(must_fix ? &result->leaks_fixed : &result->leaks) += 1;
   else
@@ -122,6 +150,10 @@ find_gaps (Compare *self)
       for (guint i = 0; i < QCOW2_COUNTS_CHUNK; i++)
         if (counts[i] != 0 && !has_block (image, cluster + i))
           {
+            qcow2_check_tell (self->walk->result,
+                              "error: the cluster at %#" G_GINT64_MODIFIER
+                              "x is used, and no refcount block counts it",
+                              (cluster + i) << image->cluster_bits);
             self->walk->result->corruptions++;
             self->has_gap = TRUE;
           }
@@ -212,7 +244,7 @@ qcow2_check (Qcow2Image *image, Qcow2Fix fix, Qcow2CheckResult *result, GError *
   Qcow2Walk walk;
   gboolean done;
 
-  *result = (Qcow2CheckResult){ .freed = result->freed };
+  *result = (Qcow2CheckResult){ .freed = result->freed, .report = result->report };
   if (image->writing != QCOW2_READS && !qcow2_order_settle (image, error))
     return FALSE;
 

@@ -17,6 +17,8 @@ typedef struct
   guint64 compressed_clusters;
   guint64 fragmented_clusters;
   guint64 image_end_offset;
+  BanyanCheck *report; /* (unowned) (nullable): who is told */
+  guint n_told;
   GArray *freed; /* (unowned) (nullable) (element-type Qcow2Freed): gets what repairs made free */
 } Qcow2CheckResult;
 
@@ -27,10 +29,13 @@ typedef enum
   QCOW2_FIX_ALL,
 } Qcow2Fix;
 
-/* Nobody else uses the image meanwhile. All but the last field of @result are set to 0 first. TRUE:
+/* Nobody else uses the image meanwhile. All numbers in @result are set to 0 first. TRUE:
  * it could be checked, whatever came out of that. */
 gboolean BANYAN_COROUTINE qcow2_check (Qcow2Image *image, Qcow2Fix fix, Qcow2CheckResult *result,
                                        GError **error);
+
+/* A finding, with its place and value. A damaged image has millions of them, and most are alike. */
+void qcow2_check_tell (Qcow2CheckResult *result, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
 /* After a crash with lazy refcounts: makes them right. */
 gboolean BANYAN_COROUTINE qcow2_check_repair_refcounts (Qcow2Image *image, GError **error);

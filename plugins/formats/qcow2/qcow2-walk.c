@@ -25,6 +25,58 @@ qcow2_walk_clear (Qcow2Walk *self)
   qcow2_counts_clear (&self->counts);
 }
 
+/* -- What is told. -- */
+
+static char *
+dup_origin (const Qcow2Walk *self)
+{
+  const Qcow2Origin *origin = &self->origin;
+  g_autofree char *of = origin->snapshot != NULL
+                            ? g_strdup_printf (" of snapshot \"%s\"", origin->snapshot)
+                            : g_strdup ("");
+
+  switch (origin->kind)
+    {
+    case QCOW2_FROM_L1:
+      return g_strdup_printf ("L1 entry %" G_GUINT64_FORMAT "%s", origin->index, of);
+    case QCOW2_FROM_L2:
+      return g_strdup_printf ("the entry of byte %#" G_GINT64_MODIFIER "x%s", origin->index, of);
+    case QCOW2_FROM_BITMAPS:
+      return g_strdup ("a bitmap");
+    case QCOW2_FROM_REFCOUNTS:
+      return g_strdup_printf ("refcount table entry %" G_GUINT64_FORMAT, origin->index);
+    default:
+      return g_strdup_printf ("the header%s", of);
+    }
+}
+
+static void
+tell_bad_place (Qcow2Walk *self, guint64 offset, const char *why)
+{
+  g_autofree char *from = NULL;
+
+  self->result->corruptions++;
+  if (self->result->report == NULL)
+    return;
+  from = dup_origin (self);
+  qcow2_check_tell (self->result, "error: %s leads to %#" G_GINT64_MODIFIER "x, %s", from, offset,
+                    why);
+}
+
+static void
+tell_bad_entry (Qcow2Walk *self, const Qcow2Entry *entry)
+{
+  g_autofree char *from = NULL;
+
+  self->result->corruptions++;
+  if (self->result->report == NULL)
+    return;
+  from = dup_origin (self);
+  qcow2_check_tell (self->result,
+                    "error: %s makes no sense: %#" G_GINT64_MODIFIER "x, %#" G_GINT64_MODIFIER "x",
+                    from, entry->entry, entry->bitmap);
+}
+
 /* FALSE: it does not lie in the file. */
 static gboolean
 count (Qcow2Walk *self, guint64 offset, guint64 length)
@@ -38,7 +90,7 @@ count (Qcow2Walk *self, guint64 offset, guint64 length)
   last = (offset + length - 1) >> bits;
   if (offset > G_MAXINT64 || length > G_MAXINT64 || last >= self->end)
     {
-      self->result->corruptions++;
+      tell_bad_place (self, offset, "behind the end of the file");
       return FALSE;
     }
 
@@ -86,7 +138,7 @@ walk_entry (Qcow2Walk *self, const Qcow2Entry *entry, gboolean is_active)
 
   if (has_bad_subclusters (self->image, entry))
     {
-      self->result->corruptions++;
+      tell_bad_entry (self, entry);
       return;
     }
   if (place == 0 && !(self->image->has_data_file && (entry->entry & QCOW2_COPIED)))
@@ -101,15 +153,18 @@ static gboolean BANYAN_COROUTINE
 walk_l2 (Qcow2Walk *self, guint64 offset, guint64 *words, gboolean is_active, GError **error)
 {
   Qcow2Image *image = self->image;
+  guint64 first = self->origin.index << (image->cluster_bits + image->l2_bits);
 
   if (!banyan_child_pread (image->file, offset, words, image->cluster_size, error))
     return FALSE;
+  self->origin.kind = QCOW2_FROM_L2;
   for (gsize i = 0; i < image->cluster_size / 8; i += image->entry_words)
     {
       Qcow2Entry entry = { .entry = GUINT64_FROM_BE (words[i]) };
 
       if (image->entry_words == 2)
         entry.bitmap = GUINT64_FROM_BE (words[i + 1]);
+      self->origin.index = first + ((guint64) i / image->entry_words << image->cluster_bits);
       walk_entry (self, &entry, is_active);
     }
   return TRUE;
@@ -120,13 +175,26 @@ walk_l2 (Qcow2Walk *self, guint64 offset, guint64 *words, gboolean is_active, GE
 static gboolean
 is_usable_table (Qcow2Walk *self, GHashTable *seen, guint64 offset)
 {
-  if ((offset & (self->image->cluster_size - 1)) == 0
-      && offset + self->image->cluster_size <= banyan_child_get_length (self->image->file)
-      && g_hash_table_add (seen, GSIZE_TO_POINTER (offset)))
+  const char *why;
+
+  if ((offset & (self->image->cluster_size - 1)) != 0)
+    why = "where no cluster begins";
+  else if (offset + self->image->cluster_size > banyan_child_get_length (self->image->file))
+    why = "which is not within the file";
+  else if (!g_hash_table_add (seen, GSIZE_TO_POINTER (offset)))
+    why = "as another one does";
+  else
     return TRUE;
 
-  self->result->corruptions++;
+  tell_bad_place (self, offset, why);
   return FALSE;
+}
+
+static void
+tell_progress (Qcow2Walk *self, guint done, guint n)
+{
+  if (self->result->report != NULL)
+    banyan_check_tell_progress (self->result->report, (double) done / n);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -139,8 +207,12 @@ walk_l1 (Qcow2Walk *self, const guint64 *l1, guint n, gboolean is_active, GError
     {
       guint64 offset = l1[i] & QCOW2_OFFSET_MASK;
 
+      self->origin.kind = QCOW2_FROM_L1;
+      self->origin.index = i;
       if (offset == 0 || !is_usable_table (self, seen, offset))
         continue;
+      if (is_active)
+        tell_progress (self, i, n);
       if (count (self, offset, self->image->cluster_size)
           && !walk_l2 (self, offset, words, is_active, error))
         return FALSE;
@@ -154,6 +226,7 @@ walk_snapshot (Qcow2Walk *self, const Qcow2Snapshot *snapshot, GError **error)
   gsize bytes = (gsize) snapshot->l1_size * 8;
   g_autofree guint64 *l1 = g_malloc (bytes + 8);
 
+  self->origin = (Qcow2Origin){ QCOW2_FROM_HEADER, 0, snapshot->name };
   if (!count (self, snapshot->l1_offset, bytes))
     return TRUE;
   if (bytes > 0
@@ -190,6 +263,7 @@ qcow2_walk_all (Qcow2Walk *self, GError **error)
   for (guint i = 0; i < image->snapshots->len; i++)
     if (!walk_snapshot (self, &g_array_index (image->snapshots, Qcow2Snapshot, i), error))
       return FALSE;
+  self->origin = (Qcow2Origin){ QCOW2_FROM_BITMAPS, 0, NULL };
   return qcow2_bitmaps_visit (image, count_bitmap, self, error);
 }
 
@@ -200,12 +274,14 @@ qcow2_walk_refcounts (Qcow2Walk *self, gboolean *is_sound)
   g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
   guint64 before = self->result->corruptions;
 
+  self->origin = (Qcow2Origin){ QCOW2_FROM_HEADER, 0, NULL };
   count (self, image->header.reftable_offset,
          (guint64) image->header.reftable_clusters << image->cluster_bits);
   for (guint i = 0; i < image->reftable_size; i++)
     {
       guint64 offset = image->reftable[i] & ~G_GUINT64_CONSTANT (511);
 
+      self->origin = (Qcow2Origin){ QCOW2_FROM_REFCOUNTS, i, NULL };
       if (offset == 0 || !is_usable_table (self, seen, offset))
         continue;
       count (self, offset, image->cluster_size);
@@ -246,9 +322,16 @@ check_bit (Qcow2Walk *self, guint64 place, guint64 *value, gboolean *differs, GE
   return TRUE;
 }
 
+/* @value: as it should be. */
 static void
-note_difference (Qcow2Walk *self, gboolean fix)
+note_difference (Qcow2Walk *self, const char *what, guint64 index, guint64 value, gboolean fix)
 {
+  qcow2_check_tell (self->result,
+                    "error: %s %#" G_GINT64_MODIFIER "x says that what lies at %#" G_GINT64_MODIFIER
+                    "x is used %s, and it is used %s%s",
+                    what, index, value & QCOW2_OFFSET_MASK,
+                    value & QCOW2_COPIED ? "more than once" : "once",
+                    value & QCOW2_COPIED ? "once" : "more than once", fix ? "; mended" : "");
   self->result->corruptions += !fix;
   self->result->corruptions_fixed += fix;
 }
@@ -273,7 +356,10 @@ check_l2 (Qcow2Walk *self, guint64 offset, guint64 *words, gboolean fix, GError 
         return FALSE;
       if (!differs)
         continue;
-      note_difference (self, fix);
+      note_difference (self, "the entry of byte",
+                       self->origin.index
+                           + ((guint64) i / image->entry_words << image->cluster_bits),
+                       value, fix);
       words[i] = GUINT64_TO_BE (value);
       changed = TRUE;
     }
@@ -297,7 +383,7 @@ check_l1_entry (Qcow2Walk *self, guint index, gboolean fix, GError **error)
   if (!differs)
     return TRUE;
 
-  note_difference (self, fix);
+  note_difference (self, "L1 entry", index, value, fix);
   if (!fix)
     return TRUE;
   __atomic_store_n (&image->l1[index], value, __ATOMIC_RELEASE);
@@ -321,6 +407,7 @@ qcow2_walk_check_copied (Qcow2Walk *self, gboolean fix, GError **error)
           || table + image->cluster_size > banyan_child_get_length (image->file)
           || !g_hash_table_add (seen, GSIZE_TO_POINTER (table)))
         continue;
+      self->origin.index = (guint64) i << (image->cluster_bits + image->l2_bits);
       if (!check_l1_entry (self, i, fix, error) || !check_l2 (self, table, words, fix, error))
         return FALSE;
     }

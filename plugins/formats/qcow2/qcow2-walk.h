@@ -6,9 +6,27 @@
 #include "qcow2-check.h"
 #include "qcow2-counts.h"
 
+/* What leads somewhere: for messages. */
+typedef enum
+{
+  QCOW2_FROM_HEADER,
+  QCOW2_FROM_L1,
+  QCOW2_FROM_L2,
+  QCOW2_FROM_BITMAPS,
+  QCOW2_FROM_REFCOUNTS,
+} Qcow2From;
+
+typedef struct
+{
+  Qcow2From kind;
+  guint64 index;        /* of an entry; FROM_L2: which of the guest's bytes that is */
+  const char *snapshot; /* (unowned) (nullable): the disk's own */
+} Qcow2Origin;
+
 typedef struct
 {
   Qcow2Image *image;
+  Qcow2Origin origin;
   Qcow2Counts counts;
   Qcow2CheckResult *result;
   guint64 end;         /* clusters in the file */
