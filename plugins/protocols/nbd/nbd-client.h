@@ -21,6 +21,7 @@ struct _NbdConnection
   BanyanCoroutine *keeper; /* (nullable) */
   NbdWaiter *waiters;      /* (nullable): requests that a link is awaited by */
   gint64 lost_ns;          /* when the last link was */
+  guint64 pause_ns;        /* before the next is made */
   guint64 n_answers;       /* that came by links which have ended */
   gboolean is_stopping;
 };

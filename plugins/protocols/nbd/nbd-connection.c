@@ -50,12 +50,19 @@ try_link (NbdClient *client, GError **error)
   return NULL;
 }
 
+/* Longer each time, until a server answers something again. */
+static void BANYAN_COROUTINE
+wait_before_next (NbdConnection *self)
+{
+  self->pause_ns
+      = self->pause_ns == 0 ? FIRST_PAUSE_NS : MIN (self->pause_ns * 2, LONGEST_PAUSE_NS);
+  banyan_co_sleep_ns (self->pause_ns, NULL);
+}
+
 /* NULL when the connection is not wanted any more. */
 static NbdLink *BANYAN_COROUTINE
 make_link (NbdConnection *self)
 {
-  guint64 pause_ns = FIRST_PAUSE_NS;
-
   while (!self->is_stopping)
     {
       g_autoptr (GError) error = NULL;
@@ -66,8 +73,7 @@ make_link (NbdConnection *self)
       if (self->is_stopping)
         break;
       nbd_client_note_error (self->client, error);
-      banyan_co_sleep_ns (pause_ns, NULL);
-      pause_ns = MIN (pause_ns * 2, LONGEST_PAUSE_NS);
+      wait_before_next (self);
     }
   return NULL;
 }
@@ -87,10 +93,12 @@ nbd_connection_wake_waiters (NbdConnection *self)
     banyan_coroutine_wake (i->coroutine);
 }
 
-static void BANYAN_COROUTINE
+/* Whether the server has answered anything. */
+static gboolean BANYAN_COROUTINE
 serve (NbdConnection *self, NbdLink *link)
 {
   NbdClient *client = self->client;
+  gboolean has_answered;
   g_autoptr (GError) error = NULL;
 
   self->link = link;
@@ -103,11 +111,13 @@ serve (NbdConnection *self, NbdLink *link)
   self->link = NULL;
   self->lost_ns = banyan_loop_now_ns (self->loop);
   self->n_answers += link->n_answers;
+  has_answered = link->n_answers > 0;
   __atomic_fetch_sub (&client->n_connected, 1, __ATOMIC_RELAXED);
   /* Who is told that his command has failed asks next what that flush covered. */
   if (error != NULL)
     nbd_client_lose_writes (client, self->loop);
   nbd_link_close (link);
+  return has_answered;
 }
 
 static void BANYAN_COROUTINE
@@ -117,18 +127,23 @@ keep (gpointer data)
   NbdClient *client = self->client;
   NbdLink *link = self->link;
   gboolean is_first = TRUE;
+  gboolean is_useless = FALSE;
   BanyanCoroutine *closer;
 
   self->keeper = banyan_coroutine_self ();
   while (!self->is_stopping)
     {
+      if (is_useless)
+        wait_before_next (self);
+      else
+        self->pause_ns = 0;
       if (link == NULL && (is_first || client->can_reconnect))
         link = make_link (self);
       if (link != NULL && !is_first)
         __atomic_fetch_add (&client->n_reconnects, 1, __ATOMIC_RELAXED);
       is_first = FALSE;
       if (link != NULL)
-        serve (self, g_steal_pointer (&link));
+        is_useless = !serve (self, g_steal_pointer (&link));
       else if (!self->is_stopping)
         banyan_co_suspend ();
     }

@@ -222,12 +222,25 @@ dup_words (const Reply *reply)
   return g_strdup_printf ("; it says: %s", text);
 }
 
+/* Where no more is wanted. Whether it is heard makes no difference. */
+static void
+say_goodbye (Haggling *self)
+{
+  guint8 header[NBD_OPTION_SIZE];
+
+  nbd_put_option (header, NBD_OPT_ABORT, 0);
+  if (send (self->fd, header, sizeof header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    g_debug ("the server hears no goodbye");
+}
+
 /* Errors after which nothing else is any use. */
 static gboolean
-throw_final (const Reply *reply, GError **error)
+throw_final (Haggling *self, const Reply *reply, GError **error)
 {
   g_autofree char *words = dup_words (reply);
 
+  if (reply->type == NBD_REP_ERR_TLS_REQD || reply->type == NBD_REP_ERR_SHUTDOWN)
+    say_goodbye (self);
   if (reply->type == NBD_REP_ERR_TLS_REQD)
     return banyan_throw_errno (error, EACCES,
                                "the server wants TLS, which is not there yet: let it do without, "
@@ -257,7 +270,7 @@ ask_manner (Haggling *self, guint32 option, guint ability, GError **error)
   Reply reply;
 
   if (!ask (self, option, NULL, error) || !take_replies (self, option, &reply, NULL, error)
-      || !throw_final (&reply, error))
+      || !throw_final (self, &reply, error))
     return FALSE;
 
   if (reply.type == NBD_REP_ACK)
@@ -303,7 +316,7 @@ ask_context (Haggling *self, GError **error)
 
   if (!ask (self, NBD_OPT_SET_META_CONTEXT, data, error)
       || !take_replies (self, NBD_OPT_SET_META_CONTEXT, &reply, take_context, error)
-      || !throw_final (&reply, error))
+      || !throw_final (self, &reply, error))
     return FALSE;
 
   if (reply.type != NBD_REP_ACK)
@@ -429,13 +442,18 @@ ask_export (Haggling *self, GError **error)
   g_byte_array_append (data, wanted, sizeof wanted);
 
   if (!ask (self, NBD_OPT_GO, data, error)
-      || !take_replies (self, NBD_OPT_GO, &reply, take_info, error) || !throw_final (&reply, error))
+      || !take_replies (self, NBD_OPT_GO, &reply, take_info, error)
+      || !throw_final (self, &reply, error))
     return FALSE;
 
   if (reply.type == NBD_REP_ERR_UNSUP && !(self->info->abilities & NBD_CAN_EXTENDED_HEADERS))
     return ask_by_name (self, error);
   if (reply.type != NBD_REP_ACK)
-    return throw_export (self, &reply, error);
+    {
+      throw_export (self, &reply, error);
+      say_goodbye (self);
+      return FALSE;
+    }
   return self->has_export
          || banyan_throw_errno (error, EPROTO,
                                 "negotiating: the server did not say how long the export is");
