@@ -1,0 +1,366 @@
+/* vpc.c - Virtual PC's and Hyper-V's older images (.vhd), read
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A footer of 512 bytes, big-endian, stands at the end of the file. A fixed disk is what lies
+ * before it. A dynamic one has a copy of the footer at the beginning, a second header, and a table
+ * of blocks, each of which begins with a bitmap of the sectors that were written. */
+
+#include "mapped.h"
+
+#include <errno.h>
+
+#define FOOTER_SIZE 512
+#define AT_COOKIE 0
+#define AT_HEADER_OFFSET 16
+#define AT_CREATOR 28
+#define AT_SIZE 48
+#define AT_CYLINDERS 56
+#define AT_HEADS 58
+#define AT_SECTORS 59
+#define AT_TYPE 60
+#define AT_CHECKSUM 64
+#define COOKIE "conectix"
+
+#define HEADER_SIZE 1024
+#define AT_TABLE_OFFSET 16
+#define AT_N_BLOCKS 28
+#define AT_BLOCK_SIZE 32
+#define AT_HEADER_CHECKSUM 36
+#define AT_PARENT_NAME 64
+#define PARENT_NAME_SIZE 512
+#define HEADER_COOKIE "cxsparse"
+
+#define TYPE_FIXED 2
+#define TYPE_DYNAMIC 3
+#define TYPE_DIFFERENCING 4
+
+#define SECTOR 512
+#define MIN_BLOCK_SIZE 512u
+#define MAX_BLOCK_SIZE (1u << 30)
+/* 2040 GiB, which Hyper-V allows. */
+#define MAX_SECTORS G_GUINT64_CONSTANT (0xff000000)
+/* A disk of more sectors has this geometry, too. */
+#define MAX_CHS_SECTORS (65535u * 16 * 255)
+
+#define BLOCK_FREE 0xffffffffu
+
+G_DECLARE_FINAL_TYPE (BanyanVpc, banyan_vpc, BANYAN, VPC, BanyanFormat)
+
+typedef enum
+{
+  VPC_SIZE_AUTO,
+  VPC_SIZE_CHS,
+  VPC_SIZE_CURRENT,
+} VpcSizeCalc;
+
+struct _BanyanVpc
+{
+  Mapped mapped;
+
+  VpcSizeCalc size_calc;
+  guint32 type;
+  guint64 footer_offset; /* bytes */
+  guint64 table_offset;  /* bytes */
+  guint32 n_blocks;
+  guint32 block_size;  /* bytes */
+  guint32 bitmap_size; /* bytes before each block's data */
+};
+
+enum
+{
+  PROP_FORCE_SIZE_CALC = MAPPED_N_PROPS,
+  PROP_FIXED,
+};
+
+BANYAN_DEFINE_DRIVER (BanyanVpc, banyan_vpc, BANYAN_TYPE_FORMAT)
+
+static GType
+size_calc_get_type (void)
+{
+  static const GEnumValue values[] = {
+    { VPC_SIZE_AUTO, "VPC_SIZE_AUTO", "auto" },
+    { VPC_SIZE_CHS, "VPC_SIZE_CHS", "chs" },
+    { VPC_SIZE_CURRENT, "VPC_SIZE_CURRENT", "current-size" },
+    { 0, NULL, NULL },
+  };
+  static gsize type;
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("BanyanVpcSizeCalc", values));
+  return type;
+}
+
+/* -- Checksums: the complement of the sum of all other bytes. -- */
+
+static guint32
+sum_up (const guint8 *bytes, gsize length, gsize at_checksum)
+{
+  guint32 sum = 0;
+
+  for (gsize i = 0; i < length; i++)
+    if (i < at_checksum || i >= at_checksum + 4)
+      sum += bytes[i];
+  return ~sum;
+}
+
+static gboolean
+is_footer (const guint8 *bytes)
+{
+  return memcmp (bytes + AT_COOKIE, COOKIE, strlen (COOKIE)) == 0;
+}
+
+static gboolean
+is_right (const guint8 *footer)
+{
+  return is_footer (footer)
+         && sum_up (footer, FOOTER_SIZE, AT_CHECKSUM) == get_be32 (footer + AT_CHECKSUM);
+}
+
+/* The copy at the beginning will do, or what is at the end. Old programs wrote one byte less. */
+static gboolean BANYAN_COROUTINE
+read_footer (BanyanVpc *self, guint8 *footer, GError **error)
+{
+  Mapped *mapped = &self->mapped;
+  guint64 end = banyan_child_get_length (mapped->file);
+  guint8 first[FOOTER_SIZE];
+
+  if (!mapped_read_bytes (mapped, mapped->file, 0, first, sizeof first, "footer", error))
+    return FALSE;
+
+  self->footer_offset = 0;
+  memcpy (footer, first, FOOTER_SIZE);
+  if (is_right (first))
+    return TRUE;
+
+  self->footer_offset = end - FOOTER_SIZE;
+  if (!banyan_child_pread (mapped->file, self->footer_offset, footer, FOOTER_SIZE, error))
+    return FALSE;
+  if (is_right (footer))
+    return TRUE;
+  if (is_footer (first) || is_footer (footer))
+    return banyan_throw_errno (error, EINVAL,
+                               "%s: the checksum of the image's footer is wrong, at byte "
+                               "%d and at byte %" G_GUINT64_FORMAT,
+                               mapped->name, AT_CHECKSUM, self->footer_offset + AT_CHECKSUM);
+  return banyan_throw_errno (error, EINVAL,
+                             "%s: this is no image of Virtual PC: \"%s\" stands neither at byte 0 "
+                             "nor at byte %" G_GUINT64_FORMAT,
+                             mapped->name, COOKIE, self->footer_offset);
+}
+
+/* -- How long the disk is. -- */
+
+/* Virtual PC goes by the geometry, Hyper-V and what came later by the size; QEMU's qemu-img writes
+ * names that tell which. */
+static gboolean
+goes_by_geometry (BanyanVpc *self, const guint8 *footer)
+{
+  static const char *const by_size[] = { "win ", "qem2", "d2v ", "tap", "CXS ", "wa" };
+  const char *creator = (const char *) footer + AT_CREATOR;
+
+  if (self->size_calc != VPC_SIZE_AUTO)
+    return self->size_calc == VPC_SIZE_CHS;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (by_size); i++)
+    {
+      char padded[4] = { 0 };
+
+      memcpy (padded, by_size[i], MIN (strlen (by_size[i]), sizeof padded));
+      if (memcmp (creator, padded, sizeof padded) == 0)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+find_length (BanyanVpc *self, const guint8 *footer, guint64 *length, GError **error)
+{
+  guint64 size = get_be64 (footer + AT_SIZE);
+  guint64 sectors
+      = (guint64) get_be16 (footer + AT_CYLINDERS) * footer[AT_HEADS] * footer[AT_SECTORS];
+
+  if (!goes_by_geometry (self, footer)
+      || (self->size_calc == VPC_SIZE_AUTO && sectors == MAX_CHS_SECTORS))
+    sectors = size / SECTOR;
+  if (sectors > MAX_SECTORS)
+    return mapped_throw_field (&self->mapped, error, "size in bytes", size,
+                               self->footer_offset + AT_SIZE,
+                               "it can be %" G_GUINT64_FORMAT " at most", MAX_SECTORS * SECTOR);
+
+  *length = sectors * SECTOR;
+  return TRUE;
+}
+
+/* -- Dynamic disks. -- */
+
+static gboolean
+throw_differencing (BanyanVpc *self, const guint8 *header, GError **error)
+{
+  guint16 name[PARENT_NAME_SIZE / 2 + 1] = { 0 };
+  g_autofree char *parent = NULL;
+
+  for (guint i = 0; i < PARENT_NAME_SIZE / 2; i++)
+    name[i] = get_be16 (header + AT_PARENT_NAME + 2 * i);
+  parent = g_utf16_to_utf8 (name, -1, NULL, NULL, NULL);
+  return mapped_throw_unsupported (
+      &self->mapped, error,
+      "this is a differencing image, which has only what differs from \"%s\", and that is not "
+      "read; make a whole image of both: Merge-VHD in Hyper-V",
+      parent != NULL ? parent : "");
+}
+
+static gboolean
+check_header (BanyanVpc *self, const guint8 *header, guint64 at, guint64 length, GError **error)
+{
+  Mapped *mapped = &self->mapped;
+  guint32 checksum = get_be32 (header + AT_HEADER_CHECKSUM);
+
+  if (memcmp (header, HEADER_COOKIE, strlen (HEADER_COOKIE)) != 0)
+    return banyan_throw_errno (error, EINVAL,
+                               "%s: the image's second header, at byte %" G_GUINT64_FORMAT
+                               ", does not begin with \"%s\"",
+                               mapped->name, at, HEADER_COOKIE);
+  if (sum_up (header, HEADER_SIZE, AT_HEADER_CHECKSUM) != checksum)
+    return mapped_throw_field (mapped, error, "second header's checksum", checksum,
+                               at + AT_HEADER_CHECKSUM, "it should be %u",
+                               sum_up (header, HEADER_SIZE, AT_HEADER_CHECKSUM));
+  if (self->block_size < MIN_BLOCK_SIZE || self->block_size > MAX_BLOCK_SIZE
+      || (self->block_size & (self->block_size - 1)) != 0)
+    return mapped_throw_field (mapped, error, "block size", self->block_size, at + AT_BLOCK_SIZE,
+                               "it can be a power of 2 from %u to %u", MIN_BLOCK_SIZE,
+                               MAX_BLOCK_SIZE);
+  if ((guint64) self->n_blocks * self->block_size < length)
+    return mapped_throw_field (mapped, error, "number of blocks", self->n_blocks, at + AT_N_BLOCKS,
+                               "its disk of %" G_GUINT64_FORMAT " bytes needs more of %u bytes",
+                               length, self->block_size);
+  return TRUE;
+}
+
+static gboolean BANYAN_COROUTINE
+open_dynamic (BanyanVpc *self, const guint8 *footer, guint64 length, GError **error)
+{
+  Mapped *mapped = &self->mapped;
+  guint64 at = get_be64 (footer + AT_HEADER_OFFSET);
+  guint8 header[HEADER_SIZE];
+
+  if (!mapped_read_bytes (mapped, mapped->file, at, header, sizeof header, "second header", error))
+    return FALSE;
+
+  self->table_offset = get_be64 (header + AT_TABLE_OFFSET);
+  self->n_blocks = get_be32 (header + AT_N_BLOCKS);
+  self->block_size = get_be32 (header + AT_BLOCK_SIZE);
+  if (!check_header (self, header, at, length, error))
+    return FALSE;
+  if (self->type == TYPE_DIFFERENCING)
+    return throw_differencing (self, header, error);
+
+  self->bitmap_size = (self->block_size / SECTOR + 8 * SECTOR - 1) / (8 * SECTOR) * SECTOR;
+  mapped->cluster_size = self->block_size;
+  return mapped_check_inside (mapped, mapped->file, self->table_offset,
+                              (guint64) self->n_blocks * 4, "block table", error);
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_vpc_open (Mapped *mapped, GError **error)
+{
+  BanyanVpc *self = BANYAN_NODE_SELF (BanyanVpc, mapped);
+  guint8 footer[FOOTER_SIZE];
+  guint64 length = 0;
+
+  if (!read_footer (self, footer, error) || !find_length (self, footer, &length, error))
+    return FALSE;
+
+  self->type = get_be32 (footer + AT_TYPE);
+  if (self->type < TYPE_FIXED || self->type > TYPE_DIFFERENCING)
+    return mapped_throw_field (mapped, error, "type", self->type, self->footer_offset + AT_TYPE,
+                               "it can be 2 (fixed), 3 (dynamic) or 4 (differencing)");
+  if (self->type == TYPE_FIXED
+          ? !mapped_check_inside (mapped, mapped->file, 0, length, "disk", error)
+          : !open_dynamic (self, footer, length, error))
+    return FALSE;
+  return mapped_set_length (mapped, length, self->footer_offset + AT_SIZE, error);
+}
+
+/* The bitmaps are not looked at: a sector that was never written is zero in the file, too. */
+static gboolean BANYAN_COROUTINE
+banyan_vpc_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mapping, GError **error)
+{
+  BanyanVpc *self = BANYAN_NODE_SELF (BanyanVpc, mapped);
+  guint8 bytes[4];
+  guint32 skip, block;
+
+  mapping->kind = MAPPED_DATA;
+  mapping->child = mapped->file;
+  mapping->place = offset;
+  mapping->length = length;
+  if (self->type == TYPE_FIXED)
+    return TRUE;
+
+  if (!mapped_read_table (mapped, mapped->file, 0,
+                          self->table_offset + offset / self->block_size * 4, bytes, sizeof bytes,
+                          error))
+    return FALSE;
+
+  skip = offset % self->block_size;
+  block = get_be32 (bytes);
+  mapping->length = self->block_size - skip;
+  mapping->place = (guint64) block * SECTOR + self->bitmap_size + skip;
+  if (block == BLOCK_FREE)
+    mapping->kind = MAPPED_BELOW;
+  return TRUE;
+}
+
+static const MappedDriver driver = {
+  .open = banyan_vpc_open,
+  .map = banyan_vpc_map,
+};
+
+/* A fixed disk begins with what the guest has written, and that tells nothing. */
+static guint
+banyan_vpc_probe (const guint8 *head, gsize length)
+{
+  return length >= strlen (COOKIE) && is_footer (head) ? 100 : 0;
+}
+
+static void
+banyan_vpc_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  if (id == PROP_FIXED)
+    g_value_set_boolean (value, BANYAN_NODE_SELF (BanyanVpc, object)->type == TYPE_FIXED);
+  else
+    banyan_node_get_field (object, id, value, pspec);
+}
+
+static void
+banyan_vpc_class_init (BanyanVpcClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  mapped_class_init (BANYAN_FORMAT_CLASS (klass), 0);
+  object_class->get_property = banyan_vpc_get_property;
+  BANYAN_FORMAT_CLASS (klass)->probe = banyan_vpc_probe;
+
+  g_object_class_install_property (
+      object_class, PROP_FORCE_SIZE_CALC,
+      banyan_param_mutable (
+          banyan_param_enum ("force-size-calc", "Force size calculation",
+                             "Whether the disk is as long as its geometry says, or its size; auto "
+                             "goes by the program that made it",
+                             size_calc_get_type (), VPC_SIZE_AUTO,
+                             G_STRUCT_OFFSET (BanyanVpc, size_calc)),
+          BANYAN_MUTABLE_BEFORE_OPEN));
+  g_object_class_install_property (
+      object_class, PROP_FIXED,
+      banyan_param_state (banyan_param_boolean (
+          "fixed", "Fixed", "Whether the disk lies there as it is, with all its space", FALSE,
+          BANYAN_NO_FIELD)));
+}
+
+static void
+banyan_vpc_init (BanyanVpc *self)
+{
+  mapped_init (&self->mapped, &driver);
+}
+
+BANYAN_PLUGIN_DEFINE (vpc, .kind = BANYAN_PLUGIN_FORMAT, .register_type = banyan_vpc_register_type,
+                      .summary = "Virtual PC's and Hyper-V's older images (VHD), read")
