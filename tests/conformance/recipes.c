@@ -45,6 +45,8 @@ static const Recipe recipes[] = {
     make_qcow2_extended },
   { "qcow2", "overlay", QCOW2 ", backing: " DISK, FALSE, make_qcow2_extended },
   { "vdi", NULL, IMAGE, FALSE, make_vdi, .only_reads = TRUE },
+  { "vhdx", NULL, IMAGE, FALSE, make_vhdx, .only_reads = TRUE },
+  { "vpc", NULL, IMAGE, FALSE, make_vpc, .only_reads = TRUE },
   { "vmdk", NULL, IMAGE, FALSE, make_vmdk, .only_reads = TRUE },
   { "blkdebug", NULL, NULL, FALSE },
   { "blkdebug", "limits", ", align: 512, max-transfer: 4096, opt-write-zero: 4096", FALSE },

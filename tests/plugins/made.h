@@ -17,6 +17,8 @@ void made_fill (guint8 *bytes, guint64 offset, gsize length);
 
 /* The file @path, with a disk of MADE_LENGTH (@size) bytes in it. */
 void make_vdi (const char *path, guint64 size);
+void make_vhdx (const char *path, guint64 size);
 void make_vmdk (const char *path, guint64 size);
+void make_vpc (const char *path, guint64 size);
 
 G_END_DECLS

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 
-#define SLICE_SIZE 4096
 #define TABLES_SIZE (4u << 20)
 #define UNITS_SIZE (16u << 20)
 #define MIN_SLOTS 2
@@ -95,12 +94,15 @@ static gboolean BANYAN_COROUTINE
 load_slice (gpointer data, guint64 key, guint8 *bytes, GError **error)
 {
   const Wanted *wanted = data;
-  guint64 offset = (key & ((G_GUINT64_CONSTANT (1) << PLACE_BITS) - 1)) * SLICE_SIZE;
+  guint64 offset = (key & ((G_GUINT64_CONSTANT (1) << PLACE_BITS) - 1)) * MAPPED_SLICE_SIZE;
   guint64 end = banyan_child_get_length (wanted->child);
-  gsize there = offset < end ? MIN (SLICE_SIZE, end - offset) : 0;
+  gsize there = offset < end ? MIN (MAPPED_SLICE_SIZE, end - offset) : 0;
 
-  memset (bytes + there, 0, SLICE_SIZE - there);
-  return there == 0 || banyan_child_pread (wanted->child, offset, bytes, there, error);
+  memset (bytes + there, 0, MAPPED_SLICE_SIZE - there);
+  if (there > 0 && !banyan_child_pread (wanted->child, offset, bytes, there, error))
+    return FALSE;
+  return wanted->self->driver->mend == NULL || wanted->child != wanted->self->file
+         || wanted->self->driver->mend (wanted->self, offset, bytes, error);
 }
 
 gboolean BANYAN_COROUTINE
@@ -111,9 +113,9 @@ mapped_read_table (Mapped *self, BanyanChild *child, guint number, guint64 offse
 
   for (gsize done = 0; done < length;)
     {
-      guint64 key = (offset + done) / SLICE_SIZE | (guint64) number << PLACE_BITS;
-      gsize skip = (offset + done) % SLICE_SIZE;
-      gsize here = MIN (length - done, SLICE_SIZE - skip);
+      guint64 key = (offset + done) / MAPPED_SLICE_SIZE | (guint64) number << PLACE_BITS;
+      gsize skip = (offset + done) % MAPPED_SLICE_SIZE;
+      gsize here = MIN (length - done, MAPPED_SLICE_SIZE - skip);
       MappedSlot *slot = mapped_cache_get (&self->tables, key, load_slice, &wanted, error);
 
       if (slot == NULL)
@@ -403,8 +405,9 @@ let_go (Mapped *self)
 static gboolean BANYAN_COROUTINE
 open_image (Mapped *self, GError **error)
 {
-  gboolean opened = mapped_cache_init (&self->tables, SLICE_SIZE, TABLES_SIZE, MIN_SLOTS, error)
-                    && self->driver->open (self, error);
+  gboolean opened
+      = mapped_cache_init (&self->tables, MAPPED_SLICE_SIZE, TABLES_SIZE, MIN_SLOTS, error)
+        && self->driver->open (self, error);
 
   if (!opened)
     let_go (self);

@@ -37,6 +37,9 @@ typedef struct
 
 typedef struct _Mapped Mapped;
 
+/* In what pieces tables are read, each from a multiple of that on. */
+#define MAPPED_SLICE_SIZE 4096
+
 /* All but close run in coroutines; map and unpack on several threads at once. */
 typedef struct
 {
@@ -48,6 +51,8 @@ typedef struct
   /* (nullable): the unit that @mapping leads to, and that begins at @offset, into @unit */
   gboolean (*unpack) (Mapped *self, guint64 offset, const Mapping *mapping, guint8 *unit,
                       GError **error);
+  /* (nullable): makes the piece of a table that was read from @offset of file what it should be */
+  gboolean (*mend) (Mapped *self, guint64 offset, guint8 *slice, GError **error);
 } MappedDriver;
 
 /* The beginning of an instance. */
