@@ -7,6 +7,7 @@
  * closed without being asked to write anything more, and whatever entered the graph through them
  * finds nothing there. */
 
+#include "banyan-node-private.h"
 #include "banyan-transaction-private.h"
 
 #include <banyan/banyan-node.h>
@@ -21,7 +22,7 @@ banyan_node_has_flush (BanyanNode *self)
 static gboolean BANYAN_COROUTINE
 flush (BanyanNode *node, GError **error)
 {
-  return !banyan_node_has_flush (node)
+  return !banyan_node_has_flush (node) || banyan_node_drops_flushes (node)
          || banyan_node_class_get_ops (BANYAN_NODE_GET_CLASS (node))->flush (node, error);
 }
 

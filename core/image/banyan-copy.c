@@ -1,10 +1,11 @@
 /* banyan-copy.c - one node's data into another, several pieces at a time
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Workers on one loop take pieces, the next one each time, and carry them to the end. What the
- * source's block status says is zero is not read, and what is zero in the target already is not
- * written. Each worker has one buffer for as long as the copy lasts. Only who takes a piece asks
- * for the status, under a mutex, since to ask may wait. */
+ * Workers take pieces, the next one each time, and carry them to the end: a team of them on each
+ * loop, since to move data through memory is work for a processor. What the source's block status
+ * says is zero is not read, and what is zero in the target already is not written. Each worker has
+ * one buffer for as long as the copy lasts. Only who takes a piece asks for the status, under a
+ * mutex, since to ask may wait. */
 
 #include <banyan/banyan-copy.h>
 
@@ -39,9 +40,21 @@ typedef struct
 
 typedef struct _Run Run;
 
+/* The workers on one loop. */
 typedef struct
 {
   Run *run;
+  BanyanLoop *loop;
+  BanyanChannel *source; /* (owned) */
+  BanyanChannel *target; /* (owned) */
+  guint first;           /* of the workers */
+  guint n;
+} Team;
+
+typedef struct
+{
+  Run *run;
+  Team *team;
   BanyanBuffer *buffer;    /* (owned) */
   BanyanCoroutine *waiter; /* (nullable): waits for its turn to write */
   guint64 waits_for;       /* a piece's number */
@@ -50,15 +63,16 @@ typedef struct
 struct _Run
 {
   BanyanCopy *copy;
-  BanyanChannel *source;
-  BanyanChannel *target;
+  BanyanBackend *source;
+  BanyanBackend *target;
   guint64 zero_bytes;
   guint64 piece_bytes;
-  gboolean target_is_zero;
-  gboolean may_offload;
-  gboolean has_failed;
+  gint may_offload; /* atomic */
+  gint has_failed;  /* atomic */
 
   BanyanCoMutex mutex; /* for those below */
+  gboolean was_looked_at;
+  gint target_is_zero; /* atomic */
   guint64 next;
   guint64 extent_end;
   PieceKind extent_kind;
@@ -111,9 +125,9 @@ ask_status (BanyanChannel *channel, guint64 offset, guint64 length, BanyanBlockS
 
 /* A failure to tell is none to copy. */
 static gboolean BANYAN_COROUTINE
-is_all_zero (Run *self)
+is_all_zero (Team *self)
 {
-  BanyanCopy *copy = self->copy;
+  BanyanCopy *copy = self->run->copy;
   BanyanBlockStatus status;
 
   for (guint64 offset = 0; offset < copy->length; offset += status.length)
@@ -143,13 +157,14 @@ kind_of (Run *self, guint flags)
 
 /* Extents are rounded to whole blocks in favour of data: a block that is zero in part is read. */
 static gboolean BANYAN_COROUTINE
-find_extent (Run *self, GError **error)
+find_extent (Team *team, GError **error)
 {
+  Run *self = team->run;
   BanyanCopy *copy = self->copy;
   guint64 left = copy->length - self->next, length;
   BanyanBlockStatus status;
 
-  if (ask_status (self->source, copy->source_offset + self->next, left, &status, error)
+  if (ask_status (team->source, copy->source_offset + self->next, left, &status, error)
       == BANYAN_FAILED)
     return FALSE;
 
@@ -186,11 +201,12 @@ pace (Run *self, const Piece *piece, GError **error)
 }
 
 static gboolean BANYAN_COROUTINE
-cut_piece (Run *self, Piece *piece, GError **error)
+cut_piece (Team *team, Piece *piece, GError **error)
 {
+  Run *self = team->run;
   guint64 most;
 
-  if (self->next == self->extent_end && !find_extent (self, error))
+  if (self->next == self->extent_end && !find_extent (team, error))
     return FALSE;
 
   piece->kind = self->extent_kind;
@@ -204,9 +220,16 @@ cut_piece (Run *self, Piece *piece, GError **error)
   return pace (self, piece, error);
 }
 
-static gboolean BANYAN_COROUTINE
-take_piece (Run *self, Piece *piece, GError **error)
+static gboolean
+has_failed (Run *self)
 {
+  return __atomic_load_n (&self->has_failed, __ATOMIC_RELAXED);
+}
+
+static gboolean BANYAN_COROUTINE
+take_piece (Team *team, Piece *piece, GError **error)
+{
+  Run *self = team->run;
   gboolean is_taken = TRUE;
 
   *piece = (Piece){ .kind = PIECE_NONE };
@@ -216,14 +239,14 @@ take_piece (Run *self, Piece *piece, GError **error)
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "the copy was cancelled");
       is_taken = FALSE;
     }
-  else if (!self->has_failed && self->next < self->copy->length)
-    is_taken = cut_piece (self, piece, error);
+  else if (!has_failed (self) && self->next < self->copy->length)
+    is_taken = cut_piece (team, piece, error);
   banyan_co_mutex_unlock (&self->mutex);
 
   return is_taken;
 }
 
-/* -- Turns to write. All on one loop, so plain memory does. -- */
+/* -- Turns to write. Where there is an order there is one team, so plain memory does. -- */
 
 static gboolean
 has_order (Run *self)
@@ -236,7 +259,7 @@ wake_waiters (Run *self)
 {
   for (guint i = 0; i < self->n_workers; i++)
     if (self->workers[i].waiter != NULL
-        && (self->has_failed || self->workers[i].waits_for == self->turn))
+        && (has_failed (self) || self->workers[i].waits_for == self->turn))
       banyan_coroutine_wake (self->workers[i].waiter);
 }
 
@@ -251,7 +274,7 @@ wait_for_turn (Worker *worker, const Piece *piece)
 
   worker->waits_for = piece->number;
   worker->waiter = banyan_coroutine_self ();
-  while (self->turn != piece->number && !self->has_failed)
+  while (self->turn != piece->number && !has_failed (self))
     banyan_co_suspend ();
   worker->waiter = NULL;
   return self->turn == piece->number;
@@ -284,7 +307,18 @@ read_part (Worker *worker, guint64 offset, gsize from, gsize length, GError **er
   BanyanRequest request
       = request_for (worker, &iov, worker->run->copy->source_offset + offset + from, from, length);
 
-  return banyan_channel_read (worker->run->source, &request, error);
+  return banyan_channel_read (worker->team->source, &request, error);
+}
+
+static void BANYAN_COROUTINE
+tell_loss (Run *self, guint64 source_offset, guint64 length, const GError *why)
+{
+  if (self->copy->lost == NULL)
+    return;
+
+  banyan_co_mutex_lock (&self->mutex);
+  self->copy->lost (self->copy, source_offset, length, why);
+  banyan_co_mutex_unlock (&self->mutex);
 }
 
 /* Block by block, so that as little as can be is lost. */
@@ -301,8 +335,7 @@ salvage (Worker *worker, const Piece *piece)
       if (!read_part (worker, piece->offset, from, length, &error))
         {
           memset (worker->buffer->data + from, 0, length);
-          if (copy->lost != NULL)
-            copy->lost (copy, copy->source_offset + piece->offset + from, length, error);
+          tell_loss (worker->run, copy->source_offset + piece->offset + from, length, error);
         }
       from += length;
     }
@@ -327,12 +360,12 @@ read_piece (Worker *worker, const Piece *piece, GError **error)
 
 /* @offset of the target. */
 static gboolean BANYAN_COROUTINE
-write_zeroes (Run *self, guint64 offset, guint64 length, GError **error)
+write_zeroes (Team *self, guint64 offset, guint64 length, GError **error)
 {
+  gboolean is_zero = __atomic_load_n (&self->run->target_is_zero, __ATOMIC_RELAXED);
   BanyanBlockStatus status;
 
-  for (guint64 end = offset + length; !self->target_is_zero && offset < end;
-       offset += status.length)
+  for (guint64 end = offset + length; !is_zero && offset < end; offset += status.length)
     {
       BanyanRequest request;
 
@@ -361,7 +394,7 @@ write_data (Worker *worker, const Piece *piece, gsize from, gsize length, GError
 
   if (self->copy->flags & BANYAN_COPY_COMPRESSED)
     request.flags |= BANYAN_REQUEST_COMPRESSED;
-  return banyan_channel_write (self->target, &request, error);
+  return banyan_channel_write (worker->team->target, &request, error);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -378,8 +411,8 @@ write_buffer (Worker *worker, const Piece *piece, GError **error)
 
       length = banyan_data_find_run (worker->buffer->data + from, piece->length - from,
                                      self->zero_bytes, &is_zero);
-      if (is_zero ? !write_zeroes (self, self->copy->target_offset + piece->offset + from, length,
-                                   error)
+      if (is_zero ? !write_zeroes (worker->team, self->copy->target_offset + piece->offset + from,
+                                   length, error)
                   : !write_data (worker, piece, from, length, error))
         return FALSE;
     }
@@ -390,9 +423,9 @@ write_buffer (Worker *worker, const Piece *piece, GError **error)
 /* Where the data lies may be asked, and made use of, within one request only. Unsupported: it is
  * not lost what has been copied. */
 static BanyanAnswer BANYAN_COROUTINE
-offload_inside (Run *self, const Piece *piece, GError **error)
+offload_inside (Team *self, const Piece *piece, GError **error)
 {
-  BanyanCopy *copy = self->copy;
+  BanyanCopy *copy = self->run->copy;
   BanyanBlockStatus status;
 
   for (guint64 from = 0; from < piece->length; from += status.length)
@@ -417,12 +450,11 @@ offload_inside (Run *self, const Piece *piece, GError **error)
 }
 
 static BanyanAnswer BANYAN_COROUTINE
-offload (Worker *worker, const Piece *piece, GError **error)
+offload (Team *self, const Piece *piece, GError **error)
 {
-  Run *self = worker->run;
   BanyanAnswer answer;
 
-  if (!self->may_offload)
+  if (!__atomic_load_n (&self->run->may_offload, __ATOMIC_RELAXED))
     return BANYAN_UNSUPPORTED;
 
   banyan_channel_enter (self->target);
@@ -431,14 +463,14 @@ offload (Worker *worker, const Piece *piece, GError **error)
   banyan_channel_leave (self->source);
   banyan_channel_leave (self->target);
   if (answer == BANYAN_UNSUPPORTED)
-    self->may_offload = FALSE;
+    __atomic_store_n (&self->run->may_offload, FALSE, __ATOMIC_RELAXED);
   return answer;
 }
 
 static gboolean BANYAN_COROUTINE
 carry_data (Worker *worker, const Piece *piece, GError **error)
 {
-  BanyanAnswer answer = offload (worker, piece, error);
+  BanyanAnswer answer = offload (worker->team, piece, error);
 
   if (answer == BANYAN_UNSUPPORTED)
     return read_piece (worker, piece, error)
@@ -456,7 +488,8 @@ carry_zeroes (Worker *worker, const Piece *piece, GError **error)
   if (!wait_for_turn (worker, piece))
     return TRUE;
   if (!(self->copy->flags & BANYAN_COPY_FULLY))
-    return write_zeroes (self, self->copy->target_offset + piece->offset, piece->length, error);
+    return write_zeroes (worker->team, self->copy->target_offset + piece->offset, piece->length,
+                         error);
 
   memset (worker->buffer->data, 0, piece->length);
   return write_buffer (worker, piece, error);
@@ -488,41 +521,77 @@ work (gpointer data, GError **error)
   Run *self = worker->run;
   Piece piece;
 
-  while (take_piece (self, &piece, error))
+  while (take_piece (worker->team, &piece, error))
     {
       if (piece.kind == PIECE_NONE)
         return TRUE;
       if (!carry (worker, &piece, error))
         break;
-      if (!self->has_failed)
+      if (!has_failed (self))
         end_turn (self, &piece);
     }
 
-  self->has_failed = TRUE;
+  __atomic_store_n (&self->has_failed, TRUE, __ATOMIC_RELAXED);
   wake_waiters (self);
   return FALSE;
 }
 
 /* -- The whole. -- */
 
-static gboolean BANYAN_COROUTINE
-run_workers (Run *self, GError **error)
+/* The first team that is there. */
+static void BANYAN_COROUTINE
+look_at_target (Team *self)
 {
+  Run *run = self->run;
+
+  banyan_co_mutex_lock (&run->mutex);
+  if (!run->was_looked_at && !run->target_is_zero && !(run->copy->flags & BANYAN_COPY_FULLY))
+    __atomic_store_n (&run->target_is_zero, is_all_zero (self), __ATOMIC_RELAXED);
+  run->was_looked_at = TRUE;
+  banyan_co_mutex_unlock (&run->mutex);
+}
+
+static gboolean BANYAN_COROUTINE
+run_workers (Team *self, GError **error)
+{
+  Worker *workers = self->run->workers + self->first;
   BanyanGather gather = BANYAN_GATHER_INIT;
   gboolean is_done;
 
-  for (guint i = 0; i < self->n_workers; i++)
+  for (guint i = 0; i < self->n; i++)
     {
-      self->workers[i].run = self;
-      self->workers[i].buffer = banyan_buffer_new (self->piece_bytes);
+      workers[i].run = self->run;
+      workers[i].team = self;
+      workers[i].buffer = banyan_buffer_new (self->run->piece_bytes);
     }
-  for (guint i = 0; i < self->n_workers; i++)
-    banyan_gather_start (&gather, work, &self->workers[i]);
+  for (guint i = 0; i < self->n; i++)
+    banyan_gather_start (&gather, work, &workers[i]);
   is_done = banyan_co_gather (&gather, error);
 
-  for (guint i = 0; i < self->n_workers; i++)
-    banyan_buffer_unref (self->workers[i].buffer);
+  for (guint i = 0; i < self->n; i++)
+    banyan_buffer_unref (workers[i].buffer);
   return is_done;
+}
+
+static gboolean BANYAN_COROUTINE
+run_team (gpointer data, GError **error)
+{
+  Team *self = data;
+  gboolean is_done;
+
+  self->source = banyan_backend_open_channel (self->run->source);
+  self->target = banyan_backend_open_channel (self->run->target);
+  look_at_target (self);
+  is_done = run_workers (self, error);
+  banyan_channel_close (self->target);
+  banyan_channel_close (self->source);
+  return is_done;
+}
+
+static gboolean BANYAN_COROUTINE
+run_team_there (gpointer data, GError **error)
+{
+  return banyan_co_run_on (((Team *) data)->loop, run_team, data, error);
 }
 
 static guint
@@ -534,20 +603,43 @@ count_workers (const BanyanCopy *copy, guint64 piece_bytes)
                 MIN (wanted, BANYAN_COPY_MAX_WORKERS));
 }
 
+/* Workers are shared out: none is left, and no team is without one. */
+static gboolean BANYAN_COROUTINE
+run_teams (Run *self, BanyanLoop *const *loops, guint n_loops, GError **error)
+{
+  Team teams[BANYAN_COPY_MAX_WORKERS];
+  BanyanGather gather = BANYAN_GATHER_INIT;
+  guint n_teams = has_order (self) ? 1 : MIN (n_loops, self->n_workers);
+  guint first = 0;
+
+  for (guint i = 0; i < n_teams; i++)
+    {
+      teams[i] = (Team){ .run = self, .loop = loops[i], .first = first };
+      teams[i].n = (self->n_workers - first) / (n_teams - i);
+      first += teams[i].n;
+      banyan_gather_start (&gather, run_team_there, &teams[i]);
+    }
+  return banyan_co_gather (&gather, error);
+}
+
 /**
  * banyan_copy_run: (skip)
  * @self: what to copy, and how
  * @source: where from
  * @target: where to; its range lies within its node
+ * @loops: (array length=n_loops): which loops the work is spread over; the first one does all of it
+ * where writes have an order
+ * @n_loops: how many; above 0
  * @error: where to put the error
  *
- * Copies. In a coroutine of the loop that both channels are of, with no request of theirs under
- * way: each piece is a request of its own, so that the graph can change in between.
+ * Copies. In a coroutine of any loop, outside of requests: each piece is a request of its own, so
+ * that the graph can change in between.
  *
  * Returns: whether all of it is there
  */
 gboolean
-banyan_copy_run (BanyanCopy *self, BanyanChannel *source, BanyanChannel *target, GError **error)
+banyan_copy_run (BanyanCopy *self, BanyanBackend *source, BanyanBackend *target,
+                 BanyanLoop *const *loops, guint n_loops, GError **error)
 {
   Run run = { .copy = self, .source = source, .target = target };
   gboolean is_done;
@@ -556,12 +648,11 @@ banyan_copy_run (BanyanCopy *self, BanyanChannel *source, BanyanChannel *target,
   run.piece_bytes = self->piece_bytes != 0 ? self->piece_bytes : MAX (PIECE_BYTES, run.zero_bytes);
   run.n_workers = count_workers (self, run.piece_bytes);
   run.may_offload = (self->flags & BANYAN_COPY_OFFLOAD) != 0;
-  run.target_is_zero = (self->flags & BANYAN_COPY_TARGET_IS_ZERO)
-                       || (!(self->flags & BANYAN_COPY_FULLY) && is_all_zero (&run));
+  run.target_is_zero = (self->flags & BANYAN_COPY_TARGET_IS_ZERO) != 0;
   run.started_ns = banyan_loop_now_ns (banyan_loop_current ());
 
   banyan_co_mutex_init (&run.mutex);
-  is_done = run_workers (&run, error);
+  is_done = run_teams (&run, loops, n_loops, error);
   banyan_co_mutex_clear (&run.mutex);
   return is_done;
 }

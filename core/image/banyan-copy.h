@@ -48,7 +48,8 @@ struct _BanyanCopy
                         * the data */
   guint64 bytes_per_second; /* of data; 0: no limit */
 
-  /* (nullable): with SALVAGE, what could not be read. In the coroutine. */
+  /* (nullable): with SALVAGE, what could not be read. In a coroutine of any of the loops, one call
+   * at a time. */
   void (*lost) (BanyanCopy *self, guint64 source_offset, guint64 length, const GError *why);
   gpointer data;
 
@@ -62,11 +63,12 @@ struct _BanyanCopy
     .size = sizeof (BanyanCopy) \
   }
 
-/* Both channels are of the calling loop, the ranges within both nodes. G_IO_ERROR_CANCELLED once
- * @cancelled was set: then, as on any failure, part of the data is there. Nothing is flushed. */
+/* The ranges lie within both nodes. G_IO_ERROR_CANCELLED once @cancelled was set: then, as on any
+ * failure, part of the data is there. Nothing is flushed. */
 BANYAN_API
-gboolean BANYAN_COROUTINE banyan_copy_run (BanyanCopy *self, BanyanChannel *source,
-                                           BanyanChannel *target, GError **error);
+gboolean BANYAN_COROUTINE banyan_copy_run (BanyanCopy *self, BanyanBackend *source,
+                                           BanyanBackend *target, BanyanLoop *const *loops,
+                                           guint n_loops, GError **error);
 BANYAN_API
 guint64 banyan_copy_get_done (BanyanCopy *self);
 BANYAN_API

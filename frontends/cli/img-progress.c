@@ -99,25 +99,27 @@ img_progress_end (ImgProgress *self, gboolean is_done)
 typedef struct
 {
   BanyanCopy *copy;
-  BanyanBackend *source;
+  ImgImage *source;
+  ImgImage *target;
 } Copying;
 
+/* Each image has a thread. */
 static gboolean BANYAN_COROUTINE
-copy_main (BanyanChannel *target, gpointer data, GError **error)
+copy_main (BanyanChannel *channel, gpointer data, GError **error)
 {
   Copying *copying = data;
-  BanyanChannel *source = banyan_backend_open_channel (copying->source);
-  gboolean is_done = banyan_copy_run (copying->copy, source, target, error);
+  BanyanLoop *loops[] = { banyan_graph_get_loop (copying->target->graph),
+                          banyan_graph_get_loop (copying->source->graph) };
 
-  banyan_channel_close (source);
-  return is_done;
+  return banyan_copy_run (copying->copy, copying->source->backend, copying->target->backend, loops,
+                          G_N_ELEMENTS (loops), error);
 }
 
 gboolean
 img_copy (ImgImage *source, ImgImage *target, BanyanCopy *copy, ImgProgress *progress,
           GError **error)
 {
-  Copying copying = { copy, source->backend };
+  Copying copying = { copy, source, target };
 
   img_progress_follow (progress, copy);
   return banyan_backend_run (target->backend, copy_main, &copying, error);

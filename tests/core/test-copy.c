@@ -20,20 +20,24 @@ typedef struct
 {
   BanyanTestGraph *graph;
   BanyanCopy copy;
+  BanyanGraph *other; /* (owned) (nullable): whose thread takes part */
   BanyanBackend *source;
+  BanyanBackend *target;
   BanyanStatistics source_statistics;
   BanyanStatistics target_statistics;
 } Copying;
 
 static gboolean
-copy_main (BanyanChannel *target, gpointer data, GError **error)
+copy_main (BanyanChannel *channel, gpointer data, GError **error)
 {
   Copying *self = data;
-  BanyanChannel *source = banyan_backend_open_channel (self->source);
-  gboolean is_done = banyan_copy_run (&self->copy, source, target, error);
+  BanyanLoop *loops[] = {
+    banyan_graph_get_loop (banyan_test_graph_get (self->graph)),
+    self->other != NULL ? banyan_graph_get_loop (self->other) : NULL,
+  };
 
-  banyan_channel_close (source);
-  return is_done;
+  return banyan_copy_run (&self->copy, self->source, self->target, loops,
+                          self->other != NULL ? 2 : 1, error);
 }
 
 /* As a program does it, so that what goes both ways is counted. */
@@ -41,21 +45,20 @@ static gboolean
 copy (Copying *self, GError **error)
 {
   const guint used = BANYAN_PERMISSION_CONSISTENT_READ;
-  BanyanBackend *target
-      = banyan_backend_new (banyan_test_get_node (self->graph, "target"), "copy",
-                            used | BANYAN_PERMISSION_WRITE, BANYAN_PERMISSIONS_ALL, NULL);
   gboolean is_done;
 
+  self->target = banyan_backend_new (banyan_test_get_node (self->graph, "target"), "copy",
+                                     used | BANYAN_PERMISSION_WRITE, BANYAN_PERMISSIONS_ALL, NULL);
   self->source = banyan_backend_new (banyan_test_get_node (self->graph, "source"), "copy", used,
                                      BANYAN_PERMISSIONS_ALL, NULL);
-  is_done = banyan_backend_run (target, copy_main, self, error);
+  is_done = banyan_backend_run (self->target, copy_main, self, error);
   banyan_backend_get_statistics (self->source, &self->source_statistics);
-  banyan_backend_get_statistics (target, &self->target_statistics);
+  banyan_backend_get_statistics (self->target, &self->target_statistics);
 
   banyan_backend_close (self->source);
-  banyan_backend_close (target);
+  banyan_backend_close (self->target);
   g_clear_object (&self->source);
-  g_object_unref (target);
+  g_clear_object (&self->target);
   return is_done;
 }
 
@@ -280,6 +283,50 @@ test_cancelled (void)
   g_assert_cmpuint (self.target_statistics.operations[BANYAN_STATISTIC_WRITE], ==, 0);
 }
 
+/* Of 256 pieces. */
+static void
+copy_on_two_threads (const char *source, gboolean is_ordered, gboolean fails)
+{
+  g_autofree char *document = g_strdup_printf (TWO_DISKS ("%s", MEMORY), source);
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (document);
+  g_autoptr (BanyanGraph) other = banyan_graph_new ();
+  Copying self = { graph, .copy = BANYAN_COPY_INIT, .other = other };
+  g_autoptr (GError) error = NULL;
+
+  put (graph, "source", 100 * 1024, 3 * MIB, 1);
+  self.copy.flags = is_ordered ? BANYAN_COPY_IN_ORDER : 0;
+  self.copy.length = 4 * MIB;
+  self.copy.piece_bytes = 16 * 1024;
+  self.copy.n_workers = 7;
+  if (fails)
+    {
+      g_assert_false (copy (&self, &error));
+      g_assert_error (error, BANYAN_ERRNO, EIO);
+    }
+  else
+    {
+      must_copy (&self);
+      assert_zero (graph, 0, 100 * 1024);
+      assert_there (graph, 100 * 1024, 3 * MIB, 1);
+    }
+  banyan_graph_close (other, NULL);
+}
+
+static void
+test_two_threads (void)
+{
+  g_test_summary (
+      "Two threads copy what one would have, with or without an order, and end together "
+      "when one fails");
+
+  for (guint i = 0; i < 10; i++)
+    {
+      copy_on_two_threads (MEMORY, FALSE, FALSE);
+      copy_on_two_threads (MEMORY, TRUE, FALSE);
+      copy_on_two_threads (FAILING, FALSE, TRUE);
+    }
+}
+
 static void
 test_runs (void)
 {
@@ -340,6 +387,7 @@ main (int argc, char **argv)
   g_test_add_func ("/copy/fails", test_fails);
   g_test_add_func ("/copy/salvages", test_salvages);
   g_test_add_func ("/copy/is-cancelled", test_cancelled);
+  g_test_add_func ("/copy/uses-two-threads", test_two_threads);
   g_test_add_func ("/copy/finds-runs", test_runs);
   g_test_add_func ("/probe/tells-formats", test_probes);
   return g_test_run ();

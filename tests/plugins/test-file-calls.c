@@ -167,13 +167,14 @@ test_no_flush (void)
   g_autoptr (Image) image = image_new ();
   g_autoptr (GError) error = NULL;
 
-  g_test_summary ("cache.no-flush leaves out flushes, and FUA with them");
+  g_test_summary ("cache.no-flush leaves out flushes, the one at the end too, and FUA with them");
 
   image_open (image, ", aio: threads, cache: { no-flush: true }");
   n_syncs = n_fua_writes = 0;
   banyan_test_flush (image->graph, "disk", &error);
   g_assert_no_error (error);
   write_fua (image);
+  banyan_test_graph_free (g_steal_pointer (&image->graph));
   g_assert_cmpint (n_syncs + n_fua_writes, ==, 0);
 }
 
