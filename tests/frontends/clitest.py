@@ -95,13 +95,18 @@ def serving(path, *options, prefix=(), pass_fds=(), stdout=None, **environment):
         process.communicate()
 
 
-def needs_sandbox(as_root=True):
-    linked = subprocess.run(["ldd", BANYAN], text=True, check=True, stdout=subprocess.PIPE).stdout
+def libraries():
+    return subprocess.run(["ldd", BANYAN], text=True, check=True, stdout=subprocess.PIPE).stdout
+
+
+def needs_sandbox(as_root=True, forks=False):
+    linked = libraries()
+    if forks and "tsan" in linked:
+        raise Skip("in the background the thread sanitizer has begun a thread of its own before the "
+                   "sandbox, which cannot confine it")
     if "asan" in linked:
         # At its end a process looks for leaks with the rights of a debugger, which it has given up.
         os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
-    if "tsan" in linked:
-        raise Skip("the thread sanitizer needs more than the sandbox leaves")
     if "libseccomp" not in linked:
         raise Skip("built without libseccomp")
     if as_root and os.geteuid() != 0:
