@@ -1,15 +1,16 @@
-/* bench-nbd-client.c - what a read through the node "nbd" costs its process
+/* bench-nbd-client.c - what a request through the node "nbd" costs its process
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * usage: bench-nbd-client SOCKET EXPORT [DEPTH [BYTES [REQUESTS]]]: random reads of BYTES (4096),
- * DEPTH (32) at once, from a server in another process. `./dev bench nbd-client` runs it beside
- * QEMU's client and tests/bench/nbd-load, which does the same without library and says what is to
- * be had. */
+ * usage: bench-nbd-client SOCKET EXPORT [DEPTH [BYTES [REQUESTS [write]]]]: random reads or writes
+ * of BYTES (4096), DEPTH (32) at once, from a server in another process. `./dev bench nbd-client`
+ * runs it beside QEMU's client and tests/bench/nbd-load, which does the same without library and
+ * says what is to be had. */
 
 #include <banyan/banyan.h>
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define MAX_DEPTH 256
@@ -20,6 +21,7 @@ typedef struct
   guint depth;
   gsize bytes;
   guint64 n_requests;
+  gboolean (*run) (BanyanChannel *channel, const BanyanRequest *request, GError **error);
 
   BanyanChannel *channel;
   guint64 n_blocks;
@@ -37,10 +39,10 @@ cpu_ns (void)
 }
 
 static gboolean BANYAN_COROUTINE
-read_blocks (gpointer data, GError **error)
+run_requests (gpointer data, GError **error)
 {
   Work *work = data;
-  g_autofree guint8 *block = g_malloc (work->bytes);
+  g_autofree guint8 *block = g_malloc0 (work->bytes);
   struct iovec iov = { block, work->bytes };
 
   while (work->left > 0)
@@ -50,7 +52,7 @@ read_blocks (gpointer data, GError **error)
       work->left--;
       work->random = work->random * 1664525 + 1013904223;
       request.offset = work->random % work->n_blocks * work->bytes;
-      if (!banyan_channel_read (work->channel, &request, error))
+      if (!work->run (work->channel, &request, error))
         return FALSE;
     }
   return TRUE;
@@ -64,7 +66,7 @@ run_all (BanyanChannel *channel, gpointer data, GError **error)
 
   work->channel = channel;
   for (guint i = 0; i < work->depth; i++)
-    banyan_gather_start (&gather, read_blocks, work);
+    banyan_gather_start (&gather, run_requests, work);
   return banyan_co_gather (&gather, error);
 }
 
@@ -103,12 +105,17 @@ take_arguments (int argc, char **argv, Work *work)
 {
   guint64 depth = 32, bytes = 4096, n_requests = 200000;
 
-  if (argc < 3 || argc > 6 || (argc > 3 && !take_number (argv[3], MAX_DEPTH, &depth))
+  if (argc < 3 || argc > 7 || (argc > 3 && !take_number (argv[3], MAX_DEPTH, &depth))
       || (argc > 4 && !take_number (argv[4], MAX_BYTES, &bytes))
-      || (argc > 5 && !take_number (argv[5], G_MAXINT64, &n_requests)))
+      || (argc > 5 && !take_number (argv[5], G_MAXINT64, &n_requests))
+      || (argc > 6 && strcmp (argv[6], "write") != 0))
     return FALSE;
 
-  *work = (Work){ .depth = depth, .bytes = bytes, .n_requests = n_requests, .random = 1 };
+  *work = (Work){ .depth = depth,
+                  .bytes = bytes,
+                  .n_requests = n_requests,
+                  .run = argc > 6 ? banyan_channel_write : banyan_channel_read,
+                  .random = 1 };
   return TRUE;
 }
 
@@ -123,17 +130,17 @@ main (int argc, char **argv)
 
   if (!take_arguments (argc, argv, &work))
     {
-      fprintf (stderr, "usage: bench-nbd-client SOCKET EXPORT [DEPTH [BYTES [REQUESTS]]]\n");
+      fprintf (stderr,
+               "usage: bench-nbd-client SOCKET EXPORT [DEPTH [BYTES [REQUESTS [write]]]]\n");
       return 2;
     }
-  document
-      = g_strdup_printf ("version: 1\nnodes: { disk: { driver: nbd, read-only: true, export: %s,"
-                         " server: { type: unix, path: %s } } }\n",
-                         argv[2], argv[1]);
+  document = g_strdup_printf ("version: 1\nnodes: { disk: { driver: nbd, export: %s,"
+                              " server: { type: unix, path: %s } } }\n",
+                              argv[2], argv[1]);
   if (banyan_graph_load (graph, document, -1, "bench.yaml", g_get_tmp_dir (), &error))
-    backend
-        = banyan_backend_new (banyan_graph_get_node (graph, "disk"), "bench",
-                              BANYAN_PERMISSION_CONSISTENT_READ, BANYAN_PERMISSIONS_ALL, &error);
+    backend = banyan_backend_new (banyan_graph_get_node (graph, "disk"), "bench",
+                                  BANYAN_PERMISSION_CONSISTENT_READ | BANYAN_PERMISSION_WRITE,
+                                  BANYAN_PERMISSIONS_ALL, &error);
   if (backend != NULL)
     {
       work.n_blocks = banyan_node_get_length (banyan_graph_get_node (graph, "disk")) / work.bytes;

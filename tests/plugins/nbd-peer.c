@@ -39,6 +39,7 @@ struct _Peer
   guint ignore_kind;
   guint leave_kind;
   guint n_commands;
+  guint n_ignored;
   gboolean is_silent;
   gboolean is_confused;
   gboolean is_ending;
@@ -182,6 +183,7 @@ answer_command (Peer *self, int fd, const guint8 *request)
   g_mutex_lock (&self->mutex);
   is_dropped = is_to_drop (self, kind);
   is_ignored = is_next (&self->ignore_kind, kind);
+  self->n_ignored += is_ignored;
   is_leaving = is_next (&self->leave_kind, kind);
   /* Half of the time what is not answered has been done. */
   if (kind == PEER_WRITE && is_sane && (!is_dropped || cookie % 2 == 0))
@@ -198,7 +200,10 @@ answer_command (Peer *self, int fd, const guint8 *request)
   put_number (reply + 4, is_leaving ? 108 : is_sane ? 0 : 22, 4);
   put_number (reply + 8, cookie, 8);
   if (is_ignored)
-    return TRUE;
+    {
+      g_main_context_wakeup (NULL);
+      return TRUE;
+    }
   if (is_leaving)
     return put (fd, reply, 16);
   return !is_dropped && put (fd, reply, 16 + (kind == PEER_READ && is_sane ? length : 0));
@@ -441,5 +446,14 @@ peer_count_clients (Peer *self)
   guint n;
 
   ORDER (n = self->n_clients);
+  return n;
+}
+
+guint
+peer_count_ignored (Peer *self)
+{
+  guint n;
+
+  ORDER (n = self->n_ignored);
   return n;
 }

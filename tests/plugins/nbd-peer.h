@@ -48,6 +48,8 @@ void peer_confuse (Peer *self);
 void peer_resize (Peer *self, guint64 size);
 /* Hangs up on all clients. */
 void peer_drop_all (Peer *self);
+/* How many commands it has ignored. */
+guint peer_count_ignored (Peer *self);
 /* How many have come so far. */
 guint peer_count_clients (Peer *self);
 /* A socket whose other end it serves. */

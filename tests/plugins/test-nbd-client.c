@@ -231,6 +231,12 @@ test_leaves_leaving (void)
   banyan_test_graph_free (graph);
 }
 
+static gboolean
+has_ignored (gpointer peer)
+{
+  return peer_count_ignored (peer) > 0;
+}
+
 static void
 test_leaves_silent (void)
 {
@@ -244,6 +250,28 @@ test_leaves_silent (void)
   peer_ignore (peer, PEER_READ);
   banyan_test_must_read (graph, "disk", 4096, 4096, 7);
   g_assert_cmpuint (peer_count_clients (peer), ==, 2);
+  banyan_test_graph_free (graph);
+}
+
+static void
+test_leaves_silent_later (void)
+{
+  g_autoptr (Peer) peer = peer_new (SIZE, 0);
+  BanyanTestGraph *graph = peer_must_load (peer, PATIENT);
+  BanyanBackend *backend = banyan_test_open_backend (graph, "disk");
+  BanyanTestRequest *request;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("silence-timeout can be set when a server hangs already");
+
+  peer_ignore (peer, PEER_READ);
+  request = banyan_test_request_start (backend, banyan_test_get_loop (graph, "io0"), 0, 4096, 0);
+  banyan_test_wait_until (has_ignored, peer);
+  banyan_test_set (disk_of (graph), "silence-timeout", "1");
+  error = banyan_test_request_end (request);
+  g_assert_no_error (error);
+  g_assert_cmpuint (peer_count_clients (peer), ==, 2);
+  banyan_test_close_backend (backend);
   banyan_test_graph_free (graph);
 }
 
@@ -531,6 +559,7 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/nbd/bears-losses-up-to-five", test_bears_five);
   g_test_add_func ("/protocol/nbd/leaves-server-that-shuts-down", test_leaves_leaving);
   g_test_add_func ("/protocol/nbd/leaves-silent-server", test_leaves_silent);
+  g_test_add_func ("/protocol/nbd/leaves-silent-server-when-told", test_leaves_silent_later);
   g_test_add_func ("/protocol/nbd/reports-lost-writes", test_reports_lost_writes);
   g_test_add_func ("/protocol/nbd/sees-another-size", test_sees_size);
   g_test_add_func ("/protocol/nbd/grows-where-it-may", test_grows);

@@ -26,7 +26,7 @@
  * and a quarter more. */
 #define SILENCE_PARTS 4
 /* Without a limit: how often to look whether there is one now. */
-#define LOOK_NS (5 * NS_PER_S)
+#define LOOK_NS NS_PER_S
 
 /* -- Beginning. -- */
 

@@ -1,4 +1,4 @@
-# clients.py - NBD clients that read from one server: ours, QEMU's, and the load generator
+# clients.py - NBD clients that use one server: ours, QEMU's, and the load generator
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 import collections
@@ -10,22 +10,27 @@ import tempfile
 
 from . import loads, report, servers
 
-Case = collections.namedtuple("Case", "name depth bytes goal_us")
-# Microseconds of the client's CPU time for one read, and reads a second.
+Case = collections.namedtuple("Case", "name pattern depth bytes goal_us")
+# Microseconds of the client's CPU time for one request, and requests a second.
 Cost = collections.namedtuple("Cost", "cpu_us rate")
 
 CASES = [
-    Case("randread-1", 1, 4096, None),
-    Case("randread-32", 32, 4096, 2),
-    Case("randread-1M", 8, 1 << 20, None),
+    Case("randread-1", "randread", 1, 4096, None),
+    Case("randread-32", "randread", 32, 4096, 2),
+    Case("randwrite-32", "randwrite", 32, 4096, None),
+    Case("randread-1M", "randread", 8, 1 << 20, None),
 ]
-# Of data that one run reads, so that all cases take about as long.
-SMALL_READS, LARGE_READS = 100000, 4000
+# Of requests in one run, so that all cases take about as long.
+SMALL, LARGE = 100000, 4000
 
 
-def n_reads(case, options):
-    n = SMALL_READS if case.bytes == 4096 else LARGE_READS
+def n_requests(case, options):
+    n = SMALL if case.bytes == 4096 else LARGE
     return n // 5 if options.quick else n
+
+
+def is_write(case):
+    return case.pattern == "randwrite"
 
 
 def run_ours(server, case, options):
@@ -33,8 +38,8 @@ def run_ours(server, case, options):
     env.setdefault("BANYAN_PLUGIN_PATH", os.path.join(options.build, "frontends"))
     done = subprocess.run([os.path.join(options.build, "tests/bench/bench-nbd-client"), server.path,
                            servers.EXPORT, str(case.depth), str(case.bytes),
-                           str(n_reads(case, options))], env=env, text=True, timeout=120,
-                          capture_output=True)
+                           str(n_requests(case, options)), *(["write"] if is_write(case) else [])],
+                          env=env, text=True, timeout=120, capture_output=True)
     if done.returncode != 0:
         raise loads.RunFailed(done.stderr.strip() or "no word")
     found = json.loads(done.stdout)
@@ -42,10 +47,10 @@ def run_ours(server, case, options):
 
 
 def run_qemu(server, case, options):
-    """The whole process, of which all but a few milliseconds are the reads."""
-    n = n_reads(case, options)
+    """The whole process, of which all but a few milliseconds are the requests."""
+    n = n_requests(case, options)
     command = ["qemu-img", "bench", "-c", str(n), "-d", str(case.depth), "-s", str(case.bytes), "-f",
-               "raw", f"nbd+unix:///{servers.EXPORT}?socket={server.path}"]
+               "raw", *(["-w", "-t", "none"] if is_write(case) else []), f"nbd+unix:///{servers.EXPORT}?socket={server.path}"]
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out)
         _, status, usage = os.wait4(process.pid, 0)
@@ -61,7 +66,7 @@ def run_qemu(server, case, options):
 def run_load(server, case, options):
     text = loads.call([os.path.join(options.build, "tests/bench/nbd-load"), "--unix", server.path,
                        "--export", servers.EXPORT, "--depth", str(case.depth), "--block-size",
-                       str(case.bytes), "--pattern", "randread", "--size",
+                       str(case.bytes), "--pattern", case.pattern, "--size",
                        str(servers.DISK_BYTES), "--seconds", str(options.seconds), "--json"],
                       options.seconds + 60)
     found = json.loads(text)
