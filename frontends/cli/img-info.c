@@ -46,6 +46,18 @@ count_space (BanyanNode *node, guint64 *space)
 
 /* -- What only this format has: the state that its driver shows. -- */
 
+/* (transfer full) (nullable) */
+static char *
+dup_text (BanyanNode *node, const char *property)
+{
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (node), property);
+  char *text = NULL;
+
+  if (pspec != NULL && G_IS_PARAM_SPEC_STRING (pspec))
+    g_object_get (node, property, &text, NULL);
+  return text;
+}
+
 static BanyanSpec *
 read_state (BanyanNode *node, GParamSpec *pspec)
 {
@@ -62,20 +74,38 @@ static gboolean
 is_specific (BanyanNode *node, GParamSpec *pspec)
 {
   static const char *const elsewhere[]
-      = { "backing-file", "backing-format", "cluster-size", "dirty", NULL };
+      = { "backing-file", "backing-format", "cluster-size", "dirty", "version", NULL };
 
   return banyan_param_get_kind (pspec) == BANYAN_PARAM_STATE
          && pspec->owner_type == G_OBJECT_TYPE (node) && !g_strv_contains (elsewhere, pspec->name);
 }
 
-/* What QEMU calls versions 2 and 3 of its format. */
+/* What QEMU calls versions 2 and 3 of its format. Only in 3 there may be lazy refcounts. */
 static void
-add_compatibility (BanyanNode *node, BanyanSpecBuilder *map)
+add_version (BanyanNode *node, BanyanSpecBuilder *map)
 {
-  guint64 version;
+  guint64 version, is_lazy;
 
-  if (g_str_equal (img_get_format (node), "qcow2") && img_get_number (node, "version", &version))
-    banyan_spec_builder_add_string (map, "compat", version < 3 ? "0.10" : "1.1");
+  if (!g_str_equal (img_get_format (node), "qcow2") || !img_get_number (node, "version", &version))
+    return;
+
+  banyan_spec_builder_add_string (map, "compat", version < 3 ? "0.10" : "1.1");
+  if (version > 2 && img_get_number (node, "lazy-refcounts", &is_lazy))
+    banyan_spec_builder_add_boolean (map, "lazy-refcounts", is_lazy != 0);
+}
+
+/* Of a file for data, the name and more are told where there is one. */
+static void
+add_state (BanyanNode *node, GParamSpec *pspec, BanyanSpecBuilder *map)
+{
+  g_autoptr (BanyanSpec) value = read_state (node, pspec);
+  g_autofree char *data_file = dup_text (node, "data-file-name");
+  gboolean is_name = g_str_equal (pspec->name, "data-file-name");
+
+  if (value == NULL
+      || (data_file == NULL && (is_name || g_str_equal (pspec->name, "data-file-raw"))))
+    return;
+  banyan_spec_builder_take (map, is_name ? "data-file" : pspec->name, g_steal_pointer (&value));
 }
 
 /* The image's own only, as its snapshots. */
@@ -117,33 +147,16 @@ describe_specific (ImgImage *image, BanyanNode *node)
   g_autofree GParamSpec **pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (node), &n);
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
 
-  add_compatibility (node, map);
+  add_version (node, map);
   for (guint i = 0; i < n; i++)
     if (is_specific (node, pspecs[i]))
-      {
-        BanyanSpec *value = read_state (node, pspecs[i]);
-
-        if (value != NULL)
-          banyan_spec_builder_take (map, pspecs[i]->name, value);
-      }
+      add_state (node, pspecs[i], map);
 
   add_bitmaps (image, node, map);
   return banyan_spec_builder_end (map);
 }
 
 /* -- What the header says that it is backed by, opened or not. -- */
-
-/* (transfer full) (nullable) */
-static char *
-dup_text (BanyanNode *node, const char *property)
-{
-  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (node), property);
-  char *text = NULL;
-
-  if (pspec != NULL && G_IS_PARAM_SPEC_STRING (pspec))
-    g_object_get (node, property, &text, NULL);
-  return text;
-}
 
 static void
 add_backing (BanyanNode *node, BanyanSpecBuilder *map)

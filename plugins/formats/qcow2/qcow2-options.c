@@ -69,8 +69,8 @@ version_get_type (void)
   return type;
 }
 
-static GType
-compression_get_type (void)
+GType
+qcow2_compression_get_type (void)
 {
   static const GEnumValue values[] = {
     { QCOW2_COMPRESSION_ZLIB, "QCOW2_COMPRESSION_ZLIB", "zlib" },
@@ -265,7 +265,7 @@ install_layout (void)
                               FALSE, FIELD (lazy_refcounts));
   properties[PROP_COMPRESSION_TYPE] = banyan_param_enum (
       "compression-type", "Compression", "How clusters that are to be compressed are compressed",
-      compression_get_type (), QCOW2_COMPRESSION_ZLIB, FIELD (compression));
+      qcow2_compression_get_type (), QCOW2_COMPRESSION_ZLIB, FIELD (compression));
   properties[PROP_PREALLOCATION] = banyan_param_enum (
       "preallocation", "Preallocation",
       "Whether clusters get their places at once, and space is reserved, or filled with zeroes",

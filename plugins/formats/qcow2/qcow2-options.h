@@ -6,3 +6,6 @@
 #include <banyan/banyan-plugin.h>
 
 void qcow2_options_register (GTypeModule *module);
+
+/* How clusters may be compressed. */
+GType qcow2_compression_get_type (void);

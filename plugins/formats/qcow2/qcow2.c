@@ -47,6 +47,10 @@ enum
   PROP_DATA_FILE_NAME,
   PROP_VERSION,
   PROP_CLUSTER_SIZE,
+  PROP_COMPRESSION_TYPE,
+  PROP_REFCOUNT_BITS,
+  PROP_EXTENDED_L2,
+  PROP_DATA_FILE_RAW,
   PROP_CORRUPT,
   N_PROPS
 };
@@ -464,6 +468,18 @@ banyan_qcow2_get_property (GObject *object, guint id, GValue *value, GParamSpec 
     case PROP_REFCOUNT_CACHE_HELD:
       g_value_set_uint64 (value, qcow2_cache_get_held (&self->image.refs));
       break;
+    case PROP_COMPRESSION_TYPE:
+      g_value_set_enum (value, header->compression);
+      break;
+    case PROP_REFCOUNT_BITS:
+      g_value_set_uint (value, self->image.cluster_size > 0 ? 1u << header->refcount_order : 0);
+      break;
+    case PROP_EXTENDED_L2:
+      g_value_set_boolean (value, (header->incompatible & QCOW2_INCOMPATIBLE_EXTENDED) != 0);
+      break;
+    case PROP_DATA_FILE_RAW:
+      g_value_set_boolean (value, (header->autoclear & QCOW2_AUTOCLEAR_RAW_DATA) != 0);
+      break;
     case PROP_CORRUPT:
       g_value_set_boolean (value, __atomic_load_n (&self->image.is_corrupt, __ATOMIC_ACQUIRE));
       break;
@@ -566,6 +582,18 @@ install_state_properties (void)
   properties[PROP_CLUSTER_SIZE] = banyan_param_state (banyan_param_uint64 (
       "cluster-size", "Cluster size", "In what units the image gives out space", BANYAN_UNIT_BYTES,
       0, 2 << 20, 0, BANYAN_NO_FIELD));
+  properties[PROP_COMPRESSION_TYPE] = banyan_param_state (banyan_param_enum (
+      "compression-type", "Compression", "How clusters that are compressed are compressed",
+      qcow2_compression_get_type (), QCOW2_COMPRESSION_ZLIB, BANYAN_NO_FIELD));
+  properties[PROP_REFCOUNT_BITS] = banyan_param_state (banyan_param_uint (
+      "refcount-bits", "Refcount bits", "Width of the counts of a cluster's users",
+      BANYAN_UNIT_NONE, 0, 64, 0, BANYAN_NO_FIELD));
+  properties[PROP_EXTENDED_L2] = banyan_param_state (
+      banyan_param_boolean ("extended-l2", "Subclusters",
+                            "Whether parts of a cluster can be allocated", FALSE, BANYAN_NO_FIELD));
+  properties[PROP_DATA_FILE_RAW] = banyan_param_state (banyan_param_boolean (
+      "data-file-raw", "Raw data file",
+      "Whether the file for data shows the disk by itself, as raw does", FALSE, BANYAN_NO_FIELD));
   properties[PROP_CORRUPT] = banyan_param_state (banyan_param_boolean (
       "corrupt", "Corrupt", "Whether damage was found, so that nothing is written any more", FALSE,
       BANYAN_NO_FIELD));
