@@ -286,6 +286,52 @@ test_overlap_live (void)
   g_assert_nonnull (strstr (said, "lies in a snapshot's L2 table"));
 }
 
+static gboolean BANYAN_COROUTINE
+repair (BanyanChannel *channel, gpointer data, GError **error)
+{
+  BanyanCheck check = BANYAN_CHECK_INIT;
+
+  check.fix = BANYAN_CHECK_FIX_ERRORS | BANYAN_CHECK_FIX_LEAKS;
+  if (!banyan_checkable_check (BANYAN_CHECKABLE (banyan_channel_get_node (channel)), &check, error))
+    return FALSE;
+  g_assert_cmpuint (check.corruptions_fixed, >, 0);
+  return TRUE;
+}
+
+static void
+test_crossed (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autofree char *said = NULL;
+  g_autoptr (GError) error = NULL;
+  guint64 block;
+
+  g_test_summary ("Where two tables lie in one cluster, nothing is written, and all that can be is "
+                  "read");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 a.qcow2 1G");
+  images_load (images, DISK_WITH (""));
+  images_must_write (images, "disk", 0, MIB, 3);
+  images_close (images);
+  block = images_get64 (images, "a.qcow2", images_get64 (images, "a.qcow2", 48));
+  images_patch64 (images, "a.qcow2", images_get64 (images, "a.qcow2", 40) + 8,
+                  block | G_GUINT64_CONSTANT (1) << 63);
+  images_load (images, DISK_WITH (""));
+  images_must_read (images, "disk", 0, MIB, 3);
+  said = say_of_write (images);
+  g_assert_nonnull (strstr (said, "a refcount block at 0x20000 lies in an L2 table"));
+  images_must_read (images, "disk", 0, MIB, 3);
+  images_close (images);
+
+  /* Its counts go elsewhere; what the other table then leads to is no disk of anybody. */
+  images_load (images, DISK_WITH (""));
+  banyan_test_run (images->graph, "disk", repair, NULL, &error);
+  g_assert_no_error (error);
+  images_must_read (images, "disk", 0, MIB, 3);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -295,6 +341,7 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/caches/change-their-sizes", test_resize);
   g_test_add_func ("/qcow2/caches/sizes-that-do-not-fit", test_refuses);
   g_test_add_func ("/qcow2/overlap/is-found-where-it-is-looked-for", test_overlap);
+  g_test_add_func ("/qcow2/overlap/of-two-tables", test_crossed);
   g_test_add_func ("/qcow2/overlap/changes-live", test_overlap_live);
   return g_test_run ();
 }

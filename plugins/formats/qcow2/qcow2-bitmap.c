@@ -79,7 +79,7 @@ qcow2_bitmaps_read (Qcow2Image *image, GError **error)
     if (!parse_entry (image, bytes, size, &at, error))
       return FALSE;
 
-  qcow2_overlap_add (&image->overlap, image->header.bitmaps_offset >> image->cluster_bits,
+  qcow2_image_claim (image, image->header.bitmaps_offset,
                      (size + image->cluster_size - 1) >> image->cluster_bits,
                      QCOW2_META_BITMAP_DIRECTORY);
   return at == size || throw_bad (image, "it is longer than its entries", error);

@@ -176,6 +176,7 @@ rebuild (Qcow2Image *image, Qcow2CheckResult *result, GError **error)
     return FALSE;
 
   /* What is wrong with the guest's own tables stays wrong. */
+  again.corruptions += image->crossed != NULL;
   result->corruptions_fixed += result->corruptions - MIN (result->corruptions, again.corruptions);
   result->corruptions = again.corruptions;
   result->leaks_fixed += result->leaks;
@@ -190,6 +191,13 @@ compare_or_rebuild (Qcow2Walk *walk, Qcow2Fix fix, GError **error)
   gboolean is_sound;
 
   qcow2_walk_refcounts (walk, &is_sound);
+  if (walk->image->crossed != NULL)
+    {
+      /* Counts must not be written where something else lies, too. */
+      is_sound = FALSE;
+      walk->result->corruptions++;
+      qcow2_check_tell (walk->result, "error: %s", walk->image->crossed);
+    }
   find_gaps (&self);
   if (fix == QCOW2_FIX_ALL && (!is_sound || self.has_gap))
     return rebuild (walk->image, walk->result, error);

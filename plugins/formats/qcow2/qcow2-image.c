@@ -77,26 +77,41 @@ read_table (Qcow2Image *self, guint64 offset, guint64 *table, gsize n, GError **
   return TRUE;
 }
 
+void
+qcow2_image_claim (Qcow2Image *self, guint64 offset, guint64 n, Qcow2Meta kind)
+{
+  Qcow2Meta found;
+
+  if (qcow2_overlap_claim (&self->overlap, offset >> self->cluster_bits, n, kind, &found)
+      || self->crossed != NULL)
+    return;
+
+  self->crossed
+      = g_strdup_printf ("%s at %#" G_GINT64_MODIFIER "x lies in %s", qcow2_meta_to_string (kind),
+                         offset, qcow2_meta_to_string (found));
+  self->crossed_kinds = 1u << kind | 1u << found;
+}
+
 static void
 note_table (Qcow2Image *self, const guint64 *table, gsize n, Qcow2Meta kind)
 {
   for (gsize i = 0; i < n; i++)
     if ((table[i] & QCOW2_OFFSET_MASK) != 0)
-      qcow2_overlap_add (&self->overlap, (table[i] & QCOW2_OFFSET_MASK) >> self->cluster_bits, 1,
-                         kind);
+      qcow2_image_claim (self, table[i] & QCOW2_OFFSET_MASK, 1, kind);
 }
 
 static void
 note_tables (Qcow2Image *self)
 {
   const Qcow2Header *header = &self->header;
+  guint64 l1_bytes = (guint64) header->l1_size * 8;
 
-  qcow2_overlap_add (&self->overlap, 0, 1, QCOW2_META_HEADER);
-  qcow2_overlap_add (&self->overlap, header->l1_offset >> self->cluster_bits,
-                     ((guint64) header->l1_size * 8 + self->cluster_size - 1) >> self->cluster_bits,
+  qcow2_image_claim (self, 0, 1, QCOW2_META_HEADER);
+  qcow2_image_claim (self, header->l1_offset,
+                     (l1_bytes + self->cluster_size - 1) >> self->cluster_bits,
                      QCOW2_META_ACTIVE_L1);
-  qcow2_overlap_add (&self->overlap, header->reftable_offset >> self->cluster_bits,
-                     header->reftable_clusters, QCOW2_META_REFCOUNT_TABLE);
+  qcow2_image_claim (self, header->reftable_offset, header->reftable_clusters,
+                     QCOW2_META_REFCOUNT_TABLE);
   note_table (self, self->l1, self->l1_size, QCOW2_META_ACTIVE_L2);
   note_table (self, self->reftable, self->reftable_size, QCOW2_META_REFCOUNT_BLOCK);
 }
@@ -186,6 +201,7 @@ qcow2_image_close (Qcow2Image *self)
   g_clear_pointer (&self->snapshots, g_array_unref);
   g_clear_pointer (&self->bitmaps, g_array_unref);
   g_clear_pointer (&self->codecs, qcow2_codecs_free);
+  g_clear_pointer (&self->crossed, g_free);
   qcow2_overlap_clear (&self->overlap);
 }
 
@@ -297,6 +313,8 @@ begin_locked (Qcow2Image *self, GError **error)
   gboolean is_lazy = BANYAN_LIVE (self->lazy_refcounts) && self->header.version > 2;
   gboolean must_clear = (self->header.autoclear & ~(guint64) QCOW2_AUTOCLEAR_KNOWN) != 0;
 
+  if (self->crossed != NULL && (self->crossed_kinds & ~BANYAN_LIVE (self->overlap_check)) == 0)
+    return qcow2_image_throw_corrupt (self, error, "%s", self->crossed);
   if ((self->header.incompatible & QCOW2_INCOMPATIBLE_DIRTY)
       && !qcow2_check_repair_refcounts (self, error))
     return FALSE;

@@ -126,6 +126,8 @@ struct _Qcow2Image
   guint64 packing;    /* where the next compressed data may go; 0: nowhere */
 
   Qcow2Overlap overlap;
+  char *crossed;       /* (owned) (nullable): two tables that lie in one cluster, in words */
+  guint crossed_kinds; /* a mask of what they are */
 
   BanyanRangeLock ranges;
   BanyanCoMutex l1_mutex;
@@ -197,6 +199,10 @@ gboolean BANYAN_COROUTINE qcow2_image_finish_writing (Qcow2Image *self, GError *
 /* Throws EIO; remembers it in the image, if that may be written to. */
 gboolean BANYAN_COROUTINE qcow2_image_throw_corrupt (Qcow2Image *self, GError **error,
                                                      const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* While opening: @n clusters from @offset on hold a table. Whoever writes one of two tables in one
+ * cluster destroys the other, so nothing is written then; reading does no harm. */
+void qcow2_image_claim (Qcow2Image *self, guint64 offset, guint64 n, Qcow2Meta kind);
 
 /* How many L1 entries @size bytes take. */
 guint64 qcow2_image_l1_entries (Qcow2Image *self, guint64 size);

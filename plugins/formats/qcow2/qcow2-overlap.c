@@ -81,6 +81,18 @@ qcow2_overlap_add (Qcow2Overlap *self, guint64 cluster, guint64 count, Qcow2Meta
   g_mutex_unlock (&self->mutex);
 }
 
+gboolean
+qcow2_overlap_claim (Qcow2Overlap *self, guint64 cluster, guint64 count, Qcow2Meta kind,
+                     Qcow2Meta *found)
+{
+  gboolean is_free = TRUE;
+
+  for (guint64 i = 0; i < count && is_free; i++)
+    is_free = !qcow2_overlap_find (self, cluster + i, 1, ~(1u << kind), found);
+  qcow2_overlap_add (self, cluster, count, kind);
+  return is_free;
+}
+
 void
 qcow2_overlap_remove (Qcow2Overlap *self, guint64 cluster, guint64 count)
 {

@@ -31,6 +31,9 @@ typedef struct
 void qcow2_overlap_init (Qcow2Overlap *self);
 void qcow2_overlap_clear (Qcow2Overlap *self);
 void qcow2_overlap_add (Qcow2Overlap *self, guint64 cluster, guint64 count, Qcow2Meta kind);
+/* The same; FALSE where one of the clusters was known as something else, and what, in @found. */
+gboolean qcow2_overlap_claim (Qcow2Overlap *self, guint64 cluster, guint64 count, Qcow2Meta kind,
+                              Qcow2Meta *found);
 void qcow2_overlap_remove (Qcow2Overlap *self, guint64 cluster, guint64 count);
 /* All that hold something of the @kinds, a mask. */
 void qcow2_overlap_remove_kinds (Qcow2Overlap *self, guint kinds);

@@ -168,6 +168,8 @@ adopt (Rebuild *self, const guint64 *table, guint n_blocks)
 
   qcow2_overlap_remove_kinds (&image->overlap,
                               1u << QCOW2_META_REFCOUNT_BLOCK | 1u << QCOW2_META_REFCOUNT_TABLE);
+  if (image->crossed_kinds & (1u << QCOW2_META_REFCOUNT_BLOCK | 1u << QCOW2_META_REFCOUNT_TABLE))
+    g_clear_pointer (&image->crossed, g_free);
   memset (image->reftable, 0, QCOW2_MAX_REFTABLE_BYTES);
   for (guint i = 0; i < size; i++)
     image->reftable[i] = GUINT64_FROM_BE (table[i]);

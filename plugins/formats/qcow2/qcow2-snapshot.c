@@ -111,14 +111,14 @@ qcow2_snapshots_read (Qcow2Image *image, GError **error)
   if (offset == start)
     return TRUE;
 
-  qcow2_overlap_add (&image->overlap, start >> image->cluster_bits,
+  qcow2_image_claim (image, start,
                      (offset - start + image->cluster_size - 1) >> image->cluster_bits,
                      QCOW2_META_SNAPSHOT_TABLE);
   for (guint i = 0; i < image->snapshots->len; i++)
     {
       const Qcow2Snapshot *snapshot = &g_array_index (image->snapshots, Qcow2Snapshot, i);
 
-      qcow2_overlap_add (&image->overlap, snapshot->l1_offset >> image->cluster_bits,
+      qcow2_image_claim (image, snapshot->l1_offset,
                          ((guint64) snapshot->l1_size * 8 + image->cluster_size - 1)
                              >> image->cluster_bits,
                          QCOW2_META_INACTIVE_L1);
