@@ -99,6 +99,8 @@ banyan_command_class_describe (BanyanCommandClass *klass, const char *name, guin
 
   self = description_of (klass);
   self->name = name;
+  /* What is wrong with its arguments is told of it by that name, not by the type's. */
+  banyan_struct_class_set_name (BANYAN_STRUCT_CLASS (klass), name);
   self->flags = flags;
   self->result = result;
 }

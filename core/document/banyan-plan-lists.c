@@ -251,12 +251,27 @@ match_list (BanyanMatch *self, BanyanElement *twin, BanyanElement *object, const
     }
 }
 
+static gboolean
+has_lists (BanyanElement *element)
+{
+  GPtrArray *edges = banyan_element_get_edges (element);
+
+  for (guint i = 0; i < edges->len; i++)
+    if (((BanyanChild *) edges->pdata[i])->role_flags & BANYAN_CHILD_MANY)
+      return TRUE;
+  return FALSE;
+}
+
+/* Most have none, and need not be asked for their roles. */
 void
 banyan_match_lists (BanyanMatch *self, BanyanElement *twin, BanyanElement *object,
                     gboolean in_any_case)
 {
   g_autofree GParamSpec **pspecs = NULL;
   guint n_pspecs;
+
+  if (!has_lists (object))
+    return;
 
   pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object), &n_pspecs);
   for (guint i = 0; i < n_pspecs; i++)

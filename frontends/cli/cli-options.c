@@ -44,6 +44,13 @@ is_known (const CliCommand *command, const char *name)
   return g_str_equal (name, "help");
 }
 
+/* Options that are not its own, as what it works on. */
+static gboolean
+takes_others (const CliCommand *command)
+{
+  return command->arguments != NULL && strstr (command->arguments, "-- OPTION") != NULL;
+}
+
 /* GOption says which option it does not know in a translated sentence only. */
 static CliStatus
 complain (const CliCommand *command, char **words, const GError *error)
@@ -60,6 +67,12 @@ complain (const CliCommand *command, char **words, const GError *error)
         if (nearest != NULL)
           return cli_fail (CLI_USAGE, "%s has no option --%s; did you mean --%s?", command->name,
                            name, nearest);
+        if (takes_others (command))
+          return cli_fail (
+              CLI_USAGE,
+              "%s has no option --%s; what it is to work on stands behind --: banyan %s "
+              "-- --%s ...",
+              command->name, name, command->name, name);
         return cli_fail (CLI_USAGE, "%s has no option --%s; see banyan help %s", command->name,
                          name, command->name);
       }

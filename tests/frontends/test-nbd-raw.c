@@ -299,8 +299,25 @@ resize (Stage *stage)
 static void
 test_resize (void)
 {
-  g_test_summary ("RESIZE makes a resizable export longer, never shorter, and no other one");
-  run_raw ("  scratch: { node: disk0, writable: true, resizable: true }\n" FIXED, resize);
+  g_autoptr (Stage) stage
+      = stage_new ("  scratch: { node: disk0, writable: true, resizable: true }\n" FIXED);
+  BanyanNode *disk = banyan_graph_get_node (stage->graph, "disk0");
+  guint64 size = 0;
+
+  g_test_summary ("RESIZE makes a resizable export longer, never shorter, and no other one; the "
+                  "node's property tells it");
+  run_raw_on (stage, resize);
+
+  /* The main thread hears of it by a message. */
+  while (size != DISK_SIZE + 512)
+    {
+      g_object_get (disk, "size", &size, NULL);
+      if (size != DISK_SIZE + 512)
+        g_main_context_iteration (NULL, TRUE);
+    }
+  g_assert_cmpstr (banyan_spec_get_text (banyan_spec_lookup (
+                       banyan_object_get_declaration (BANYAN_OBJECT (disk)), "size")),
+                   ==, "4194816");
 }
 
 static void
