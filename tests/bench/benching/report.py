@@ -6,10 +6,11 @@ from . import servers
 
 class Goal:
     """`text` says what was set out to be reached: `least` or `most` of a figure. `bare` is the bare
-    loop's (None: not measured): where that misses it too, the machine is the limit and not we."""
+    loop's, or of what `limit` names (None: not measured): where that misses it too, the machine is the
+    limit and not we."""
 
-    def __init__(self, text, figure, bare, least=None, most=None):
-        self.text, self.figure, self.bare = text, figure, bare
+    def __init__(self, text, figure, bare, least=None, most=None, limit="the bare loop"):
+        self.text, self.figure, self.bare, self.limit = text, figure, bare, limit
         self.least, self.most = least, most
 
     def is_met_by(self, figure):
@@ -19,7 +20,7 @@ class Goal:
         met = "met" if self.is_met_by(self.figure) else "not met"
         bare = ""
         if self.bare is not None and not self.is_met_by(self.bare):
-            bare = f"; the bare loop: {self.bare:.2f}"
+            bare = f"; {self.limit}: {self.bare:.2f}"
         return f"{self.text}: {met} ({self.figure:.2f}{bare})"
 
     def json(self):
