@@ -89,6 +89,7 @@ static const GOptionEntry options[] = {
   IMG_FORMAT,
   IMG_DOTTED,
   IMG_OBJECT,
+  IMG_JSON,
   { NULL },
 };
 
