@@ -35,7 +35,8 @@ static const Macro macros[] = {
 struct _Script
 {
   const char *text;
-  int fd; /* (owned) */
+  int fd;          /* (owned) */
+  GByteArray *out; /* (owned): not sent yet */
   GThread *thread;
   gboolean is_through;
   gboolean is_extended;
@@ -48,9 +49,30 @@ struct _Script
 
 /* -- Bytes. -- */
 
+/* Whoever found the mistake hangs up before all of it is out. */
+static gboolean
+send_all (Script *self)
+{
+  gsize done = 0;
+
+  while (done < self->out->len)
+    {
+      gssize n = TEMP_FAILURE_RETRY (
+          send (self->fd, self->out->data + done, self->out->len - done, MSG_NOSIGNAL));
+
+      if (n <= 0)
+        return FALSE;
+      done += n;
+    }
+  g_byte_array_set_size (self->out, 0);
+  return TRUE;
+}
+
 static gboolean
 get (Script *self, gpointer to, gsize length)
 {
+  if (!send_all (self))
+    return FALSE;
   for (gsize done = 0; done < length;)
     {
       gssize n = TEMP_FAILURE_RETRY (recv (self->fd, (guint8 *) to + done, length - done, 0));
@@ -62,19 +84,11 @@ get (Script *self, gpointer to, gsize length)
   return TRUE;
 }
 
-/* Whoever found the mistake hangs up before all of it is out. */
+/* What a script says in a row is sent at once, so that it arrives in one piece. */
 static gboolean
 put (Script *self, gconstpointer from, gsize length)
 {
-  while (length > 0)
-    {
-      gssize n = TEMP_FAILURE_RETRY (send (self->fd, from, length, MSG_NOSIGNAL));
-
-      if (n <= 0)
-        return FALSE;
-      from = (const guint8 *) from + n;
-      length -= n;
-    }
+  g_byte_array_append (self->out, from, length);
   return TRUE;
 }
 
@@ -238,7 +252,7 @@ script_main (gpointer data)
 {
   Script *self = data;
 
-  self->is_through = run_text (self, self->text);
+  self->is_through = run_text (self, self->text) && send_all (self);
   shutdown (self->fd, SHUT_RDWR);
   return NULL;
 }
@@ -253,6 +267,7 @@ script_start (const char *text, int *fd)
   *fd = fds[0];
   self->fd = fds[1];
   self->text = text;
+  self->out = g_byte_array_new ();
   self->thread = g_thread_new ("nbd-script", script_main, self);
   return self;
 }
@@ -265,6 +280,7 @@ script_end (Script *self)
   g_thread_join (self->thread);
   is_through = self->is_through;
   close (self->fd);
+  g_byte_array_unref (self->out);
   g_free (self);
   return is_through;
 }
