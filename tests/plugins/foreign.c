@@ -92,7 +92,7 @@ foreign_must_equal (Images *images, const char *driver, const char *name)
                     size);
   for (guint64 offset = 0; offset < size; offset += MAX_READ)
     compare_piece (images, expected, offset, MIN (MAX_READ, size - offset));
-  for (guint i = 0; i < 200; i++)
+  for (guint i = 0; i < 60; i++)
     {
       guint64 offset = g_test_rand_int_range (0, size);
       gsize length = g_test_rand_int_range (1, i % 4 == 0 ? 300000 : 5000);
@@ -323,7 +323,7 @@ foreign_damage (Images *images, const char *driver, gsize first, gsize header, g
   g_test_message ("seed %u", seed);
   load_file (images, "a.img", &whole, &size);
   g_assert_true (damage_and_use (images, driver, whole, size));
-  for (guint i = 0; i < (g_test_slow () ? 400 : 25); i++)
+  for (guint i = 0; i < (g_test_slow () ? 400 : 15); i++)
     {
       g_autofree guint8 *bytes = g_memdup2 (whole, size);
       gsize left = i % 8 == 0 ? (gsize) g_rand_int_range (rand, 0, size) : size;

@@ -23,6 +23,8 @@ void made_put_data (Made *self, gsize offset, guint64 start, gsize length);
 /* Up to @alignment; returns where that is. */
 gsize made_align (Made *self, gsize alignment);
 void made_save (Made *self, const char *path);
+/* By zlib. (transfer full) */
+GBytes *made_pack (gconstpointer bytes, gsize length);
 
 static inline guint
 made_n_pieces (guint64 size)

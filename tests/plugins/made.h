@@ -16,6 +16,11 @@ void made_fill (guint8 *bytes, guint64 offset, gsize length);
 #define MADE_LENGTH(size) (((size) + 511) / 512 * 512)
 
 /* The file @path, with a disk of MADE_LENGTH (@size) bytes in it. */
+void make_bochs (const char *path, guint64 size);
+void make_cloop (const char *path, guint64 size);
+void make_parallels (const char *path, guint64 size);
+void make_qcow (const char *path, guint64 size);
+void make_qed (const char *path, guint64 size);
 void make_vdi (const char *path, guint64 size);
 void make_vhdx (const char *path, guint64 size);
 void make_vmdk (const char *path, guint64 size);

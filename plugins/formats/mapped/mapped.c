@@ -58,20 +58,34 @@ mapped_throw_damaged (Mapped *self, const Mapping *mapping, GError **error)
 
 /* -- Reading the image's own data. -- */
 
-gboolean
-mapped_check_inside (Mapped *self, BanyanChild *child, guint64 offset, guint64 length,
-                     const char *what, GError **error)
+static gboolean
+check_inside (Mapped *self, BanyanChild *child, guint64 offset, guint64 length, const char *what,
+              int number, GError **error)
 {
   guint64 end = banyan_child_get_length (child);
 
   if (offset <= end && length <= end - offset)
     return TRUE;
 
-  return banyan_throw_errno (error, EINVAL,
+  return banyan_throw_errno (error, number,
                              "%s: the image's %s has %" G_GUINT64_FORMAT
                              " bytes from byte %" G_GUINT64_FORMAT
                              " on, and the file ends at byte %" G_GUINT64_FORMAT,
                              self->name, what, length, offset, end);
+}
+
+gboolean
+mapped_check_inside (Mapped *self, BanyanChild *child, guint64 offset, guint64 length,
+                     const char *what, GError **error)
+{
+  return check_inside (self, child, offset, length, what, EINVAL, error);
+}
+
+gboolean
+mapped_check_there (Mapped *self, BanyanChild *child, guint64 offset, guint64 length,
+                    const char *what, GError **error)
+{
+  return check_inside (self, child, offset, length, what, EIO, error);
 }
 
 gboolean BANYAN_COROUTINE
@@ -132,8 +146,8 @@ mapped_read_packed (Mapped *self, const Mapping *mapping, GError **error)
 {
   g_autoptr (BanyanBuffer) packed = NULL;
 
-  if (!mapped_check_inside (self, mapping->child, mapping->place, mapping->packed_size,
-                            "packed data", error))
+  if (!mapped_check_there (self, mapping->child, mapping->place, mapping->packed_size,
+                           "packed data", error))
     return NULL;
   packed = banyan_buffer_new (MAX (mapping->packed_size, 1));
   if (packed == NULL)

@@ -108,6 +108,9 @@ gboolean mapped_set_unit_size (Mapped *self, gsize size, GError **error);
 
 /* -- In map and unpack. -- */
 
+/* As mapped_check_inside(), of what a table has: not a bad image, but a failed request. */
+gboolean mapped_check_there (Mapped *self, BanyanChild *child, guint64 offset, guint64 length,
+                             const char *what, GError **error);
 /* Bytes of a table, which open has found inside the file, from memory if they are there. @number
  * tells the children apart that tables are in. */
 gboolean BANYAN_COROUTINE mapped_read_table (Mapped *self, BanyanChild *child, guint number,

@@ -478,8 +478,9 @@ find_packed (const VmdkExtent *self, Mapped *mapped, const Mapping *mapping, Map
           = mapping->place < end ? MIN (2 * self->grain_size, end - mapping->place) : 1;
       return TRUE;
     }
-  if (!mapped_read_bytes (mapped, mapping->child, mapping->place, marker, sizeof marker,
-                          "grain marker", error))
+  if (!mapped_check_there (mapped, mapping->child, mapping->place, sizeof marker, "grain marker",
+                           error)
+      || !banyan_child_pread (mapping->child, mapping->place, marker, sizeof marker, error))
     return FALSE;
 
   packed->place += MARKER_SIZE;

@@ -1,0 +1,179 @@
+/* parallels.c - Parallels' expandable disks, read
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A header of 64 bytes, little-endian, and behind it a table with a number for each cluster
+ * (QEMU's docs/interop/parallels.txt). Extensions, of which only dirty bitmaps are known, do not
+ * change what is read. */
+
+#include "mapped.h"
+
+#define HEADER_SIZE 64
+#define MAGIC_SIZE 16
+#define MAGIC_OLD "WithoutFreeSpace"
+#define MAGIC_EXTENDED "WithouFreSpacExt"
+#define AT_VERSION 16
+#define AT_CLUSTER_SECTORS 28
+#define AT_N_CLUSTERS 32
+#define AT_SECTORS 36
+#define AT_IN_USE 44
+#define AT_FLAGS 52
+
+#define VERSION 2
+#define IN_USE 0x746f6e59u
+#define FLAG_EMPTY (1u << 0)
+
+#define SECTOR 512
+#define MAX_CLUSTER_SECTORS (1u << 21) /* 1 GiB */
+
+G_DECLARE_FINAL_TYPE (BanyanParallels, banyan_parallels, BANYAN, PARALLELS, BanyanFormat)
+
+struct _BanyanParallels
+{
+  Mapped mapped;
+
+  guint64 cluster_size; /* bytes */
+  guint64 entry_unit;   /* bytes that 1 in the table stands for */
+  guint32 n_clusters;
+  gboolean is_empty;
+  gboolean is_in_use;
+};
+
+enum
+{
+  PROP_DIRTY = MAPPED_N_PROPS,
+};
+
+BANYAN_DEFINE_DRIVER (BanyanParallels, banyan_parallels, BANYAN_TYPE_FORMAT)
+
+static gboolean
+has_magic (const guint8 *header, const char *magic)
+{
+  return memcmp (header, magic, MAGIC_SIZE) == 0;
+}
+
+static gboolean
+check_header (BanyanParallels *self, const guint8 *header, guint64 sectors, GError **error)
+{
+  Mapped *mapped = &self->mapped;
+  guint32 version = get_le32 (header + AT_VERSION);
+  guint32 cluster_sectors = get_le32 (header + AT_CLUSTER_SECTORS);
+
+  if (!has_magic (header, MAGIC_OLD) && !has_magic (header, MAGIC_EXTENDED))
+    return mapped_throw_field (mapped, error, "signature", get_le64 (header), 0,
+                               "this is no image of Parallels, which has \"%s\" or \"%s\" there",
+                               MAGIC_OLD, MAGIC_EXTENDED);
+  if (version != VERSION)
+    return mapped_throw_field (mapped, error, "version", version, AT_VERSION, "it can be %d",
+                               VERSION);
+  if (cluster_sectors == 0 || cluster_sectors > MAX_CLUSTER_SECTORS)
+    return mapped_throw_field (mapped, error, "cluster size in sectors", cluster_sectors,
+                               AT_CLUSTER_SECTORS, "it can be 1 to %u", MAX_CLUSTER_SECTORS);
+  if (sectors > G_MAXINT64 / SECTOR)
+    return mapped_throw_field (mapped, error, "size in sectors", sectors, AT_SECTORS,
+                               "it can be %" G_GINT64_FORMAT " at most", G_MAXINT64 / SECTOR);
+  return TRUE;
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_parallels_open (Mapped *mapped, GError **error)
+{
+  BanyanParallels *self = BANYAN_NODE_SELF (BanyanParallels, mapped);
+  guint8 header[HEADER_SIZE];
+  gboolean is_extended;
+  guint64 sectors;
+
+  if (!mapped_read_bytes (mapped, mapped->file, 0, header, sizeof header, "header", error))
+    return FALSE;
+
+  /* Of the older kind, the upper half is for nobody. */
+  is_extended = has_magic (header, MAGIC_EXTENDED);
+  sectors = is_extended ? get_le64 (header + AT_SECTORS) : get_le32 (header + AT_SECTORS);
+  if (!check_header (self, header, sectors, error))
+    return FALSE;
+
+  self->cluster_size = (guint64) get_le32 (header + AT_CLUSTER_SECTORS) * SECTOR;
+  self->entry_unit = is_extended ? self->cluster_size : SECTOR;
+  self->n_clusters = get_le32 (header + AT_N_CLUSTERS);
+  self->is_empty = (get_le32 (header + AT_FLAGS) & FLAG_EMPTY) != 0;
+  self->is_in_use = get_le32 (header + AT_IN_USE) == IN_USE;
+  mapped->cluster_size = self->cluster_size;
+  return mapped_check_inside (mapped, mapped->file, HEADER_SIZE, (guint64) self->n_clusters * 4,
+                              "block table", error)
+         && mapped_set_length (mapped, sectors * SECTOR, AT_SECTORS, error);
+}
+
+/* The table need not reach to the end of the disk. */
+static gboolean BANYAN_COROUTINE
+banyan_parallels_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mapping,
+                      GError **error)
+{
+  BanyanParallels *self = BANYAN_NODE_SELF (BanyanParallels, mapped);
+  guint64 index = offset / self->cluster_size, skip = offset % self->cluster_size;
+  guint8 bytes[4];
+  guint32 entry;
+
+  mapping->kind = MAPPED_BELOW;
+  mapping->length = length;
+  if (self->is_empty || index >= self->n_clusters)
+    return TRUE;
+  if (!mapped_read_table (mapped, mapped->file, 0, HEADER_SIZE + index * 4, bytes, sizeof bytes,
+                          error))
+    return FALSE;
+
+  entry = get_le32 (bytes);
+  mapping->length = self->cluster_size - skip;
+  mapping->child = mapped->file;
+  mapping->place = entry * self->entry_unit + skip;
+  if (entry != 0)
+    mapping->kind = MAPPED_DATA;
+  return TRUE;
+}
+
+static const MappedDriver driver = {
+  .open = banyan_parallels_open,
+  .map = banyan_parallels_map,
+};
+
+static guint
+banyan_parallels_probe (const guint8 *head, gsize length)
+{
+  return length >= HEADER_SIZE && (has_magic (head, MAGIC_OLD) || has_magic (head, MAGIC_EXTENDED))
+                 && get_le32 (head + AT_VERSION) == VERSION
+             ? 100
+             : 0;
+}
+
+static void
+banyan_parallels_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  if (id == PROP_DIRTY)
+    g_value_set_boolean (value, BANYAN_NODE_SELF (BanyanParallels, object)->is_in_use);
+  else
+    banyan_node_get_field (object, id, value, pspec);
+}
+
+static void
+banyan_parallels_class_init (BanyanParallelsClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  mapped_class_init (BANYAN_FORMAT_CLASS (klass), 0);
+  object_class->get_property = banyan_parallels_get_property;
+  BANYAN_FORMAT_CLASS (klass)->probe = banyan_parallels_probe;
+
+  g_object_class_install_property (
+      object_class, PROP_DIRTY,
+      banyan_param_state (banyan_param_boolean (
+          "dirty", "Dirty", "Whether somebody has it open, or did not close it in order", FALSE,
+          BANYAN_NO_FIELD)));
+}
+
+static void
+banyan_parallels_init (BanyanParallels *self)
+{
+  mapped_init (&self->mapped, &driver);
+}
+
+BANYAN_PLUGIN_DEFINE (parallels, .kind = BANYAN_PLUGIN_FORMAT,
+                      .register_type = banyan_parallels_register_type,
+                      .summary = "Parallels' expandable disks, read")

@@ -1,0 +1,243 @@
+/* qed.c - QEMU's enhanced disks, read
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A header, little-endian; tables of two levels, of a size that the header gives; and clusters
+ * (QEMU's docs/interop/qed_spec.rst). */
+
+#include "mapped.h"
+
+#include <errno.h>
+
+#define MAGIC 0x00444551u /* "QED" */
+#define HEADER_SIZE 64
+#define AT_CLUSTER_SIZE 4
+#define AT_TABLE_SIZE 8
+#define AT_HEADER_SIZE 12
+#define AT_FEATURES 16
+#define AT_L1 40
+#define AT_SIZE 48
+#define AT_BACKING_OFFSET 56
+#define AT_BACKING_SIZE 60
+
+#define FEATURE_BACKING (1u << 0)
+#define FEATURE_NEEDS_CHECK (1u << 1)
+#define FEATURE_BACKING_IS_RAW (1u << 2)
+#define FEATURES_KNOWN 7u
+
+#define MIN_CLUSTER_SIZE (4u << 10)
+#define MAX_CLUSTER_SIZE (64u << 20)
+#define MAX_TABLE_CLUSTERS 16u
+#define MAX_BACKING_NAME 1023u
+
+/* In tables of the second level. */
+#define CLUSTER_FREE 0
+#define CLUSTER_ZERO 1
+
+G_DECLARE_FINAL_TYPE (BanyanQed, banyan_qed, BANYAN, QED, BanyanFormat)
+
+struct _BanyanQed
+{
+  Mapped mapped;
+
+  guint64 features;
+  guint64 l1_offset;    /* bytes */
+  guint64 n_entries;    /* in each table */
+  guint64 table_length; /* bytes */
+  guint32 cluster_size; /* bytes */
+};
+
+enum
+{
+  PROP_DIRTY = MAPPED_N_PROPS,
+};
+
+BANYAN_DEFINE_DRIVER (BanyanQed, banyan_qed, BANYAN_TYPE_FORMAT)
+
+static gboolean
+is_power_of_2 (guint64 number)
+{
+  return number != 0 && (number & (number - 1)) == 0;
+}
+
+/* -- The header. -- */
+
+static gboolean
+check_kind (BanyanQed *self, const guint8 *header, GError **error)
+{
+  Mapped *mapped = &self->mapped;
+  guint32 table_size = get_le32 (header + AT_TABLE_SIZE);
+
+  if (get_le32 (header) != MAGIC)
+    return mapped_throw_field (mapped, error, "signature", get_le32 (header), 0,
+                               "this is no QED image, which has %u there", MAGIC);
+  if (self->features & ~(guint64) FEATURES_KNOWN)
+    return mapped_throw_field (mapped, error, "features", self->features, AT_FEATURES,
+                               "only the lowest three are known");
+  if (!is_power_of_2 (self->cluster_size) || self->cluster_size < MIN_CLUSTER_SIZE
+      || self->cluster_size > MAX_CLUSTER_SIZE)
+    return mapped_throw_field (mapped, error, "cluster size", self->cluster_size, AT_CLUSTER_SIZE,
+                               "it can be a power of 2 from %u to %u", MIN_CLUSTER_SIZE,
+                               MAX_CLUSTER_SIZE);
+  if (!is_power_of_2 (table_size) || table_size > MAX_TABLE_CLUSTERS)
+    return mapped_throw_field (mapped, error, "table size in clusters", table_size, AT_TABLE_SIZE,
+                               "it can be 1, 2, 4, 8 or %u", MAX_TABLE_CLUSTERS);
+  return TRUE;
+}
+
+static gboolean
+check_tables (BanyanQed *self, guint64 length, GError **error)
+{
+  Mapped *mapped = &self->mapped;
+
+  if (length % 512 != 0 || length > G_MAXINT64
+      || length / self->cluster_size / self->n_entries / self->n_entries
+             >= 1 + (length % self->cluster_size == 0))
+    return mapped_throw_field (mapped, error, "size", length, AT_SIZE,
+                               "it can be a multiple of 512 that its tables, of %" G_GUINT64_FORMAT
+                               " entries each, reach over",
+                               self->n_entries);
+  if (self->l1_offset % self->cluster_size != 0 || self->l1_offset == 0)
+    return mapped_throw_field (mapped, error, "L1 table's offset", self->l1_offset, AT_L1,
+                               "it can be a multiple of %u", self->cluster_size);
+  return mapped_check_inside (mapped, mapped->file, self->l1_offset, self->table_length, "L1 table",
+                              error);
+}
+
+static gboolean BANYAN_COROUTINE
+read_backing (BanyanQed *self, const guint8 *header, GError **error)
+{
+  Mapped *mapped = &self->mapped;
+  guint32 offset = get_le32 (header + AT_BACKING_OFFSET);
+  guint32 length = get_le32 (header + AT_BACKING_SIZE);
+  char name[MAX_BACKING_NAME + 1] = { 0 };
+
+  if (!(self->features & FEATURE_BACKING))
+    {
+      mapped_set_backing (mapped, NULL, NULL);
+      return TRUE;
+    }
+  if (length == 0 || length > MAX_BACKING_NAME)
+    return mapped_throw_field (mapped, error, "length of the backing's name", length,
+                               AT_BACKING_SIZE, "it can be 1 to %u", MAX_BACKING_NAME);
+  if (!mapped_read_bytes (mapped, mapped->file, offset, name, length, "backing's name", error))
+    return FALSE;
+
+  mapped_set_backing (mapped, name, self->features & FEATURE_BACKING_IS_RAW ? "raw" : NULL);
+  return TRUE;
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_qed_open (Mapped *mapped, GError **error)
+{
+  BanyanQed *self = BANYAN_NODE_SELF (BanyanQed, mapped);
+  guint8 header[HEADER_SIZE];
+  guint64 length;
+
+  if (!mapped_read_bytes (mapped, mapped->file, 0, header, sizeof header, "header", error))
+    return FALSE;
+
+  self->cluster_size = get_le32 (header + AT_CLUSTER_SIZE);
+  self->features = get_le64 (header + AT_FEATURES);
+  self->l1_offset = get_le64 (header + AT_L1);
+  length = get_le64 (header + AT_SIZE);
+  if (!check_kind (self, header, error))
+    return FALSE;
+
+  self->table_length = (guint64) get_le32 (header + AT_TABLE_SIZE) * self->cluster_size;
+  self->n_entries = self->table_length / 8;
+  mapped->cluster_size = self->cluster_size;
+  return check_tables (self, length, error) && read_backing (self, header, error)
+         && mapped_set_length (mapped, length, AT_SIZE, error);
+}
+
+/* -- Requests. -- */
+
+static gboolean
+throw_entry (Mapped *mapped, const char *what, guint64 entry, guint64 at, GError **error)
+{
+  return banyan_throw_errno (error, EIO,
+                             "%s: the %s entry at byte %" G_GUINT64_FORMAT
+                             " of the image is %" G_GUINT64_FORMAT ", which is no cluster of it",
+                             mapped->name, what, at, entry);
+}
+
+static gboolean BANYAN_COROUTINE
+banyan_qed_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mapping, GError **error)
+{
+  BanyanQed *self = BANYAN_NODE_SELF (BanyanQed, mapped);
+  guint64 cluster = offset / self->cluster_size, skip = offset % self->cluster_size;
+  guint64 at = self->l1_offset + cluster / self->n_entries * 8;
+  guint64 end = banyan_child_get_length (mapped->file);
+  guint8 bytes[8];
+  guint64 entry;
+
+  mapping->kind = MAPPED_BELOW;
+  mapping->child = mapped->file;
+  mapping->length = (self->n_entries - cluster % self->n_entries) * self->cluster_size - skip;
+  if (!mapped_read_table (mapped, mapped->file, 0, at, bytes, sizeof bytes, error))
+    return FALSE;
+  entry = get_le64 (bytes);
+  if (entry == 0)
+    return TRUE;
+  if (entry % self->cluster_size != 0 || entry > end || self->table_length > end - entry)
+    return throw_entry (mapped, "L1", entry, at, error);
+
+  at = entry + cluster % self->n_entries * 8;
+  if (!mapped_read_table (mapped, mapped->file, 0, at, bytes, sizeof bytes, error))
+    return FALSE;
+  entry = get_le64 (bytes);
+  mapping->length = self->cluster_size - skip;
+  mapping->place = entry + skip;
+  if (entry == CLUSTER_ZERO)
+    mapping->kind = MAPPED_ZERO;
+  else if (entry != CLUSTER_FREE)
+    mapping->kind = MAPPED_DATA;
+  return mapping->kind != MAPPED_DATA || (entry % self->cluster_size == 0 && entry <= G_MAXINT64)
+         || throw_entry (mapped, "L2", entry, at, error);
+}
+
+static const MappedDriver driver = {
+  .open = banyan_qed_open,
+  .map = banyan_qed_map,
+};
+
+static guint
+banyan_qed_probe (const guint8 *head, gsize length)
+{
+  return length >= HEADER_SIZE && get_le32 (head) == MAGIC ? 100 : 0;
+}
+
+static void
+banyan_qed_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  if (id == PROP_DIRTY)
+    g_value_set_boolean (
+        value, (BANYAN_NODE_SELF (BanyanQed, object)->features & FEATURE_NEEDS_CHECK) != 0);
+  else
+    banyan_node_get_field (object, id, value, pspec);
+}
+
+static void
+banyan_qed_class_init (BanyanQedClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  mapped_class_init (BANYAN_FORMAT_CLASS (klass), MAPPED_HAS_BACKING);
+  object_class->get_property = banyan_qed_get_property;
+  BANYAN_FORMAT_CLASS (klass)->probe = banyan_qed_probe;
+
+  g_object_class_install_property (
+      object_class, PROP_DIRTY,
+      banyan_param_state (banyan_param_boolean (
+          "dirty", "Dirty", "Whether it was not closed in order, so that clusters may be lost",
+          FALSE, BANYAN_NO_FIELD)));
+}
+
+static void
+banyan_qed_init (BanyanQed *self)
+{
+  mapped_init (&self->mapped, &driver);
+}
+
+BANYAN_PLUGIN_DEFINE (qed, .kind = BANYAN_PLUGIN_FORMAT, .register_type = banyan_qed_register_type,
+                      .summary = "QEMU's enhanced disks, read")
