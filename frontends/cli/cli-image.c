@@ -157,6 +157,8 @@ describe_image (const CliImageSource *source, BanyanProblems *problems)
     set_option (&spec, NULL, "force-share", "true");
   if (source->discard != NULL)
     set_option (&spec, NULL, "discard", source->discard);
+  if (source->snapshot != NULL)
+    set_option (&spec, NULL, "snapshot", source->snapshot);
   if (source->cache != NULL)
     {
       const CliCache *cache = cli_cache_find (source->cache);

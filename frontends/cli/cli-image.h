@@ -16,6 +16,7 @@ typedef struct
   const char *dotted;   /* (nullable): an image's options in dotted keys */
   const char *cache;    /* (nullable): QEMU's word for several options */
   const char *discard;  /* (nullable) */
+  const char *snapshot; /* (nullable): an image's, shown in place of the disk */
   BanyanSpec *objects;  /* (nullable): a map of what an image links to */
   gboolean read_only;
   gboolean force_share;

@@ -13,7 +13,6 @@ static char *target_backing;
 static char *target_backing_format;
 static char *sparse_text;
 static char *rate_text;
-static char *snapshot;
 static int n_workers = 8;
 static gboolean is_compressed;
 static gboolean is_there;
@@ -54,8 +53,7 @@ static const GOptionEntry options[] = {
   { "salvage", 0, 0, G_OPTION_ARG_NONE, &is_salvaged,
     "Take zeroes for what cannot be read, and tell of it", NULL },
   { "rate-limit", 'r', 0, G_OPTION_ARG_STRING, &rate_text, "Bytes per second", "RATE" },
-  { "snapshot", 'l', 0, G_OPTION_ARG_STRING, &snapshot, "Copy this snapshot of the image's",
-    "SNAPSHOT" },
+  IMG_SNAPSHOT,
   { "bitmaps", 0, 0, G_OPTION_ARG_NONE, &with_bitmaps, "Copy the bitmaps that the image keeps, too",
     NULL },
   { "skip-broken-bitmaps", 0, 0, G_OPTION_ARG_NONE, &skips_broken,
@@ -100,8 +98,6 @@ find_fault (void)
     return "-C excludes -c and --salvage: data that storage copies stays what it is";
   if (target_backing != NULL && target_backing_format == NULL)
     return "say which format the backing file has: -F DRIVER";
-  if (snapshot != NULL)
-    return "-l: snapshots cannot be read beside the image yet; apply it to a copy first";
   if (skips_broken && !with_bitmaps)
     return "--skip-broken-bitmaps is for --bitmaps";
 

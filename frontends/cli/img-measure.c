@@ -5,7 +5,6 @@
 
 static char *target_format;
 static char *size_text;
-static char *snapshot;
 
 static const GOptionEntry options[] = {
   { "target-format", 'O', 0, G_OPTION_ARG_STRING, &target_format,
@@ -16,8 +15,7 @@ static const GOptionEntry options[] = {
   IMG_DOTTED,
   IMG_OBJECT,
   IMG_SHARE,
-  { "snapshot", 'l', 0, G_OPTION_ARG_STRING, &snapshot, "Of this snapshot of the image's",
-    "SNAPSHOT" },
+  IMG_SNAPSHOT,
   IMG_OUTPUT,
   { NULL },
 };
@@ -117,8 +115,8 @@ run (char **arguments)
 
   if (status != CLI_DONE)
     return status;
-  if (snapshot != NULL)
-    return cli_fail (CLI_USAGE, "-l: snapshots cannot be read beside the image yet");
+  if (img_options.snapshot != NULL && size_text != NULL)
+    return cli_fail (CLI_USAGE, "-l is for an image, and excludes --size");
   if ((size_text != NULL) == (arguments[0] != NULL))
     return cli_fail (CLI_USAGE, "say either FILE or --size");
   if (size_text != NULL)

@@ -63,6 +63,21 @@ is_document (const ImgSource *source, char **file, char **node)
 
 /* -- Opening. -- */
 
+/* An id goes before a name. (transfer full) (nullable) */
+static char *
+dup_snapshot_key (const char *text)
+{
+  g_auto (GStrv) parts = text != NULL ? g_strsplit (text, ",", -1) : NULL;
+  const char *key = text;
+
+  for (guint i = 0; parts != NULL && parts[i] != NULL; i++)
+    if (g_str_has_prefix (parts[i], "snapshot.name=") && key == text)
+      key = parts[i] + strlen ("snapshot.name=");
+    else if (g_str_has_prefix (parts[i], "snapshot.id="))
+      key = parts[i] + strlen ("snapshot.id=");
+  return g_strdup (key);
+}
+
 static CliStatus
 enter (ImgImage *self, gboolean may_write)
 {
@@ -80,9 +95,11 @@ img_open (ImgImage *self, const ImgSource *source)
   CliStatus status = CLI_DONE;
   g_autofree char *file = NULL;
   g_autofree char *node = NULL;
+  g_autofree char *snapshot = dup_snapshot_key (source->snapshot);
   g_autoptr (BanyanSpec) objects = img_read_objects (&status);
   CliImageSource what = {
     .cache = source->cache,
+    .snapshot = snapshot,
     .objects = objects,
     .read_only = !source->may_write,
     .force_share = source->is_shared && !source->may_write,
@@ -119,6 +136,7 @@ img_open_argument (ImgImage *self, const char *argument, gboolean may_write,
     .argument = argument,
     .format = img_options.format,
     .cache = may_write ? img_options.cache : img_options.source_cache,
+    .snapshot = img_options.snapshot,
     .is_dotted = img_options.is_dotted,
     .may_write = may_write,
     .is_shared = img_options.is_shared,

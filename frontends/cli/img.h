@@ -21,6 +21,7 @@ typedef struct
   char **objects;      /* --object */
   char **options;      /* -o */
   char *output;        /* --output */
+  char *snapshot;      /* -l */
   gboolean is_dotted;  /* --image-opts */
   gboolean is_shared;  /* -U */
   gboolean is_quiet;   /* -q */
@@ -45,6 +46,13 @@ extern ImgOptions img_options;
   { \
     "object", 0, 0, G_OPTION_ARG_STRING_ARRAY, &img_options.objects, \
         "Make an object that the image links to; may be given again", "TYPE,id=ID,..." \
+  }
+#define IMG_SNAPSHOT \
+  { \
+    "snapshot", 'l', 0, G_OPTION_ARG_STRING, &img_options.snapshot, \
+        "What the image showed when this snapshot was made: an id or a name, also as " \
+        "snapshot.id=ID or snapshot.name=NAME", \
+        "SNAPSHOT" \
   }
 #define IMG_SHARE \
   { \
@@ -104,6 +112,7 @@ typedef struct
   const char *argument; /* a file, FILE.yaml[:NODE], or dotted keys */
   const char *format;   /* (nullable) */
   const char *cache;    /* (nullable) */
+  const char *snapshot; /* (nullable): QEMU's notations, too */
   gboolean is_dotted;
   gboolean may_write;
   gboolean is_shared;       /* others may be writing it */

@@ -253,7 +253,8 @@ qcow2_check (Qcow2Image *image, Qcow2Fix fix, Qcow2CheckResult *result, GError *
   gboolean done;
 
   *result = (Qcow2CheckResult){ .freed = result->freed, .report = result->report };
-  if (image->writing != QCOW2_READS && !qcow2_order_settle (image, error))
+  if (!qcow2_image_throw_if_past (image, error)
+      || (image->writing != QCOW2_READS && !qcow2_order_settle (image, error)))
     return FALSE;
 
   qcow2_walk_init (&walk, image, result);

@@ -149,7 +149,7 @@ init_state (Qcow2Image *self)
   self->codecs = qcow2_codecs_new (self->header.compression);
   self->changes = self->stable = 0;
   self->writing = QCOW2_READS;
-  self->is_dirty = self->is_corrupt = FALSE;
+  self->is_dirty = self->is_corrupt = self->is_past = FALSE;
   self->l1_dirty_to = self->reftable_dirty_to = self->reftable_is_dirty = 0;
   self->first_free = 0;
   self->packing = 0;
@@ -341,6 +341,16 @@ advance_locked (Qcow2Image *self, Qcow2Writing what, GError **error)
   return TRUE;
 }
 
+gboolean
+qcow2_image_throw_if_past (Qcow2Image *self, GError **error)
+{
+  return !self->is_past
+         || banyan_throw_errno (error, EROFS,
+                                "%s: a snapshot of the image is shown, and nothing of it changes; "
+                                "leave out the property \"snapshot\"",
+                                self->name);
+}
+
 static gboolean BANYAN_COROUTINE
 begin (Qcow2Image *self, Qcow2Writing what, GError **error)
 {
@@ -352,6 +362,8 @@ begin (Qcow2Image *self, Qcow2Writing what, GError **error)
                                self->name);
   if (G_LIKELY (__atomic_load_n (&self->writing, __ATOMIC_ACQUIRE) >= what))
     return TRUE;
+  if (!qcow2_image_throw_if_past (self, error))
+    return FALSE;
 
   banyan_co_mutex_lock (&self->l1_mutex);
   done = advance_locked (self, what, error);

@@ -148,9 +148,10 @@ struct _Qcow2Image
   gint cooling_column;
   Qcow2Presence presence;
 
-  guint writing;   /* atomic: Qcow2Writing: what has to be said before, has been */
-  gint is_dirty;   /* atomic: the dirty bit is set, and refcounts need not be right */
-  gint is_corrupt; /* atomic: nothing is written any more */
+  guint writing;    /* atomic: Qcow2Writing: what has to be said before, has been */
+  gint is_dirty;    /* atomic: the dirty bit is set, and refcounts need not be right */
+  gint is_corrupt;  /* atomic: nothing is written any more */
+  gboolean is_past; /* a snapshot is shown: nothing is written */
 
   GArray *snapshots;   /* (owned) (element-type Qcow2Snapshot) */
   GArray *bitmaps;     /* (owned) (element-type Qcow2Bitmap) */
@@ -196,6 +197,8 @@ gboolean BANYAN_COROUTINE qcow2_image_begin_editing (Qcow2Image *self, GError **
 /* Everything is written, and the image in order. Nobody else is inside. */
 gboolean BANYAN_COROUTINE qcow2_image_finish_writing (Qcow2Image *self, GError **error);
 
+/* TRUE: the disk is shown as it is. */
+gboolean qcow2_image_throw_if_past (Qcow2Image *self, GError **error);
 /* Throws EIO; remembers it in the image, if that may be written to. */
 gboolean BANYAN_COROUTINE qcow2_image_throw_corrupt (Qcow2Image *self, GError **error,
                                                      const char *format, ...) G_GNUC_PRINTF (3, 4);

@@ -148,21 +148,7 @@ begin (Qcow2Image *image, gboolean changes_data, GError **error)
          && qcow2_order_settle (image, error);
 }
 
-/* -- Finding. -- */
-
-static gint
-find (Qcow2Image *image, const char *key, GError **error)
-{
-  for (guint i = 0; i < image->snapshots->len; i++)
-    if (strcmp (g_array_index (image->snapshots, Qcow2Snapshot, i).id, key) == 0)
-      return i;
-  for (guint i = 0; i < image->snapshots->len; i++)
-    if (strcmp (g_array_index (image->snapshots, Qcow2Snapshot, i).name, key) == 0)
-      return i;
-
-  banyan_throw_errno (error, ENOENT, "%s: no snapshot is called \"%s\"", image->name, key);
-  return -1;
-}
+/* -- Making one. -- */
 
 static char *
 dup_next_id (Qcow2Image *image)
@@ -174,8 +160,6 @@ dup_next_id (Qcow2Image *image)
                                               NULL, 10));
   return g_strdup_printf ("%" G_GUINT64_FORMAT, highest + 1);
 }
-
-/* -- Making one. -- */
 
 static guint64
 l1_clusters (Qcow2Image *image, guint n)
@@ -260,7 +244,7 @@ discard (Qcow2Image *image, GArray *freed)
 gboolean BANYAN_COROUTINE
 qcow2_snapshots_remove (Qcow2Image *image, const char *key, GError **error)
 {
-  gint index = find (image, key, error);
+  gint index = qcow2_snapshots_find (image, key, error);
   g_autoptr (GArray) freed = NULL;
   Qcow2Snapshot snapshot;
 
@@ -289,18 +273,6 @@ qcow2_snapshots_remove (Qcow2Image *image, const char *key, GError **error)
 }
 
 /* -- Taking one up. -- */
-
-static gboolean BANYAN_COROUTINE
-read_l1 (Qcow2Image *image, const Qcow2Snapshot *snapshot, guint64 *entries, GError **error)
-{
-  if (snapshot->l1_size > 0
-      && !banyan_child_pread (image->file, snapshot->l1_offset, entries,
-                              (gsize) snapshot->l1_size * 8, error))
-    return FALSE;
-  for (guint i = 0; i < snapshot->l1_size; i++)
-    entries[i] = GUINT64_FROM_BE (entries[i]) & ~QCOW2_COPIED;
-  return TRUE;
-}
 
 /* What the image was until now, in memory. */
 static void
@@ -387,7 +359,7 @@ append_again (Qcow2Image *image, const Qcow2Snapshot *snapshot)
 gboolean BANYAN_COROUTINE
 qcow2_snapshots_apply (Qcow2Image *image, const char *key, GError **error)
 {
-  gint index = find (image, key, error);
+  gint index = qcow2_snapshots_find (image, key, error);
   g_autofree guint64 *entries = g_new0 (guint64, QCOW2_MAX_L1_BYTES / 8);
   const Qcow2Snapshot *snapshot;
   guint64 disk_size;
@@ -400,7 +372,7 @@ qcow2_snapshots_apply (Qcow2Image *image, const char *key, GError **error)
   snapshot = &g_array_index (image->snapshots, Qcow2Snapshot, index);
   disk_size = snapshot->disk_size;
   n = MAX (snapshot->l1_size, image->l1_size);
-  if (!read_l1 (image, snapshot, entries, error))
+  if (!qcow2_snapshots_read_l1 (image, snapshot, entries, error))
     return FALSE;
 
   append_again (image, snapshot);

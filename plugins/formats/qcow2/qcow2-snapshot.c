@@ -126,6 +126,53 @@ qcow2_snapshots_read (Qcow2Image *image, GError **error)
   return TRUE;
 }
 
+/* -- Using one. -- */
+
+gint
+qcow2_snapshots_find (Qcow2Image *image, const char *key, GError **error)
+{
+  for (guint i = 0; i < image->snapshots->len; i++)
+    if (strcmp (g_array_index (image->snapshots, Qcow2Snapshot, i).id, key) == 0)
+      return i;
+  for (guint i = 0; i < image->snapshots->len; i++)
+    if (strcmp (g_array_index (image->snapshots, Qcow2Snapshot, i).name, key) == 0)
+      return i;
+
+  banyan_throw_errno (error, ENOENT, "%s: no snapshot is called \"%s\"", image->name, key);
+  return -1;
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_snapshots_read_l1 (Qcow2Image *image, const Qcow2Snapshot *snapshot, guint64 *entries,
+                         GError **error)
+{
+  if (snapshot->l1_size > 0
+      && !banyan_child_pread (image->file, snapshot->l1_offset, entries,
+                              (gsize) snapshot->l1_size * 8, error))
+    return FALSE;
+  for (guint i = 0; i < snapshot->l1_size; i++)
+    entries[i] = GUINT64_FROM_BE (entries[i]) & ~QCOW2_COPIED;
+  return TRUE;
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_snapshots_show (Qcow2Image *image, const char *key, GError **error)
+{
+  gint index = qcow2_snapshots_find (image, key, error);
+  const Qcow2Snapshot *snapshot;
+
+  if (index < 0)
+    return FALSE;
+
+  snapshot = &g_array_index (image->snapshots, Qcow2Snapshot, index);
+  if (!qcow2_snapshots_read_l1 (image, snapshot, image->l1, error))
+    return FALSE;
+  image->l1_size = snapshot->l1_size;
+  image->header.size = snapshot->disk_size;
+  image->is_past = TRUE;
+  return TRUE;
+}
+
 /* -- L2 tables, for overlap checks. -- */
 
 /* In pieces: an L1 table may have 32 MiB. */

@@ -41,6 +41,15 @@ gboolean BANYAN_COROUTINE qcow2_snapshots_apply (Qcow2Image *image, const char *
 gboolean BANYAN_COROUTINE qcow2_snapshots_remove (Qcow2Image *image, const char *key,
                                                   GError **error);
 
+/* What the guest sees becomes what it saw then, in memory: nothing is written any more. Before
+ * anybody is inside. */
+gboolean BANYAN_COROUTINE qcow2_snapshots_show (Qcow2Image *image, const char *key, GError **error);
+/* The one of that id, or else of that name; -1 with @error. */
+gint qcow2_snapshots_find (Qcow2Image *image, const char *key, GError **error);
+/* Reads its L1 table, in host order, without the bits that say that nobody else uses a table. */
+gboolean BANYAN_COROUTINE qcow2_snapshots_read_l1 (Qcow2Image *image, const Qcow2Snapshot *snapshot,
+                                                   guint64 *entries, GError **error);
+
 /* Tells overlap checks which L2 tables there are, as snapshots, or who may look for theirs, have
  * changed. Nobody else is inside. */
 gboolean BANYAN_COROUTINE qcow2_snapshots_note_tables (Qcow2Image *image, GError **error);

@@ -23,12 +23,14 @@ struct _BanyanQcow2
   Qcow2CacheSizes sizes;
   gboolean lazy_refcounts;
   gboolean pass_discard_request;
+  char *snapshot; /* (owned) (nullable) */
   gboolean is_open;
 };
 
 enum
 {
   PROP_0,
+  PROP_SNAPSHOT,
   PROP_LAZY_REFCOUNTS,
   PROP_PASS_DISCARD_REQUEST,
   PROP_PASS_DISCARD_SNAPSHOT,
@@ -259,6 +261,14 @@ set_defaults (BanyanQcow2 *self)
   BANYAN_LIVE_SET (image->overlap_check, qcow2_overlap_checks_get_kinds (self->overlap_checks));
 }
 
+/* And which tables there are, of whatever is shown. */
+static gboolean BANYAN_COROUTINE
+show_snapshot (BanyanQcow2 *self, GError **error)
+{
+  return (self->snapshot == NULL || qcow2_snapshots_show (&self->image, self->snapshot, error))
+         && qcow2_snapshots_note_tables (&self->image, error);
+}
+
 static gboolean BANYAN_COROUTINE
 banyan_qcow2_open (BanyanElement *element, GError **error)
 {
@@ -268,7 +278,7 @@ banyan_qcow2_open (BanyanElement *element, GError **error)
   if (!qcow2_image_open (&self->image, &self->sizes, error))
     return FALSE;
   set_defaults (self);
-  if (!check_data_file (self, error) || !qcow2_snapshots_note_tables (&self->image, error))
+  if (!check_data_file (self, error) || !show_snapshot (self, error))
     {
       qcow2_image_close (&self->image);
       return FALSE;
@@ -276,7 +286,7 @@ banyan_qcow2_open (BanyanElement *element, GError **error)
 
   publish_children (self);
   self->is_open = TRUE;
-  if (self->image.is_corrupt)
+  if (self->image.is_corrupt || self->image.is_past)
     banyan_node_publish_read_only (BANYAN_NODE (self), TRUE);
   banyan_node_publish_length (BANYAN_NODE (self), self->image.header.size);
   return TRUE;
@@ -306,7 +316,7 @@ banyan_qcow2_reactivate (BanyanElement *element, GError **error)
   qcow2_image_close (&self->image);
   if (!qcow2_image_open (&self->image, &self->sizes, error))
     return self->is_open = FALSE;
-  if (!qcow2_snapshots_note_tables (&self->image, error))
+  if (!show_snapshot (self, error))
     {
       qcow2_image_close (&self->image);
       return self->is_open = FALSE;
@@ -495,6 +505,7 @@ banyan_qcow2_finalize (GObject *object)
 
   qcow2_image_clear (&self->image);
   g_clear_object (&self->overlap_checks);
+  g_free (self->snapshot);
 
   G_OBJECT_CLASS (banyan_qcow2_parent_class)->finalize (object);
 }
@@ -684,6 +695,11 @@ banyan_qcow2_class_init (BanyanQcow2Class *klass)
   banyan_node_class_set_ops (node_class, &banyan_qcow2_ops);
   add_roles (node_class);
 
+  properties[PROP_SNAPSHOT] = banyan_param_string (
+      "snapshot", "Snapshot",
+      "Which snapshot of the image is shown, by id or name, in place of the disk as it is now; "
+      "it is only read",
+      NULL, G_STRUCT_OFFSET (BanyanQcow2, snapshot));
   properties[PROP_LAZY_REFCOUNTS] = banyan_param_computed (
       banyan_param_boolean ("lazy-refcounts", "Lazy refcounts",
                             "Whether refcounts are written late: faster where there are many "
