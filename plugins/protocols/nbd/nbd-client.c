@@ -182,6 +182,16 @@ nbd_client_note_length (NbdClient *self, guint64 length)
   banyan_node_publish_length (self->node, length);
 }
 
+guint64
+nbd_client_count_answers (NbdClient *self)
+{
+  guint64 n = 0;
+
+  for (guint i = 0; i < BANYAN_LOOP_MAX; i++)
+    n += __atomic_load_n (&self->answers[i * NBD_ANSWERS_STRIDE], __ATOMIC_RELAXED);
+  return n;
+}
+
 /* -- What a server may have forgotten. -- */
 
 void

@@ -22,7 +22,6 @@ struct _NbdConnection
   NbdWaiter *waiters;      /* (nullable): requests that a link is awaited by */
   gint64 lost_ns;          /* when the last link was */
   guint64 pause_ns;        /* before the next is made */
-  guint64 n_answers;       /* that came by links which have ended */
   gboolean is_stopping;
 };
 
@@ -49,6 +48,7 @@ struct _NbdClient
   guint64 n_reconnects;
   guint64 length;              /* as published */
   gint dirty[BANYAN_LOOP_MAX]; /* writes have been answered, and no flush since */
+  NbdAnswers answers;
   gint n_drains;
   guint64 flush_serial;
   gint n_flushes;               /* in flight */
@@ -75,6 +75,8 @@ void nbd_client_detach (NbdClient *self, BanyanLoop *loop);
 void nbd_client_note_error (NbdClient *self, const GError *error);
 char *nbd_client_dup_last_error (NbdClient *self);
 NbdInfo nbd_client_get_info (NbdClient *self);
+
+guint64 nbd_client_count_answers (NbdClient *self);
 
 /* Writes that were answered are gone, or may be, with the connection of @loop. */
 void nbd_client_lose_writes (NbdClient *self, BanyanLoop *loop);

@@ -110,7 +110,6 @@ serve (NbdConnection *self, NbdLink *link)
 
   self->link = NULL;
   self->lost_ns = banyan_loop_now_ns (self->loop);
-  self->n_answers += link->n_answers;
   has_answered = link->n_answers > 0;
   __atomic_fetch_sub (&client->n_connected, 1, __ATOMIC_RELAXED);
   /* Who is told that his command has failed asks next what that flush covered. */

@@ -58,6 +58,7 @@ new_link (const NbdTarget *target, int fd, const NbdInfo *info)
   self->fd = fd;
   self->info = *info;
   self->silence_s = target->silence_s;
+  self->n_counted = &target->answers[banyan_loop_get_index (self->loop) * NBD_ANSWERS_STRIDE];
   self->queue_last = &self->queue_first;
   self->serial = 1;
   self->n_free = NBD_LINK_SLOTS;
@@ -174,6 +175,13 @@ nbd_link_call (NbdLink *self, NbdCommand *command)
     banyan_co_suspend ();
 }
 
+static void
+count_answer (NbdLink *self)
+{
+  self->n_answers++;
+  __atomic_store_n (self->n_counted, *self->n_counted + 1, __ATOMIC_RELAXED);
+}
+
 void
 nbd_link_finish (NbdLink *self, NbdCommand *command)
 {
@@ -183,7 +191,8 @@ nbd_link_finish (NbdLink *self, NbdCommand *command)
 
   nbd_link_free_slot (self, command);
   /* One that only says goodbye serves nobody. */
-  self->n_answers += command->error != ESHUTDOWN;
+  if (command->error != ESHUTDOWN)
+    count_answer (self);
   command->is_done = TRUE;
   if (!command->is_queued)
     banyan_coroutine_wake (command->coroutine);

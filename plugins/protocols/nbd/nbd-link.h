@@ -27,6 +27,11 @@ G_BEGIN_DECLS
 /* In how many separate places the data of a read may have arrived. */
 #define NBD_COMMAND_PIECES 16
 
+/* How many commands a server has ended, by whichever connection: each loop counts for itself, and
+ * in a cache line of its own. */
+#define NBD_ANSWERS_STRIDE (64 / sizeof (guint64))
+typedef guint64 NbdAnswers[BANYAN_LOOP_MAX * NBD_ANSWERS_STRIDE];
+
 /* What to connect to; does not change while the node is open. */
 typedef struct
 {
@@ -34,6 +39,7 @@ typedef struct
   char *export;                /* (owned) */
   char *context;               /* (owned): what block status asks of */
   const guint64 *silence_s; /* live: after how long a server that says nothing is gone; 0: never */
+  guint64 *answers;         /* NbdAnswers (atomic) */
 } NbdTarget;
 
 /* Bytes of a read, from its offset on. */
@@ -96,7 +102,8 @@ typedef struct
   guint n_free;
   guint n_large; /* reads whose data had better not go through the buffer */
   guint64 serial;
-  guint64 n_answers; /* commands that the server has ended */
+  guint64 n_answers;  /* commands that the server has ended */
+  guint64 *n_counted; /* (atomic): of all links on this loop */
 
   /* Receiving. */
   BanyanBuffer *in; /* (owned) */

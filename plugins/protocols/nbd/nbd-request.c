@@ -34,7 +34,7 @@ typedef struct
 
   guint n_losses;
   guint n_losses_in_a_row;
-  guint64 n_answers; /* of the connection's, when it was last lost */
+  guint64 n_answers; /* that there had been when it was last lost */
 } Operation;
 
 /* -- One command. -- */
@@ -155,11 +155,13 @@ may_flush (Operation *self, GError **error)
 
 /* Whoever is unlucky is not at fault: what the server answered to others meanwhile tells. */
 static gboolean
-may_send_again (Operation *self, const NbdConnection *connection)
+may_send_again (Operation *self)
 {
-  if (self->n_answers != connection->n_answers)
+  guint64 n_answers = nbd_client_count_answers (self->client);
+
+  if (self->n_answers != n_answers)
     self->n_losses_in_a_row = 0;
-  self->n_answers = connection->n_answers;
+  self->n_answers = n_answers;
   self->n_losses++;
   self->n_losses_in_a_row++;
 
@@ -180,14 +182,13 @@ run_on_connection (Operation *self, NbdConnection *connection, GError **error)
 {
   gboolean is_flush = self->type == NBD_CMD_FLUSH;
 
-  self->n_answers = connection->n_answers;
   for (;;)
     {
       if (!nbd_connection_wait (connection, error) || (is_flush && !may_flush (self, error)))
         return FALSE;
       if (!call (self, connection->link))
         {
-          if (may_send_again (self, connection))
+          if (may_send_again (self))
             continue;
           return (!is_flush || may_flush (self, error)) && throw_loss (self, error);
         }

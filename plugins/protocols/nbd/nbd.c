@@ -198,6 +198,7 @@ set_target (BanyanNbd *self)
   target->export = g_strdup (self->export != NULL ? self->export : "");
   target->context = g_strdup (self->dirty_bitmap != NULL ? self->dirty_bitmap : USUAL_CONTEXT);
   target->silence_s = &self->client.silence_s;
+  target->answers = self->client.answers;
   self->client.max_connections = self->connections;
 }
 
