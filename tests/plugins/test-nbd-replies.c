@@ -164,7 +164,9 @@ static const struct
   { "greet no no option reply:3 4:c 2:0 8:1000 2:1 "
     "reply:3 4:e 2:3 4:200 4:1000 4:100 reply:1 4:0 wait",
     EPROTO, "at most 256 bytes at once, and blocks have 512" },
-  { "greet no no go 1:0 wait", EPROTO, "sent 1 bytes before it was asked" },
+  /* Four bytes of the last reply, and one more, at once. */
+  { "greet no no option reply:3 4:c 2:0 8:100000 2:4ed reply:1 5:0 wait", EPROTO,
+    "sent 1 bytes before it was asked" },
 };
 
 static void
