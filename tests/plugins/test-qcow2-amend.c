@@ -3,10 +3,8 @@
 
 #include "images.h"
 
-#include <errno.h>
 #include <string.h>
 
-#define KIB 1024
 #define MIB (1024 * 1024)
 
 #define DISK \

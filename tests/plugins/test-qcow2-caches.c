@@ -175,6 +175,67 @@ test_resize (void)
   images_must_be_clean (images, "a.qcow2");
 }
 
+/* -- How refcounts and discards are treated. -- */
+
+#define DIRTY 1
+
+static void
+test_lazy (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("Refcounts are written late from one moment on, and from another no more");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 a.qcow2 4M");
+  images_load (images, DISK_WITH (""));
+  images_must_write (images, "disk", 0, MIB, 1);
+  g_assert_cmpuint (images_get64 (images, "a.qcow2", 72) & DIRTY, ==, 0);
+  banyan_test_set (disk_of (images), "lazy-refcounts", "true");
+  images_must_write (images, "disk", MIB, MIB, 2);
+  g_assert_cmpuint (images_get64 (images, "a.qcow2", 72) & DIRTY, ==, DIRTY);
+  banyan_test_set (disk_of (images), "lazy-refcounts", "false");
+  g_assert_cmpuint (images_get64 (images, "a.qcow2", 72) & DIRTY, ==, 0);
+  images_must_write (images, "disk", 2 * MIB, MIB, 3);
+  g_assert_true (banyan_test_flush (images->graph, "disk", &error));
+  g_assert_cmpuint (images_get64 (images, "a.qcow2", 72) & DIRTY, ==, 0);
+  images_must_read (images, "disk", MIB, MIB, 2);
+  images_close (images);
+  images_must_be_clean (images, "a.qcow2");
+}
+
+static gboolean
+passes_discards (Images *images)
+{
+  gboolean passes;
+
+  g_object_get (disk_of (images), "pass-discard-request", &passes, NULL);
+  return passes;
+}
+
+static void
+test_discard (void)
+{
+  g_autoptr (Images) images = images_new ();
+
+  g_test_summary ("Discards are passed on where the node carries them out, unless it is declared");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 a.qcow2 4M");
+  images_load (images, DISK_WITH (""));
+  g_assert_false (passes_discards (images));
+  banyan_test_set (disk_of (images), "discard", "unmap");
+  g_assert_true (passes_discards (images));
+  banyan_test_set (disk_of (images), "pass-discard-request", "false");
+  g_assert_false (passes_discards (images));
+  banyan_test_set (disk_of (images), "discard", "ignore");
+  banyan_test_set (disk_of (images), "discard", "unmap");
+  g_assert_false (passes_discards (images));
+}
+
 static void
 test_refuses (void)
 {
@@ -339,6 +400,8 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/caches/stay-within-their-sizes", test_bounds);
   g_test_add_func ("/qcow2/caches/forget-what-is-idle", test_idle);
   g_test_add_func ("/qcow2/caches/change-their-sizes", test_resize);
+  g_test_add_func ("/qcow2/live/lazy-refcounts", test_lazy);
+  g_test_add_func ("/qcow2/live/discard", test_discard);
   g_test_add_func ("/qcow2/caches/sizes-that-do-not-fit", test_refuses);
   g_test_add_func ("/qcow2/overlap/is-found-where-it-is-looked-for", test_overlap);
   g_test_add_func ("/qcow2/overlap/of-two-tables", test_crossed);

@@ -3,7 +3,6 @@
 
 #include "images.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define KIB 1024

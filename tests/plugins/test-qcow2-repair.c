@@ -44,6 +44,30 @@ test_grows (void)
 }
 
 static void
+test_leftovers (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("What an interrupted change of the length left behind the end is not there when "
+                  "the disk grows");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 a.qcow2 4M");
+  images_load (images, DISK);
+  images_must_write (images, "disk", 0, 4 * MIB, 1);
+  images_close (images);
+  images_patch64 (images, "a.qcow2", 24, MIB + 512);
+  images_load (images, DISK);
+  g_assert_cmpint (banyan_test_resize (images->graph, "disk", 3 * MIB, &error), ==, BANYAN_DONE);
+  images_must_read (images, "disk", 0, MIB + 512, 1);
+  images_must_be_zero (images, "disk", MIB + 512, 2 * MIB - 512);
+  images_close (images);
+  images_must_be_clean (images, "a.qcow2");
+}
+
+static void
 test_hides_backing (void)
 {
   g_autoptr (Images) images = images_new ();
@@ -156,6 +180,7 @@ main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
   g_test_add_func ("/qcow2/resize/grows", test_grows);
+  g_test_add_func ("/qcow2/resize/leaves-nothing-behind", test_leftovers);
   g_test_add_func ("/qcow2/resize/hides-what-lies-below", test_hides_backing);
   g_test_add_func ("/qcow2/repair/counts-again", test_repairs);
   g_test_add_func ("/qcow2/repair/rebuilds", test_rebuilds);

@@ -206,9 +206,14 @@ qcow2_snapshots_create (Qcow2Image *image, const Qcow2NewSnapshot *wanted, GErro
   if (image->snapshots->len >= QCOW2_MAX_SNAPSHOTS || strlen (wanted->name) > G_MAXUINT16)
     return banyan_throw_errno (error, EFBIG, "%s: there is no room for another snapshot",
                                image->name);
-  if (!begin (image, FALSE, error) || !qcow2_walk_share_all (image, error)
-      || !copy_l1 (image, &snapshot.l1_offset, error))
+  if (!begin (image, FALSE, error))
     return FALSE;
+  if (!qcow2_walk_share_all (image, error) || !copy_l1 (image, &snapshot.l1_offset, error))
+    {
+      /* Entries say again what is used once: that would be found out by copying it. */
+      count_again (image, NULL);
+      return FALSE;
+    }
 
   snapshot.id = wanted->id != NULL ? g_strdup (wanted->id) : dup_next_id (image);
   snapshot.name = g_strdup (wanted->name);
@@ -219,6 +224,7 @@ qcow2_snapshots_create (Qcow2Image *image, const Qcow2NewSnapshot *wanted, GErro
 
   if (image->header.n_snapshots < image->snapshots->len)
     g_array_set_size (image->snapshots, image->snapshots->len - 1);
+  count_again (image, NULL);
   return FALSE;
 }
 

@@ -245,19 +245,34 @@ check_data_file (BanyanQcow2 *self, GError **error)
                              declared != NULL ? "is null" : "is not declared");
 }
 
-/* What was not declared follows from the image, or from how the node treats discards. */
+/* -- What was not declared follows from the image, or from how the node treats discards. -- */
+
+static void
+follow_header (BanyanQcow2 *self)
+{
+  Qcow2Image *image = &self->image;
+
+  if (find_declared (self, "lazy-refcounts") == NULL)
+    BANYAN_LIVE_SET (image->lazy_refcounts,
+                     (image->header.compatible & QCOW2_COMPATIBLE_LAZY_REFCOUNTS) != 0);
+}
+
+static void
+follow_discard (BanyanQcow2 *self, gint discard)
+{
+  if (find_declared (self, "pass-discard-request") == NULL)
+    BANYAN_LIVE_SET (self->image.pass_discard[QCOW2_DISCARD_REQUEST],
+                     discard == BANYAN_DISCARD_UNMAP);
+}
+
 static void
 set_defaults (BanyanQcow2 *self)
 {
   Qcow2Image *image = &self->image;
   g_autoptr (BanyanProposal) proposal = banyan_proposal_new (BANYAN_OBJECT (self));
-  gint discard = g_value_get_enum (banyan_proposal_get (proposal, "discard"));
 
-  if (find_declared (self, "lazy-refcounts") == NULL)
-    BANYAN_LIVE_SET (image->lazy_refcounts,
-                     (image->header.compatible & QCOW2_COMPATIBLE_LAZY_REFCOUNTS) != 0);
-  if (find_declared (self, "pass-discard-request") == NULL)
-    BANYAN_LIVE_SET (image->pass_discard[QCOW2_DISCARD_REQUEST], discard == BANYAN_DISCARD_UNMAP);
+  follow_header (self);
+  follow_discard (self, g_value_get_enum (banyan_proposal_get (proposal, "discard")));
   BANYAN_LIVE_SET (image->overlap_check, qcow2_overlap_checks_get_kinds (self->overlap_checks));
 }
 
@@ -403,11 +418,13 @@ banyan_qcow2_settle (BanyanElement *element, BanyanChange *change, GError **erro
 
   if (!check_new_data_file (self, change, error) || !refit (self, change, error))
     return FALSE;
-  if (!banyan_change_touches (change, "read-only")
-      || !g_value_get_boolean (banyan_proposal_get (proposal, "read-only")))
-    return TRUE;
 
-  return qcow2_image_finish_writing (&self->image, error);
+  /* The next write says how refcounts are written from then on. */
+  if (banyan_change_touches (change, "lazy-refcounts")
+      || (banyan_change_touches (change, "read-only")
+          && g_value_get_boolean (banyan_proposal_get (proposal, "read-only"))))
+    return qcow2_image_finish_writing (&self->image, error);
+  return TRUE;
 }
 
 static void
@@ -417,6 +434,7 @@ banyan_qcow2_commit (BanyanElement *element, BanyanChange *change)
 
   if (refit != NULL)
     qcow2_refit_commit (refit);
+  follow_header (BANYAN_NODE_SELF (BanyanQcow2, element));
 }
 
 static void
@@ -442,8 +460,17 @@ banyan_qcow2_finish (BanyanElement *element, BanyanChange *change)
 static void
 banyan_qcow2_notify (GObject *object, GParamSpec *pspec)
 {
+  BanyanQcow2 *self = BANYAN_NODE_SELF (BanyanQcow2, object);
+  gint discard;
+
   if (pspec == properties[PROP_CACHE_CLEAN_INTERVAL])
-    qcow2_sweeper_wake (&BANYAN_NODE_SELF (BanyanQcow2, object)->image);
+    qcow2_sweeper_wake (&self->image);
+  if (self->is_open
+      && (pspec == properties[PROP_PASS_DISCARD_REQUEST] || g_str_equal (pspec->name, "discard")))
+    {
+      g_object_get (object, "discard", &discard, NULL);
+      follow_discard (self, discard);
+    }
 
   if (G_OBJECT_CLASS (banyan_qcow2_parent_class)->notify != NULL)
     G_OBJECT_CLASS (banyan_qcow2_parent_class)->notify (object, pspec);
@@ -700,12 +727,14 @@ banyan_qcow2_class_init (BanyanQcow2Class *klass)
       "Which snapshot of the image is shown, by id or name, in place of the disk as it is now; "
       "it is only read",
       NULL, G_STRUCT_OFFSET (BanyanQcow2, snapshot));
-  properties[PROP_LAZY_REFCOUNTS] = banyan_param_computed (
-      banyan_param_boolean ("lazy-refcounts", "Lazy refcounts",
-                            "Whether refcounts are written late: faster where there are many "
-                            "flushes, and after a crash they are counted again",
-                            FALSE, IMAGE_FIELD (lazy_refcounts)),
-      "what the image says");
+  properties[PROP_LAZY_REFCOUNTS] = banyan_param_mutable (
+      banyan_param_computed (
+          banyan_param_boolean ("lazy-refcounts", "Lazy refcounts",
+                                "Whether refcounts are written late: faster where there are many "
+                                "flushes, and after a crash they are counted again",
+                                FALSE, IMAGE_FIELD (lazy_refcounts)),
+          "what the image says"),
+      BANYAN_MUTABLE_REOPEN);
   properties[PROP_OVERLAP_CHECK] = banyan_param_mutable (
       banyan_param_computed (
           banyan_param_struct ("overlap-check", "Overlap check",
