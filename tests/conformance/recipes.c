@@ -46,6 +46,7 @@ static const Recipe recipes[] = {
   { "qcow2", "overlay", QCOW2 ", backing: " DISK, FALSE, make_qcow2_extended },
   { "bochs", NULL, IMAGE, FALSE, make_bochs, .only_reads = TRUE },
   { "cloop", NULL, IMAGE, FALSE, make_cloop, .only_reads = TRUE },
+  { "dmg", NULL, IMAGE, FALSE, make_dmg, .only_reads = TRUE },
   { "parallels", NULL, IMAGE, FALSE, make_parallels, .only_reads = TRUE },
   { "qcow", NULL, IMAGE, FALSE, make_qcow, .only_reads = TRUE },
   { "qed", NULL, IMAGE, FALSE, make_qed, .only_reads = TRUE },

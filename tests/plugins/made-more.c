@@ -161,3 +161,128 @@ make_cloop (const char *path, guint64 size)
     }
   made_save (made, path);
 }
+
+static void
+put_chunk (GByteArray *table, guint32 type, guint64 sector, guint64 n, guint64 place,
+           guint64 length)
+{
+  const guint64 numbers[] = { (guint64) type << 32, sector, n, place, length };
+
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
+    {
+      guint64 number = GUINT64_TO_BE (numbers[i]);
+
+      g_byte_array_append (table, (guint8 *) &number, sizeof number);
+    }
+}
+
+/* Pieces with data are packed, but for every second of them; zeroes are left out in two ways. */
+static void
+put_chunks (Made *made, GByteArray *table, guint64 size)
+{
+  for (guint i = 0; i < made_n_pieces (size); i++)
+    {
+      gsize length = MIN (MADE_PIECE, MADE_LENGTH (size) - i * (gsize) MADE_PIECE);
+      gsize place = made->bytes->len;
+      guint64 sector = i * (guint64) MADE_PIECE / 512;
+
+      if (!made_has_data (i))
+        put_chunk (table, i % 4 == 1 ? 0 : 2, sector, length / 512, 0, 0);
+      else if (i % 4 == 2)
+        {
+          made_put_data (made, place, i * (guint64) MADE_PIECE, length);
+          put_chunk (table, 1, sector, length / 512, place, length);
+        }
+      else
+        {
+          g_autofree guint8 *bytes = g_malloc (length);
+          g_autoptr (GBytes) packed = NULL;
+
+          made_fill (bytes, i * (guint64) MADE_PIECE, length);
+          packed = made_pack (bytes, length);
+          made_put (made, place, g_bytes_get_data (packed, NULL), g_bytes_get_size (packed));
+          put_chunk (table, 0x80000005, sector, length / 512, place, g_bytes_get_size (packed));
+        }
+    }
+  put_chunk (table, 0xffffffff, MADE_LENGTH (size) / 512, 0, 0, 0);
+}
+
+static GByteArray *
+new_table (void)
+{
+  GByteArray *table = g_byte_array_new ();
+
+  g_byte_array_set_size (table, 204);
+  memset (table->data, 0, 204);
+  memcpy (table->data, "mish", 4);
+  return table;
+}
+
+static void
+put_trailer (Made *made, guint field, gsize at, guint64 n_sectors)
+{
+  gsize end = made->bytes->len;
+
+  made_put (made, end, "koly", 4);
+  made_put_be (made, end + 4, 4, 4);
+  made_put_be (made, end + 8, 4, 512);
+  made_put_be (made, end + field, 8, at);
+  made_put_be (made, end + field + 8, 8, end - at);
+  made_put_be (made, end + 492, 8, n_sectors);
+  made_put_be (made, end + 508, 4, 0);
+}
+
+static void
+put_list (Made *made, GByteArray *table, guint64 n_sectors)
+{
+  g_autofree char *text = g_base64_encode (table->data, table->len);
+  g_autofree char *list = g_strdup_printf (
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+      "<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" "
+      "\"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n"
+      "<plist version=\"1.0\"><dict><key>resource-fork</key><dict><key>blkx</key><array><dict>\n"
+      "<key>Attributes</key><string>0x0050</string><key>Data</key><data>\n%s\n</data>\n"
+      "</dict></array><key>plst</key><array><dict><key>Data</key><data>AAAA</data></dict></array>"
+      "</dict></dict></plist>\n",
+      text);
+  gsize at = made->bytes->len;
+
+  made_put (made, at, list, strlen (list));
+  put_trailer (made, 216, at, n_sectors);
+}
+
+static void
+put_fork (Made *made, GByteArray *table, guint64 n_sectors)
+{
+  gsize at = made->bytes->len;
+
+  made_put_be (made, at, 4, 256);
+  made_put_be (made, at + 8, 4, table->len + 4);
+  made_put_be (made, at + 256, 4, table->len);
+  made_put (made, at + 260, table->data, table->len);
+  put_trailer (made, 40, at, n_sectors);
+}
+
+void
+make_dmg (const char *path, guint64 size)
+{
+  Made *made = made_new ();
+  g_autoptr (GByteArray) table = new_table ();
+
+  put_chunks (made, table, size);
+  put_list (made, table, MADE_LENGTH (size) / 512);
+  made_save (made, path);
+}
+
+void
+make_dmg_chunk (const char *path, gboolean in_fork, guint32 type, gconstpointer packed,
+                gsize length, guint64 n_sectors)
+{
+  Made *made = made_new ();
+  g_autoptr (GByteArray) table = new_table ();
+
+  made_put (made, 0, packed, length);
+  put_chunk (table, type, 0, n_sectors, 0, length);
+  (in_fork ? put_fork : put_list) (made, table, n_sectors);
+  made_save (made, path);
+}

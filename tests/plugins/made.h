@@ -18,6 +18,10 @@ void made_fill (guint8 *bytes, guint64 offset, gsize length);
 /* The file @path, with a disk of MADE_LENGTH (@size) bytes in it. */
 void make_bochs (const char *path, guint64 size);
 void make_cloop (const char *path, guint64 size);
+void make_dmg (const char *path, guint64 size);
+/* One chunk of any type, in a property list or a resource fork. */
+void make_dmg_chunk (const char *path, gboolean in_fork, guint32 type, gconstpointer packed,
+                     gsize length, guint64 n_sectors);
 void make_parallels (const char *path, guint64 size);
 void make_qcow (const char *path, guint64 size);
 void make_qed (const char *path, guint64 size);

@@ -13,9 +13,11 @@ main (int argc, char **argv)
     const char *format;
     void (*make) (const char *path, guint64 size);
   } formats[] = {
-    { "bochs", make_bochs }, { "cloop", make_cloop }, { "parallels", make_parallels },
-    { "qcow", make_qcow },   { "qed", make_qed },     { "vdi", make_vdi },
-    { "vhdx", make_vhdx },   { "vmdk", make_vmdk },   { "vpc", make_vpc },
+    { "bochs", make_bochs }, { "cloop", make_cloop },
+    { "dmg", make_dmg },     { "parallels", make_parallels },
+    { "qcow", make_qcow },   { "qed", make_qed },
+    { "vdi", make_vdi },     { "vhdx", make_vhdx },
+    { "vmdk", make_vmdk },   { "vpc", make_vpc },
   };
 
   for (gsize i = 0; argc == 3 && i < G_N_ELEMENTS (formats); i++)

@@ -1,0 +1,237 @@
+/* test-dmg.c - Apple's disk images
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "foreign.h"
+#include "made.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MIB (1024 * 1024)
+#define SIZE (4 * MIB)
+#define TRAILER 512
+
+#define ADC 0x80000004
+#define ZLIB 0x80000005
+#define BZIP2 0x80000006
+#define LZFSE 0x80000007
+
+/* 64 KiB of 'Z', packed by bzip2. */
+static const guint8 packed_z[]
+    = { 0x42, 0x5a, 0x68, 0x39, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, 0x71, 0x21, 0x91, 0x2f, 0x00,
+        0x00, 0x80, 0x82, 0x00, 0x80, 0x10, 0x00, 0x08, 0x20, 0x00, 0x30, 0x80, 0x29, 0x1a, 0x01,
+        0xa4, 0x03, 0x8b, 0xb9, 0x22, 0x9c, 0x28, 0x48, 0x38, 0x90, 0xc8, 0x97, 0x80 };
+
+static char *
+dup_path (Images *images, const char *name)
+{
+  return g_build_filename (images->folder, name, NULL);
+}
+
+static Images *
+new_image (void)
+{
+  Images *images = images_new ();
+  g_autofree char *path = dup_path (images, "a.img");
+  g_autofree char *source = dup_path (images, "src.raw");
+  g_autofree guint8 *bytes = g_malloc (SIZE);
+  g_autoptr (GError) error = NULL;
+
+  make_dmg (path, SIZE);
+  made_fill (bytes, 0, SIZE);
+  g_file_set_contents (source, (const char *) bytes, SIZE, &error);
+  g_assert_no_error (error);
+  return images;
+}
+
+static void
+test_reads (void)
+{
+  g_autoptr (Images) images = new_image ();
+
+  g_test_summary ("Chunks of all kinds are read, as QEMU reads them");
+
+  foreign_must_equal (images, "dmg", "src.raw");
+  if (images_have_qemu ())
+    foreign_must_equal_qemu (images, "dmg");
+}
+
+static void
+test_status (void)
+{
+  g_autoptr (Images) images = new_image ();
+
+  g_test_summary ("Status tells of zeroes, of what is packed, and where the rest lies");
+
+  foreign_load (images, "dmg");
+  for (guint i = 0; i < SIZE / MADE_PIECE; i++)
+    {
+      BanyanBlockStatus status = { .size = sizeof status };
+      g_autoptr (GError) error = NULL;
+
+      banyan_test_block_status (images->graph, "disk", i * MADE_PIECE, MADE_PIECE, &status, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (status.length, ==, MADE_PIECE);
+      if (i % 2 == 1)
+        g_assert_cmphex (status.flags & BANYAN_BLOCK_ZERO, !=, 0);
+      else
+        g_assert_cmphex (
+            status.flags & (i % 4 == 0 ? BANYAN_BLOCK_COMPRESSED : BANYAN_BLOCK_LOCATED), !=, 0);
+    }
+}
+
+static void
+load_chunk (Images *images, gboolean in_fork, guint32 type, gconstpointer packed, gsize length,
+            guint64 n_sectors)
+{
+  g_autofree char *path = dup_path (images, "a.img");
+
+  make_dmg_chunk (path, in_fork, type, packed, length, n_sectors);
+}
+
+static void
+test_bzip2 (void)
+{
+  g_autoptr (Images) images = images_new ();
+  guint8 bytes[65536], expected[65536];
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("What bzip2 has packed is unpacked, of a list or a fork; damage is told");
+
+  memset (expected, 'Z', sizeof expected);
+  for (guint in_fork = 0; in_fork < 2; in_fork++)
+    {
+      load_chunk (images, in_fork, BZIP2, packed_z, sizeof packed_z, 128);
+      foreign_load (images, "dmg");
+      banyan_test_read (images->graph, "disk", 0, bytes, sizeof bytes, &error);
+      g_assert_no_error (error);
+      g_assert_cmpmem (bytes, sizeof bytes, expected, sizeof expected);
+      images_close (images);
+    }
+
+  images_patch (images, "a.img", 20, "x", 1);
+  foreign_load (images, "dmg");
+  g_assert_false (banyan_test_read (images->graph, "disk", 0, bytes, sizeof bytes, &error));
+  g_assert_error (error, BANYAN_ERRNO, EIO);
+  g_assert_nonnull (strstr (error->message, "the 43 bytes of packed data at byte 0"));
+}
+
+static void
+test_refuses_chunks (void)
+{
+  static const struct
+  {
+    guint32 type;
+    gsize length;
+    guint64 n_sectors;
+    const char *says;
+  } bad[] = {
+    { LZFSE, 43, 128, "packed by lzfse (type 2147483655), which is not read; pack it anew" },
+    { ADC, 43, 128, "packed by ADC (type 2147483652)" },
+    { 77, 43, 128, "packed by an unknown method (type 77)" },
+    { ZLIB, 43, 1 << 20, "a length of 536870912; it can be 67108864 bytes at most" },
+    { ZLIB, 0, 128, "a packed length of 0" },
+    { 1, 43, 128, "a stored length of 43; its sectors need more" },
+  };
+  g_autoptr (Images) images = images_new ();
+  g_autofree char *disk = foreign_dup_disk ("dmg");
+
+  g_test_summary ("A chunk that cannot be read, or cannot be, is refused when the image is opened");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      load_chunk (images, FALSE, bad[i].type, packed_z, bad[i].length, bad[i].n_sectors);
+      images_must_refuse (images, disk, bad[i].says);
+    }
+}
+
+static gsize
+get_size (Images *images)
+{
+  g_autofree char *path = dup_path (images, "a.img");
+  g_autofree char *bytes = NULL;
+  gsize size;
+
+  g_assert_true (g_file_get_contents (path, &bytes, &size, NULL));
+  return size;
+}
+
+static void
+test_refuses (void)
+{
+  g_autoptr (Images) images = new_image ();
+  gsize at = get_size (images) - TRAILER;
+  const ForeignRefusal refusals[] = {
+    { at, 1, TRUE, 'x', "\"koly\" stands nowhere in its last bytes" },
+    { at + 216, 8, TRUE, G_MAXUINT64, "property list has" },
+    { at + 224, 8, TRUE, G_MAXUINT64, "property list has 18446744073709551615 bytes; it can have" },
+    { at + 224, 8, TRUE, 0, "neither a property list nor a resource fork" },
+    { at + 224, 8, TRUE, 100, "property list is no XML" },
+    { at + 48, 8, TRUE, 8, "resource fork has 8 bytes; its header alone has 16" },
+    { at + 48, 8, TRUE, 1 << 30, "resource fork has 1073741824 bytes; it can have" },
+    { at + 492, 8, TRUE, G_MAXUINT64, "number of sectors is 18446744073709551615, at byte" },
+  };
+
+  g_test_summary ("Each field that is wrong is told by its name, value, place and rule");
+
+  foreign_must_refuse (images, "dmg", refusals, G_N_ELEMENTS (refusals), NULL);
+}
+
+static void
+test_gap (void)
+{
+  g_autoptr (Images) images = images_new ();
+  guint8 bytes[512];
+  g_autoptr (GError) error = NULL;
+  guint64 n_sectors = GUINT64_TO_BE (256);
+
+  g_test_summary ("What no chunk has fails, and the rest is read");
+
+  load_chunk (images, FALSE, BZIP2, packed_z, sizeof packed_z, 128);
+  images_patch (images, "a.img", get_size (images) - TRAILER + 492, &n_sectors, 8);
+  foreign_load (images, "dmg");
+  banyan_test_read (images->graph, "disk", 65024, bytes, sizeof bytes, &error);
+  g_assert_no_error (error);
+  g_assert_false (banyan_test_read (images->graph, "disk", 65536, bytes, sizeof bytes, &error));
+  g_assert_error (error, BANYAN_ERRNO, EIO);
+  g_assert_nonnull (strstr (error->message, "no chunk of the image has byte 65536"));
+}
+
+static void
+test_damage (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autofree char *path = dup_path (images, "a.img");
+
+  g_test_summary ("Whatever is wrong in the data, the tables or the trailer, requests end");
+
+  make_dmg (path, 2 * MADE_PIECE);
+  foreign_damage (images, "dmg", 500, 1000, get_size (images), NULL);
+  load_chunk (images, TRUE, BZIP2, packed_z, sizeof packed_z, 128);
+  foreign_damage (images, "dmg", 43, 400, get_size (images), NULL);
+}
+
+static void
+test_writers (void)
+{
+  g_autoptr (Images) images = new_image ();
+
+  g_test_summary ("Who wants to write is told to convert");
+
+  foreign_must_refuse_writers (images, "dmg");
+}
+
+int
+main (int argc, char **argv)
+{
+  banyan_test_init (&argc, &argv);
+  g_test_add_func ("/dmg/reads-what-qemu-reads", test_reads);
+  g_test_add_func ("/dmg/status-of-chunks", test_status);
+  g_test_add_func ("/dmg/bzip2-and-forks", test_bzip2);
+  g_test_add_func ("/dmg/refuses-bad-chunks", test_refuses_chunks);
+  g_test_add_func ("/dmg/refuses-bad-fields", test_refuses);
+  g_test_add_func ("/dmg/gaps-between-chunks", test_gap);
+  g_test_add_func ("/dmg/damage-crashes-nothing", test_damage);
+  g_test_add_func ("/dmg/is-only-read", test_writers);
+  return g_test_run ();
+}
