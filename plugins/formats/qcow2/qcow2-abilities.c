@@ -56,7 +56,7 @@ list (BanyanSnapshots *node, GError **error)
       info->name = g_strdup (snapshot->name);
       info->disk_length = snapshot->disk_size;
       info->state_length = snapshot->state_size;
-      info->date_us = snapshot->date_s * G_USEC_PER_SEC + snapshot->date_ns / 1000;
+      info->date_us = (gint64) snapshot->date_s * G_USEC_PER_SEC + snapshot->date_ns / 1000;
       info->clock_ns = snapshot->clock_ns;
       info->n_instructions = snapshot->icount;
       g_ptr_array_add (found, info);
