@@ -92,7 +92,9 @@ describe_flag (const GOptionEntry *entry)
   if (entry->short_name != 0)
     g_string_append_printf (flag, "-%c, ", entry->short_name);
   g_string_append_printf (flag, "--%s", entry->long_name);
-  if (entry->arg_description != NULL)
+  if (entry->flags & G_OPTION_FLAG_OPTIONAL_ARG)
+    g_string_append_printf (flag, "[=%s]", entry->arg_description);
+  else if (entry->arg_description != NULL)
     g_string_append_printf (flag, " %s", entry->arg_description);
 
   return g_string_free (flag, FALSE);

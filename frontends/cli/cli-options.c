@@ -44,6 +44,27 @@ is_known (const CliCommand *command, const char *name)
   return g_str_equal (name, "help");
 }
 
+/* The first letter in "-qx" that is no option; 0 for anything but letters. */
+static char
+find_unknown_letter (const CliCommand *command, const char *word)
+{
+  if (word[0] != '-' || word[1] == '-')
+    return 0;
+
+  for (const char *letter = word + 1; *letter != '\0'; letter++)
+    {
+      guint i = 0, n = count_options (command);
+
+      while (i < n && command->options[i].short_name != *letter)
+        i++;
+      if (i == n && *letter != 'h')
+        return *letter;
+      if (i < n && command->options[i].arg != G_OPTION_ARG_NONE)
+        return 0; /* the rest is its value */
+    }
+  return 0;
+}
+
 /* Options that are not its own, as what it works on. */
 static gboolean
 takes_others (const CliCommand *command)
@@ -59,8 +80,12 @@ complain (const CliCommand *command, char **words, const GError *error)
     for (guint i = 1; words[i] != NULL; i++)
       {
         g_autofree char *name = long_name_of (words[i]);
+        char letter = find_unknown_letter (command, words[i]);
         const char *nearest;
 
+        if (letter != 0)
+          return cli_fail (CLI_USAGE, "%s has no option -%c; see banyan help %s", command->name,
+                           letter, command->name);
         if (name == NULL || is_known (command, name))
           continue;
         nearest = find_nearest (command, name);

@@ -40,14 +40,20 @@ has_option (GObjectClass *klass, const char *key)
 gboolean
 img_complain_of_format (const char *format, CliStatus *status)
 {
+  BanyanRegistry *registry = banyan_registry_get_default ();
+  g_autoptr (BanyanTypeInfo) other = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (banyan_registry_get_type_by_name (banyan_registry_get_default (), 1u << BANYAN_PLUGIN_IMAGE,
-                                        format, &error)
+  if (banyan_registry_get_type_by_name (registry, 1u << BANYAN_PLUGIN_IMAGE, format, &error)
       != G_TYPE_INVALID)
     return FALSE;
 
-  *status = cli_fail_with (error);
+  other = banyan_registry_lookup (registry, G_MAXUINT & ~(1u << BANYAN_PLUGIN_IMAGE), format);
+  *status = other != NULL ? cli_fail (CLI_FAILED,
+                                      "%s makes no images; banyan inspect lists what does, under "
+                                      "\"Images\"",
+                                      format)
+                          : cli_fail_with (error);
   return TRUE;
 }
 

@@ -114,6 +114,19 @@ get_plugin_state (BanyanPluginInfo *plugin)
   return banyan_plugin_info_is_loaded (plugin) ? "loaded" : "known";
 }
 
+/* A driver and its images share a name. */
+static gboolean
+is_named_by_driver (BanyanTypeInfo *type)
+{
+  g_autoptr (BanyanTypeInfo) other = NULL;
+
+  if (banyan_type_info_get_kind (type) == BANYAN_PLUGIN_IMAGE)
+    other = banyan_registry_lookup (banyan_registry_get_default (),
+                                    G_MAXUINT & ~(1u << BANYAN_PLUGIN_IMAGE),
+                                    banyan_type_info_get_name (type));
+  return other != NULL;
+}
+
 /* (transfer container) */
 static char **
 list_types_of (BanyanPluginInfo *plugin, CliTypes *types)
@@ -124,7 +137,8 @@ list_types_of (BanyanPluginInfo *plugin, CliTypes *types)
     for (guint i = 0; types[i] != NULL; i++)
       if (g_strcmp0 (banyan_type_info_get_plugin_path (types[i]),
                      banyan_plugin_info_get_path (plugin))
-          == 0)
+              == 0
+          && !is_named_by_driver (types[i]))
         g_strv_builder_add (names, banyan_type_info_get_name (types[i]));
 
   return g_strv_builder_end (names);

@@ -192,7 +192,7 @@ read_page (BanyanTypeInfo *type, char **text)
          || read_page_in (BANYAN_PAGE_DIR, banyan_type_info_get_name (type), text);
 }
 
-/* The first block of YAML below "## Example". */
+/* The first block of YAML below "## Example"; it is not of images. */
 static void
 append_example (GString *text, BanyanTypeInfo *type)
 {
@@ -200,7 +200,7 @@ append_example (GString *text, BanyanTypeInfo *type)
   g_auto (GStrv) lines = NULL;
   const char *begin, *end;
 
-  if (!read_page (type, &page))
+  if (banyan_type_info_get_kind (type) == BANYAN_PLUGIN_IMAGE || !read_page (type, &page))
     return;
 
   begin = strstr (page, "\n## Example\n");
