@@ -12,6 +12,8 @@ banyan_param_name_of_type (const char *type_name)
 
   if (g_str_has_prefix (type_name, "Banyan") && g_ascii_isupper (type_name[6]))
     type_name += 6;
+  if (g_str_equal (type_name, "IOThread")) /* one word to QEMU, and in documents */
+    return g_string_free (g_string_assign (name, "iothread"), FALSE);
 
   for (const char *p = type_name; *p; p++)
     {

@@ -246,7 +246,7 @@ choose_id (BanyanMapper *self, BanyanSpec *spec, const char *otherwise, gboolean
 
   if (!written && !otherwise)
     banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_MISSING, place, subject,
-                         "needs an \"id\"");
+                         "needs a name: \"id\", or \"node-name\" of a node");
   if (!written)
     return otherwise;
 

@@ -68,7 +68,7 @@ test_names_in_errors (void)
       g_assert_false (open_path (names[i].path, FALSE, &error));
       g_assert_error (error, BANYAN_ERRNO, ENOENT);
       g_assert_nonnull (strstr (error->message, names[i].shown));
-      g_assert_nonnull (strstr (error->message, "truncate -s"));
+      g_assert_nonnull (strstr (error->message, "banyan img create"));
       g_assert_true (g_utf8_validate (error->message, -1, NULL));
       g_assert_null (strchr (error->message, '\n'));
     }

@@ -42,7 +42,7 @@ advise (const FileOpen *how, int number)
     case EINVAL:
       return how->direct ? " (its file system may have no direct I/O; cache.direct: false)" : "";
     case ENOENT:
-      return " (images are not made here; truncate -s SIZE makes one)";
+      return " (what is missing is not made; banyan img create makes an image)";
     case EACCES:
     case EPERM:
     case EROFS:
