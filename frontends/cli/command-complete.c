@@ -5,6 +5,7 @@
  * completed, and may be empty. Each answer is a line "WORD<tab>MEANING"; the line ":files" says
  * that names of files fit too. */
 
+#include "img.h"
 #include "live.h"
 
 void
@@ -59,12 +60,26 @@ offer_properties (GString *text, const char *prefix, const char *type_name)
     }
 }
 
-/* After a dot the properties of the type before it. Options of images go by their driver's name. */
+/* Options of images go by their driver's name. */
+#define ALL_TYPES (G_MAXUINT & ~(1u << BANYAN_PLUGIN_IMAGE))
+#define DRIVERS (1u << BANYAN_PLUGIN_PROTOCOL | 1u << BANYAN_PLUGIN_FORMAT)
+
+static void
+offer_kinds (GString *text, const char *prefix, guint kinds)
+{
+  g_autoptr (CliTypes) types = cli_types_list ();
+
+  for (guint i = 0; types[i] != NULL; i++)
+    if (kinds & 1u << banyan_type_info_get_kind (types[i]))
+      cli_offer (text, prefix, banyan_type_info_get_name (types[i]),
+                 banyan_type_info_get_summary (types[i]));
+}
+
+/* After a dot the properties of the type before it. */
 static void
 offer_types (GString *text, const char *prefix)
 {
   const char *dot = strchr (prefix, '.');
-  g_autoptr (CliTypes) types = NULL;
 
   if (dot != NULL)
     {
@@ -74,11 +89,7 @@ offer_types (GString *text, const char *prefix)
       return;
     }
 
-  types = cli_types_list ();
-  for (guint i = 0; types[i] != NULL; i++)
-    if (banyan_type_info_get_kind (types[i]) != BANYAN_PLUGIN_IMAGE)
-      cli_offer (text, prefix, banyan_type_info_get_name (types[i]),
-                 banyan_type_info_get_summary (types[i]));
+  offer_kinds (text, prefix, ALL_TYPES);
 }
 
 /* The option whose value @word is, when it stands alone before it. */
@@ -94,11 +105,19 @@ find_option_with_value (const CliCommand *command, const char *word)
   return NULL;
 }
 
-static gboolean
-is_type_option (const GOptionEntry *entry)
+/* Which kinds of types an option takes the name of; 0 if it takes something else. */
+static guint
+kinds_of_value (const CliCommand *command, const GOptionEntry *entry)
 {
-  return g_strcmp0 (entry->arg_description, "TYPE") == 0
-         || g_strcmp0 (entry->arg_description, "DRIVER") == 0;
+  if (g_strcmp0 (entry->arg_description, "TYPE") == 0)
+    return ALL_TYPES;
+  if (g_strcmp0 (entry->arg_description, "DRIVER") != 0)
+    return 0;
+
+  return g_str_equal (entry->long_name, "target-format")
+                 || (command == &img_create && entry->short_name == 'f')
+             ? 1u << BANYAN_PLUGIN_IMAGE
+             : DRIVERS;
 }
 
 static void
@@ -179,8 +198,8 @@ complete_command (GString *text, const CliCommand *command, char **words, guint 
       return;
     }
 
-  if (option != NULL && is_type_option (option))
-    offer_types (text, word);
+  if (option != NULL && kinds_of_value (command, option) != 0)
+    offer_kinds (text, word, kinds_of_value (command, option));
   else if (option != NULL
            && (option->arg == G_OPTION_ARG_FILENAME
                || g_strcmp0 (option->arg_description, "SOCKET") == 0))
