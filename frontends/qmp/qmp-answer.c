@@ -93,17 +93,22 @@ add_subject (BanyanSpecBuilder *map, BanyanGraph *graph, const char *subject)
     banyan_spec_builder_add_string (map, "property", rest + strlen (id) + 1);
 }
 
-/* What a message begins with is what it is about, and behind a semicolon it says what would do. */
+/* What a message begins with is what it is about, and behind a semicolon it says what would do;
+ * neither has the colon or the bracket that it stands in. */
 static void
 add_text_parts (BanyanSpecBuilder *map, const char *text, gboolean has_subject)
 {
   g_autofree char *first = g_strndup (text, strcspn (text, " "));
   const char *semicolon = strstr (text, "; ");
+  g_autofree char *hint = semicolon != NULL ? g_strdup (semicolon + 2) : NULL;
 
+  if (g_str_has_suffix (first, ":"))
+    first[strlen (first) - 1] = '\0';
   if (!has_subject && first[0] == '/')
     banyan_spec_builder_add_string (map, "path", first);
-  if (semicolon != NULL)
-    banyan_spec_builder_add_string (map, "hint", semicolon + 2);
+  if (hint != NULL && g_str_has_suffix (hint, ")") && strchr (hint, '(') == NULL)
+    hint[strlen (hint) - 1] = '\0';
+  banyan_spec_builder_add_string (map, "hint", hint);
 }
 
 static void
