@@ -377,7 +377,7 @@ check_edge (BanyanSpec *declarations, const char *edge, BanyanSpec *moved, Banya
   banyan_problems_add (problems, BANYAN_CONFIG_ERROR_CONFLICT, place, NULL,
                        "%s was moved to %s by %s when this ran last, and would lead to %s again, "
                        "where what was written since may be missing; let the document say what it "
-                       "was moved to, or override this",
+                       "was moved to, or start with --override",
                        edge, g_strstrip (from), mover != NULL ? mover : "a client",
                        g_strstrip (to));
 }
