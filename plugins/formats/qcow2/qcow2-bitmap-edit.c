@@ -214,7 +214,12 @@ write_header (Qcow2Image *image, guint32 n, guint64 offset, guint64 size, GError
   describe (header, n, offset, size);
   done = qcow2_header_replace (header, image->file, image->name, error);
   if (!done)
-    describe (header, old_n, old_offset, old_size);
+    {
+      describe (header, old_n, old_offset, old_size);
+      /* As qcow2_image_put_back_header() does. */
+      if (!qcow2_header_replace (header, image->file, image->name, NULL))
+        __atomic_store_n (&image->is_corrupt, TRUE, __ATOMIC_RELEASE);
+    }
   banyan_co_mutex_unlock (&image->header_mutex);
   return done;
 }

@@ -289,6 +289,14 @@ qcow2_image_throw_corrupt (Qcow2Image *self, GError **error, const char *format,
   return banyan_throw_errno (error, EIO, "%s: the image is damaged: %s", self->name, what);
 }
 
+void BANYAN_COROUTINE
+qcow2_image_put_back_header (Qcow2Image *self)
+{
+  if (!qcow2_header_write_fields (&self->header, self->file, NULL)
+      || !banyan_child_flush (self->file, NULL))
+    __atomic_store_n (&self->is_corrupt, TRUE, __ATOMIC_RELEASE);
+}
+
 /* -- Before the first write, and after the last. -- */
 
 static gboolean BANYAN_COROUTINE

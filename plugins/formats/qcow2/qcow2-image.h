@@ -203,6 +203,11 @@ gboolean qcow2_image_throw_if_past (Qcow2Image *self, GError **error);
 gboolean BANYAN_COROUTINE qcow2_image_throw_corrupt (Qcow2Image *self, GError **error,
                                                      const char *format, ...) G_GNUC_PRINTF (3, 4);
 
+/* Under header_mutex, which holds the old header again, after a new one could not be written, or
+ * not be flushed: storage may have it, though. The old one is put back, or nothing is written any
+ * more, since nobody knows what it would do. */
+void BANYAN_COROUTINE qcow2_image_put_back_header (Qcow2Image *self);
+
 /* While opening: @n clusters from @offset on hold a table. Whoever writes one of two tables in one
  * cluster destroys the other, so nothing is written then; reading does no harm. */
 void qcow2_image_claim (Qcow2Image *self, guint64 offset, guint64 n, Qcow2Meta kind);

@@ -334,6 +334,7 @@ switch_table (Qcow2Image *image, const NewTable *plan, GError **error)
     {
       image->header.reftable_offset = old.reftable_offset;
       image->header.reftable_clusters = old.reftable_clusters;
+      qcow2_image_put_back_header (image);
     }
   banyan_co_mutex_unlock (&image->header_mutex);
   return done;
@@ -664,6 +665,10 @@ qcow2_refcount_drop (Qcow2Image *image, guint64 offset, guint64 length, Qcow2Dis
                      GError **error)
 {
   gboolean done;
+
+  /* Of a damaged image nobody knows what leads there. */
+  if (__atomic_load_n (&image->is_corrupt, __ATOMIC_ACQUIRE))
+    return TRUE;
 
   banyan_co_mutex_lock (&image->refs_mutex);
   done = drop_locked (image, offset, length, error);

@@ -32,6 +32,7 @@ write_header (Qcow2Image *image, guint64 size, guint64 l1_offset, guint l1_size,
       __atomic_store_n (&image->header.size, old.size, __ATOMIC_RELAXED);
       image->header.l1_offset = old.l1_offset;
       image->header.l1_size = old.l1_size;
+      qcow2_image_put_back_header (image);
     }
   banyan_co_mutex_unlock (&image->header_mutex);
   return done;

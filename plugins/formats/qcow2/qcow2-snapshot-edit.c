@@ -84,6 +84,7 @@ write_header (Qcow2Image *image, guint64 offset, guint n, GError **error)
     {
       image->header.snapshots_offset = old_offset;
       image->header.n_snapshots = old_n;
+      qcow2_image_put_back_header (image);
     }
   banyan_co_mutex_unlock (&image->header_mutex);
   return done;
@@ -224,7 +225,6 @@ qcow2_snapshots_create (Qcow2Image *image, const Qcow2NewSnapshot *wanted, GErro
 
   if (image->header.n_snapshots < image->snapshots->len)
     g_array_set_size (image->snapshots, image->snapshots->len - 1);
-  count_again (image, NULL);
   return FALSE;
 }
 
@@ -311,6 +311,7 @@ lead_to_l1 (Qcow2Image *image, guint64 offset, guint n, guint64 disk_size, GErro
       header->l1_offset = old_offset;
       header->l1_size = old_n;
       __atomic_store_n (&header->size, old_size, __ATOMIC_RELAXED);
+      qcow2_image_put_back_header (image);
     }
   banyan_co_mutex_unlock (&image->header_mutex);
   return done;
