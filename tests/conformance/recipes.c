@@ -54,6 +54,8 @@ static const Recipe recipes[] = {
   { "vhdx", NULL, IMAGE, FALSE, make_vhdx, .only_reads = TRUE },
   { "vpc", NULL, IMAGE, FALSE, make_vpc, .only_reads = TRUE },
   { "vmdk", NULL, IMAGE, FALSE, make_vmdk, .only_reads = TRUE },
+  { "vmdk", "stream", IMAGE, FALSE, make_vmdk_stream, .only_reads = TRUE },
+  { "vmdk", "sesparse", IMAGE, FALSE, make_vmdk_sesparse, .only_reads = TRUE },
   { "blkdebug", NULL, NULL, FALSE },
   { "blkdebug", "limits", ", align: 512, max-transfer: 4096, opt-write-zero: 4096", FALSE },
   { "throttle", NULL, ", throttle-group: { type: throttle-group, iops-total: 50000 }", FALSE },

@@ -38,10 +38,13 @@ make_vdi (const char *path, guint64 size)
   made_save (made, path);
 }
 
-/* The header has everything: there is no descriptor. */
+/* The descriptor says next to nothing: QEMU wants it all the same. */
 void
 make_vmdk (const char *path, guint64 size)
 {
+  static const char descriptor[]
+      = "# Disk DescriptorFile\nversion=1\nCID=00000001\nparentCID=ffffffff\n"
+        "createType=\"monolithicSparse\"\n";
   Made *made = made_new ();
   guint n = made_n_pieces (size), sector = 128;
 
@@ -50,20 +53,23 @@ make_vmdk (const char *path, guint64 size)
   made_put_le (made, 8, 4, 1 | 1 << 2);
   made_put_le (made, 12, 8, MADE_LENGTH (size) / 512);
   made_put_le (made, 20, 8, MADE_PIECE / 512);
+  made_put_le (made, 28, 8, 1);
+  made_put_le (made, 36, 8, 1);
   made_put_le (made, 44, 4, 512);
-  made_put_le (made, 56, 8, 1);
+  made_put_le (made, 56, 8, 2);
   made_put_le (made, 64, 8, sector);
   made_put (made, 73, "\n \r\n", 4);
-  made_put_le (made, 512, 4, 2);
+  made_put (made, 512, descriptor, strlen (descriptor));
+  made_put_le (made, 1024, 4, 3);
   for (guint i = 0; i < n; i++)
     if (made_has_data (i))
       {
-        made_put_le (made, 1024 + 4 * i, 4, sector);
+        made_put_le (made, 1536 + 4 * i, 4, sector);
         made_put_data (made, sector * 512, i * (guint64) MADE_PIECE, MADE_PIECE);
         sector += MADE_PIECE / 512;
       }
     else
-      made_put_le (made, 1024 + 4 * i, 4, i % 4 == 1);
+      made_put_le (made, 1536 + 4 * i, 4, i % 4 == 1);
   made_save (made, path);
 }
 
@@ -152,6 +158,8 @@ make_vhdx (const char *path, guint64 size)
       made_put (made, header, "head", 4);
       made_put_le (made, header + 8, 8, i);
       made_put_le (made, header + 66, 2, 1);
+      made_put_le (made, header + 68, 4, 1 << 20);
+      made_put_le (made, header + 72, 8, 1 << 20);
       put_crc (made, header, 4096);
       made_put (made, regions, "regi", 4);
       made_put_le (made, regions + 8, 4, 2);
@@ -167,13 +175,16 @@ make_vhdx (const char *path, guint64 size)
     }
   made_put_le (made, 2 << 20, 8, 4 << 20 | 6);
   made_put (made, 3 << 20, "metadata", 8);
-  made_put_le (made, (3 << 20) + 10, 2, 3);
+  made_put_le (made, (3 << 20) + 10, 2, 5);
   put_item (made, 0, "\x37\x67\xa1\xca\x36\xfa\x43\x4d\xb3\xb6\x33\xf0\xaa\x44\xe7\x6b", 0, 8,
             1 << 20);
   put_item (made, 1, "\x24\x42\xa5\x2f\x1b\xcd\x76\x48\xb2\x11\x5d\xbe\xd8\x3b\xf4\xb8", 8, 8,
             MADE_LENGTH (size));
   put_item (made, 2, "\x1d\xbf\x41\x81\x6f\xa9\x09\x47\xba\x47\xf2\x33\xa8\xfa\xab\x5f", 16, 4,
             512);
+  put_item (made, 3, "\xc7\x48\xa3\xcd\x5d\x44\x71\x44\x9c\xc9\xe9\x88\x52\x51\xc5\x56", 20, 4,
+            512);
+  put_item (made, 4, "\xab\x12\xca\xbe\xe6\xb2\x23\x45\x93\xef\xc3\x09\xe0\0\xc7\x46", 24, 8, 1);
   made_put_data (made, 4 << 20, 0, 1 << 20);
   made_save (made, path);
 }

@@ -28,6 +28,10 @@ void make_qed (const char *path, guint64 size);
 void make_vdi (const char *path, guint64 size);
 void make_vhdx (const char *path, guint64 size);
 void make_vmdk (const char *path, guint64 size);
+/* With its tables at the end; ESX's; and an extent, for a descriptor. */
+void make_vmdk_stream (const char *path, guint64 size);
+void make_vmdk_cowd (const char *path, guint64 size);
+void make_vmdk_sesparse (const char *path, guint64 size);
 void make_vpc (const char *path, guint64 size);
 
 G_END_DECLS

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "foreign.h"
+#include "made.h"
 
 #include <errno.h>
 #include <string.h>
@@ -169,6 +170,102 @@ test_descriptors (void)
     banyan_test_read (images->graph, "disk", 1100 * 512, bytes, 1024, NULL);
     g_assert_cmpmem (bytes, 1024, expected, 1024);
   }
+}
+
+/* -- Kinds that qemu-img does not make, and reads. -- */
+
+static void
+make_source (Images *images, guint64 size)
+{
+  g_autofree char *path = g_build_filename (images->folder, "src.raw", NULL);
+  g_autofree guint8 *bytes = g_malloc (size);
+  g_autoptr (GError) error = NULL;
+
+  made_fill (bytes, 0, size);
+  g_file_set_contents (path, (const char *) bytes, size, &error);
+  g_assert_no_error (error);
+}
+
+static void
+must_read_made (Images *images)
+{
+  foreign_must_equal (images, "vmdk", "src.raw");
+  if (!images_have_qemu ())
+    return;
+  foreign_must_equal_qemu (images, "vmdk");
+  foreign_must_map_as_qemu (images, "vmdk");
+}
+
+static void
+test_stream (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autofree char *path = g_build_filename (images->folder, "a.img", NULL);
+  g_autofree char *disk = foreign_dup_disk ("vmdk");
+
+  g_test_summary ("An image that was written in one go has its tables at the end, and needs it");
+
+  make_source (images, 3 * MIB + 512);
+  make_vmdk_stream (path, 3 * MIB + 512);
+  must_read_made (images);
+  foreign_damage (images, "vmdk", 0, 80, 2000, NULL);
+  images_run (images, "truncate -s -512 a.img");
+  images_must_refuse (images, disk, "there is no footer at byte");
+}
+
+static void
+test_cowd (void)
+{
+  static const ForeignRefusal refusals[] = {
+    { 4, 4, FALSE, 2, "version is 2, at byte 4" },
+    { 16, 4, FALSE, 0, "grain size in sectors is 0, at byte 16" },
+    { 20, 4, FALSE, 0xffffffff, "grain directory has 4 bytes from byte 2199023255040 on" },
+    { 24, 4, FALSE, 0xffffffff, "grain directory has 17179869180 bytes from byte 2048 on" },
+    { 12, 4, FALSE, 0xffffffff, "grain directory has 1 entries, and its disk needs 8192" },
+  };
+  g_autoptr (Images) images = images_new ();
+  g_autofree char *path = g_build_filename (images->folder, "a.img", NULL);
+
+  g_test_summary ("ESX's older extents are read by themselves");
+
+  make_source (images, 3 * MIB + 512);
+  make_vmdk_cowd (path, 3 * MIB + 512);
+  must_read_made (images);
+  foreign_must_refuse (images, "vmdk", refusals, G_N_ELEMENTS (refusals), NULL);
+  foreign_must_be_probed (images, "vmdk");
+}
+
+static void
+test_sesparse (void)
+{
+  static const ForeignRefusal refusals[] = {
+    { 8, 8, FALSE, 1, "version is 1, at byte 8" },
+    { 24, 8, FALSE, 16, "grain size in sectors is 16, at byte 24" },
+    { 32, 8, FALSE, 1, "grain table size in sectors is 1, at byte 32" },
+    { 40, 8, FALSE, 1, "flags is 1, at byte 40" },
+    { 80, 8, FALSE, G_MAXUINT64, "volatile header's sector is 18446744073709551615, at byte 80" },
+    { 80, 8, FALSE, 3, "volatile header's signature is 0, at byte 1536" },
+    { 128, 8, FALSE, G_MAXUINT64, "grain directory's sector is" },
+    { 144, 8, FALSE, G_MAXUINT64, "grain tables' sector is" },
+    { 192, 8, FALSE, G_MAXUINT64, "grains' sector is" },
+    { 536, 8, FALSE, 1, "was not closed in order, and has a journal" },
+  };
+  g_autoptr (Images) images = images_new ();
+  g_autofree char *path = g_build_filename (images->folder, "a.img", NULL);
+  g_autofree char *extent = g_build_filename (images->folder, "extent.vmdk", NULL);
+
+  g_test_summary ("Space-efficient extents are read, by themselves and by their descriptor");
+
+  make_source (images, 3 * MIB + 512);
+  make_vmdk_sesparse (path, 3 * MIB + 512);
+  foreign_must_equal (images, "vmdk", "src.raw");
+  foreign_must_refuse (images, "vmdk", refusals, G_N_ELEMENTS (refusals), NULL);
+  foreign_must_be_probed (images, "vmdk");
+  foreign_damage (images, "vmdk", 0, 200, 10000, NULL);
+
+  make_vmdk_sesparse (extent, 3 * MIB + 512);
+  put_descriptor (images, "createType=\"seSparse\"\nRW 6145 SESPARSE \"extent.vmdk\"\n");
+  must_read_made (images);
 }
 
 /* -- Parents. -- */
@@ -346,6 +443,9 @@ main (int argc, char **argv)
   g_test_add_func ("/vmdk/extents-become-children", test_long);
   g_test_add_func ("/vmdk/extents-that-are-declared", test_declared);
   g_test_add_func ("/vmdk/descriptors-line-by-line", test_descriptors);
+  g_test_add_func ("/vmdk/tables-at-the-end", test_stream);
+  g_test_add_func ("/vmdk/extents-of-esx", test_cowd);
+  g_test_add_func ("/vmdk/space-efficient-extents", test_sesparse);
   g_test_add_func ("/vmdk/parents-that-are-right", test_parents);
   g_test_add_func ("/vmdk/refuses-bad-fields", test_refuses);
   g_test_add_func ("/vmdk/tables-that-lead-nowhere", test_tables);
