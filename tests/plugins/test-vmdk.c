@@ -1,6 +1,7 @@
 /* test-vmdk.c - VMware's disks
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-test-change.h"
 #include "foreign.h"
 #include "made.h"
 
@@ -60,6 +61,8 @@ test_long (void)
   g_assert_nonnull (banyan_test_get_edge (images->graph, "disk:extents.2"));
   g_assert_nonnull (banyan_test_get_node (images->graph, "disk.extents.1"));
   images_must_be_zero (images, "disk", 2147418112 - 4096, 4096);
+  banyan_test_insert (images->graph, "delay", "slow",
+                      banyan_test_get_edge (images->graph, "disk:extents.1"));
   for (guint i = 0; i < 2; i++)
     {
       guint8 bytes[65536], expected[65536];
@@ -71,6 +74,8 @@ test_long (void)
       g_assert_no_error (error);
       g_assert_cmpmem (bytes, sizeof bytes, expected, sizeof expected);
     }
+  banyan_test_take_out (images->graph, "slow");
+  images_must_be_zero (images, "disk", 3u << 30, 4096);
   foreign_must_map_as_qemu (images, "vmdk");
 }
 
