@@ -39,6 +39,8 @@ reach (Made *self, gsize end)
 void
 made_put (Made *self, gsize offset, gconstpointer bytes, gsize length)
 {
+  if (length == 0)
+    return;
   reach (self, offset + length);
   memcpy (self->bytes->data + offset, bytes, length);
 }
