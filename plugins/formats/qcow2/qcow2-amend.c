@@ -86,6 +86,14 @@ set_width (Qcow2Image *image, guint order)
   qcow2_cache_forget_all (&image->refs);
 }
 
+static void BANYAN_COROUTINE
+put_back_header (Qcow2Image *image)
+{
+  banyan_co_mutex_lock (&image->header_mutex);
+  qcow2_image_put_back_header (image);
+  banyan_co_mutex_unlock (&image->header_mutex);
+}
+
 /* Everything is counted anew, into blocks behind the end of the file, and one write of the header
  * says where they are and how wide. */
 static gboolean BANYAN_COROUTINE
@@ -108,7 +116,10 @@ count_again (Qcow2Image *image, guint order, GError **error)
       set_width (image, order);
       done = qcow2_rebuild (image, &walk.counts, error);
       if (!done)
-        set_width (image, old_order);
+        {
+          set_width (image, old_order);
+          put_back_header (image);
+        }
     }
   qcow2_walk_clear (&walk);
   return done;

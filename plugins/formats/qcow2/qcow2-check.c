@@ -163,6 +163,20 @@ find_gaps (Compare *self)
 /* -- Putting it right. -- */
 
 static gboolean BANYAN_COROUTINE
+rebuild_from (Qcow2Image *image, Qcow2Counts *counts, GError **error)
+{
+  gboolean done = qcow2_rebuild (image, counts, error);
+
+  if (!done)
+    {
+      banyan_co_mutex_lock (&image->header_mutex);
+      qcow2_image_put_back_header (image);
+      banyan_co_mutex_unlock (&image->header_mutex);
+    }
+  return done;
+}
+
+static gboolean BANYAN_COROUTINE
 rebuild (Qcow2Image *image, Qcow2CheckResult *result, GError **error)
 {
   Qcow2CheckResult again = { 0 };
@@ -170,7 +184,7 @@ rebuild (Qcow2Image *image, Qcow2CheckResult *result, GError **error)
   gboolean done;
 
   qcow2_walk_init (&walk, image, &again);
-  done = qcow2_walk_all (&walk, error) && qcow2_rebuild (image, &walk.counts, error);
+  done = qcow2_walk_all (&walk, error) && rebuild_from (image, &walk.counts, error);
   qcow2_walk_clear (&walk);
   if (!done)
     return FALSE;

@@ -148,13 +148,22 @@ static gboolean BANYAN_COROUTINE
 lead_there (Rebuild *self, guint64 offset, GError **error)
 {
   Qcow2Image *image = self->image;
+  guint64 old_offset;
+  guint32 old_clusters;
   gboolean done;
 
   banyan_co_mutex_lock (&image->header_mutex);
+  old_offset = image->header.reftable_offset;
+  old_clusters = image->header.reftable_clusters;
   image->header.reftable_offset = offset;
   image->header.reftable_clusters = self->n_table;
   done = qcow2_header_write_fields (&image->header, image->file, error)
          && banyan_child_flush (image->file, error);
+  if (!done)
+    {
+      image->header.reftable_offset = old_offset;
+      image->header.reftable_clusters = old_clusters;
+    }
   banyan_co_mutex_unlock (&image->header_mutex);
   return done;
 }
