@@ -265,7 +265,7 @@ describe (ImgImage *image, BanyanNode *node)
   banyan_spec_builder_add_uint (map, "virtual-size", banyan_node_get_length (node));
   banyan_spec_builder_add_string (map, "filename",
                                   node == image->node && filename == NULL ? image->name : filename);
-  if (img_get_number (node, "cluster-size", &cluster_size))
+  if (img_get_number (node, "cluster-size", &cluster_size) && cluster_size > 0)
     banyan_spec_builder_add_uint (map, "cluster-size", cluster_size);
   banyan_spec_builder_add_string (map, "format", img_get_format (node));
   if (count_space (node, &space))

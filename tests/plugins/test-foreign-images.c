@@ -137,7 +137,7 @@ test_beside_qemu (gconstpointer data)
   if (!images_have_qemu ())
     return;
   for (guint i = 0; format->ways[i] != NULL; i++)
-    foreign_compare_with_qemu (format->driver, format->ways[i], 9 * MIB);
+    foreign_compare_with_qemu (format->driver, format->ways[i], 5 * MIB);
 }
 
 static Images *

@@ -182,6 +182,30 @@ test_blocks (void)
 }
 
 static void
+test_guest (void)
+{
+  Images *images = new_image ("subformat=fixed,force_size=on");
+  guint8 fake[512] = { 'c', 'o', 'n', 'e', 'c', 't', 'i', 'x', [19] = 16, [48 + 6] = 1, [63] = 3 };
+  guint8 bytes[512];
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A guest that writes a header to a fixed disk reads just that");
+
+  if (images == NULL)
+    return;
+  put_sum (fake, sizeof fake, 64);
+  images_patch (images, "a.img", 0, fake, sizeof fake);
+  foreign_load (images, "vpc");
+  g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (images->graph, "disk")), ==,
+                    4 * MIB);
+  banyan_test_read (images->graph, "disk", 0, bytes, sizeof bytes, &error);
+  g_assert_no_error (error);
+  g_assert_cmpmem (bytes, sizeof bytes, fake, sizeof fake);
+  images_must_read (images, "disk", 4 * MIB - 100000, 100000, 23);
+  images_free (images);
+}
+
+static void
 test_damage (void)
 {
   Images *images = new_image ("force_size=on");
@@ -216,6 +240,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vpc/has-the-right-length", test_lengths);
   g_test_add_func ("/vpc/refuses-bad-fields", test_refuses);
   g_test_add_func ("/vpc/blocks-of-all-kinds", test_blocks);
+  g_test_add_func ("/vpc/guests-change-nothing", test_guest);
   g_test_add_func ("/vpc/damage-crashes-nothing", test_damage);
   g_test_add_func ("/vpc/is-known-and-only-read", test_probe);
   return g_test_run ();

@@ -116,7 +116,28 @@ is_right (const guint8 *footer)
          && sum_up (footer, FOOTER_SIZE, AT_CHECKSUM) == get_be32 (footer + AT_CHECKSUM);
 }
 
-/* The copy at the beginning will do, or what is at the end. Old programs wrote one byte less. */
+static guint32
+get_type (const guint8 *footer)
+{
+  return get_be32 (footer + AT_TYPE);
+}
+
+static gboolean
+throw_footer (BanyanVpc *self, gboolean is_there, GError **error)
+{
+  if (is_there)
+    return banyan_throw_errno (error, EINVAL,
+                               "%s: the checksum of the image's footer is wrong, at byte "
+                               "%d and at byte %" G_GUINT64_FORMAT,
+                               self->mapped.name, AT_CHECKSUM, self->footer_offset + AT_CHECKSUM);
+  return banyan_throw_errno (error, EINVAL,
+                             "%s: this is no image of Virtual PC: \"%s\" stands neither at byte 0 "
+                             "nor at byte %" G_GUINT64_FORMAT,
+                             self->mapped.name, COOKIE, self->footer_offset);
+}
+
+/* The copy at the beginning will do, or what is at the end. But the beginning of a fixed disk is
+ * the guest's, who may have put there what looks like a copy. */
 static gboolean BANYAN_COROUTINE
 read_footer (BanyanVpc *self, guint8 *footer, GError **error)
 {
@@ -124,28 +145,19 @@ read_footer (BanyanVpc *self, guint8 *footer, GError **error)
   guint64 end = banyan_child_get_length (mapped->file);
   guint8 first[FOOTER_SIZE];
 
-  if (!mapped_read_bytes (mapped, mapped->file, 0, first, sizeof first, "footer", error))
+  if (!mapped_read_bytes (mapped, mapped->file, 0, first, sizeof first, "footer", error)
+      || !banyan_child_pread (mapped->file, end - FOOTER_SIZE, footer, FOOTER_SIZE, error))
     return FALSE;
+
+  self->footer_offset = end - FOOTER_SIZE;
+  if (is_right (footer) && (get_type (footer) == TYPE_FIXED || !is_right (first)))
+    return TRUE;
+  if (!is_right (first))
+    return throw_footer (self, is_footer (first) || is_footer (footer), error);
 
   self->footer_offset = 0;
   memcpy (footer, first, FOOTER_SIZE);
-  if (is_right (first))
-    return TRUE;
-
-  self->footer_offset = end - FOOTER_SIZE;
-  if (!banyan_child_pread (mapped->file, self->footer_offset, footer, FOOTER_SIZE, error))
-    return FALSE;
-  if (is_right (footer))
-    return TRUE;
-  if (is_footer (first) || is_footer (footer))
-    return banyan_throw_errno (error, EINVAL,
-                               "%s: the checksum of the image's footer is wrong, at byte "
-                               "%d and at byte %" G_GUINT64_FORMAT,
-                               mapped->name, AT_CHECKSUM, self->footer_offset + AT_CHECKSUM);
-  return banyan_throw_errno (error, EINVAL,
-                             "%s: this is no image of Virtual PC: \"%s\" stands neither at byte 0 "
-                             "nor at byte %" G_GUINT64_FORMAT,
-                             mapped->name, COOKIE, self->footer_offset);
+  return TRUE;
 }
 
 /* -- How long the disk is. -- */
@@ -270,7 +282,7 @@ banyan_vpc_open (Mapped *mapped, GError **error)
   if (!read_footer (self, footer, error) || !find_length (self, footer, &length, error))
     return FALSE;
 
-  self->type = get_be32 (footer + AT_TYPE);
+  self->type = get_type (footer);
   if (self->type < TYPE_FIXED || self->type > TYPE_DIFFERENCING)
     return mapped_throw_field (mapped, error, "type", self->type, self->footer_offset + AT_TYPE,
                                "it can be 2 (fixed), 3 (dynamic) or 4 (differencing)");
