@@ -273,27 +273,36 @@ qcow2_map (Qcow2Image *image, guint64 offset, guint64 length, Qcow2Mapping *mapp
   return TRUE;
 }
 
+/* So many are asked about under one lock. */
+#define ENTRIES_AT_ONCE 256
+
 /* Once for each slice that comes into memory, so that it costs nothing later: no entry leads to the
  * image's own tables. */
 gboolean BANYAN_COROUTINE
 qcow2_cluster_check_slice (Qcow2Image *image, guint64 key, const guint64 *words, GError **error)
 {
   guint kinds = BANYAN_LIVE (image->overlap_check);
+  guint n_entries = 1u << image->l2_slice_bits;
+  guint64 clusters[ENTRIES_AT_ONCE];
+  guint n = 0;
 
   if (image->has_data_file || kinds == 0)
     return TRUE;
 
-  for (guint i = 0; i < 1u << image->l2_slice_bits; i++)
+  for (guint i = 0; i < n_entries; i++)
     {
-      Qcow2Entry entry = { .entry = GUINT64_FROM_BE (words[i * image->entry_words]) };
-      guint64 host = entry.entry & QCOW2_OFFSET_MASK;
+      guint64 entry = GUINT64_FROM_BE (words[i * image->entry_words]);
+      guint64 host = entry & QCOW2_OFFSET_MASK;
       Qcow2Meta found;
 
-      if ((entry.entry & QCOW2_COMPRESSED) || host == 0
-          || !qcow2_overlap_find (&image->overlap, host >> image->cluster_bits, 1, kinds, &found))
+      if (!(entry & QCOW2_COMPRESSED) && host != 0)
+        clusters[n++] = host >> image->cluster_bits;
+      if (n < ENTRIES_AT_ONCE && i + 1 < n_entries)
         continue;
-      return qcow2_image_throw_corrupt (image, error, "a guest's cluster lies in %s",
-                                        qcow2_meta_to_string (found));
+      if (qcow2_overlap_find_any (&image->overlap, clusters, n, kinds, &found))
+        return qcow2_image_throw_corrupt (image, error, "a guest's cluster lies in %s",
+                                          qcow2_meta_to_string (found));
+      n = 0;
     }
   return TRUE;
 }

@@ -124,6 +124,19 @@ qcow2_overlap_remove_kinds (Qcow2Overlap *self, guint kinds)
   g_mutex_unlock (&self->mutex);
 }
 
+/* Under the mutex. */
+static gboolean
+is_one_of (const Qcow2Overlap *self, guint64 cluster, guint kinds, Qcow2Meta *found)
+{
+  guint64 key = self->keys[find_slot (self, cluster)];
+
+  if (key == 0 || key == LEFT)
+    return FALSE;
+
+  *found = kind_of (key);
+  return (kinds & 1u << *found) != 0;
+}
+
 gboolean
 qcow2_overlap_find (Qcow2Overlap *self, guint64 cluster, guint64 count, guint kinds,
                     Qcow2Meta *found)
@@ -132,14 +145,20 @@ qcow2_overlap_find (Qcow2Overlap *self, guint64 cluster, guint64 count, guint ki
 
   g_mutex_lock (&self->mutex);
   for (guint64 i = 0; i < count && !is_there; i++)
-    {
-      guint64 key = self->keys[find_slot (self, cluster + i)];
+    is_there = is_one_of (self, cluster + i, kinds, found);
+  g_mutex_unlock (&self->mutex);
+  return is_there;
+}
 
-      if (key == 0 || key == LEFT)
-        continue;
-      *found = kind_of (key);
-      is_there = (kinds & 1u << *found) != 0;
-    }
+gboolean
+qcow2_overlap_find_any (Qcow2Overlap *self, const guint64 *clusters, guint n, guint kinds,
+                        Qcow2Meta *found)
+{
+  gboolean is_there = FALSE;
+
+  g_mutex_lock (&self->mutex);
+  for (guint i = 0; i < n && !is_there; i++)
+    is_there = is_one_of (self, clusters[i], kinds, found);
   g_mutex_unlock (&self->mutex);
   return is_there;
 }

@@ -40,4 +40,7 @@ void qcow2_overlap_remove_kinds (Qcow2Overlap *self, guint kinds);
 /* Whether one of the clusters holds something of the @kinds, a mask; which, in @found. */
 gboolean qcow2_overlap_find (Qcow2Overlap *self, guint64 cluster, guint64 count, guint kinds,
                              Qcow2Meta *found);
+/* The same of @n clusters, each anywhere. */
+gboolean qcow2_overlap_find_any (Qcow2Overlap *self, const guint64 *clusters, guint n, guint kinds,
+                                 Qcow2Meta *found);
 const char *qcow2_meta_to_string (Qcow2Meta kind);
