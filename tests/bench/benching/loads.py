@@ -53,7 +53,8 @@ def one_cpu_of(workload):
     return {cpus[-1]} if workload.one_cpu else None
 
 
-def run_nbd_load(server, workload, connections, seconds, build, size=servers.DISK_BYTES, seed=1):
+def run_nbd_load(server, workload, connections, seconds, build, size=servers.DISK_BYTES, seed=1,
+                 count=None):
     cpus = one_cpu_of(workload)
     if cpus:
         server.set_cpus(cpus)
@@ -62,6 +63,7 @@ def run_nbd_load(server, workload, connections, seconds, build, size=servers.DIS
                      "--export", servers.EXPORT, "--connections", str(connections),
                      "--depth", str(workload.depth), "--block-size", str(workload.block),
                      "--pattern", workload.pattern, "--size", str(size), "--seed", str(seed),
+                     *(["--count", str(count)] if count else []),
                      "--seconds", str(seconds), "--server-pid", str(server.process.pid),
                      "--json"], seconds + 60, cpus)
     finally:
