@@ -323,7 +323,7 @@ foreign_damage (Images *images, const char *driver, gsize first, gsize header, g
   g_test_message ("seed %u", seed);
   load_file (images, "a.img", &whole, &size);
   g_assert_true (damage_and_use (images, driver, whole, size));
-  for (guint i = 0; i < (g_test_slow () ? 400 : 15); i++)
+  for (guint i = 0; i < (g_test_slow () ? 400 : 10); i++)
     {
       g_autofree guint8 *bytes = g_memdup2 (whole, size);
       gsize left = i % 8 == 0 ? (gsize) g_rand_int_range (rand, 0, size) : size;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define MIB (1024 * 1024)
-#define SIZE (4 * MIB)
+#define SIZE MIB
 
 typedef struct
 {
@@ -268,7 +268,7 @@ test_lost_blocks (void)
     { "qcow", 1024, "\x80\x40\0\0\0\0\0\0", 8, "bytes of packed data at byte 0 of the image are" },
     { "bochs", 512, "\0\0\0\1", 4, "the image's bitmap has 512 bytes from byte" },
     { "cloop", 136, "\0\0\0\0\1\0\0\0", 8, "which cannot be" },
-    { "cloop", 700, "damaged", 7, "bytes of packed data at byte" },
+    { "cloop", 400, "damaged", 7, "bytes of packed data at byte" },
   };
 
   g_test_summary ("An entry that leads nowhere fails what it is needed for, and nothing else");
@@ -325,8 +325,8 @@ test_backings (void)
       g_autofree char *disk = foreign_dup_disk (drivers[i]);
       g_autofree char *create
           = g_strdup_printf ("qemu-img create -q -f %s -b src.raw -F raw a.img", drivers[i]);
-      g_autofree char *write
-          = g_strdup_printf ("qemu-io -t unsafe -f %s -c 'write -q -P 9 1M 64k' a.img", drivers[i]);
+      g_autofree char *write = g_strdup_printf (
+          "qemu-io -t unsafe -f %s -c 'write -q -P 9 512k 64k' a.img", drivers[i]);
       g_autofree char *declared
           = g_strdup_printf ("disk: { driver: %s, file: { driver: file, filename: DIR/a.img }, "
                              "backing: { driver: raw, file: { driver: file, filename: DIR/src.raw "
