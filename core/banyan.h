@@ -15,6 +15,7 @@
 #include <banyan/banyan-descriptors.h>
 #include <banyan/banyan-document.h>
 #include <banyan/banyan-element.h>
+#include <banyan/banyan-emptiable.h>
 #include <banyan/banyan-error.h>
 #include <banyan/banyan-file-name.h>
 #include <banyan/banyan-frontend.h>

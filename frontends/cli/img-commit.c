@@ -20,7 +20,7 @@ static const GOptionEntry options[] = {
     "The image of the chain to write to; the one below FILE without it", "FILE" },
   { "rate-limit", 'r', 0, G_OPTION_ARG_STRING, &rate_text, "Bytes per second", "RATE" },
   { "keep", 'd', 0, G_OPTION_ARG_NONE, &is_kept,
-    "Leave FILE as it is, which is what is done in any case", NULL },
+    "Leave FILE as it is, rather than to empty it; with -b, that is done in any case", NULL },
   IMG_PROGRESS,
   IMG_QUIET,
   IMG_JSON,
@@ -125,6 +125,36 @@ commit_layers (GArray *chain, ImgImage *target, guint64 length, guint64 rate)
   return status;
 }
 
+/* -- Emptying: everything is in the image below. -- */
+
+static gboolean BANYAN_COROUTINE
+empty_inside (BanyanChannel *channel, gpointer data, GError **error)
+{
+  return banyan_emptiable_make_empty (BANYAN_EMPTIABLE (banyan_channel_get_node (channel)), error);
+}
+
+/* What cannot be emptied is left as it is, which shows the same. */
+static CliStatus
+empty (const Link *link)
+{
+  ImgSource source = {
+    .argument = link->filename,
+    .format = link->format,
+    .cache = img_options.cache,
+    .may_write = TRUE,
+    .without_backing = TRUE,
+  };
+  g_autoptr (GError) error = NULL;
+  ImgImage image;
+  CliStatus status = img_open (&image, &source);
+
+  if (status == CLI_DONE && BANYAN_IS_EMPTIABLE (image.node)
+      && (!img_run_inside (&image, empty_inside, NULL, &error)
+          || !banyan_backend_flush (image.backend, &error)))
+    status = cli_fail_with (error);
+  return img_close (&image, status);
+}
+
 static CliStatus
 commit (GArray *chain, guint64 length, guint64 rate)
 {
@@ -142,6 +172,8 @@ commit (GArray *chain, guint64 length, guint64 rate)
     return status;
 
   status = img_close (&target, commit_layers (chain, &target, length, rate));
+  if (status == CLI_DONE && !is_kept && base == NULL)
+    status = empty (&g_array_index (chain, Link, 0));
   if (status == CLI_DONE && !img_options.as_json)
     img_say ("Image committed.\n");
   return status;
@@ -166,9 +198,9 @@ const CliCommand img_commit = {
   .name = "img commit",
   .arguments = "FILE",
   .summary = "Write what an image has into the one that it is backed by",
-  .description = "FILE is not emptied, as qemu-img would without -d: it shows the same as before, "
-                 "and can be deleted. With a base further down, the images between are no longer "
-                 "what they were, and must not be used.",
+  .description = "FILE is emptied afterwards, but for -d, and shows the same as before. With a base "
+                 "further down, the images between are no longer what they were, and must not be "
+                 "used; FILE is left as it is then.",
   .options = options,
   .words = CLI_WORDS_FILES,
   .min_arguments = 1,

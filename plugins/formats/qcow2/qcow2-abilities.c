@@ -1,11 +1,13 @@
-/* qcow2-abilities.c - checks, snapshots and bitmaps, as the library asks for them
+/* qcow2-abilities.c - checks, snapshots, bitmaps and emptying, as the library asks for them
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "qcow2-abilities.h"
 
 #include "qcow2-bitmap.h"
 #include "qcow2-check.h"
+#include "qcow2-io.h"
 #include "qcow2-snapshot.h"
+#include "qcow2-zero.h"
 
 /* -- Checks. -- */
 
@@ -156,4 +158,21 @@ qcow2_bitmaps_init (gpointer iface, gpointer data)
   bitmaps->load = load_bitmap;
   bitmaps->store = store_bitmap;
   bitmaps->remove = remove_bitmap;
+}
+
+/* -- Emptying. -- */
+
+static gboolean BANYAN_COROUTINE
+make_empty (BanyanEmptiable *node, GError **error)
+{
+  Qcow2Image *image = qcow2_node_get_image (node);
+
+  return qcow2_image_begin_writing (image, error)
+         && qcow2_zero_clusters (image, 0, qcow2_io_length (image), TRUE, error);
+}
+
+void
+qcow2_emptiable_init (gpointer iface, gpointer data)
+{
+  ((BanyanEmptiableInterface *) iface)->make_empty = make_empty;
 }

@@ -1,4 +1,4 @@
-/* qcow2-abilities.h - checks, snapshots and bitmaps, as the library asks for them
+/* qcow2-abilities.h - checks, snapshots, bitmaps and emptying, as the library asks for them
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #pragma once
@@ -8,6 +8,7 @@
 void qcow2_checkable_init (gpointer iface, gpointer data);
 void qcow2_snapshots_init (gpointer iface, gpointer data);
 void qcow2_bitmaps_init (gpointer iface, gpointer data);
+void qcow2_emptiable_init (gpointer iface, gpointer data);
 
 typedef struct _Qcow2Image Qcow2Image;
 

@@ -63,7 +63,8 @@ BANYAN_DEFINE_DRIVER_WITH_CODE (
     BanyanQcow2, banyan_qcow2, BANYAN_TYPE_FORMAT,
     { G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_CHECKABLE, qcow2_checkable_init)
           G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_SNAPSHOTS, qcow2_snapshots_init)
-              G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_BITMAPS, qcow2_bitmaps_init) })
+              G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_BITMAPS, qcow2_bitmaps_init)
+              G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_EMPTIABLE, qcow2_emptiable_init) })
 
 /* -- Operations. -- */
 
