@@ -533,7 +533,6 @@ banyan_qcow2_finalize (GObject *object)
 
   qcow2_image_clear (&self->image);
   g_clear_object (&self->overlap_checks);
-  g_free (self->snapshot);
 
   G_OBJECT_CLASS (banyan_qcow2_parent_class)->finalize (object);
 }
