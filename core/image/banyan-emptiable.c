@@ -15,8 +15,8 @@ banyan_emptiable_default_init (BanyanEmptiableInterface *iface)
  * @self: an image
  * @error: where to put the error, or %NULL
  *
- * Gives up what was written to the image: its backing shows through everywhere, or zeroes where there
- * is none. Unlike a discard, which makes zeroes of what it throws away.
+ * Gives up what was written to the image: its backing shows through everywhere, or zeroes where
+ * there is none. Unlike a discard, which makes zeroes of what it throws away.
  *
  * Returns: whether all of it was given up; on failure, some of it may be
  */

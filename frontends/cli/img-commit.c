@@ -198,9 +198,10 @@ const CliCommand img_commit = {
   .name = "img commit",
   .arguments = "FILE",
   .summary = "Write what an image has into the one that it is backed by",
-  .description = "FILE is emptied afterwards, but for -d, and shows the same as before. With a base "
-                 "further down, the images between are no longer what they were, and must not be "
-                 "used; FILE is left as it is then.",
+  .description
+  = "FILE is emptied afterwards, but for -d, and shows the same as before. With a base "
+    "further down, the images between are no longer what they were, and must not be "
+    "used; FILE is left as it is then.",
   .options = options,
   .words = CLI_WORDS_FILES,
   .min_arguments = 1,

@@ -64,7 +64,7 @@ BANYAN_DEFINE_DRIVER_WITH_CODE (
     { G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_CHECKABLE, qcow2_checkable_init)
           G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_SNAPSHOTS, qcow2_snapshots_init)
               G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_BITMAPS, qcow2_bitmaps_init)
-              G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_EMPTIABLE, qcow2_emptiable_init) })
+                  G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_EMPTIABLE, qcow2_emptiable_init) })
 
 /* -- Operations. -- */
 
