@@ -10,6 +10,25 @@
 /* No graph that a person or a program writes comes near it; what does is not a document. */
 #define MAX_BYTES (64 * 1024 * 1024)
 
+/* People try it. Text has no bytes that are zero. */
+static gboolean
+check_is_text (const GByteArray *head, const char *name, GError **error)
+{
+  const char *format;
+  guint confidence;
+
+  if (memchr (head->data, 0, head->len) == NULL)
+    return TRUE;
+
+  format = banyan_format_probe (head->data, head->len, &confidence);
+  return format == NULL || confidence <= BANYAN_PROBE_ANYTHING
+         || banyan_throw_errno (
+             error, EINVAL,
+             "%s is an image, of the format %s, and no document: a document "
+             "names it as the filename of a node; banyan img info tells about it",
+             name, format);
+}
+
 static gboolean
 read_all (int descriptor, const char *name, GByteArray *bytes, GError **error)
 {
@@ -23,6 +42,8 @@ read_all (int descriptor, const char *name, GByteArray *bytes, GError **error)
       if (n < 0)
         return banyan_throw_errno (error, errno, "reading %s", name);
       g_byte_array_append (bytes, piece, n);
+      if (bytes->len == n && !check_is_text (bytes, name, error))
+        return FALSE;
       if (bytes->len > MAX_BYTES)
         return banyan_throw_errno (error, EFBIG, "%s is larger than %d MiB", name, MAX_BYTES >> 20);
     }
