@@ -10,7 +10,20 @@
  *
  * Returns: the domain of errors whose code is an errno
  */
-G_DEFINE_QUARK (banyan-errno-quark, banyan_errno);
+GQuark
+banyan_errno_quark (void)
+{
+  static GQuark quark;
+  GQuark found = __atomic_load_n (&quark, __ATOMIC_RELAXED);
+
+  /* Not G_DEFINE_QUARK, which iothreads that fail at the same moment would race in. */
+  if (G_UNLIKELY (found == 0))
+    {
+      found = g_quark_from_static_string ("banyan-errno-quark");
+      __atomic_store_n (&quark, found, __ATOMIC_RELAXED);
+    }
+  return found;
+}
 
 /**
  * banyan_throw_errno: (skip)
