@@ -38,7 +38,7 @@ def goals(backend, workload, rows):
         return [Goal("p50 <= 1.5 x bare", ours.p50_us / bare.p50_us, None, most=1.5)] if bare else []
 
     found = []
-    most, least = (5, 2.5) if backend == "raw" else (2, 4)
+    most, least = (5, 2.5) if servers.is_file(backend) else (2, 4)
     if workload.pattern == "seqread":
         least = 2
     else:

@@ -12,7 +12,7 @@ import time
 NULL_BYTES = 64 << 30
 DISK_BYTES = 256 << 20
 EXPORT = "disk"
-BACKENDS = ["null", "memory", "raw"]
+BACKENDS = ["null", "memory", "raw", "raw-4k"]
 START_SECONDS = 10
 # What stands over the null backend where filters are measured: none, or one. No backends by name.
 STACKS = ["null", "throttle", "quorum"]
@@ -104,13 +104,18 @@ class Server:
         return time.clock_gettime((~self.process.pid) << 3 | 2)
 
 
-def make_disk(path, size=DISK_BYTES):
-    """A file full of data that is not zero, in the page cache."""
-    block = os.urandom(1 << 20)
-    with open(path, "wb") as f:
-        for _ in range(size >> 20):
+def make_disk(path, size=DISK_BYTES, piece=1 << 20):
+    """A file full of data that is not zero, in the page cache: in folios as large as its pieces were."""
+    block = os.urandom(piece)
+    with open(path, "wb", buffering=0) as f:
+        for _ in range(size // piece):
             f.write(block)
     return path
+
+
+def is_file(backend):
+    """raw-4k is a file written 4 KiB at a time, as a guest does at random."""
+    return backend in ("raw", "raw-4k")
 
 
 class Cupboard:
@@ -127,7 +132,7 @@ class Cupboard:
     def disk(self, name, backend):
         """Each server has its own: QEMU locks its images."""
         folder = self.tmpfs if backend == "memory" else self.root
-        return make_disk(os.path.join(folder, name + ".raw"))
+        return make_disk(os.path.join(folder, name + ".raw"), piece=4096 if backend == "raw-4k" else 1 << 20)
 
     def clear(self):
         for folder in (self.root, self.tmpfs):
@@ -181,25 +186,26 @@ def qemu_storage_daemon(backend, cupboard):
 def nbdkit(backend, cupboard):
     path = cupboard.socket("nbdkit")
     plugin = {"null": lambda: ["null", str(NULL_BYTES)],
-              "memory": lambda: ["memory", str(DISK_BYTES)],
-              "raw": lambda: ["file", cupboard.disk("nbdkit", backend)]}[backend]()
+              "memory": lambda: ["memory", str(DISK_BYTES)]
+              }.get(backend, lambda: ["file", cupboard.disk("nbdkit", backend)])()
     return Server("nbdkit", ["nbdkit", "-f"] + plugin, path)
 
 
 def bare_loop(backend, cupboard, build):
     path = cupboard.socket("bare")
-    what = cupboard.disk("bare", backend) if backend == "raw" else backend
+    what = cupboard.disk("bare", backend) if is_file(backend) else backend
     size = NULL_BYTES if backend == "null" else DISK_BYTES
     return Server("bare", [os.path.join(build, "tests/bench/bare-loop"), "-", what, str(size)],
                   path)
 
 
 def banyan_document(backend, cupboard):
-    node = {"memory": lambda: {"driver": "memory", "size": DISK_BYTES},
-            "raw": lambda: {"driver": "raw", "file": {
-                "driver": "file", "filename": cupboard.disk("banyan", backend)}}
-            }.get(backend, lambda: stack(backend))()
-    return document_of(node)
+    if backend == "memory":
+        return document_of({"driver": "memory", "size": DISK_BYTES})
+    if is_file(backend):
+        return document_of({"driver": "raw", "file": {
+            "driver": "file", "filename": cupboard.disk("banyan", backend)}})
+    return document_of(stack(backend))
 
 
 def document_of(node):
