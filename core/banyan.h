@@ -7,6 +7,7 @@
 #include <banyan/banyan-buffer.h>
 #include <banyan/banyan-bitmap.h>
 #include <banyan/banyan-bitmaps.h>
+#include <banyan/banyan-bytes.h>
 #include <banyan/banyan-checkable.h>
 #include <banyan/banyan-co-sync.h>
 #include <banyan/banyan-command.h>

@@ -71,7 +71,7 @@ take16 (Option *option, guint16 *value)
 {
   if (option->left < 2)
     return FALSE;
-  *value = nbd_get16 (option->data);
+  *value = banyan_get_be16 (option->data);
   option->data += 2;
   option->left -= 2;
   return TRUE;
@@ -82,7 +82,7 @@ take32 (Option *option, guint32 *value)
 {
   if (option->left < 4)
     return FALSE;
-  *value = nbd_get32 (option->data);
+  *value = banyan_get_be32 (option->data);
   option->data += 4;
   option->left -= 4;
   return TRUE;
@@ -202,10 +202,10 @@ static void
 info_export (NbdConnection *self, const Option *option, const Facts *facts)
 {
   guint8 data[NBD_INFO_EXPORT_SIZE];
-  guint8 *to = nbd_put16 (data, NBD_INFO_EXPORT);
+  guint8 *to = banyan_put_be16 (data, NBD_INFO_EXPORT);
 
-  to = nbd_put64 (to, facts->length);
-  nbd_put16 (to, facts->flags);
+  to = banyan_put_be64 (to, facts->length);
+  banyan_put_be16 (to, facts->flags);
   reply (self, option, NBD_REP_INFO, data, sizeof data);
 }
 
@@ -215,7 +215,7 @@ info_text (NbdConnection *self, const Option *option, guint16 type, const char *
   gsize length = MIN (strlen (text), NBD_MAX_STRING);
   g_autofree guint8 *data = g_malloc (2 + length);
 
-  memcpy (nbd_put16 (data, type), text, length);
+  memcpy (banyan_put_be16 (data, type), text, length);
   reply (self, option, NBD_REP_INFO, data, 2 + length);
 }
 
@@ -224,13 +224,13 @@ static void
 info_block_size (NbdConnection *self, const Option *option, guint32 preferred)
 {
   guint8 data[NBD_INFO_BLOCK_SIZE_SIZE];
-  guint8 *to = nbd_put16 (data, NBD_INFO_BLOCK_SIZE);
+  guint8 *to = banyan_put_be16 (data, NBD_INFO_BLOCK_SIZE);
 
   if (preferred < 512 || (preferred & (preferred - 1)) != 0)
     preferred = 4096;
-  to = nbd_put32 (to, 1);
-  to = nbd_put32 (to, MIN (preferred, NBD_MAX_PAYLOAD));
-  nbd_put32 (to, NBD_MAX_PAYLOAD);
+  to = banyan_put_be32 (to, 1);
+  to = banyan_put_be32 (to, MIN (preferred, NBD_MAX_PAYLOAD));
+  banyan_put_be32 (to, NBD_MAX_PAYLOAD);
   reply (self, option, NBD_REP_INFO, data, sizeof data);
 }
 
@@ -250,8 +250,8 @@ option_export_name (NbdConnection *self, Option *option)
     return OPTION_END;
 
   chunk = nbd_output_new_chunk (self);
-  to = nbd_put64 (chunk->header, facts.length);
-  to = nbd_put16 (to, facts.flags);
+  to = banyan_put_be64 (chunk->header, facts.length);
+  to = banyan_put_be16 (to, facts.flags);
   chunk->header_length = to - chunk->header;
   if (!self->no_zeroes)
     {
@@ -332,7 +332,7 @@ option_list (NbdConnection *self, Option *option)
       gsize length = description != NULL ? MIN (strlen (description), NBD_MAX_STRING) : 0;
       g_autofree guint8 *data = g_malloc (4 + name_length + length);
 
-      memcpy (nbd_put32 (data, name_length), name, name_length);
+      memcpy (banyan_put_be32 (data, name_length), name, name_length);
       if (length > 0)
         memcpy (data + 4 + name_length, description, length);
       reply (self, option, NBD_REP_SERVER, data, 4 + name_length + length);
@@ -371,7 +371,7 @@ reply_context (NbdConnection *self, const Option *option, guint32 id)
   static const char name[] = "base:allocation";
   guint8 data[4 + sizeof name];
 
-  memcpy (nbd_put32 (data, id), name, sizeof name - 1);
+  memcpy (banyan_put_be32 (data, id), name, sizeof name - 1);
   reply (self, option, NBD_REP_META_CONTEXT, data, 4 + sizeof name - 1);
 }
 
@@ -514,17 +514,17 @@ static gboolean BANYAN_COROUTINE
 greet (NbdConnection *self)
 {
   NbdChunk *chunk = nbd_output_new_chunk (self);
-  guint8 *to = nbd_put64 (chunk->header, NBD_INIT_MAGIC);
+  guint8 *to = banyan_put_be64 (chunk->header, NBD_INIT_MAGIC);
   guint32 flags;
 
-  to = nbd_put64 (to, NBD_OPTION_MAGIC);
-  to = nbd_put16 (to, NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
+  to = banyan_put_be64 (to, NBD_OPTION_MAGIC);
+  to = banyan_put_be16 (to, NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
   chunk->header_length = to - chunk->header;
   nbd_output_queue (self, chunk);
 
   if (!nbd_input_need (self, 4))
     return FALSE;
-  flags = nbd_get32 (nbd_input_peek (self));
+  flags = banyan_get_be32 (nbd_input_peek (self));
   nbd_input_skip (self, 4);
   self->no_zeroes = (flags & NBD_FLAG_C_NO_ZEROES) != 0;
   /* "the server MUST drop the TCP connection if the client sets an unknown flag" */

@@ -32,9 +32,9 @@ put_extent (NbdConnection *self, BanyanBuffer *buffer, guint n, const Extent *ex
   guint8 *to = buffer->data + n * (self->extended ? 16 : 8);
 
   if (self->extended)
-    nbd_put64 (nbd_put64 (to, extent->length), extent->flags);
+    banyan_put_be64 (banyan_put_be64 (to, extent->length), extent->flags);
   else
-    nbd_put32 (nbd_put32 (to, extent->length), extent->flags);
+    banyan_put_be32 (banyan_put_be32 (to, extent->length), extent->flags);
 }
 
 /* Neighbours with the same state become one. Returns how many there are; 0 with @error. */
@@ -79,10 +79,11 @@ parse_payload (NbdConnection *self, NbdRequest *request)
 {
   if (request->payload_length == 0)
     return TRUE;
-  if (request->payload_length != 12 || nbd_get32 (request->payload + 8) != NBD_ALLOCATION_CONTEXT)
+  if (request->payload_length != 12
+      || banyan_get_be32 (request->payload + 8) != NBD_ALLOCATION_CONTEXT)
     return FALSE;
 
-  request->length = nbd_get64 (request->payload);
+  request->length = banyan_get_be64 (request->payload);
   return TRUE;
 }
 

@@ -116,8 +116,8 @@ nbd_reply_error (NbdConnection *self, const NbdRequest *request, int number, con
     attach_text (self, chunk, message);
   to = put_chunk_header (self, request, chunk, NBD_REPLY_TYPE_ERROR, NBD_REPLY_FLAG_DONE,
                          6 + chunk->length);
-  to = nbd_put32 (to, wire_error (request, number));
-  to = nbd_put16 (to, chunk->length);
+  to = banyan_put_be32 (to, wire_error (request, number));
+  to = banyan_put_be16 (to, chunk->length);
   queue (self, chunk, to);
 }
 
@@ -130,9 +130,9 @@ nbd_reply_fill_header (NbdConnection *self, const NbdRequest *request, NbdChunk 
   if (!self->extended && !self->structured)
     to = nbd_put_simple_reply (chunk->header, NBD_SUCCESS, request->cookie);
   else
-    to = nbd_put64 (put_chunk_header (self, request, chunk, NBD_REPLY_TYPE_OFFSET_DATA,
-                                      is_last ? NBD_REPLY_FLAG_DONE : 0, 8 + length),
-                    offset);
+    to = banyan_put_be64 (put_chunk_header (self, request, chunk, NBD_REPLY_TYPE_OFFSET_DATA,
+                                            is_last ? NBD_REPLY_FLAG_DONE : 0, 8 + length),
+                          offset);
   chunk->header_length = to - chunk->header;
 }
 
@@ -157,8 +157,8 @@ nbd_reply_hole (NbdConnection *self, const NbdRequest *request, guint64 offset, 
   guint8 *to = put_chunk_header (self, request, chunk, NBD_REPLY_TYPE_OFFSET_HOLE,
                                  is_last ? NBD_REPLY_FLAG_DONE : 0, 12);
 
-  to = nbd_put64 (to, offset);
-  queue (self, chunk, nbd_put32 (to, length));
+  to = banyan_put_be64 (to, offset);
+  queue (self, chunk, banyan_put_be32 (to, length));
 }
 
 void
@@ -177,8 +177,8 @@ nbd_reply_block_status (NbdConnection *self, const NbdRequest *request, guint32 
                          self->extended ? NBD_REPLY_TYPE_BLOCK_STATUS_EXT
                                         : NBD_REPLY_TYPE_BLOCK_STATUS,
                          NBD_REPLY_FLAG_DONE, length + (self->extended ? 8 : 4));
-  to = nbd_put32 (to, context);
+  to = banyan_put_be32 (to, context);
   if (self->extended)
-    to = nbd_put32 (to, n_extents);
+    to = banyan_put_be32 (to, n_extents);
   queue (self, chunk, to);
 }

@@ -57,7 +57,7 @@ has_text (const guint8 *header, gsize at, const char *text)
 static gboolean
 is_known (const guint8 *header)
 {
-  guint32 version = get_le32 (header + AT_VERSION);
+  guint32 version = banyan_get_le32 (header + AT_VERSION);
 
   return has_text (header, AT_MAGIC, MAGIC) && has_text (header, AT_TYPE, TYPE)
          && has_text (header, AT_SUBTYPE, SUBTYPE)
@@ -78,7 +78,7 @@ check_kind (Mapped *mapped, const guint8 *header, GError **error)
   if (is_known (header))
     return TRUE;
   if (!has_text (header, AT_MAGIC, MAGIC))
-    return mapped_throw_field (mapped, error, "signature", get_le64 (header), 0,
+    return mapped_throw_field (mapped, error, "signature", banyan_get_le64 (header), 0,
                                "this is no image of Bochs, which has \"%s\" there", MAGIC);
   if (!has_text (header, AT_TYPE, TYPE) || !has_text (header, AT_SUBTYPE, SUBTYPE))
     return mapped_throw_unsupported (
@@ -86,8 +86,8 @@ check_kind (Mapped *mapped, const guint8 *header, GError **error)
         "the image is a \"%.15s\" of the kind \"%.15s\", and only a \"%s\" of the kind \"%s\" is "
         "read; those of other kinds belong to another image: commit them with bximage",
         header + AT_TYPE, header + AT_SUBTYPE, TYPE, SUBTYPE);
-  return mapped_throw_field (mapped, error, "version", get_le32 (header + AT_VERSION), AT_VERSION,
-                             "it can be %u or %u", VERSION_1, VERSION_2);
+  return mapped_throw_field (mapped, error, "version", banyan_get_le32 (header + AT_VERSION),
+                             AT_VERSION, "it can be %u or %u", VERSION_1, VERSION_2);
 }
 
 static gboolean
@@ -131,15 +131,15 @@ banyan_bochs_open (Mapped *mapped, GError **error)
       || !check_kind (mapped, header, error))
     return FALSE;
 
-  self->catalog_offset = get_le32 (header + AT_HEADER_SIZE);
-  self->n_extents = get_le32 (header + AT_N_EXTENTS);
-  self->extent_size = get_le32 (header + AT_EXTENT_SIZE);
-  length_at = get_le32 (header + AT_VERSION) == VERSION_1 ? AT_SIZE_V1 : AT_SIZE_V2;
-  length = get_le64 (header + length_at) / SECTOR * SECTOR;
-  if (!check_sizes (self, get_le32 (header + AT_BITMAP_SIZE), length, length_at, error))
+  self->catalog_offset = banyan_get_le32 (header + AT_HEADER_SIZE);
+  self->n_extents = banyan_get_le32 (header + AT_N_EXTENTS);
+  self->extent_size = banyan_get_le32 (header + AT_EXTENT_SIZE);
+  length_at = banyan_get_le32 (header + AT_VERSION) == VERSION_1 ? AT_SIZE_V1 : AT_SIZE_V2;
+  length = banyan_get_le64 (header + length_at) / SECTOR * SECTOR;
+  if (!check_sizes (self, banyan_get_le32 (header + AT_BITMAP_SIZE), length, length_at, error))
     return FALSE;
 
-  self->bitmap_length = round_up (get_le32 (header + AT_BITMAP_SIZE));
+  self->bitmap_length = round_up (banyan_get_le32 (header + AT_BITMAP_SIZE));
   self->data_offset = self->catalog_offset + (guint64) self->n_extents * 4;
   mapped->cluster_size = self->extent_size;
   return mapped_set_length (mapped, length, length_at, error);
@@ -189,7 +189,7 @@ banyan_bochs_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mappi
                           sizeof bytes, error))
     return FALSE;
 
-  extent = get_le32 (bytes);
+  extent = banyan_get_le32 (bytes);
   mapping->child = mapped->file;
   mapping->kind = MAPPED_BELOW;
   mapping->length = self->extent_size - skip;

@@ -46,12 +46,12 @@ banyan_cloop_open (Mapped *mapped, GError **error)
   if (!mapped_read_bytes (mapped, mapped->file, 0, header, sizeof header, "header", error))
     return FALSE;
   if (!is_script (header))
-    return mapped_throw_field (mapped, error, "signature", get_be64 (header), 0,
+    return mapped_throw_field (mapped, error, "signature", banyan_get_be64 (header), 0,
                                "this is no compressed loop of version 2, which begins with \"#V2.0 "
                                "Format\" in a script");
 
-  self->block_size = get_be32 (header + AT_BLOCK_SIZE);
-  n_blocks = get_be32 (header + AT_N_BLOCKS);
+  self->block_size = banyan_get_be32 (header + AT_BLOCK_SIZE);
+  n_blocks = banyan_get_be32 (header + AT_N_BLOCKS);
   if (self->block_size == 0 || self->block_size % SECTOR != 0 || self->block_size > MAX_BLOCK_SIZE)
     return mapped_throw_field (mapped, error, "block size", self->block_size, AT_BLOCK_SIZE,
                                "it can be a multiple of %d up to %u", SECTOR, MAX_BLOCK_SIZE);
@@ -81,10 +81,10 @@ banyan_cloop_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mappi
   if (!mapped_read_table (mapped, mapped->file, 0, at, bytes, sizeof bytes, error))
     return FALSE;
 
-  end = get_be64 (bytes + 8);
+  end = banyan_get_be64 (bytes + 8);
   mapping->kind = MAPPED_PACKED;
   mapping->child = mapped->file;
-  mapping->place = get_be64 (bytes);
+  mapping->place = banyan_get_be64 (bytes);
   mapping->packed_size = end - mapping->place;
   mapping->unit_size = self->block_size;
   mapping->skip = offset % self->block_size;

@@ -7,8 +7,6 @@
 
 #include "dmg-chunks.h"
 
-#include "mapped-bytes.h"
-
 #include <banyan/banyan-plugin.h>
 #include <errno.h>
 
@@ -118,13 +116,13 @@ static gboolean
 take_chunk (GArray *chunks, const guint8 *bytes, guint index, guint64 first_sector, guint64 base,
             const char *name, GError **error)
 {
-  guint64 start = get_be64 (bytes + CHUNK_START), n = get_be64 (bytes + CHUNK_LENGTH);
-  guint64 offset = get_be64 (bytes + CHUNK_OFFSET);
-  DmgChunk chunk = { .packed = get_be64 (bytes + CHUNK_PACKED) };
+  guint64 start = banyan_get_be64 (bytes + CHUNK_START), n = banyan_get_be64 (bytes + CHUNK_LENGTH);
+  guint64 offset = banyan_get_be64 (bytes + CHUNK_OFFSET);
+  DmgChunk chunk = { .packed = banyan_get_be64 (bytes + CHUNK_PACKED) };
 
   if (n == 0)
     return TRUE;
-  if (!find_kind (get_be32 (bytes), &chunk.kind, name, error))
+  if (!find_kind (banyan_get_be32 (bytes), &chunk.kind, name, error))
     return FALSE;
   if (start > (guint64) MAX_SECTORS || n > (guint64) MAX_SECTORS - start
       || first_sector > (guint64) MAX_SECTORS - start - n)
@@ -152,8 +150,8 @@ dmg_chunks_add (GArray *chunks, const guint8 *bytes, gsize length, guint64 base,
   if (length < TABLE_CHUNKS || memcmp (bytes, TABLE_MAGIC, 4) != 0)
     return TRUE;
 
-  first_sector = get_be64 (bytes + TABLE_START);
-  offset = get_be64 (bytes + TABLE_DATA_OFFSET);
+  first_sector = banyan_get_be64 (bytes + TABLE_START);
+  offset = banyan_get_be64 (bytes + TABLE_DATA_OFFSET);
   if (first_sector > (guint64) MAX_SECTORS)
     return banyan_throw_errno (error, EINVAL,
                                "%s: a table of the image begins at sector %" G_GUINT64_FORMAT
@@ -168,7 +166,7 @@ dmg_chunks_add (GArray *chunks, const guint8 *bytes, gsize length, guint64 base,
   for (guint i = 0; i < (length - TABLE_CHUNKS) / CHUNK_SIZE; i++)
     {
       const guint8 *chunk = bytes + TABLE_CHUNKS + i * CHUNK_SIZE;
-      guint32 type = get_be32 (chunk);
+      guint32 type = banyan_get_be32 (chunk);
 
       if (type != TYPE_COMMENT && type != TYPE_LAST
           && !take_chunk (chunks, chunk, i, first_sector, base + offset, name, error))
@@ -252,8 +250,8 @@ dmg_chunks_add_fork (GArray *chunks, const guint8 *fork, gsize length, guint64 b
                                "%s: the image's resource fork has %" G_GSIZE_FORMAT
                                " bytes; its header alone has 16",
                                name, length);
-  at = get_be32 (fork);
-  end = at + get_be32 (fork + 8);
+  at = banyan_get_be32 (fork);
+  end = at + banyan_get_be32 (fork + 8);
   if (end > length)
     return banyan_throw_errno (error, EINVAL,
                                "%s: the data of the image's resource fork ends at byte "
@@ -262,7 +260,7 @@ dmg_chunks_add_fork (GArray *chunks, const guint8 *fork, gsize length, guint64 b
 
   while (end - at >= 4)
     {
-      guint32 size = get_be32 (fork + at);
+      guint32 size = banyan_get_be32 (fork + at);
 
       at += 4;
       if (size == 0 || size > end - at)

@@ -86,14 +86,14 @@ static gboolean BANYAN_COROUTINE
 read_chunks (BanyanDmg *self, const guint8 *trailer, GError **error)
 {
   Mapped *mapped = &self->mapped;
-  guint64 base = get_be64 (trailer + AT_DATA_FORK);
-  guint64 fork_length = get_be64 (trailer + AT_FORK_LENGTH);
-  guint64 list_length = get_be64 (trailer + AT_LIST_LENGTH);
+  guint64 base = banyan_get_be64 (trailer + AT_DATA_FORK);
+  guint64 fork_length = banyan_get_be64 (trailer + AT_FORK_LENGTH);
+  guint64 list_length = banyan_get_be64 (trailer + AT_LIST_LENGTH);
   g_autofree guint8 *bytes = NULL;
 
   if (fork_length != 0)
     {
-      bytes = read_tables (mapped, get_be64 (trailer + AT_FORK_OFFSET), fork_length,
+      bytes = read_tables (mapped, banyan_get_be64 (trailer + AT_FORK_OFFSET), fork_length,
                            "resource fork", error);
       return bytes != NULL
              && dmg_chunks_add_fork (self->chunks, bytes, fork_length, base, mapped->name, error);
@@ -103,8 +103,8 @@ read_chunks (BanyanDmg *self, const guint8 *trailer, GError **error)
                                "%s: the image has neither a property list nor a resource fork",
                                mapped->name);
 
-  bytes = read_tables (mapped, get_be64 (trailer + AT_LIST_OFFSET), list_length, "property list",
-                       error);
+  bytes = read_tables (mapped, banyan_get_be64 (trailer + AT_LIST_OFFSET), list_length,
+                       "property list", error);
   return bytes != NULL
          && dmg_chunks_add_list (self->chunks, (const char *) bytes, list_length, base,
                                  mapped->name, error);
@@ -139,7 +139,7 @@ banyan_dmg_open (Mapped *mapped, GError **error)
   if (!read_trailer (mapped, trailer, &at, error))
     return FALSE;
 
-  sectors = get_be64 (trailer + AT_SECTORS);
+  sectors = banyan_get_be64 (trailer + AT_SECTORS);
   if (sectors > G_MAXINT64 / SECTOR)
     return mapped_throw_field (mapped, error, "number of sectors", sectors, at + AT_SECTORS,
                                "it can be %" G_GINT64_FORMAT " at most", G_MAXINT64 / SECTOR);

@@ -7,7 +7,6 @@
 
 #pragma once
 
-#include "mapped-bytes.h"
 #include "mapped-cache.h"
 
 G_BEGIN_DECLS

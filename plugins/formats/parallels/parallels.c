@@ -55,11 +55,11 @@ static gboolean
 check_header (BanyanParallels *self, const guint8 *header, guint64 sectors, GError **error)
 {
   Mapped *mapped = &self->mapped;
-  guint32 version = get_le32 (header + AT_VERSION);
-  guint32 cluster_sectors = get_le32 (header + AT_CLUSTER_SECTORS);
+  guint32 version = banyan_get_le32 (header + AT_VERSION);
+  guint32 cluster_sectors = banyan_get_le32 (header + AT_CLUSTER_SECTORS);
 
   if (!has_magic (header, MAGIC_OLD) && !has_magic (header, MAGIC_EXTENDED))
-    return mapped_throw_field (mapped, error, "signature", get_le64 (header), 0,
+    return mapped_throw_field (mapped, error, "signature", banyan_get_le64 (header), 0,
                                "this is no image of Parallels, which has \"%s\" or \"%s\" there",
                                MAGIC_OLD, MAGIC_EXTENDED);
   if (version != VERSION)
@@ -87,15 +87,16 @@ banyan_parallels_open (Mapped *mapped, GError **error)
 
   /* Of the older kind, the upper half is for nobody. */
   is_extended = has_magic (header, MAGIC_EXTENDED);
-  sectors = is_extended ? get_le64 (header + AT_SECTORS) : get_le32 (header + AT_SECTORS);
+  sectors
+      = is_extended ? banyan_get_le64 (header + AT_SECTORS) : banyan_get_le32 (header + AT_SECTORS);
   if (!check_header (self, header, sectors, error))
     return FALSE;
 
-  self->cluster_size = (guint64) get_le32 (header + AT_CLUSTER_SECTORS) * SECTOR;
+  self->cluster_size = (guint64) banyan_get_le32 (header + AT_CLUSTER_SECTORS) * SECTOR;
   self->entry_unit = is_extended ? self->cluster_size : SECTOR;
-  self->n_clusters = get_le32 (header + AT_N_CLUSTERS);
-  self->is_empty = (get_le32 (header + AT_FLAGS) & FLAG_EMPTY) != 0;
-  self->is_in_use = get_le32 (header + AT_IN_USE) == IN_USE;
+  self->n_clusters = banyan_get_le32 (header + AT_N_CLUSTERS);
+  self->is_empty = (banyan_get_le32 (header + AT_FLAGS) & FLAG_EMPTY) != 0;
+  self->is_in_use = banyan_get_le32 (header + AT_IN_USE) == IN_USE;
   mapped->cluster_size = self->cluster_size;
   return mapped_check_inside (mapped, mapped->file, HEADER_SIZE, (guint64) self->n_clusters * 4,
                               "block table", error)
@@ -120,7 +121,7 @@ banyan_parallels_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *m
                           error))
     return FALSE;
 
-  entry = get_le32 (bytes);
+  entry = banyan_get_le32 (bytes);
   mapping->length = self->cluster_size - skip;
   mapping->child = mapped->file;
   mapping->place = entry * self->entry_unit + skip;
@@ -138,7 +139,7 @@ static guint
 banyan_parallels_probe (const guint8 *head, gsize length)
 {
   return length >= HEADER_SIZE && (has_magic (head, MAGIC_OLD) || has_magic (head, MAGIC_EXTENDED))
-                 && get_le32 (head + AT_VERSION) == VERSION
+                 && banyan_get_le32 (head + AT_VERSION) == VERSION
              ? 100
              : 0;
 }

@@ -48,10 +48,11 @@ static gboolean
 check_kind (BanyanQcow *self, const guint8 *header, GError **error)
 {
   Mapped *mapped = &self->mapped;
-  guint32 version = get_be32 (header + AT_VERSION), crypt = get_be32 (header + AT_CRYPT);
+  guint32 version = banyan_get_be32 (header + AT_VERSION),
+          crypt = banyan_get_be32 (header + AT_CRYPT);
 
-  if (get_be32 (header) != MAGIC)
-    return mapped_throw_field (mapped, error, "signature", get_be32 (header), 0,
+  if (banyan_get_be32 (header) != MAGIC)
+    return mapped_throw_field (mapped, error, "signature", banyan_get_be32 (header), 0,
                                "this is no qcow image, which has %u there", MAGIC);
   if (version != 1)
     return mapped_throw_field (mapped, error, "version", version, AT_VERSION,
@@ -91,8 +92,8 @@ check_table (BanyanQcow *self, guint64 length, GError **error)
 static gboolean BANYAN_COROUTINE
 read_backing (Mapped *mapped, const guint8 *header, GError **error)
 {
-  guint64 offset = get_be64 (header + AT_BACKING_OFFSET);
-  guint32 length = get_be32 (header + AT_BACKING_SIZE);
+  guint64 offset = banyan_get_be64 (header + AT_BACKING_OFFSET);
+  guint32 length = banyan_get_be32 (header + AT_BACKING_SIZE);
   char name[MAX_BACKING_NAME + 1] = { 0 };
 
   if (offset == 0)
@@ -123,8 +124,8 @@ banyan_qcow_open (Mapped *mapped, GError **error)
 
   self->cluster_bits = header[AT_CLUSTER_BITS];
   self->l2_bits = header[AT_L2_BITS];
-  self->l1_offset = get_be64 (header + AT_L1);
-  length = get_be64 (header + AT_SIZE);
+  self->l1_offset = banyan_get_be64 (header + AT_L1);
+  length = banyan_get_be64 (header + AT_SIZE);
   if (!check_kind (self, header, error) || !check_table (self, length, error)
       || !read_backing (mapped, header, error))
     return FALSE;
@@ -189,7 +190,7 @@ banyan_qcow_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mappin
   if (!mapped_read_table (mapped, mapped->file, 0, at, bytes, sizeof bytes, error))
     return FALSE;
 
-  table = get_be64 (bytes);
+  table = banyan_get_be64 (bytes);
   if (table == 0)
     {
       mapping->kind = MAPPED_BELOW;
@@ -203,7 +204,7 @@ banyan_qcow_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mappin
                           error))
     return FALSE;
 
-  take_entry (self, get_be64 (bytes), offset % mapped->cluster_size, mapping);
+  take_entry (self, banyan_get_be64 (bytes), offset % mapped->cluster_size, mapping);
   return TRUE;
 }
 
@@ -232,7 +233,8 @@ static const MappedDriver driver = {
 static guint
 banyan_qcow_probe (const guint8 *head, gsize length)
 {
-  return length >= HEADER_SIZE && get_be32 (head) == MAGIC && get_be32 (head + AT_VERSION) == 1
+  return length >= HEADER_SIZE && banyan_get_be32 (head) == MAGIC
+                 && banyan_get_be32 (head + AT_VERSION) == 1
              ? 100
              : 0;
 }

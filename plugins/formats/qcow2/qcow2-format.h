@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include <glib.h>
+#include <banyan/banyan-bytes.h>
 
 #define QCOW2_MAGIC 0x514649fbu
 
@@ -68,43 +68,10 @@
 #define QCOW2_BITMAP_ENTRY_BYTES 24
 #define QCOW2_SNAPSHOT_ENTRY_BYTES 40
 
-/* -- Big endian, wherever it lies. -- */
-
-static inline guint16
-qcow2_get16 (const guint8 *at)
-{
-  return (guint16) (at[0] << 8 | at[1]);
-}
-
-static inline guint32
-qcow2_get32 (const guint8 *at)
-{
-  return (guint32) qcow2_get16 (at) << 16 | qcow2_get16 (at + 2);
-}
-
-static inline guint64
-qcow2_get64 (const guint8 *at)
-{
-  return (guint64) qcow2_get32 (at) << 32 | qcow2_get32 (at + 4);
-}
-
-static inline void
-qcow2_put16 (guint8 *at, guint16 value)
-{
-  at[0] = value >> 8;
-  at[1] = value & 0xff;
-}
-
-static inline void
-qcow2_put32 (guint8 *at, guint32 value)
-{
-  qcow2_put16 (at, value >> 16);
-  qcow2_put16 (at + 2, value & 0xffff);
-}
-
-static inline void
-qcow2_put64 (guint8 *at, guint64 value)
-{
-  qcow2_put32 (at, value >> 32);
-  qcow2_put32 (at + 4, value & 0xffffffff);
-}
+/* All of it is big endian. */
+#define qcow2_get16 banyan_get_be16
+#define qcow2_get32 banyan_get_be32
+#define qcow2_get64 banyan_get_be64
+#define qcow2_put16 banyan_put_be16
+#define qcow2_put32 banyan_put_be32
+#define qcow2_put64 banyan_put_be64

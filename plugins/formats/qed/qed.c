@@ -65,10 +65,10 @@ static gboolean
 check_kind (BanyanQed *self, const guint8 *header, GError **error)
 {
   Mapped *mapped = &self->mapped;
-  guint32 table_size = get_le32 (header + AT_TABLE_SIZE);
+  guint32 table_size = banyan_get_le32 (header + AT_TABLE_SIZE);
 
-  if (get_le32 (header) != MAGIC)
-    return mapped_throw_field (mapped, error, "signature", get_le32 (header), 0,
+  if (banyan_get_le32 (header) != MAGIC)
+    return mapped_throw_field (mapped, error, "signature", banyan_get_le32 (header), 0,
                                "this is no QED image, which has %u there", MAGIC);
   if (self->features & ~(guint64) FEATURES_KNOWN)
     return mapped_throw_field (mapped, error, "features", self->features, AT_FEATURES,
@@ -107,8 +107,8 @@ static gboolean BANYAN_COROUTINE
 read_backing (BanyanQed *self, const guint8 *header, GError **error)
 {
   Mapped *mapped = &self->mapped;
-  guint32 offset = get_le32 (header + AT_BACKING_OFFSET);
-  guint32 length = get_le32 (header + AT_BACKING_SIZE);
+  guint32 offset = banyan_get_le32 (header + AT_BACKING_OFFSET);
+  guint32 length = banyan_get_le32 (header + AT_BACKING_SIZE);
   char name[MAX_BACKING_NAME + 1] = { 0 };
 
   if (!(self->features & FEATURE_BACKING))
@@ -136,14 +136,14 @@ banyan_qed_open (Mapped *mapped, GError **error)
   if (!mapped_read_bytes (mapped, mapped->file, 0, header, sizeof header, "header", error))
     return FALSE;
 
-  self->cluster_size = get_le32 (header + AT_CLUSTER_SIZE);
-  self->features = get_le64 (header + AT_FEATURES);
-  self->l1_offset = get_le64 (header + AT_L1);
-  length = get_le64 (header + AT_SIZE);
+  self->cluster_size = banyan_get_le32 (header + AT_CLUSTER_SIZE);
+  self->features = banyan_get_le64 (header + AT_FEATURES);
+  self->l1_offset = banyan_get_le64 (header + AT_L1);
+  length = banyan_get_le64 (header + AT_SIZE);
   if (!check_kind (self, header, error))
     return FALSE;
 
-  self->table_length = (guint64) get_le32 (header + AT_TABLE_SIZE) * self->cluster_size;
+  self->table_length = (guint64) banyan_get_le32 (header + AT_TABLE_SIZE) * self->cluster_size;
   self->n_entries = self->table_length / 8;
   mapped->cluster_size = self->cluster_size;
   return check_tables (self, length, error) && read_backing (self, header, error)
@@ -176,7 +176,7 @@ banyan_qed_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mapping
   mapping->length = (self->n_entries - cluster % self->n_entries) * self->cluster_size - skip;
   if (!mapped_read_table (mapped, mapped->file, 0, at, bytes, sizeof bytes, error))
     return FALSE;
-  entry = get_le64 (bytes);
+  entry = banyan_get_le64 (bytes);
   if (entry == 0)
     return TRUE;
   if (entry % self->cluster_size != 0 || entry > end || self->table_length > end - entry)
@@ -185,7 +185,7 @@ banyan_qed_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mapping
   at = entry + cluster % self->n_entries * 8;
   if (!mapped_read_table (mapped, mapped->file, 0, at, bytes, sizeof bytes, error))
     return FALSE;
-  entry = get_le64 (bytes);
+  entry = banyan_get_le64 (bytes);
   mapping->length = self->cluster_size - skip;
   mapping->place = entry + skip;
   if (entry == CLUSTER_ZERO)
@@ -204,7 +204,7 @@ static const MappedDriver driver = {
 static guint
 banyan_qed_probe (const guint8 *head, gsize length)
 {
-  return length >= HEADER_SIZE && get_le32 (head) == MAGIC ? 100 : 0;
+  return length >= HEADER_SIZE && banyan_get_le32 (head) == MAGIC ? 100 : 0;
 }
 
 static void

@@ -72,9 +72,9 @@ is_null (const guint8 *uuid)
 static gboolean
 check_kind (Mapped *self, const guint8 *header, GError **error)
 {
-  guint32 signature = get_le32 (header + AT_SIGNATURE);
-  guint32 version = get_le32 (header + AT_VERSION);
-  guint32 type = get_le32 (header + AT_TYPE);
+  guint32 signature = banyan_get_le32 (header + AT_SIGNATURE);
+  guint32 version = banyan_get_le32 (header + AT_VERSION);
+  guint32 type = banyan_get_le32 (header + AT_TYPE);
 
   if (signature != SIGNATURE)
     return mapped_throw_field (self, error, "signature", signature, AT_SIGNATURE,
@@ -148,15 +148,15 @@ banyan_vdi_open (Mapped *mapped, GError **error)
       || !check_kind (mapped, header, error))
     return FALSE;
 
-  self->type = get_le32 (header + AT_TYPE);
-  self->table_offset = get_le32 (header + AT_TABLE_OFFSET);
-  self->data_offset = get_le32 (header + AT_DATA_OFFSET);
-  self->block_size = get_le32 (header + AT_BLOCK_SIZE);
-  self->block_extra = get_le32 (header + AT_BLOCK_EXTRA);
-  self->n_blocks = get_le32 (header + AT_N_BLOCKS);
-  self->n_allocated = get_le32 (header + AT_N_ALLOCATED);
-  length = get_le64 (header + AT_DISK_SIZE);
-  if (!check_sizes (self, length, get_le32 (header + AT_SECTOR_SIZE), error)
+  self->type = banyan_get_le32 (header + AT_TYPE);
+  self->table_offset = banyan_get_le32 (header + AT_TABLE_OFFSET);
+  self->data_offset = banyan_get_le32 (header + AT_DATA_OFFSET);
+  self->block_size = banyan_get_le32 (header + AT_BLOCK_SIZE);
+  self->block_extra = banyan_get_le32 (header + AT_BLOCK_EXTRA);
+  self->n_blocks = banyan_get_le32 (header + AT_N_BLOCKS);
+  self->n_allocated = banyan_get_le32 (header + AT_N_ALLOCATED);
+  length = banyan_get_le64 (header + AT_DISK_SIZE);
+  if (!check_sizes (self, length, banyan_get_le32 (header + AT_SECTOR_SIZE), error)
       || !check_offsets (self, error))
     return FALSE;
 
@@ -179,7 +179,7 @@ banyan_vdi_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mapping
                           sizeof bytes, error))
     return FALSE;
 
-  block = get_le32 (bytes);
+  block = banyan_get_le32 (bytes);
   mapping->length = self->block_size - skip;
   mapping->kind = block == BLOCK_FREE   ? MAPPED_BELOW
                   : block == BLOCK_ZERO ? MAPPED_ZERO
@@ -199,7 +199,7 @@ static const MappedDriver driver = {
 static guint
 banyan_vdi_probe (const guint8 *head, gsize length)
 {
-  return length >= AT_VERSION && get_le32 (head + AT_SIGNATURE) == SIGNATURE ? 100 : 0;
+  return length >= AT_VERSION && banyan_get_le32 (head + AT_SIGNATURE) == SIGNATURE ? 100 : 0;
 }
 
 static void

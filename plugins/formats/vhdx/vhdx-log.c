@@ -121,14 +121,15 @@ is_kind (const guint8 *bytes, const char *signature)
 static gboolean
 is_header (const Ring *ring, const guint8 *header)
 {
-  guint32 length = get_le32 (header + ENTRY_LENGTH), tail = get_le32 (header + ENTRY_TAIL);
+  guint32 length = banyan_get_le32 (header + ENTRY_LENGTH),
+          tail = banyan_get_le32 (header + ENTRY_TAIL);
 
   return is_kind (header, ENTRY_SIGNATURE) && length % VHDX_LOG_SECTOR == 0 && length > 0
          && length <= ring->length && tail % VHDX_LOG_SECTOR == 0 && tail < ring->length
-         && get_le64 (header + ENTRY_SEQUENCE) != 0
+         && banyan_get_le64 (header + ENTRY_SEQUENCE) != 0
          && memcmp (header + ENTRY_GUID, ring->guid, VHDX_GUID_SIZE) == 0
-         && get_le32 (header + ENTRY_N_DESCRIPTORS) <= length / DESCRIPTOR_SIZE
-         && count_descriptor_bytes (get_le32 (header + ENTRY_N_DESCRIPTORS)) <= length;
+         && banyan_get_le32 (header + ENTRY_N_DESCRIPTORS) <= length / DESCRIPTOR_SIZE
+         && count_descriptor_bytes (banyan_get_le32 (header + ENTRY_N_DESCRIPTORS)) <= length;
 }
 
 /* Each descriptor belongs to the entry, and each that has data has a sector that does. */
@@ -143,15 +144,15 @@ has_all (const Entry *entry)
       const guint8 *data = entry->bytes + at;
       gboolean has_data = is_kind (descriptor, DATA_DESCRIPTOR);
 
-      if (get_le64 (descriptor + DESCRIPTOR_SEQUENCE) != entry->sequence
-          || get_le64 (descriptor + DESCRIPTOR_OFFSET) % VHDX_LOG_SECTOR != 0
+      if (banyan_get_le64 (descriptor + DESCRIPTOR_SEQUENCE) != entry->sequence
+          || banyan_get_le64 (descriptor + DESCRIPTOR_OFFSET) % VHDX_LOG_SECTOR != 0
           || (!has_data && !is_kind (descriptor, ZERO_DESCRIPTOR)))
         return FALSE;
       if (!has_data)
         continue;
       if (entry->length - at < VHDX_LOG_SECTOR || !is_kind (data, DATA_SIGNATURE)
-          || get_le32 (data + DATA_SEQUENCE_HIGH) != entry->sequence >> 32
-          || get_le32 (data + DATA_SEQUENCE_LOW) != (guint32) entry->sequence)
+          || banyan_get_le32 (data + DATA_SEQUENCE_HIGH) != entry->sequence >> 32
+          || banyan_get_le32 (data + DATA_SEQUENCE_LOW) != (guint32) entry->sequence)
         return FALSE;
       at += VHDX_LOG_SECTOR;
     }
@@ -172,10 +173,10 @@ read_entry (Ring *ring, guint32 at, Entry *entry, GError **error)
 
   *entry = (Entry){
     .at = at,
-    .length = get_le32 (header + ENTRY_LENGTH),
-    .tail = get_le32 (header + ENTRY_TAIL),
-    .n_descriptors = get_le32 (header + ENTRY_N_DESCRIPTORS),
-    .sequence = get_le64 (header + ENTRY_SEQUENCE),
+    .length = banyan_get_le32 (header + ENTRY_LENGTH),
+    .tail = banyan_get_le32 (header + ENTRY_TAIL),
+    .n_descriptors = banyan_get_le32 (header + ENTRY_N_DESCRIPTORS),
+    .sequence = banyan_get_le64 (header + ENTRY_SEQUENCE),
   };
   if (entry->length > ring->budget)
     return banyan_throw_errno (error, EINVAL,
@@ -278,10 +279,10 @@ take_changes (VhdxLog *self, const Ring *ring, const Entry *entry)
   for (guint32 i = 0; i < entry->n_descriptors; i++)
     {
       const guint8 *descriptor = entry->bytes + ENTRY_HEADER_SIZE + i * DESCRIPTOR_SIZE;
-      Change change = { .offset = get_le64 (descriptor + DESCRIPTOR_OFFSET) };
+      Change change = { .offset = banyan_get_le64 (descriptor + DESCRIPTOR_OFFSET) };
 
       if (is_kind (descriptor, ZERO_DESCRIPTOR))
-        change.length = get_le64 (descriptor + DESCRIPTOR_LEADING);
+        change.length = banyan_get_le64 (descriptor + DESCRIPTOR_LEADING);
       else
         {
           change.length = VHDX_LOG_SECTOR;
@@ -292,7 +293,7 @@ take_changes (VhdxLog *self, const Ring *ring, const Entry *entry)
         }
       g_array_append_val (self->changes, change);
     }
-  self->file_end = MAX (self->file_end, get_le64 (entry->bytes + ENTRY_LAST));
+  self->file_end = MAX (self->file_end, banyan_get_le64 (entry->bytes + ENTRY_LAST));
 }
 
 /* A file that is shorter than it was when the entry was written has lost something. */
@@ -300,7 +301,7 @@ static gboolean
 check_file (const Ring *ring, const Entry *entry, GError **error)
 {
   guint64 end = banyan_child_get_length (ring->mapped->file);
-  guint64 flushed = get_le64 (entry->bytes + ENTRY_FLUSHED);
+  guint64 flushed = banyan_get_le64 (entry->bytes + ENTRY_FLUSHED);
 
   return flushed <= end
          || mapped_throw_field (ring->mapped, error, "flushed file offset", flushed,

@@ -144,7 +144,7 @@ BANYAN_DEFINE_DRIVER (BanyanVhdx, banyan_vhdx, BANYAN_TYPE_FORMAT)
 static gboolean
 is_header (const guint8 *header)
 {
-  return memcmp (header, HEADER_SIGNATURE, 4) == 0 && get_le16 (header + HEADER_VERSION) == 1
+  return memcmp (header, HEADER_SIGNATURE, 4) == 0 && banyan_get_le16 (header + HEADER_VERSION) == 1
          && vhdx_crc_is_right (header, HEADER_SIZE, HEADER_CHECKSUM);
 }
 
@@ -170,7 +170,8 @@ read_header (Mapped *mapped, guint8 *header, guint64 *at, GError **error)
   *at = HEADER_1;
   if (is_header (other)
       && (!is_header (header)
-          || get_le64 (other + HEADER_SEQUENCE) > get_le64 (header + HEADER_SEQUENCE)))
+          || banyan_get_le64 (other + HEADER_SEQUENCE)
+                 > banyan_get_le64 (header + HEADER_SEQUENCE)))
     {
       memcpy (header, other, HEADER_SIZE);
       *at = HEADER_2;
@@ -187,15 +188,15 @@ read_log (BanyanVhdx *self, const guint8 *header, guint64 at, GError **error)
 {
   static const Guid none;
   const guint8 *guid = header + HEADER_LOG_GUID;
-  guint32 length = get_le32 (header + HEADER_LOG_LENGTH);
-  guint64 offset = get_le64 (header + HEADER_LOG_OFFSET);
+  guint32 length = banyan_get_le32 (header + HEADER_LOG_LENGTH);
+  guint64 offset = banyan_get_le64 (header + HEADER_LOG_OFFSET);
 
   if (memcmp (guid, none, sizeof none) == 0)
     return TRUE;
-  if (get_le16 (header + HEADER_LOG_VERSION) != 0)
+  if (banyan_get_le16 (header + HEADER_LOG_VERSION) != 0)
     return mapped_throw_field (&self->mapped, error, "log version",
-                               get_le16 (header + HEADER_LOG_VERSION), at + HEADER_LOG_VERSION,
-                               "it can be 0");
+                               banyan_get_le16 (header + HEADER_LOG_VERSION),
+                               at + HEADER_LOG_VERSION, "it can be 0");
   if (length == 0 || length % MIB != 0)
     return mapped_throw_field (&self->mapped, error, "log length", length, at + HEADER_LOG_LENGTH,
                                "it can be a multiple of %u", MIB);
@@ -227,20 +228,20 @@ static gboolean
 is_region_table (const guint8 *table)
 {
   return memcmp (table, REGIONS_SIGNATURE, 4) == 0
-         && get_le32 (table + REGIONS_COUNT) <= MAX_ENTRIES
+         && banyan_get_le32 (table + REGIONS_COUNT) <= MAX_ENTRIES
          && vhdx_crc_is_right (table, REGIONS_SIZE, REGIONS_CHECKSUM);
 }
 
 static gboolean
 take_region (BanyanVhdx *self, const guint8 *region, guint64 at, GError **error)
 {
-  guint64 offset = get_le64 (region + REGION_OFFSET);
-  guint32 length = get_le32 (region + REGION_LENGTH);
+  guint64 offset = banyan_get_le64 (region + REGION_OFFSET);
+  guint32 length = banyan_get_le32 (region + REGION_LENGTH);
   gboolean is_blocks = memcmp (region, blocks_guid, VHDX_GUID_SIZE) == 0;
   gboolean is_metadata = memcmp (region, metadata_guid, VHDX_GUID_SIZE) == 0;
 
   if (!is_blocks && !is_metadata)
-    return !(get_le32 (region + REGION_REQUIRED) & 1)
+    return !(banyan_get_le32 (region + REGION_REQUIRED) & 1)
            || mapped_throw_unsupported (&self->mapped, error,
                                         "the image has a region that is not known, at byte "
                                         "%" G_GUINT64_FORMAT " of its table, and cannot be read "
@@ -272,7 +273,7 @@ read_regions (BanyanVhdx *self, GError **error)
                                "right: checksum, signature or number of entries is wrong",
                                self->mapped.name, REGIONS_1, REGIONS_2);
 
-  for (guint32 i = 0; i < get_le32 (table + REGIONS_COUNT); i++)
+  for (guint32 i = 0; i < banyan_get_le32 (table + REGIONS_COUNT); i++)
     {
       gsize skip = REGIONS_FIRST + i * REGION_SIZE;
 
@@ -291,7 +292,8 @@ read_regions (BanyanVhdx *self, GError **error)
 static gboolean
 take_item (BanyanVhdx *self, const guint8 *entry, guint64 at, GError **error)
 {
-  guint32 offset = get_le32 (entry + ITEM_OFFSET), length = get_le32 (entry + ITEM_LENGTH);
+  guint32 offset = banyan_get_le32 (entry + ITEM_OFFSET),
+          length = banyan_get_le32 (entry + ITEM_LENGTH);
 
   for (guint i = 0; i < N_ITEMS; i++)
     {
@@ -307,7 +309,7 @@ take_item (BanyanVhdx *self, const guint8 *entry, guint64 at, GError **error)
       self->items[i] = self->metadata_offset + offset;
       return TRUE;
     }
-  return !(get_le32 (entry + ITEM_FLAGS) & ITEM_IS_REQUIRED)
+  return !(banyan_get_le32 (entry + ITEM_FLAGS) & ITEM_IS_REQUIRED)
          || mapped_throw_unsupported (&self->mapped, error,
                                       "the image has metadata that is not known, at byte "
                                       "%" G_GUINT64_FORMAT ", and cannot be read without",
@@ -327,12 +329,12 @@ find_items (BanyanVhdx *self, GError **error)
                                "%s: the image's metadata, at byte %" G_GUINT64_FORMAT
                                ", does not begin with \"%s\"",
                                self->mapped.name, at, METADATA_SIGNATURE);
-  if (get_le16 (table + METADATA_COUNT) > MAX_ENTRIES)
+  if (banyan_get_le16 (table + METADATA_COUNT) > MAX_ENTRIES)
     return mapped_throw_field (&self->mapped, error, "number of metadata items",
-                               get_le16 (table + METADATA_COUNT), at + METADATA_COUNT,
+                               banyan_get_le16 (table + METADATA_COUNT), at + METADATA_COUNT,
                                "it can be %d at most", MAX_ENTRIES);
 
-  for (guint i = 0; i < get_le16 (table + METADATA_COUNT); i++)
+  for (guint i = 0; i < banyan_get_le16 (table + METADATA_COUNT); i++)
     {
       gsize skip = METADATA_FIRST + i * ITEM_SIZE;
 
@@ -412,13 +414,13 @@ read_parameters (BanyanVhdx *self, GError **error)
                          error))
     return FALSE;
 
-  self->block_size = get_le32 (parameters);
-  self->flags = get_le32 (parameters + 4);
-  length = get_le64 (size);
-  if (!check_parameters (self, length, get_le32 (sector), error))
+  self->block_size = banyan_get_le32 (parameters);
+  self->flags = banyan_get_le32 (parameters + 4);
+  length = banyan_get_le64 (size);
+  if (!check_parameters (self, length, banyan_get_le32 (sector), error))
     return FALSE;
 
-  self->blocks_per_chunk = (guint64) BITMAP_SECTORS * get_le32 (sector) / self->block_size;
+  self->blocks_per_chunk = (guint64) BITMAP_SECTORS * banyan_get_le32 (sector) / self->block_size;
   self->mapped.cluster_size = self->block_size;
   return check_blocks (self, length, error)
          && mapped_set_length (&self->mapped, length, self->items[ITEM_DISK_SIZE], error);
@@ -480,7 +482,7 @@ banyan_vhdx_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mappin
   if (!mapped_read_table (mapped, mapped->file, 0, at, bytes, sizeof bytes, error))
     return FALSE;
 
-  entry = get_le64 (bytes);
+  entry = banyan_get_le64 (bytes);
   mapping->length = MIN (self->block_size - skip, length);
   mapping->child = mapped->file;
   mapping->place = (entry & ~(guint64) (MIB - 1)) + skip;

@@ -139,7 +139,7 @@ take_place (Mapped *mapped, const char *field, guint64 sector, guint64 at, guint
 static gboolean
 check_newlines (Mapped *mapped, const guint8 *header, GError **error)
 {
-  if (!(get_le32 (header + SPARSE_FLAGS) & FLAG_NEWLINES)
+  if (!(banyan_get_le32 (header + SPARSE_FLAGS) & FLAG_NEWLINES)
       || memcmp (header + SPARSE_NEWLINES, "\n \r\n", 4) == 0)
     return TRUE;
 
@@ -162,9 +162,10 @@ read_footer (Mapped *mapped, BanyanChild *child, guint8 *header, GError **error)
                                 error);
   if (!banyan_child_pread (child, end - FOOTER_SIZE, footer, sizeof footer, error))
     return FALSE;
-  if (get_le32 (footer + MARKER_TYPE) != MARKER_FOOTER || get_le32 (copy) != VMDK_MAGIC_SPARSE
-      || get_le32 (last + MARKER_SIZE - 4) != 0
-      || get_le32 (last + MARKER_TYPE) != MARKER_END_OF_STREAM)
+  if (banyan_get_le32 (footer + MARKER_TYPE) != MARKER_FOOTER
+      || banyan_get_le32 (copy) != VMDK_MAGIC_SPARSE
+      || banyan_get_le32 (last + MARKER_SIZE - 4) != 0
+      || banyan_get_le32 (last + MARKER_TYPE) != MARKER_END_OF_STREAM)
     return banyan_throw_errno (
         error, EINVAL,
         "%s: the image has its tables at the end, and there is no footer at byte %" G_GUINT64_FORMAT
@@ -179,8 +180,8 @@ static gboolean
 check_kind (VmdkExtent *self, Mapped *mapped, const guint8 *header, guint64 grain_sectors,
             GError **error)
 {
-  guint32 version = get_le32 (header + SPARSE_VERSION);
-  guint16 compression = get_le16 (header + SPARSE_COMPRESSION);
+  guint32 version = banyan_get_le32 (header + SPARSE_VERSION);
+  guint16 compression = banyan_get_le16 (header + SPARSE_COMPRESSION);
 
   if (version == 0 || version > MAX_VERSION)
     return mapped_throw_field (mapped, error, "version", version, SPARSE_VERSION,
@@ -208,35 +209,37 @@ open_sparse (VmdkExtent *self, Mapped *mapped, BanyanChild *child, guint8 *heade
 
   if (!check_newlines (mapped, header, error))
     return FALSE;
-  if (get_le64 (header + SPARSE_DIRECTORY) == DIRECTORY_AT_END
+  if (banyan_get_le64 (header + SPARSE_DIRECTORY) == DIRECTORY_AT_END
       && !read_footer (mapped, child, header, error))
     return FALSE;
 
-  grain_sectors = get_le64 (header + SPARSE_GRAIN_SIZE);
-  self->table_entries = get_le32 (header + SPARSE_TABLE_ENTRIES);
-  self->has_markers = (get_le32 (header + SPARSE_FLAGS) & FLAG_MARKERS) != 0;
-  self->has_zero_grains = (get_le32 (header + SPARSE_FLAGS) & FLAG_ZERO_GRAINS) != 0;
+  grain_sectors = banyan_get_le64 (header + SPARSE_GRAIN_SIZE);
+  self->table_entries = banyan_get_le32 (header + SPARSE_TABLE_ENTRIES);
+  self->has_markers = (banyan_get_le32 (header + SPARSE_FLAGS) & FLAG_MARKERS) != 0;
+  self->has_zero_grains = (banyan_get_le32 (header + SPARSE_FLAGS) & FLAG_ZERO_GRAINS) != 0;
   return check_kind (self, mapped, header, grain_sectors, error)
-         && take_place (mapped, "grain directory's sector", get_le64 (header + SPARSE_DIRECTORY),
-                        SPARSE_DIRECTORY, &self->directory_offset, error)
-         && check_geometry (self, mapped, child, get_le64 (header + SPARSE_CAPACITY), grain_sectors,
-                            SPARSE_CAPACITY, SPARSE_GRAIN_SIZE, error);
+         && take_place (mapped, "grain directory's sector",
+                        banyan_get_le64 (header + SPARSE_DIRECTORY), SPARSE_DIRECTORY,
+                        &self->directory_offset, error)
+         && check_geometry (self, mapped, child, banyan_get_le64 (header + SPARSE_CAPACITY),
+                            grain_sectors, SPARSE_CAPACITY, SPARSE_GRAIN_SIZE, error);
 }
 
 static gboolean
 open_cowd (VmdkExtent *self, Mapped *mapped, BanyanChild *child, const guint8 *header,
            GError **error)
 {
-  guint32 version = get_le32 (header + COWD_VERSION);
+  guint32 version = banyan_get_le32 (header + COWD_VERSION);
 
   if (version != 1)
     return mapped_throw_field (mapped, error, "version", version, COWD_VERSION, "it can be 1");
 
   self->table_entries = COWD_TABLE_ENTRIES;
-  self->directory_offset = (guint64) get_le32 (header + COWD_DIRECTORY) * VMDK_SECTOR;
-  self->directory_length = (guint64) get_le32 (header + COWD_DIRECTORY_ENTRIES) * 4;
-  return check_geometry (self, mapped, child, get_le32 (header + COWD_SECTORS),
-                         get_le32 (header + COWD_GRAIN_SIZE), COWD_SECTORS, COWD_GRAIN_SIZE, error);
+  self->directory_offset = (guint64) banyan_get_le32 (header + COWD_DIRECTORY) * VMDK_SECTOR;
+  self->directory_length = (guint64) banyan_get_le32 (header + COWD_DIRECTORY_ENTRIES) * 4;
+  return check_geometry (self, mapped, child, banyan_get_le32 (header + COWD_SECTORS),
+                         banyan_get_le32 (header + COWD_GRAIN_SIZE), COWD_SECTORS, COWD_GRAIN_SIZE,
+                         error);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -245,15 +248,16 @@ check_journal (Mapped *mapped, BanyanChild *child, const guint8 *header, GError 
   guint8 changing[VMDK_SECTOR];
   guint64 place = 0;
 
-  if (!take_place (mapped, "volatile header's sector", get_le64 (header + SE_VOLATILE), SE_VOLATILE,
-                   &place, error)
+  if (!take_place (mapped, "volatile header's sector", banyan_get_le64 (header + SE_VOLATILE),
+                   SE_VOLATILE, &place, error)
       || !mapped_read_bytes (mapped, child, place, changing, sizeof changing, "volatile header",
                              error))
     return FALSE;
-  if (get_le64 (changing) != SE_VOLATILE_MAGIC)
-    return mapped_throw_field (mapped, error, "volatile header's signature", get_le64 (changing),
-                               place, "it can be %u", SE_VOLATILE_MAGIC);
-  if (get_le64 (changing + SE_VOLATILE_REPLAY) != 0)
+  if (banyan_get_le64 (changing) != SE_VOLATILE_MAGIC)
+    return mapped_throw_field (mapped, error, "volatile header's signature",
+                               banyan_get_le64 (changing), place, "it can be %u",
+                               SE_VOLATILE_MAGIC);
+  if (banyan_get_le64 (changing + SE_VOLATILE_REPLAY) != 0)
     return mapped_throw_unsupported (
         mapped, error,
         "the image was not closed in order, and has a journal, which only VMware can replay; open "
@@ -264,9 +268,10 @@ check_journal (Mapped *mapped, BanyanChild *child, const guint8 *header, GError 
 static gboolean
 check_se_kind (Mapped *mapped, const guint8 *header, GError **error)
 {
-  guint64 version = get_le64 (header + SE_VERSION);
-  guint64 grain = get_le64 (header + SE_GRAIN_SIZE), table = get_le64 (header + SE_TABLE_SIZE);
-  guint64 flags = get_le64 (header + SE_FLAGS);
+  guint64 version = banyan_get_le64 (header + SE_VERSION);
+  guint64 grain = banyan_get_le64 (header + SE_GRAIN_SIZE),
+          table = banyan_get_le64 (header + SE_TABLE_SIZE);
+  guint64 flags = banyan_get_le64 (header + SE_FLAGS);
 
   if (version != SE_VERSION_2_1)
     return mapped_throw_field (mapped, error, "version", version, SE_VERSION,
@@ -289,17 +294,17 @@ open_sesparse (VmdkExtent *self, Mapped *mapped, BanyanChild *child, const guint
   self->kind = VMDK_SESPARSE;
   self->table_entries = SE_TABLE_BYTES / 8;
   return check_se_kind (mapped, header, error) && check_journal (mapped, child, header, error)
-         && take_place (mapped, "grain directory's sector", get_le64 (header + SE_DIRECTORY),
+         && take_place (mapped, "grain directory's sector", banyan_get_le64 (header + SE_DIRECTORY),
                         SE_DIRECTORY, &self->directory_offset, error)
          && take_place (mapped, "grain directory's size in sectors",
-                        get_le64 (header + SE_DIRECTORY_SIZE), SE_DIRECTORY_SIZE,
+                        banyan_get_le64 (header + SE_DIRECTORY_SIZE), SE_DIRECTORY_SIZE,
                         &self->directory_length, error)
-         && take_place (mapped, "grain tables' sector", get_le64 (header + SE_TABLES), SE_TABLES,
-                        &self->tables_offset, error)
-         && take_place (mapped, "grains' sector", get_le64 (header + SE_GRAINS), SE_GRAINS,
+         && take_place (mapped, "grain tables' sector", banyan_get_le64 (header + SE_TABLES),
+                        SE_TABLES, &self->tables_offset, error)
+         && take_place (mapped, "grains' sector", banyan_get_le64 (header + SE_GRAINS), SE_GRAINS,
                         &self->grains_offset, error)
-         && check_geometry (self, mapped, child, get_le64 (header + SE_CAPACITY), SE_GRAIN_SECTORS,
-                            SE_CAPACITY, SE_GRAIN_SIZE, error);
+         && check_geometry (self, mapped, child, banyan_get_le64 (header + SE_CAPACITY),
+                            SE_GRAIN_SECTORS, SE_CAPACITY, SE_GRAIN_SIZE, error);
 }
 
 gboolean BANYAN_COROUTINE
@@ -315,7 +320,7 @@ vmdk_extent_open (VmdkExtent *self, Mapped *mapped, BanyanChild *child, GError *
   if (!mapped_read_bytes (mapped, child, 0, header, sizeof header, "header", error))
     return FALSE;
 
-  switch (get_le32 (header))
+  switch (banyan_get_le32 (header))
     {
     case VMDK_MAGIC_SPARSE:
       return open_sparse (self, mapped, child, header, error);
@@ -324,7 +329,7 @@ vmdk_extent_open (VmdkExtent *self, Mapped *mapped, BanyanChild *child, GError *
     case VMDK_MAGIC_SESPARSE:
       return open_sesparse (self, mapped, child, header, error);
     default:
-      return mapped_throw_field (mapped, error, "signature", get_le32 (header), 0,
+      return mapped_throw_field (mapped, error, "signature", banyan_get_le32 (header), 0,
                                  "no kind of sparse extent begins so");
     }
 }
@@ -334,7 +339,7 @@ vmdk_extent_open (VmdkExtent *self, Mapped *mapped, BanyanChild *child, GError *
 static guint64
 get_entry (const VmdkExtent *self, const guint8 *bytes)
 {
-  return self->kind == VMDK_SESPARSE ? get_le64 (bytes) : get_le32 (bytes);
+  return self->kind == VMDK_SESPARSE ? banyan_get_le64 (bytes) : banyan_get_le32 (bytes);
 }
 
 static gboolean
@@ -484,7 +489,7 @@ find_packed (const VmdkExtent *self, Mapped *mapped, const Mapping *mapping, Map
     return FALSE;
 
   packed->place += MARKER_SIZE;
-  packed->packed_size = get_le32 (marker + 8);
+  packed->packed_size = banyan_get_le32 (marker + 8);
   if (packed->packed_size == 0 || packed->packed_size > 2 * self->grain_size)
     return mapped_throw_field (mapped, error, "packed grain's size", packed->packed_size,
                                mapping->place + 8, "it can be 1 to %" G_GUINT64_FORMAT,

@@ -232,7 +232,8 @@ open_single (BanyanVmdk *self, GError **error)
 static gboolean BANYAN_COROUTINE
 open_sparse (BanyanVmdk *self, const guint8 *header, GError **error)
 {
-  guint64 sector = get_le64 (header + AT_DESCRIPTOR), n = get_le64 (header + AT_DESCRIPTOR_SIZE);
+  guint64 sector = banyan_get_le64 (header + AT_DESCRIPTOR),
+          n = banyan_get_le64 (header + AT_DESCRIPTOR_SIZE);
 
   if (sector > G_MAXINT64 / VMDK_SECTOR)
     return mapped_throw_field (&self->mapped, error, "descriptor's sector", sector, AT_DESCRIPTOR,
@@ -244,7 +245,7 @@ open_sparse (BanyanVmdk *self, const guint8 *header, GError **error)
   if (sector != 0 && n != 0
       && !read_descriptor (self, sector * VMDK_SECTOR, n * VMDK_SECTOR, error))
     return FALSE;
-  if (get_le64 (header + AT_CAPACITY) == 0 && self->descriptor != NULL)
+  if (banyan_get_le64 (header + AT_CAPACITY) == 0 && self->descriptor != NULL)
     return open_split (self, error);
 
   return open_single (self, error);
@@ -261,7 +262,7 @@ open_any (BanyanVmdk *self, GError **error)
                           error))
     return FALSE;
 
-  switch (get_le32 (header))
+  switch (banyan_get_le32 (header))
     {
     case VMDK_MAGIC_SPARSE:
       return open_sparse (self, header, error);
@@ -272,7 +273,7 @@ open_any (BanyanVmdk *self, GError **error)
   if (vmdk_descriptor_is_one (header, MIN (length, sizeof header)))
     return read_descriptor (self, 0, length, error) && open_split (self, error);
 
-  return mapped_throw_field (mapped, error, "signature", get_le32 (header), 0,
+  return mapped_throw_field (mapped, error, "signature", banyan_get_le32 (header), 0,
                              "this is neither an extent nor a descriptor of VMware's");
 }
 
@@ -435,10 +436,10 @@ static const MappedDriver driver = {
 static guint
 banyan_vmdk_probe (const guint8 *head, gsize length)
 {
-  guint32 magic = length >= 8 ? get_le32 (head) : 0;
+  guint32 magic = length >= 8 ? banyan_get_le32 (head) : 0;
 
   if (magic == VMDK_MAGIC_SPARSE || magic == VMDK_MAGIC_COWD
-      || (magic == VMDK_MAGIC_SESPARSE && get_le32 (head + 4) == 0))
+      || (magic == VMDK_MAGIC_SESPARSE && banyan_get_le32 (head + 4) == 0))
     return 100;
   return vmdk_descriptor_is_one (head, length) ? 90 : 0;
 }

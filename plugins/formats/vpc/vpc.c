@@ -113,13 +113,13 @@ static gboolean
 is_right (const guint8 *footer)
 {
   return is_footer (footer)
-         && sum_up (footer, FOOTER_SIZE, AT_CHECKSUM) == get_be32 (footer + AT_CHECKSUM);
+         && sum_up (footer, FOOTER_SIZE, AT_CHECKSUM) == banyan_get_be32 (footer + AT_CHECKSUM);
 }
 
 static guint32
 get_type (const guint8 *footer)
 {
-  return get_be32 (footer + AT_TYPE);
+  return banyan_get_be32 (footer + AT_TYPE);
 }
 
 static gboolean
@@ -187,9 +187,9 @@ goes_by_geometry (BanyanVpc *self, const guint8 *footer)
 static gboolean
 find_length (BanyanVpc *self, const guint8 *footer, guint64 *length, GError **error)
 {
-  guint64 size = get_be64 (footer + AT_SIZE);
+  guint64 size = banyan_get_be64 (footer + AT_SIZE);
   guint64 sectors
-      = (guint64) get_be16 (footer + AT_CYLINDERS) * footer[AT_HEADS] * footer[AT_SECTORS];
+      = (guint64) banyan_get_be16 (footer + AT_CYLINDERS) * footer[AT_HEADS] * footer[AT_SECTORS];
 
   if (!goes_by_geometry (self, footer)
       || (self->size_calc == VPC_SIZE_AUTO && sectors == MAX_CHS_SECTORS))
@@ -212,7 +212,7 @@ throw_differencing (BanyanVpc *self, const guint8 *header, GError **error)
   g_autofree char *parent = NULL;
 
   for (guint i = 0; i < PARENT_NAME_SIZE / 2; i++)
-    name[i] = get_be16 (header + AT_PARENT_NAME + 2 * i);
+    name[i] = banyan_get_be16 (header + AT_PARENT_NAME + 2 * i);
   parent = g_utf16_to_utf8 (name, -1, NULL, NULL, NULL);
   return mapped_throw_unsupported (
       &self->mapped, error,
@@ -225,7 +225,7 @@ static gboolean
 check_header (BanyanVpc *self, const guint8 *header, guint64 at, guint64 length, GError **error)
 {
   Mapped *mapped = &self->mapped;
-  guint32 checksum = get_be32 (header + AT_HEADER_CHECKSUM);
+  guint32 checksum = banyan_get_be32 (header + AT_HEADER_CHECKSUM);
 
   if (memcmp (header, HEADER_COOKIE, strlen (HEADER_COOKIE)) != 0)
     return banyan_throw_errno (error, EINVAL,
@@ -252,15 +252,15 @@ static gboolean BANYAN_COROUTINE
 open_dynamic (BanyanVpc *self, const guint8 *footer, guint64 length, GError **error)
 {
   Mapped *mapped = &self->mapped;
-  guint64 at = get_be64 (footer + AT_HEADER_OFFSET);
+  guint64 at = banyan_get_be64 (footer + AT_HEADER_OFFSET);
   guint8 header[HEADER_SIZE];
 
   if (!mapped_read_bytes (mapped, mapped->file, at, header, sizeof header, "second header", error))
     return FALSE;
 
-  self->table_offset = get_be64 (header + AT_TABLE_OFFSET);
-  self->n_blocks = get_be32 (header + AT_N_BLOCKS);
-  self->block_size = get_be32 (header + AT_BLOCK_SIZE);
+  self->table_offset = banyan_get_be64 (header + AT_TABLE_OFFSET);
+  self->n_blocks = banyan_get_be32 (header + AT_N_BLOCKS);
+  self->block_size = banyan_get_be32 (header + AT_BLOCK_SIZE);
   if (!check_header (self, header, at, length, error))
     return FALSE;
   if (self->type == TYPE_DIFFERENCING)
@@ -314,7 +314,7 @@ banyan_vpc_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mapping
     return FALSE;
 
   skip = offset % self->block_size;
-  block = get_be32 (bytes);
+  block = banyan_get_be32 (bytes);
   mapping->length = self->block_size - skip;
   mapping->place = (guint64) block * SECTOR + self->bitmap_size + skip;
   if (block == BLOCK_FREE)

@@ -257,7 +257,7 @@ append_string (GByteArray *data, const char *text)
   gsize length = strlen (text);
   guint8 prefix[4];
 
-  nbd_put32 (prefix, length);
+  banyan_put_be32 (prefix, length);
   g_byte_array_append (data, prefix, sizeof prefix);
   g_byte_array_append (data, (const guint8 *) text, length);
 }
@@ -297,7 +297,7 @@ take_context (Haggling *self, const Reply *reply, GError **error)
     }
 
   self->info->abilities |= NBD_CAN_BLOCK_STATUS;
-  self->info->context = nbd_get32 (reply->data);
+  self->info->context = banyan_get_be32 (reply->data);
   return TRUE;
 }
 
@@ -310,7 +310,7 @@ ask_context (Haggling *self, GError **error)
   Reply reply;
 
   append_string (data, self->export);
-  nbd_put32 (n_queries, 1);
+  banyan_put_be32 (n_queries, 1);
   g_byte_array_append (data, n_queries, sizeof n_queries);
   append_string (data, self->context);
 
@@ -334,7 +334,7 @@ take_info (Haggling *self, const Reply *reply, GError **error)
   if (reply->type != NBD_REP_INFO || reply->length < 2)
     return throw_reply (reply, error);
 
-  type = nbd_get16 (reply->data);
+  type = banyan_get_be16 (reply->data);
   if ((type == NBD_INFO_EXPORT && reply->length != NBD_INFO_EXPORT_SIZE)
       || (type == NBD_INFO_BLOCK_SIZE && reply->length != NBD_INFO_BLOCK_SIZE_SIZE))
     return banyan_throw_errno (error, EPROTO,
@@ -343,12 +343,13 @@ take_info (Haggling *self, const Reply *reply, GError **error)
 
   if (type == NBD_INFO_EXPORT)
     {
-      nbd_info_set_export (self->info, nbd_get64 (reply->data + 2), nbd_get16 (reply->data + 10));
+      nbd_info_set_export (self->info, banyan_get_be64 (reply->data + 2),
+                           banyan_get_be16 (reply->data + 10));
       self->has_export = TRUE;
     }
   else if (type == NBD_INFO_BLOCK_SIZE)
-    nbd_info_set_blocks (self->info, nbd_get32 (reply->data + 2), nbd_get32 (reply->data + 6),
-                         nbd_get32 (reply->data + 10));
+    nbd_info_set_blocks (self->info, banyan_get_be32 (reply->data + 2),
+                         banyan_get_be32 (reply->data + 6), banyan_get_be32 (reply->data + 10));
   return TRUE;
 }
 
@@ -358,12 +359,12 @@ take_name (Haggling *self, const Reply *reply, GError **error)
   g_autofree char *name = NULL;
 
   if (reply->type != NBD_REP_SERVER || reply->length < 4
-      || nbd_get32 (reply->data) > reply->length - 4)
+      || banyan_get_be32 (reply->data) > reply->length - 4)
     return throw_reply (reply, error);
 
   if (self->n_names++ >= MAX_NAMES_TOLD)
     return TRUE;
-  name = g_utf8_make_valid ((const char *) reply->data + 4, nbd_get32 (reply->data));
+  name = g_utf8_make_valid ((const char *) reply->data + 4, banyan_get_be32 (reply->data));
   g_string_append_printf (self->names, "%s'%s'", self->n_names > 1 ? ", " : "", name);
   return TRUE;
 }
@@ -426,7 +427,7 @@ ask_by_name (Haggling *self, GError **error)
                       "asking for the export '%s', which the server may not have: ", self->export);
       return FALSE;
     }
-  nbd_info_set_export (self->info, nbd_get64 (answer), nbd_get16 (answer + 8));
+  nbd_info_set_export (self->info, banyan_get_be64 (answer), banyan_get_be16 (answer + 8));
   return TRUE;
 }
 
@@ -438,7 +439,7 @@ ask_export (Haggling *self, GError **error)
   Reply reply;
 
   append_string (data, self->export);
-  nbd_put16 (nbd_put16 (wanted, 1), NBD_INFO_BLOCK_SIZE);
+  banyan_put_be16 (banyan_put_be16 (wanted, 1), NBD_INFO_BLOCK_SIZE);
   g_byte_array_append (data, wanted, sizeof wanted);
 
   if (!ask (self, NBD_OPT_GO, data, error)
@@ -469,22 +470,22 @@ greet (Haggling *self, GError **error)
 
   if (greeting == NULL)
     return FALSE;
-  if (nbd_get64 (greeting) != NBD_INIT_MAGIC)
+  if (banyan_get_be64 (greeting) != NBD_INIT_MAGIC)
     return banyan_throw_errno (error, EPROTO,
                                "this is no NBD server: it greets with %#" G_GINT64_MODIFIER "x",
-                               nbd_get64 (greeting));
-  if (nbd_get64 (greeting + 8) == NBD_OLDSTYLE_MAGIC)
+                               banyan_get_be64 (greeting));
+  if (banyan_get_be64 (greeting + 8) == NBD_OLDSTYLE_MAGIC)
     return banyan_throw_errno (error, EPROTO,
                                "the server speaks the oldstyle protocol, which nobody should any "
                                "more: use one that speaks newstyle (qemu-nbd does with -x)");
-  if (nbd_get64 (greeting + 8) != NBD_OPTION_MAGIC)
+  if (banyan_get_be64 (greeting + 8) != NBD_OPTION_MAGIC)
     return banyan_throw_errno (error, EPROTO,
                                "the server goes on after its greeting with %#" G_GINT64_MODIFIER
                                "x, which is no style that there is",
-                               nbd_get64 (greeting + 8));
+                               banyan_get_be64 (greeting + 8));
 
-  self->flags = nbd_get16 (greeting + 16);
-  nbd_put32 (flags, self->flags & (NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES));
+  self->flags = banyan_get_be16 (greeting + 16);
+  banyan_put_be32 (flags, self->flags & (NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES));
   return put (self, flags, sizeof flags, error);
 }
 

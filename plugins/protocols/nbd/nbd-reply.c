@@ -119,8 +119,8 @@ static gboolean BANYAN_COROUTINE
 take_simple (NbdLink *self, GError **error)
 {
   gboolean is_structured = (self->info.abilities & NBD_CAN_STRUCTURED_REPLIES) != 0;
-  guint32 number = nbd_get32 (nbd_link_peek (self) + 4);
-  NbdCommand *command = find_command (self, nbd_get64 (nbd_link_peek (self) + 8), error);
+  guint32 number = banyan_get_be32 (nbd_link_peek (self) + 4);
+  NbdCommand *command = find_command (self, banyan_get_be64 (nbd_link_peek (self) + 8), error);
 
   if (command == NULL)
     return FALSE;
@@ -239,7 +239,7 @@ take_data (NbdLink *self, const Chunk *chunk, GError **error)
   if (!nbd_link_need (self, NBD_CHUNK_OFFSET_SIZE, error))
     return FALSE;
 
-  offset = nbd_get64 (nbd_link_peek (self));
+  offset = banyan_get_be64 (nbd_link_peek (self));
   nbd_link_skip (self, NBD_CHUNK_OFFSET_SIZE);
   return expect_data (chunk, offset, length, error)
          && nbd_link_receive (self, chunk->command->data, offset - chunk->command->offset, length,
@@ -257,8 +257,8 @@ take_hole (NbdLink *self, const Chunk *chunk, GError **error)
   if (!nbd_link_need (self, NBD_CHUNK_HOLE_SIZE, error))
     return FALSE;
 
-  offset = nbd_get64 (nbd_link_peek (self));
-  length = nbd_get32 (nbd_link_peek (self) + OFFSET_BYTES);
+  offset = banyan_get_be64 (nbd_link_peek (self));
+  length = banyan_get_be32 (nbd_link_peek (self) + OFFSET_BYTES);
   nbd_link_skip (self, NBD_CHUNK_HOLE_SIZE);
   if (!expect_data (chunk, offset, length, error))
     return FALSE;
@@ -289,16 +289,18 @@ take_status (NbdLink *self, const Chunk *chunk, GError **error)
     return FALSE;
 
   from = nbd_link_peek (self);
-  if (nbd_get32 (from) != self->info.context || command->has_extent)
+  if (banyan_get_be32 (from) != self->info.context || command->has_extent)
     return throw_violation (error, command, "extents of the metadata context %u%s",
-                            nbd_get32 (from), command->has_extent ? " once more" : "");
-  if (is_extended && nbd_get32 (from + 4) != n_extents)
+                            banyan_get_be32 (from), command->has_extent ? " once more" : "");
+  if (is_extended && banyan_get_be32 (from + 4) != n_extents)
     return throw_violation (error, command, "%" G_GUINT64_FORMAT " extents and counts %u",
-                            n_extents, nbd_get32 (from + 4));
+                            n_extents, banyan_get_be32 (from + 4));
 
   command->has_extent = TRUE;
-  command->extent_length = is_extended ? nbd_get64 (from + fixed) : nbd_get32 (from + fixed);
-  command->extent_flags = is_extended ? nbd_get64 (from + fixed + 8) : nbd_get32 (from + fixed + 4);
+  command->extent_length
+      = is_extended ? banyan_get_be64 (from + fixed) : banyan_get_be32 (from + fixed);
+  command->extent_flags
+      = is_extended ? banyan_get_be64 (from + fixed + 8) : banyan_get_be32 (from + fixed + 4);
   if (command->extent_length == 0)
     return throw_violation (error, command, "an extent of no bytes");
   return nbd_link_drop (self, chunk->header.length, error);
@@ -310,7 +312,7 @@ static gboolean
 note_error (const Chunk *chunk, const guint8 *from, guint16 text_length, GError **error)
 {
   NbdCommand *command = chunk->command;
-  guint32 number = nbd_get32 (from);
+  guint32 number = banyan_get_be32 (from);
 
   if (number == NBD_SUCCESS)
     return throw_violation (error, command, "an error that is none");
@@ -347,7 +349,7 @@ take_error (NbdLink *self, const Chunk *chunk, GError **error)
   if (!nbd_link_need (self, NBD_CHUNK_ERROR_SIZE, error))
     return FALSE;
 
-  text_length = nbd_get16 (nbd_link_peek (self) + 4);
+  text_length = banyan_get_be16 (nbd_link_peek (self) + 4);
   if (text_length > NBD_MAX_STRING || text_length > length - fixed)
     return throw_violation (error, chunk->command,
                             "an error of %" G_GUINT64_FORMAT " bytes with %u bytes of text", length,
@@ -356,7 +358,8 @@ take_error (NbdLink *self, const Chunk *chunk, GError **error)
       || !note_error (chunk, nbd_link_peek (self), text_length, error)
       || (has_offset
           && !check_error_offset (
-              chunk, nbd_get64 (nbd_link_peek (self) + NBD_CHUNK_ERROR_SIZE + text_length), error)))
+              chunk, banyan_get_be64 (nbd_link_peek (self) + NBD_CHUNK_ERROR_SIZE + text_length),
+              error)))
     return FALSE;
   return nbd_link_drop (self, length, error);
 }
@@ -432,7 +435,7 @@ nbd_link_take_reply (NbdLink *self, GError **error)
   if (!nbd_link_need (self, is_extended ? NBD_EXTENDED_REPLY_SIZE : NBD_SIMPLE_REPLY_SIZE, error))
     return FALSE;
 
-  magic = nbd_get32 (nbd_link_peek (self));
+  magic = banyan_get_be32 (nbd_link_peek (self));
   if (magic == NBD_SIMPLE_REPLY_MAGIC && !is_extended)
     return take_simple (self, error);
   if (is_structured

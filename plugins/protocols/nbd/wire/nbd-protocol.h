@@ -6,8 +6,7 @@
 
 #pragma once
 
-#include <glib.h>
-#include <string.h>
+#include <banyan/banyan-bytes.h>
 
 G_BEGIN_DECLS
 
@@ -176,61 +175,6 @@ enum
  * and our client sends. */
 #define NBD_MAX_PAYLOAD (32u << 20)
 
-/* -- Reading and writing the wire. -- */
-
-static inline guint16
-nbd_get16 (const guint8 *from)
-{
-  guint16 value;
-
-  memcpy (&value, from, sizeof value);
-  return GUINT16_FROM_BE (value);
-}
-
-static inline guint32
-nbd_get32 (const guint8 *from)
-{
-  guint32 value;
-
-  memcpy (&value, from, sizeof value);
-  return GUINT32_FROM_BE (value);
-}
-
-static inline guint64
-nbd_get64 (const guint8 *from)
-{
-  guint64 value;
-
-  memcpy (&value, from, sizeof value);
-  return GUINT64_FROM_BE (value);
-}
-
-/* These return where to go on writing. */
-
-static inline guint8 *
-nbd_put16 (guint8 *to, guint16 value)
-{
-  value = GUINT16_TO_BE (value);
-  memcpy (to, &value, sizeof value);
-  return to + sizeof value;
-}
-
-static inline guint8 *
-nbd_put32 (guint8 *to, guint32 value)
-{
-  value = GUINT32_TO_BE (value);
-  memcpy (to, &value, sizeof value);
-  return to + sizeof value;
-}
-
-static inline guint8 *
-nbd_put64 (guint8 *to, guint64 value)
-{
-  value = GUINT64_TO_BE (value);
-  memcpy (to, &value, sizeof value);
-  return to + sizeof value;
-}
-
 /* -- Headers of the transmission phase: compact ones, or extended ones. -- */
 
 typedef struct
@@ -252,26 +196,26 @@ nbd_request_header_size (gboolean is_extended)
 static inline gboolean
 nbd_get_request_header (const guint8 *from, gboolean is_extended, NbdRequestHeader *header)
 {
-  if (nbd_get32 (from) != (is_extended ? NBD_EXTENDED_REQUEST_MAGIC : NBD_REQUEST_MAGIC))
+  if (banyan_get_be32 (from) != (is_extended ? NBD_EXTENDED_REQUEST_MAGIC : NBD_REQUEST_MAGIC))
     return FALSE;
 
-  header->flags = nbd_get16 (from + 4);
-  header->type = nbd_get16 (from + 6);
-  header->cookie = nbd_get64 (from + 8);
-  header->offset = nbd_get64 (from + 16);
-  header->length = is_extended ? nbd_get64 (from + 24) : nbd_get32 (from + 24);
+  header->flags = banyan_get_be16 (from + 4);
+  header->type = banyan_get_be16 (from + 6);
+  header->cookie = banyan_get_be64 (from + 8);
+  header->offset = banyan_get_be64 (from + 16);
+  header->length = is_extended ? banyan_get_be64 (from + 24) : banyan_get_be32 (from + 24);
   return TRUE;
 }
 
 static inline guint8 *
 nbd_put_request_header (guint8 *to, gboolean is_extended, const NbdRequestHeader *header)
 {
-  to = nbd_put32 (to, is_extended ? NBD_EXTENDED_REQUEST_MAGIC : NBD_REQUEST_MAGIC);
-  to = nbd_put16 (to, header->flags);
-  to = nbd_put16 (to, header->type);
-  to = nbd_put64 (to, header->cookie);
-  to = nbd_put64 (to, header->offset);
-  return is_extended ? nbd_put64 (to, header->length) : nbd_put32 (to, header->length);
+  to = banyan_put_be32 (to, is_extended ? NBD_EXTENDED_REQUEST_MAGIC : NBD_REQUEST_MAGIC);
+  to = banyan_put_be16 (to, header->flags);
+  to = banyan_put_be16 (to, header->type);
+  to = banyan_put_be64 (to, header->cookie);
+  to = banyan_put_be64 (to, header->offset);
+  return is_extended ? banyan_put_be64 (to, header->length) : banyan_put_be32 (to, header->length);
 }
 
 /* A chunk of a structured or of an extended reply. */
@@ -294,33 +238,34 @@ nbd_chunk_header_size (gboolean is_extended)
 static inline NbdChunkHeader
 nbd_get_chunk_header (const guint8 *from, gboolean is_extended)
 {
-  return (NbdChunkHeader){ .flags = nbd_get16 (from + 4),
-                           .type = nbd_get16 (from + 6),
-                           .cookie = nbd_get64 (from + 8),
-                           .offset = is_extended ? nbd_get64 (from + 16) : 0,
-                           .length = is_extended ? nbd_get64 (from + 24) : nbd_get32 (from + 16) };
+  return (NbdChunkHeader){ .flags = banyan_get_be16 (from + 4),
+                           .type = banyan_get_be16 (from + 6),
+                           .cookie = banyan_get_be64 (from + 8),
+                           .offset = is_extended ? banyan_get_be64 (from + 16) : 0,
+                           .length = is_extended ? banyan_get_be64 (from + 24)
+                                                 : banyan_get_be32 (from + 16) };
 }
 
 static inline guint8 *
 nbd_put_chunk_header (guint8 *to, gboolean is_extended, const NbdChunkHeader *header)
 {
-  to = nbd_put32 (to, is_extended ? NBD_EXTENDED_REPLY_MAGIC : NBD_STRUCTURED_REPLY_MAGIC);
-  to = nbd_put16 (to, header->flags);
-  to = nbd_put16 (to, header->type);
-  to = nbd_put64 (to, header->cookie);
+  to = banyan_put_be32 (to, is_extended ? NBD_EXTENDED_REPLY_MAGIC : NBD_STRUCTURED_REPLY_MAGIC);
+  to = banyan_put_be16 (to, header->flags);
+  to = banyan_put_be16 (to, header->type);
+  to = banyan_put_be64 (to, header->cookie);
   if (!is_extended)
-    return nbd_put32 (to, header->length);
+    return banyan_put_be32 (to, header->length);
 
-  to = nbd_put64 (to, header->offset);
-  return nbd_put64 (to, header->length);
+  to = banyan_put_be64 (to, header->offset);
+  return banyan_put_be64 (to, header->length);
 }
 
 static inline guint8 *
 nbd_put_simple_reply (guint8 *to, guint32 error, guint64 cookie)
 {
-  to = nbd_put32 (to, NBD_SIMPLE_REPLY_MAGIC);
-  to = nbd_put32 (to, error);
-  return nbd_put64 (to, cookie);
+  to = banyan_put_be32 (to, NBD_SIMPLE_REPLY_MAGIC);
+  to = banyan_put_be32 (to, error);
+  return banyan_put_be64 (to, cookie);
 }
 
 /* -- Headers of the handshake. -- */
@@ -336,35 +281,35 @@ typedef struct
 static inline NbdOptionHeader
 nbd_get_option (const guint8 *from)
 {
-  return (NbdOptionHeader){ .magic = nbd_get64 (from),
-                            .option = nbd_get32 (from + 8),
-                            .length = nbd_get32 (from + 12) };
+  return (NbdOptionHeader){ .magic = banyan_get_be64 (from),
+                            .option = banyan_get_be32 (from + 8),
+                            .length = banyan_get_be32 (from + 12) };
 }
 
 static inline guint8 *
 nbd_put_option (guint8 *to, guint32 option, guint32 length)
 {
-  to = nbd_put64 (to, NBD_OPTION_MAGIC);
-  to = nbd_put32 (to, option);
-  return nbd_put32 (to, length);
+  to = banyan_put_be64 (to, NBD_OPTION_MAGIC);
+  to = banyan_put_be32 (to, option);
+  return banyan_put_be32 (to, length);
 }
 
 static inline NbdOptionHeader
 nbd_get_option_reply (const guint8 *from)
 {
-  return (NbdOptionHeader){ .magic = nbd_get64 (from),
-                            .option = nbd_get32 (from + 8),
-                            .type = nbd_get32 (from + 12),
-                            .length = nbd_get32 (from + 16) };
+  return (NbdOptionHeader){ .magic = banyan_get_be64 (from),
+                            .option = banyan_get_be32 (from + 8),
+                            .type = banyan_get_be32 (from + 12),
+                            .length = banyan_get_be32 (from + 16) };
 }
 
 static inline guint8 *
 nbd_put_option_reply (guint8 *to, guint32 option, guint32 type, guint32 length)
 {
-  to = nbd_put64 (to, NBD_OPTION_REPLY_MAGIC);
-  to = nbd_put32 (to, option);
-  to = nbd_put32 (to, type);
-  return nbd_put32 (to, length);
+  to = banyan_put_be64 (to, NBD_OPTION_REPLY_MAGIC);
+  to = banyan_put_be32 (to, option);
+  to = banyan_put_be32 (to, type);
+  return banyan_put_be32 (to, length);
 }
 
 G_END_DECLS
