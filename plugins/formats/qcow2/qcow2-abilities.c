@@ -6,6 +6,7 @@
 #include "qcow2-bitmap.h"
 #include "qcow2-check.h"
 #include "qcow2-io.h"
+#include "qcow2-node.h"
 #include "qcow2-snapshot.h"
 #include "qcow2-zero.h"
 

@@ -7,6 +7,7 @@
 #include "qcow2-bitmap.h"
 #include "qcow2-order.h"
 #include "qcow2-refcount.h"
+#include "qcow2-space.h"
 
 #include <errno.h>
 #include <string.h>
@@ -41,7 +42,7 @@ clusters_drop (Clusters *self, Qcow2Image *image, GError **error)
       guint64 n = qcow2_round_up (run->length, image->cluster_size) >> image->cluster_bits;
 
       qcow2_overlap_remove (&image->overlap, run->offset >> image->cluster_bits, n);
-      if (!qcow2_refcount_drop (image, run->offset, run->length, run->why, error))
+      if (!qcow2_space_drop (image, run->offset, run->length, run->why, error))
         return FALSE;
     }
   g_array_set_size (self->runs, 0);
@@ -61,7 +62,7 @@ allocate (Qcow2Image *image, guint64 length, Clusters *fresh, guint64 *offset, G
   guint64 count;
   gboolean is_fresh;
 
-  return qcow2_refcount_allocate (image, n, n, offset, &count, &is_fresh, error)
+  return qcow2_space_allocate (image, n, n, offset, &count, &is_fresh, error)
          && clusters_note (*offset, n << image->cluster_bits, fresh, error);
 }
 

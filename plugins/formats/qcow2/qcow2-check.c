@@ -44,12 +44,6 @@ qcow2_check_tell (Qcow2CheckResult *result, const char *format, ...)
   banyan_check_found (result->report, "%s", finding);
 }
 
-static guint
-block_bits (const Qcow2Image *image)
-{
-  return image->cluster_bits + 3 - image->refcount_order;
-}
-
 static void
 note_freed (Compare *self, guint64 cluster)
 {
@@ -112,7 +106,7 @@ static gboolean BANYAN_COROUTINE
 compare_blocks (Compare *self, GError **error)
 {
   Qcow2Image *image = self->walk->image;
-  guint64 per_block = G_GUINT64_CONSTANT (1) << block_bits (image);
+  guint64 per_block = G_GUINT64_CONSTANT (1) << qcow2_image_block_bits (image);
 
   for (guint64 block = 0; block < image->reftable_size; block++)
     {
@@ -129,7 +123,7 @@ compare_blocks (Compare *self, GError **error)
 static gboolean
 has_block (Qcow2Image *image, guint64 cluster)
 {
-  guint64 block = cluster >> block_bits (image);
+  guint64 block = cluster >> qcow2_image_block_bits (image);
 
   return block < image->reftable_size && (image->reftable[block] & ~G_GUINT64_CONSTANT (511)) != 0;
 }

@@ -5,6 +5,7 @@
 
 #include "qcow2-order.h"
 #include "qcow2-refcount.h"
+#include "qcow2-space.h"
 
 #include <errno.h>
 
@@ -359,12 +360,12 @@ replace_table (Qcow2Image *image, guint index, GError **error)
   guint64 old = qcow2_image_l1_entry (image, index) & QCOW2_OFFSET_MASK;
   guint64 offset;
 
-  if (!qcow2_refcount_allocate_table (image, 1, QCOW2_META_ACTIVE_L2, &offset, error))
+  if (!qcow2_space_allocate_table (image, 1, QCOW2_META_ACTIVE_L2, &offset, error))
     return FALSE;
   if (!fill_table (image, old, offset, error))
     {
       qcow2_overlap_remove (&image->overlap, offset >> image->cluster_bits, 1);
-      qcow2_refcount_drop (image, offset, image->cluster_size, QCOW2_DISCARD_NEVER, NULL);
+      qcow2_space_drop (image, offset, image->cluster_size, QCOW2_DISCARD_NEVER, NULL);
       return FALSE;
     }
 

@@ -257,6 +257,13 @@ qcow2_round_up (guint64 value, guint64 unit)
   return (value + unit - 1) & ~(unit - 1);
 }
 
+/* Clusters that a refcount block counts, as a power of 2. */
+static inline guint
+qcow2_image_block_bits (const Qcow2Image *self)
+{
+  return self->cluster_bits + 3 - self->refcount_order;
+}
+
 static inline BanyanChild *
 qcow2_image_data (Qcow2Image *self)
 {

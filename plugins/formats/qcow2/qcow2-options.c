@@ -3,9 +3,9 @@
 
 #include "qcow2-options.h"
 
-#include "qcow2-abilities.h"
 #include "qcow2-amend.h"
 #include "qcow2-create.h"
+#include "qcow2-node.h"
 #include "qcow2-resize.h"
 
 #include <errno.h>

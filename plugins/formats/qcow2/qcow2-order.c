@@ -7,6 +7,7 @@
 #include "qcow2-order.h"
 
 #include "qcow2-refcount.h"
+#include "qcow2-space.h"
 
 #include <errno.h>
 
@@ -188,7 +189,7 @@ release_cooled (Qcow2Image *image)
       const Qcow2Freed *freed = &g_array_index (cooled, Qcow2Freed, i);
       g_autoptr (GError) error = NULL;
 
-      if (!qcow2_refcount_drop (image, freed->offset, freed->length, freed->why, &error))
+      if (!qcow2_space_drop (image, freed->offset, freed->length, freed->why, &error))
         g_debug ("%s: a cluster stays in use: %s", image->name, error->message);
     }
 

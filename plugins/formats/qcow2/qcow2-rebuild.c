@@ -17,16 +17,11 @@ typedef struct
   guint64 n_table;    /* clusters */
 } Rebuild;
 
-static guint
-block_bits (const Qcow2Image *image)
-{
-  return image->cluster_bits + 3 - image->refcount_order;
-}
-
 static void
 need_block (Rebuild *self, guint64 cluster)
 {
-  g_hash_table_add (self->blocks, GSIZE_TO_POINTER ((cluster >> block_bits (self->image)) + 1));
+  g_hash_table_add (self->blocks,
+                    GSIZE_TO_POINTER ((cluster >> qcow2_image_block_bits (self->image)) + 1));
 }
 
 static void
@@ -42,7 +37,9 @@ need_blocks_of_counts (Rebuild *self)
 
       for (guint64 i = 0; i < QCOW2_COUNTS_CHUNK; i++)
         if (i == 0
-            || ((cluster + i) & ((G_GUINT64_CONSTANT (1) << block_bits (self->image)) - 1)) == 0)
+            || ((cluster + i)
+                & ((G_GUINT64_CONSTANT (1) << qcow2_image_block_bits (self->image)) - 1))
+                   == 0)
           need_block (self, cluster + i);
     }
 }
@@ -61,8 +58,9 @@ plan (Rebuild *self, GError **error)
       end = self->first + before + 1;
       for (guint64 cluster = self->first; cluster < end; cluster++)
         need_block (self, cluster);
-      self->n_table = ((((end - 1) >> block_bits (image)) + 1) * 8 + image->cluster_size - 1)
-                      >> image->cluster_bits;
+      self->n_table
+          = ((((end - 1) >> qcow2_image_block_bits (image)) + 1) * 8 + image->cluster_size - 1)
+            >> image->cluster_bits;
       if (self->n_table << image->cluster_bits > QCOW2_MAX_REFTABLE_BYTES)
         return banyan_throw_errno (error, EFBIG, "%s: the image is too large to be counted again",
                                    image->name);
@@ -75,10 +73,10 @@ static gboolean
 fill_block (Rebuild *self, guint64 block, guint64 *words, GError **error)
 {
   Qcow2Image *image = self->image;
-  guint64 first = block << block_bits (image);
+  guint64 first = block << qcow2_image_block_bits (image);
 
   memset (words, 0, image->cluster_size);
-  for (guint64 i = 0; i < G_GUINT64_CONSTANT (1) << block_bits (image); i++)
+  for (guint64 i = 0; i < G_GUINT64_CONSTANT (1) << qcow2_image_block_bits (image); i++)
     {
       guint64 count = qcow2_counts_get (self->counts, first + i);
       guint64 *word = &words[(i << image->refcount_order) / 64];

@@ -1,4 +1,4 @@
-/* qcow2-refcount.h - how many users each host cluster has, and which are free
+/* qcow2-refcount.h - how many users each host cluster has
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #pragma once
@@ -14,28 +14,38 @@ gboolean BANYAN_COROUTINE qcow2_refcount_get (Qcow2Image *image, guint64 cluster
 gboolean BANYAN_COROUTINE qcow2_refcount_get_many (Qcow2Image *image, guint64 cluster, guint n,
                                                    guint64 *counts, GError **error);
 
-/* Finds between @min and @max free clusters in a row, and makes them used once. The file reaches to
- * their end. @is_fresh: nothing was ever written there, so they read as zeroes. */
-gboolean BANYAN_COROUTINE qcow2_refcount_allocate (Qcow2Image *image, guint64 min, guint64 max,
-                                                   guint64 *offset, guint64 *count,
-                                                   gboolean *is_fresh, GError **error);
-/* The same for the image's own tables: they are known as such from here on. */
-gboolean BANYAN_COROUTINE qcow2_refcount_allocate_table (Qcow2Image *image, guint64 n_clusters,
-                                                         Qcow2Meta kind, guint64 *offset,
-                                                         GError **error);
-/* Finds a place for @length bytes of compressed data. */
-gboolean BANYAN_COROUTINE qcow2_refcount_allocate_bytes (Qcow2Image *image, guint64 length,
-                                                         guint64 *offset, GError **error);
-
-/* One user more for each cluster that the bytes touch. */
-gboolean BANYAN_COROUTINE qcow2_refcount_add (Qcow2Image *image, guint64 offset, guint64 length,
-                                              GError **error);
-/* One user less. Only for what storage does not lead to any more, and no request. */
-gboolean BANYAN_COROUTINE qcow2_refcount_drop (Qcow2Image *image, guint64 offset, guint64 length,
-                                               Qcow2Discard why, GError **error);
 /* For repairs: nobody allocates meanwhile. */
 gboolean BANYAN_COROUTINE qcow2_refcount_set (Qcow2Image *image, guint64 cluster, guint64 count,
                                               GError **error);
+
+/* -- For who gives clusters out, and takes them back. Under refs_mutex. -- */
+
+/* Free clusters in a row. */
+typedef struct
+{
+  guint64 first;
+  guint64 n;
+  guint64 max; /* more are not looked for */
+} Qcow2FreeRun;
+
+/* Looks from @cluster on to the end of its slice, and moves @cluster there. @found may begin in an
+ * earlier slice. @is_counted: a block counts the cluster; if not, nothing was looked at. */
+gboolean BANYAN_COROUTINE qcow2_refcount_search (Qcow2Image *image, guint64 *cluster,
+                                                 Qcow2FreeRun *found, gboolean *is_counted,
+                                                 GError **error);
+/* Adds @change, 1 or -1, to each of the counts. */
+gboolean BANYAN_COROUTINE qcow2_refcount_change (Qcow2Image *image, guint64 first, guint64 count,
+                                                 gint change, GError **error);
+/* Whether none of the clusters, free by their counts, is one of our tables. */
+gboolean BANYAN_COROUTINE qcow2_refcount_check_free (Qcow2Image *image, guint64 first,
+                                                     guint64 count, GError **error);
+
+/* The table has another entry, which storage gets with qcow2_refcount_write(). */
+void qcow2_refcount_lead_to_block (Qcow2Image *image, guint64 block, guint64 offset);
+/* Storage has all of the table. */
+void qcow2_refcount_forget_table (Qcow2Image *image);
+
+/* -- Writing. -- */
 
 /* Which part of a slice's word says what. */
 guint64 qcow2_refcount_read_word (const Qcow2Image *image, guint64 word, guint index);

@@ -9,6 +9,7 @@
 #include "qcow2-io.h"
 #include "qcow2-order.h"
 #include "qcow2-refcount.h"
+#include "qcow2-space.h"
 #include "qcow2-zero.h"
 
 #include <errno.h>
@@ -81,8 +82,8 @@ switch_l1 (Qcow2Image *image, guint64 offset, guint entries, GError **error)
     return done;
 
   qcow2_overlap_remove (&image->overlap, old_offset >> image->cluster_bits, old_clusters);
-  return qcow2_refcount_drop (image, old_offset, old_clusters << image->cluster_bits,
-                              QCOW2_DISCARD_OTHER, error);
+  return qcow2_space_drop (image, old_offset, old_clusters << image->cluster_bits,
+                           QCOW2_DISCARD_OTHER, error);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -93,7 +94,7 @@ grow_l1_locked (Qcow2Image *image, guint64 entries, GError **error)
 
   if (entries <= image->l1_size)
     return TRUE;
-  if (!qcow2_refcount_allocate_table (image, n_clusters, QCOW2_META_ACTIVE_L1, &offset, error))
+  if (!qcow2_space_allocate_table (image, n_clusters, QCOW2_META_ACTIVE_L1, &offset, error))
     return FALSE;
   /* What leads to the new table has to be counted, and what the table leads to, be there. */
   if (qcow2_refcount_write (image, error) && qcow2_order_flush (image, error)
@@ -104,8 +105,8 @@ grow_l1_locked (Qcow2Image *image, guint64 entries, GError **error)
   if (image->header.l1_offset != offset)
     {
       qcow2_overlap_remove (&image->overlap, offset >> image->cluster_bits, n_clusters);
-      qcow2_refcount_drop (image, offset, n_clusters << image->cluster_bits, QCOW2_DISCARD_NEVER,
-                           NULL);
+      qcow2_space_drop (image, offset, n_clusters << image->cluster_bits, QCOW2_DISCARD_NEVER,
+                        NULL);
     }
   return FALSE;
 }
@@ -320,7 +321,7 @@ place_some (Qcow2Image *image, guint64 start, guint64 *n, GError **error)
 
   *n = MIN (*n, (mapping.length + image->cluster_size - 1) >> image->cluster_bits);
   if (!image->has_data_file
-      && (!qcow2_refcount_allocate (image, 1, *n, &placing.host, n, &is_fresh, error)
+      && (!qcow2_space_allocate (image, 1, *n, &placing.host, n, &is_fresh, error)
           || !zero_places (image, placing.host, *n << image->cluster_bits, is_fresh, error)))
     return FALSE;
   return qcow2_link (image, start, *n, lead_to_place, &placing, QCOW2_DISCARD_OTHER, error);

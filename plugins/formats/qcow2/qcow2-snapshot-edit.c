@@ -9,6 +9,7 @@
 #include "qcow2-check.h"
 #include "qcow2-order.h"
 #include "qcow2-refcount.h"
+#include "qcow2-space.h"
 #include "qcow2-snapshot.h"
 #include "qcow2-walk.h"
 
@@ -98,8 +99,7 @@ put_table (Qcow2Image *image, GError **error)
   guint64 offset = 0;
 
   if (n_clusters > 0
-      && (!qcow2_refcount_allocate_table (image, n_clusters, QCOW2_META_SNAPSHOT_TABLE, &offset,
-                                          error)
+      && (!qcow2_space_allocate_table (image, n_clusters, QCOW2_META_SNAPSHOT_TABLE, &offset, error)
           || !qcow2_refcount_write (image, error) || !write_table (image, offset, error)))
     return FALSE;
   if (!write_header (image, offset, image->snapshots->len, error))
@@ -174,7 +174,7 @@ copy_l1 (Qcow2Image *image, guint64 *offset, GError **error)
   guint64 n_clusters = l1_clusters (image, image->l1_size);
   g_autofree guint64 *entries = g_malloc0 (n_clusters << image->cluster_bits);
 
-  if (!qcow2_refcount_allocate_table (image, n_clusters, QCOW2_META_INACTIVE_L1, offset, error))
+  if (!qcow2_space_allocate_table (image, n_clusters, QCOW2_META_INACTIVE_L1, offset, error))
     return FALSE;
   for (guint i = 0; i < image->l1_size; i++)
     entries[i] = GUINT64_TO_BE (image->l1[i]);
@@ -338,7 +338,7 @@ switch_to (Qcow2Image *image, const guint64 *entries, guint n, guint64 disk_size
   guint64 offset = 0;
 
   if (n_clusters > 0
-      && (!qcow2_refcount_allocate_table (image, n_clusters, QCOW2_META_ACTIVE_L1, &offset, error)
+      && (!qcow2_space_allocate_table (image, n_clusters, QCOW2_META_ACTIVE_L1, &offset, error)
           || !write_l1 (image, offset, entries, n, error)))
     return FALSE;
   if (!lead_to_l1 (image, offset, n, disk_size, error))

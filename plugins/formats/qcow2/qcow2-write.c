@@ -10,7 +10,7 @@
 #include "qcow2-codec.h"
 #include "qcow2-io.h"
 #include "qcow2-order.h"
-#include "qcow2-refcount.h"
+#include "qcow2-space.h"
 
 #include <errno.h>
 #include <string.h>
@@ -119,8 +119,8 @@ find_place (Piece *piece, guint64 most, GError **error)
   piece->whole = has_data (&piece->old.first, image->entry_words);
   piece->n = count_alike (piece, piece->first + (most << image->cluster_bits));
   if (!image->has_data_file)
-    return qcow2_refcount_allocate (image, 1, piece->n, &piece->host, &piece->n, &piece->is_fresh,
-                                    error);
+    return qcow2_space_allocate (image, 1, piece->n, &piece->host, &piece->n, &piece->is_fresh,
+                                 error);
 
   /* There, a cluster's place is where it is for the guest. */
   piece->host = piece->first;
@@ -134,8 +134,8 @@ give_up_place (Piece *piece)
   Qcow2Image *image = piece->image;
 
   if (!piece->is_reused && !image->has_data_file)
-    qcow2_refcount_drop (image, piece->host, piece->n << image->cluster_bits, QCOW2_DISCARD_NEVER,
-                         NULL);
+    qcow2_space_drop (image, piece->host, piece->n << image->cluster_bits, QCOW2_DISCARD_NEVER,
+                      NULL);
 }
 
 /* -- What is around the data. -- */
@@ -346,14 +346,14 @@ write_packed (Qcow2Image *image, const BanyanRequest *request, const guint8 *byt
 {
   Packed packed = { .length = length };
 
-  if (!qcow2_refcount_allocate_bytes (image, length, &packed.offset, error))
+  if (!qcow2_space_allocate_bytes (image, length, &packed.offset, error))
     return FALSE;
   if (banyan_child_pwrite (image->file, packed.offset, bytes, length, 0, error)
       && qcow2_link (image, request->offset, 1, lead_to_packed, &packed, QCOW2_DISCARD_OTHER,
                      error))
     return TRUE;
 
-  qcow2_refcount_drop (image, packed.offset, length, QCOW2_DISCARD_NEVER, NULL);
+  qcow2_space_drop (image, packed.offset, length, QCOW2_DISCARD_NEVER, NULL);
   return FALSE;
 }
 
