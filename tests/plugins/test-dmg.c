@@ -211,16 +211,6 @@ test_damage (void)
   foreign_damage (images, "dmg", 43, 400, get_size (images), NULL);
 }
 
-static void
-test_writers (void)
-{
-  g_autoptr (Images) images = new_image ();
-
-  g_test_summary ("Who wants to write is told to convert");
-
-  foreign_must_refuse_writers (images, "dmg");
-}
-
 int
 main (int argc, char **argv)
 {
@@ -232,6 +222,5 @@ main (int argc, char **argv)
   g_test_add_func ("/dmg/refuses-bad-fields", test_refuses);
   g_test_add_func ("/dmg/gaps-between-chunks", test_gap);
   g_test_add_func ("/dmg/damage-crashes-nothing", test_damage);
-  g_test_add_func ("/dmg/is-only-read", test_writers);
   return g_test_run ();
 }

@@ -196,18 +196,6 @@ test_damage (gconstpointer data)
   foreign_damage (images, format->driver, format->first, format->header, format->reach, NULL);
 }
 
-static void
-test_known (gconstpointer data)
-{
-  const Format *format = data;
-  g_autoptr (Images) images = new_image (format);
-
-  g_test_summary ("The format is told by its header; who wants to write is told to convert");
-
-  foreign_must_be_probed (images, format->driver);
-  foreign_must_refuse_writers (images, format->driver);
-}
-
 /* -- One by one. -- */
 
 static const Format *
@@ -466,7 +454,6 @@ main (int argc, char **argv)
       add (&formats[i], "reads-what-was-made", test_made);
       add (&formats[i], "refuses-bad-fields", test_refuses);
       add (&formats[i], "damage-crashes-nothing", test_damage);
-      add (&formats[i], "is-known-and-only-read", test_known);
     }
   g_test_add_func ("/foreign/blocks-that-are-lost", test_lost_blocks);
   g_test_add_func ("/foreign/tables-that-are-lost", test_lost_tables);

@@ -100,20 +100,6 @@ test_damage (void)
   images_free (images);
 }
 
-static void
-test_probe (void)
-{
-  Images *images = new_image ();
-
-  g_test_summary ("The format is told by the signature; who wants to write is told to convert");
-
-  if (images == NULL)
-    return;
-  foreign_must_be_probed (images, "vdi");
-  foreign_must_refuse_writers (images, "vdi");
-  images_free (images);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -122,6 +108,5 @@ main (int argc, char **argv)
   g_test_add_func ("/vdi/refuses-bad-fields", test_refuses);
   g_test_add_func ("/vdi/blocks-of-all-kinds", test_blocks);
   g_test_add_func ("/vdi/damage-crashes-nothing", test_damage);
-  g_test_add_func ("/vdi/is-known-and-only-read", test_probe);
   return g_test_run ();
 }

@@ -384,20 +384,6 @@ test_damage (void)
   images_free (images);
 }
 
-static void
-test_probe (void)
-{
-  Images *images = new_image ();
-
-  g_test_summary ("The format is told by the signature; who wants to write is told to convert");
-
-  if (images == NULL)
-    return;
-  foreign_must_be_probed (images, "vhdx");
-  foreign_must_refuse_writers (images, "vhdx");
-  images_free (images);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -408,6 +394,5 @@ main (int argc, char **argv)
   g_test_add_func ("/vhdx/log-is-applied", test_log);
   g_test_add_func ("/vhdx/log-that-is-broken", test_log_refused);
   g_test_add_func ("/vhdx/damage-crashes-nothing", test_damage);
-  g_test_add_func ("/vhdx/is-known-and-only-read", test_probe);
   return g_test_run ();
 }

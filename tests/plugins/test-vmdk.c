@@ -426,7 +426,7 @@ test_probe (void)
 {
   static const char *const ways[] = { "subformat=monolithicSparse", "subformat=monolithicFlat" };
 
-  g_test_summary ("Headers and descriptors are known; who wants to write is told to convert");
+  g_test_summary ("Headers and descriptors are known, and neither is written to");
 
   for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
     {

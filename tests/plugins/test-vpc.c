@@ -218,20 +218,6 @@ test_damage (void)
   images_free (images);
 }
 
-static void
-test_probe (void)
-{
-  Images *images = new_image ("force_size=on");
-
-  g_test_summary ("What is dynamic is known; who wants to write is told to convert");
-
-  if (images == NULL)
-    return;
-  foreign_must_be_probed (images, "vpc");
-  foreign_must_refuse_writers (images, "vpc");
-  images_free (images);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -242,6 +228,5 @@ main (int argc, char **argv)
   g_test_add_func ("/vpc/blocks-of-all-kinds", test_blocks);
   g_test_add_func ("/vpc/guests-change-nothing", test_guest);
   g_test_add_func ("/vpc/damage-crashes-nothing", test_damage);
-  g_test_add_func ("/vpc/is-known-and-only-read", test_probe);
   return g_test_run ();
 }

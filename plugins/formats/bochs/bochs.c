@@ -165,13 +165,14 @@ map_sectors (BanyanBochs *self, guint64 place, guint32 skip, Mapping *mapping, G
   if (!mapped_check_there (&self->mapped, self->mapped.file, place, self->bitmap_length, "bitmap",
                            error)
       || !mapped_read_table (&self->mapped, self->mapped.file, 0, place + sector / 8, bitmap,
-                             (first + n + 7) / 8, error))
+                             (first + n + 7) / 8, mapping, error))
     return FALSE;
 
   while (run < n && get_bit (bitmap, first + run) == get_bit (bitmap, first))
     run++;
   mapping->kind = get_bit (bitmap, first) ? MAPPED_DATA : MAPPED_BELOW;
   mapping->length = (guint64) run * SECTOR - skip % SECTOR;
+  mapping->skip = skip;
   mapping->place = place + self->bitmap_length + skip;
   return TRUE;
 }
@@ -180,29 +181,25 @@ static gboolean BANYAN_COROUTINE
 banyan_bochs_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mapping, GError **error)
 {
   BanyanBochs *self = BANYAN_NODE_SELF (BanyanBochs, mapped);
-  guint32 skip = offset % self->extent_size;
-  guint8 bytes[4];
-  guint32 extent;
+  const MappedTable table = { .child = mapped->file,
+                              .entries = MAPPED_LE32,
+                              .offset = self->catalog_offset,
+                              .n_entries = self->n_extents,
+                              .unit = self->extent_size };
+  guint64 extent;
 
-  if (!mapped_read_table (mapped, mapped->file, 0,
-                          self->catalog_offset + offset / self->extent_size * 4, bytes,
-                          sizeof bytes, error))
+  if (!mapped_read_entry (mapped, &table, offset, mapping, &extent, error))
     return FALSE;
 
-  extent = banyan_get_le32 (bytes);
   mapping->child = mapped->file;
+  if (extent != EXTENT_FREE)
+    return map_sectors (self,
+                        self->data_offset + extent * (self->bitmap_length + self->extent_size),
+                        offset % self->extent_size, mapping, error);
   mapping->kind = MAPPED_BELOW;
-  mapping->length = self->extent_size - skip;
-  return extent == EXTENT_FREE
-         || map_sectors (
-             self, self->data_offset + (guint64) extent * (self->bitmap_length + self->extent_size),
-             skip, mapping, error);
+  mapped_set_run (mapped, &table, offset, length, extent, 0, mapping);
+  return TRUE;
 }
-
-static const MappedDriver driver = {
-  .open = banyan_bochs_open,
-  .map = banyan_bochs_map,
-};
 
 static guint
 banyan_bochs_probe (const guint8 *head, gsize length)
@@ -210,11 +207,16 @@ banyan_bochs_probe (const guint8 *head, gsize length)
   return length >= HEADER_SIZE && is_known (head) ? 100 : 0;
 }
 
+static const MappedDriver driver = {
+  .probe = banyan_bochs_probe,
+  .open = banyan_bochs_open,
+  .map = banyan_bochs_map,
+};
+
 static void
 banyan_bochs_class_init (BanyanBochsClass *klass)
 {
-  mapped_class_init (BANYAN_FORMAT_CLASS (klass), 0);
-  BANYAN_FORMAT_CLASS (klass)->probe = banyan_bochs_probe;
+  mapped_class_init (BANYAN_FORMAT_CLASS (klass), &driver);
 }
 
 static void

@@ -78,7 +78,7 @@ banyan_cloop_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mappi
   guint8 bytes[16];
   guint64 end;
 
-  if (!mapped_read_table (mapped, mapped->file, 0, at, bytes, sizeof bytes, error))
+  if (!mapped_read_table (mapped, mapped->file, 0, at, bytes, sizeof bytes, mapping, error))
     return FALSE;
 
   end = banyan_get_be64 (bytes + 8);
@@ -115,13 +115,6 @@ banyan_cloop_unpack (Mapped *mapped, guint64 offset, const Mapping *mapping, gui
          || mapped_throw_damaged (mapped, mapping, error);
 }
 
-static const MappedDriver driver = {
-  .open = banyan_cloop_open,
-  .close = banyan_cloop_close,
-  .map = banyan_cloop_map,
-  .unpack = banyan_cloop_unpack,
-};
-
 /* Anything may begin with a script, but with hardly any other of two such lines. */
 static guint
 banyan_cloop_probe (const guint8 *head, gsize length)
@@ -129,11 +122,18 @@ banyan_cloop_probe (const guint8 *head, gsize length)
   return length >= OFFSETS && is_script (head) ? 60 : 0;
 }
 
+static const MappedDriver driver = {
+  .probe = banyan_cloop_probe,
+  .open = banyan_cloop_open,
+  .close = banyan_cloop_close,
+  .map = banyan_cloop_map,
+  .unpack = banyan_cloop_unpack,
+};
+
 static void
 banyan_cloop_class_init (BanyanCloopClass *klass)
 {
-  mapped_class_init (BANYAN_FORMAT_CLASS (klass), 0);
-  BANYAN_FORMAT_CLASS (klass)->probe = banyan_cloop_probe;
+  mapped_class_init (BANYAN_FORMAT_CLASS (klass), &driver);
 }
 
 static void

@@ -246,7 +246,7 @@ static const MappedDriver driver = {
 static void
 banyan_dmg_class_init (BanyanDmgClass *klass)
 {
-  mapped_class_init (BANYAN_FORMAT_CLASS (klass), 0);
+  mapped_class_init (BANYAN_FORMAT_CLASS (klass), &driver);
 }
 
 static void

@@ -3,7 +3,9 @@
  *
  * Sets of slots, by the key's hash. A slot counts its users; who finds that number at -1 finds
  * nothing there, and only at -1 are the key and the bytes written. So a reader that has raised the
- * number and still finds its key may read, without a lock. All else is under the mutex. */
+ * number and still finds its key may read, without a lock. Who wants a few bytes does not even
+ * count as a user, but copies them, and sees by the slot's sequence that nobody has written
+ * meanwhile. All else is under the mutex. */
 
 #include "mapped-cache.h"
 
@@ -22,9 +24,10 @@ typedef enum
 
 struct _MappedSlot
 {
-  guint64 key;  /* atomic */
-  gint n_users; /* atomic */
-  guint32 used; /* atomic: the cache's time */
+  guint64 key;      /* atomic */
+  gint n_users;     /* atomic */
+  guint32 used;     /* atomic: the cache's time */
+  guint32 sequence; /* atomic: odd while the key and the bytes are written */
   SlotState state;
   guint8 *bytes;
 };
@@ -112,6 +115,45 @@ mapped_cache_put (MappedCache *self, MappedSlot *slot)
   banyan_co_mutex_unlock (&self->mutex);
 }
 
+static void
+touch (MappedCache *self, MappedSlot *slot)
+{
+  guint32 now = __atomic_load_n (&self->time, __ATOMIC_RELAXED);
+
+  if (__atomic_load_n (&slot->used, __ATOMIC_RELAXED) != now)
+    __atomic_store_n (&slot->used, now, __ATOMIC_RELAXED);
+}
+
+static gboolean
+copy_unless_written (const MappedSlot *slot, guint64 key, gsize skip, guint8 *bytes, gsize length)
+{
+  guint32 sequence = __atomic_load_n (&slot->sequence, __ATOMIC_ACQUIRE);
+
+  if (sequence % 2 != 0 || __atomic_load_n (&slot->n_users, __ATOMIC_RELAXED) == NOBODYS
+      || __atomic_load_n (&slot->key, __ATOMIC_RELAXED) != key)
+    return FALSE;
+
+  for (gsize i = 0; i < length; i++)
+    bytes[i] = __atomic_load_n (&slot->bytes[skip + i], __ATOMIC_RELAXED);
+  __atomic_thread_fence (__ATOMIC_ACQUIRE);
+  return __atomic_load_n (&slot->sequence, __ATOMIC_RELAXED) == sequence;
+}
+
+gboolean
+mapped_cache_peek (MappedCache *self, guint64 key, gsize skip, gpointer bytes, gsize length)
+{
+  MappedSlot *slot = get_set (self, key);
+
+  for (guint way = 0; way < self->n_ways; way++, slot++)
+    if (__atomic_load_n (&slot->key, __ATOMIC_RELAXED) == key
+        && copy_unless_written (slot, key, skip, bytes, length))
+      {
+        touch (self, slot);
+        return TRUE;
+      }
+  return FALSE;
+}
+
 static MappedSlot *BANYAN_COROUTINE
 find_at_once (MappedCache *self, guint64 key)
 {
@@ -123,8 +165,7 @@ find_at_once (MappedCache *self, guint64 key)
         continue;
       if (__atomic_load_n (&slot->key, __ATOMIC_RELAXED) == key)
         {
-          __atomic_store_n (&slot->used, __atomic_load_n (&self->time, __ATOMIC_RELAXED),
-                            __ATOMIC_RELAXED);
+          touch (self, slot);
           return slot;
         }
       mapped_cache_put (self, slot);
@@ -185,6 +226,8 @@ fill (MappedCache *self, MappedSlot *slot, guint64 key, MappedLoadFunc load, gpo
   gboolean loaded;
 
   slot->state = SLOT_LOADING;
+  __atomic_store_n (&slot->sequence, slot->sequence + 1, __ATOMIC_RELAXED);
+  __atomic_thread_fence (__ATOMIC_RELEASE);
   __atomic_store_n (&slot->key, key, __ATOMIC_RELAXED);
   banyan_co_mutex_unlock (&self->mutex);
 
@@ -194,6 +237,7 @@ fill (MappedCache *self, MappedSlot *slot, guint64 key, MappedLoadFunc load, gpo
   slot->state = loaded ? SLOT_READY : SLOT_EMPTY;
   __atomic_store_n (&slot->used, __atomic_add_fetch (&self->time, 1, __ATOMIC_RELAXED),
                     __ATOMIC_RELAXED);
+  __atomic_store_n (&slot->sequence, slot->sequence + 1, __ATOMIC_RELEASE);
   __atomic_store_n (&slot->n_users, loaded ? 1 : NOBODYS, __ATOMIC_RELEASE);
   banyan_co_cond_broadcast (&self->changed);
   banyan_co_mutex_unlock (&self->mutex);

@@ -29,6 +29,10 @@ gboolean mapped_cache_init (MappedCache *self, gsize slot_size, gsize memory_siz
                             GError **error);
 void mapped_cache_clear (MappedCache *self);
 
+/* A few bytes of what @key stands for, from @skip on, if it is there. Never waits. */
+gboolean mapped_cache_peek (MappedCache *self, guint64 key, gsize skip, gpointer bytes,
+                            gsize length);
+
 /* What @key stands for; nobody overwrites it before it is put back. A hit takes no lock. */
 MappedSlot *BANYAN_COROUTINE mapped_cache_get (MappedCache *self, guint64 key, MappedLoadFunc load,
                                                gpointer data, GError **error);

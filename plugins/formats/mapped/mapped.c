@@ -9,12 +9,10 @@
 #define UNITS_SIZE (16u << 20)
 #define MIN_SLOTS 2
 
-/* Bits of a table's key that tell where in the child it is. */
-#define PLACE_BITS 51
-
-/* An extent that is told of at once takes no more entries than this: a disk that claims petabytes
- * has many, and a client waits. */
-#define MAX_MERGED 16384
+/* An extent that is told of at once takes no more work than this: a disk that claims petabytes has
+ * many entries, and a client waits. To ask the driver costs as much as to look at so many. */
+#define MAX_WORK (1u << 20)
+#define MAP_WORK 64
 
 /* -- Errors. -- */
 
@@ -96,51 +94,6 @@ mapped_read_bytes (Mapped *self, BanyanChild *child, guint64 offset, gpointer by
          && banyan_child_pread (child, offset, bytes, length, error);
 }
 
-typedef struct
-{
-  Mapped *self;
-  BanyanChild *child;
-  const Mapping *mapping;
-} Wanted;
-
-/* The last slice may reach beyond the end of the file. */
-static gboolean BANYAN_COROUTINE
-load_slice (gpointer data, guint64 key, guint8 *bytes, GError **error)
-{
-  const Wanted *wanted = data;
-  guint64 offset = (key & ((G_GUINT64_CONSTANT (1) << PLACE_BITS) - 1)) * MAPPED_SLICE_SIZE;
-  guint64 end = banyan_child_get_length (wanted->child);
-  gsize there = offset < end ? MIN (MAPPED_SLICE_SIZE, end - offset) : 0;
-
-  memset (bytes + there, 0, MAPPED_SLICE_SIZE - there);
-  if (there > 0 && !banyan_child_pread (wanted->child, offset, bytes, there, error))
-    return FALSE;
-  return wanted->self->driver->mend == NULL || wanted->child != wanted->self->file
-         || wanted->self->driver->mend (wanted->self, offset, bytes, error);
-}
-
-gboolean BANYAN_COROUTINE
-mapped_read_table (Mapped *self, BanyanChild *child, guint number, guint64 offset, gpointer bytes,
-                   gsize length, GError **error)
-{
-  Wanted wanted = { self, child, NULL };
-
-  for (gsize done = 0; done < length;)
-    {
-      guint64 key = (offset + done) / MAPPED_SLICE_SIZE | (guint64) number << PLACE_BITS;
-      gsize skip = (offset + done) % MAPPED_SLICE_SIZE;
-      gsize here = MIN (length - done, MAPPED_SLICE_SIZE - skip);
-      MappedSlot *slot = mapped_cache_get (&self->tables, key, load_slice, &wanted, error);
-
-      if (slot == NULL)
-        return FALSE;
-      memcpy ((guint8 *) bytes + done, mapped_slot_get_bytes (slot) + skip, here);
-      mapped_cache_put (&self->tables, slot);
-      done += here;
-    }
-  return TRUE;
-}
-
 BanyanBuffer *BANYAN_COROUTINE
 mapped_read_packed (Mapped *self, const Mapping *mapping, GError **error)
 {
@@ -173,11 +126,18 @@ goes_on (const Mapping *mapping, const Mapping *next)
     return FALSE;
 
   return mapping->kind != MAPPED_DATA
-         || (next->child == mapping->child && next->place == mapping->place + mapping->length);
+         || (next->child == mapping->child && next->place == mapping->place + mapping->length
+             && next->place < banyan_child_get_length (next->child));
+}
+
+static guint64
+count_work (const Mapping *mapping)
+{
+  return MAP_WORK + mapping->n_looked_at;
 }
 
 /* As far as all is of one kind; data also lies in one piece, and each packed unit is read by
- * itself. */
+ * itself. Suspends only where @mapping may. */
 static gboolean BANYAN_COROUTINE
 map_all (Mapped *self, guint64 offset, guint64 length, gboolean joins_packed, Mapping *mapping,
          GError **error)
@@ -186,18 +146,18 @@ map_all (Mapped *self, guint64 offset, guint64 length, gboolean joins_packed, Ma
     return FALSE;
   mapping->length = MIN (mapping->length, length);
 
-  for (guint i = 0; i < MAX_MERGED && mapping->length < length
-                    && (mapping->kind != MAPPED_PACKED || joins_packed);
-       i++)
+  for (guint64 work = count_work (mapping); work < MAX_WORK && mapping->length < length
+                                            && (mapping->kind != MAPPED_PACKED || joins_packed);)
     {
       guint64 done = mapping->length;
-      Mapping next = { 0 };
+      Mapping next = { .at_once = mapping->at_once };
 
       /* What is wrong there is told when it is asked for. */
       if (!self->driver->map (self, offset + done, length - done, &next, NULL)
           || !goes_on (mapping, &next))
         break;
       mapping->length += MIN (next.length, length - done);
+      work += count_work (&next);
     }
   return TRUE;
 }
@@ -227,7 +187,7 @@ read_data (Mapped *self, const Mapping *mapping, const BanyanRequest *request, G
 {
   guint64 end = banyan_child_get_length (mapping->child);
 
-  if (G_UNLIKELY (mapping->place >= end))
+  if (G_UNLIKELY (mapping->place - mapping->skip >= end))
     return banyan_throw_errno (
         error, EIO,
         "%s: byte %" G_GUINT64_FORMAT " of the disk is at byte %" G_GUINT64_FORMAT
@@ -248,6 +208,12 @@ read_below (Mapped *self, const BanyanRequest *request, GError **error)
   return TRUE;
 }
 
+typedef struct
+{
+  Mapped *self;
+  const Mapping *mapping;
+} Wanted;
+
 static gboolean BANYAN_COROUTINE
 load_unit (gpointer data, guint64 key, guint8 *bytes, GError **error)
 {
@@ -260,7 +226,7 @@ load_unit (gpointer data, guint64 key, guint8 *bytes, GError **error)
 static gboolean BANYAN_COROUTINE
 read_packed (Mapped *self, const Mapping *mapping, const BanyanRequest *request, GError **error)
 {
-  Wanted wanted = { self, mapping->child, mapping };
+  Wanted wanted = { self, mapping };
   MappedSlot *slot
       = mapped_cache_get (&self->units, request->offset - mapping->skip, load_unit, &wanted, error);
 
@@ -310,6 +276,24 @@ mapped_read (BanyanNode *node, const BanyanRequest *request, GError **error)
         return FALSE;
     }
   return TRUE;
+}
+
+/* -- Sending. -- */
+
+/* Where the tables are in memory, and what they lead to lies in a child as it is. */
+static BanyanAnswer
+mapped_send (BanyanNode *node, guint64 offset, gsize length, int socket, gsize *sent)
+{
+  Mapped *self = BANYAN_NODE_SELF (Mapped, node);
+  Mapping mapping = { .at_once = TRUE };
+
+  if (!map_all (self, offset, length, FALSE, &mapping, NULL) || mapping.length < length)
+    return BANYAN_UNSUPPORTED;
+  if (mapping.kind == MAPPED_DATA)
+    return banyan_child_send (mapping.child, mapping.place, length, socket, sent);
+  if (mapping.kind == MAPPED_BELOW && self->backing != NULL)
+    return banyan_child_send (self->backing, offset, length, socket, sent);
+  return BANYAN_UNSUPPORTED;
 }
 
 /* -- Status. -- */
@@ -372,6 +356,7 @@ static const BanyanNodeOps mapped_ops = {
   .read = mapped_read,
   .flush = mapped_flush,
   .block_status = mapped_block_status,
+  .send = mapped_send,
 };
 
 /* -- Opening. -- */
@@ -505,30 +490,44 @@ mapped_init (Mapped *self, const MappedDriver *driver)
 }
 
 static void
+install (GObjectClass *object_class, guint id, GParamSpec *property)
+{
+  g_object_class_install_property (object_class, id, banyan_param_state (property));
+}
+
+static void
 install_properties (GObjectClass *object_class, guint flags)
 {
-  g_object_class_install_property (
-      object_class, MAPPED_PROP_CLUSTER_SIZE,
-      banyan_param_state (banyan_param_uint64 (
-          "cluster-size", "Cluster size", "In what units the image gives out space; 0: in none",
-          BANYAN_UNIT_BYTES, 0, G_MAXINT64, 0, G_STRUCT_OFFSET (Mapped, cluster_size))));
-  if (!(flags & MAPPED_HAS_BACKING))
-    return;
-
-  g_object_class_install_property (
-      object_class, MAPPED_PROP_BACKING_FILE,
-      banyan_param_state (banyan_param_string ("backing-file", "Backing file",
-                                               "What the image says that it lies on", NULL,
-                                               G_STRUCT_OFFSET (Mapped, backing_file))));
-  g_object_class_install_property (
-      object_class, MAPPED_PROP_BACKING_FORMAT,
-      banyan_param_state (banyan_param_string ("backing-format", "Backing format",
-                                               "The format of that file, according to the image",
-                                               NULL, G_STRUCT_OFFSET (Mapped, backing_format))));
+  install (object_class, MAPPED_PROP_CLUSTER_SIZE,
+           banyan_param_uint64 ("cluster-size", "Cluster size",
+                                "In what units the image gives out space; 0: in none",
+                                BANYAN_UNIT_BYTES, 0, G_MAXINT64, 0,
+                                G_STRUCT_OFFSET (Mapped, cluster_size)));
+  if (flags & MAPPED_CAN_BE_FIXED)
+    install (object_class, MAPPED_PROP_FIXED,
+             banyan_param_boolean ("fixed", "Fixed",
+                                   "Whether it had space for the whole disk from the beginning",
+                                   FALSE, G_STRUCT_OFFSET (Mapped, is_fixed)));
+  if (flags & MAPPED_CAN_BE_DIRTY)
+    install (object_class, MAPPED_PROP_DIRTY,
+             banyan_param_boolean ("dirty", "Dirty",
+                                   "Whether somebody has it open, or did not close it in order",
+                                   FALSE, G_STRUCT_OFFSET (Mapped, is_dirty)));
+  if (flags & MAPPED_HAS_BACKING)
+    {
+      install (object_class, MAPPED_PROP_BACKING_FILE,
+               banyan_param_string ("backing-file", "Backing file",
+                                    "What the image says that it lies on", NULL,
+                                    G_STRUCT_OFFSET (Mapped, backing_file)));
+      install (object_class, MAPPED_PROP_BACKING_FORMAT,
+               banyan_param_string ("backing-format", "Backing format",
+                                    "The format of that file, according to the image", NULL,
+                                    G_STRUCT_OFFSET (Mapped, backing_format)));
+    }
 }
 
 void
-mapped_class_init (BanyanFormatClass *klass, guint flags)
+mapped_class_init (BanyanFormatClass *klass, const MappedDriver *driver)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   BanyanElementClass *element_class = BANYAN_ELEMENT_CLASS (klass);
@@ -542,6 +541,7 @@ mapped_class_init (BanyanFormatClass *klass, guint flags)
   element_class->inactivate = mapped_inactivate;
   element_class->reactivate = mapped_reactivate;
   element_class->child_permissions = mapped_child_permissions;
+  klass->probe = driver->probe;
   klass->only_reads = "images of its format are only read: banyan img convert -O qcow2 makes one "
                       "that can be written to, or let a new qcow2 image have it as its backing";
   node_class->get_capabilities = mapped_get_capabilities;
@@ -550,9 +550,9 @@ mapped_class_init (BanyanFormatClass *klass, guint flags)
   banyan_node_class_add_child_role (
       node_class, "file", BANYAN_CHILD_DATA | BANYAN_CHILD_METADATA | BANYAN_CHILD_PRIMARY,
       "Node that the image is in", G_STRUCT_OFFSET (Mapped, file));
-  if (flags & MAPPED_HAS_BACKING)
+  if (driver->flags & MAPPED_HAS_BACKING)
     banyan_node_class_add_child_role (
         node_class, "backing", BANYAN_CHILD_COW | BANYAN_CHILD_OPTIONAL,
         "Node that shows through where the image has nothing", G_STRUCT_OFFSET (Mapped, backing));
-  install_properties (object_class, flags);
+  install_properties (object_class, driver->flags);
 }

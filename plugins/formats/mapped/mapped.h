@@ -26,11 +26,15 @@ typedef struct
 
   BanyanChild *child; /* (unowned): DATA and PACKED: where */
   guint64 place;      /* bytes, in @child */
+  gsize skip;         /* bytes in its unit before the offset */
+
+  /* Given: what is not in memory fails, without an error and without waiting. */
+  gboolean at_once;
+  guint64 n_looked_at; /* entries: what it took to find out; mapped_set_run() */
 
   /* PACKED: */
   guint64 packed_size; /* bytes at @place */
   gsize unit_size;     /* bytes unpacked, at most what mapped_set_unit_size() was told */
-  gsize skip;          /* bytes in the unit before the offset */
   guint32 codec;       /* the driver's own */
 } Mapping;
 
@@ -39,9 +43,21 @@ typedef struct _Mapped Mapped;
 /* In what pieces tables are read, each from a multiple of that on. */
 #define MAPPED_SLICE_SIZE 4096
 
-/* All but close run in coroutines; map and unpack on several threads at once. */
+/* What images of some formats have, and say of themselves, beyond the cluster size: properties that
+ * are declared here, once, and fields of Mapped that open fills. */
+typedef enum
+{
+  MAPPED_HAS_BACKING = 1 << 0,  /* the child "backing"; backing-file, backing-format */
+  MAPPED_CAN_BE_FIXED = 1 << 1, /* fixed */
+  MAPPED_CAN_BE_DIRTY = 1 << 2, /* dirty */
+} MappedFlags;
+
+/* All but probe and close run in coroutines; map and unpack on several threads at once. */
 typedef struct
 {
+  guint flags; /* MappedFlags */
+  /* (nullable): as that of BanyanFormatClass */
+  guint (*probe) (const guint8 *head, gsize length);
   /* Reads and checks the header, publishes the length, implies children; file is open. */
   gboolean (*open) (Mapped *self, GError **error);
   /* (nullable): gives up what open took, after one that failed, too */
@@ -67,7 +83,9 @@ struct _Mapped
   MappedCache units;    /* unpacked */
 
   /* What the image says of itself, for people. */
-  guint64 cluster_size;
+  guint64 cluster_size; /* bytes */
+  gboolean is_fixed;
+  gboolean is_dirty;
   char *backing_file;   /* (owned) (nullable): by the property, which frees it */
   char *backing_format; /* (owned) (nullable): likewise */
 };
@@ -77,17 +95,15 @@ enum
 {
   MAPPED_PROP_0,
   MAPPED_PROP_CLUSTER_SIZE,
+  MAPPED_PROP_FIXED,
+  MAPPED_PROP_DIRTY,
   MAPPED_PROP_BACKING_FILE,
   MAPPED_PROP_BACKING_FORMAT,
   MAPPED_N_PROPS
 };
 
 /* In class_init and init. */
-typedef enum
-{
-  MAPPED_HAS_BACKING = 1 << 0,
-} MappedFlags;
-void mapped_class_init (BanyanFormatClass *klass, guint flags);
+void mapped_class_init (BanyanFormatClass *klass, const MappedDriver *driver);
 void mapped_init (Mapped *self, const MappedDriver *driver);
 
 /* -- In open. -- */
@@ -110,16 +126,47 @@ gboolean mapped_set_unit_size (Mapped *self, gsize size, GError **error);
 /* As mapped_check_inside(), of what a table has: not a bad image, but a failed request. */
 gboolean mapped_check_there (Mapped *self, BanyanChild *child, guint64 offset, guint64 length,
                              const char *what, GError **error);
-/* Bytes of a table, which open has found inside the file, from memory if they are there. @number
- * tells the children apart that tables are in. */
-gboolean BANYAN_COROUTINE mapped_read_table (Mapped *self, BanyanChild *child, guint number,
-                                             guint64 offset, gpointer bytes, gsize length,
-                                             GError **error);
 /* What @mapping leads to, still packed. NULL with @error. */
 BanyanBuffer *BANYAN_COROUTINE mapped_read_packed (Mapped *self, const Mapping *mapping,
                                                    GError **error);
 /* FALSE, with a message that names the unit. */
 gboolean mapped_throw_damaged (Mapped *self, const Mapping *mapping, GError **error);
+
+/* -- Tables, which open has found inside their file: from memory if they are there. -- */
+
+/* How the entries are written. */
+typedef enum
+{
+  MAPPED_LE32,
+  MAPPED_LE64,
+  MAPPED_BE32,
+  MAPPED_BE64,
+} MappedEntries;
+
+typedef struct
+{
+  BanyanChild *child; /* (unowned) */
+  guint number;       /* tells the children apart that tables are in */
+  MappedEntries entries;
+  guint64 offset; /* bytes, in @child */
+  guint64 n_entries;
+  guint64 unit; /* bytes of the disk that each of them is for */
+} MappedTable;
+
+/* The entry for what is @offset bytes behind what the first one is for. */
+gboolean BANYAN_COROUTINE mapped_read_entry (Mapped *self, const MappedTable *table, guint64 offset,
+                                             const Mapping *mapping, guint64 *entry,
+                                             GError **error);
+/* Sets how far @mapping, whose kind and place are set, goes from there: to the end of the unit that
+ * @entry is for, and of those that follow, up to @length bytes, while each entry is @step more than
+ * the one before. */
+void BANYAN_COROUTINE mapped_set_run (Mapped *self, const MappedTable *table, guint64 offset,
+                                      guint64 length, guint64 entry, guint64 step,
+                                      Mapping *mapping);
+/* Any bytes of a table. @mapping: (nullable): what they are for */
+gboolean BANYAN_COROUTINE mapped_read_table (Mapped *self, BanyanChild *child, guint number,
+                                             guint64 offset, gpointer bytes, gsize length,
+                                             const Mapping *mapping, GError **error);
 
 /* -- Errors: FALSE always. "NAME: FIELD is VALUE, at byte OFFSET; RULE". -- */
 gboolean mapped_throw_field (Mapped *self, GError **error, const char *field, guint64 value,

@@ -31,16 +31,9 @@ struct _BanyanParallels
 {
   Mapped mapped;
 
-  guint64 cluster_size; /* bytes */
-  guint64 entry_unit;   /* bytes that 1 in the table stands for */
+  guint64 entry_unit; /* bytes that 1 in the table stands for */
   guint32 n_clusters;
   gboolean is_empty;
-  gboolean is_in_use;
-};
-
-enum
-{
-  PROP_DIRTY = MAPPED_N_PROPS,
 };
 
 BANYAN_DEFINE_DRIVER (BanyanParallels, banyan_parallels, BANYAN_TYPE_FORMAT)
@@ -92,12 +85,11 @@ banyan_parallels_open (Mapped *mapped, GError **error)
   if (!check_header (self, header, sectors, error))
     return FALSE;
 
-  self->cluster_size = (guint64) banyan_get_le32 (header + AT_CLUSTER_SECTORS) * SECTOR;
-  self->entry_unit = is_extended ? self->cluster_size : SECTOR;
+  mapped->cluster_size = (guint64) banyan_get_le32 (header + AT_CLUSTER_SECTORS) * SECTOR;
+  self->entry_unit = is_extended ? mapped->cluster_size : SECTOR;
   self->n_clusters = banyan_get_le32 (header + AT_N_CLUSTERS);
   self->is_empty = (banyan_get_le32 (header + AT_FLAGS) & FLAG_EMPTY) != 0;
-  self->is_in_use = banyan_get_le32 (header + AT_IN_USE) == IN_USE;
-  mapped->cluster_size = self->cluster_size;
+  mapped->is_dirty = banyan_get_le32 (header + AT_IN_USE) == IN_USE;
   return mapped_check_inside (mapped, mapped->file, HEADER_SIZE, (guint64) self->n_clusters * 4,
                               "block table", error)
          && mapped_set_length (mapped, sectors * SECTOR, AT_SECTORS, error);
@@ -109,31 +101,28 @@ banyan_parallels_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *m
                       GError **error)
 {
   BanyanParallels *self = BANYAN_NODE_SELF (BanyanParallels, mapped);
-  guint64 index = offset / self->cluster_size, skip = offset % self->cluster_size;
-  guint8 bytes[4];
-  guint32 entry;
+  const MappedTable table = { .child = mapped->file,
+                              .entries = MAPPED_LE32,
+                              .offset = HEADER_SIZE,
+                              .n_entries = self->n_clusters,
+                              .unit = mapped->cluster_size };
+  guint64 entry;
 
   mapping->kind = MAPPED_BELOW;
   mapping->length = length;
-  if (self->is_empty || index >= self->n_clusters)
+  if (self->is_empty || offset / mapped->cluster_size >= self->n_clusters)
     return TRUE;
-  if (!mapped_read_table (mapped, mapped->file, 0, HEADER_SIZE + index * 4, bytes, sizeof bytes,
-                          error))
+  if (!mapped_read_entry (mapped, &table, offset, mapping, &entry, error))
     return FALSE;
 
-  entry = banyan_get_le32 (bytes);
-  mapping->length = self->cluster_size - skip;
   mapping->child = mapped->file;
-  mapping->place = entry * self->entry_unit + skip;
+  mapping->place = entry * self->entry_unit + offset % mapped->cluster_size;
   if (entry != 0)
     mapping->kind = MAPPED_DATA;
+  mapped_set_run (mapped, &table, offset, length, entry,
+                  entry != 0 ? mapped->cluster_size / self->entry_unit : 0, mapping);
   return TRUE;
 }
-
-static const MappedDriver driver = {
-  .open = banyan_parallels_open,
-  .map = banyan_parallels_map,
-};
 
 static guint
 banyan_parallels_probe (const guint8 *head, gsize length)
@@ -144,29 +133,17 @@ banyan_parallels_probe (const guint8 *head, gsize length)
              : 0;
 }
 
-static void
-banyan_parallels_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  if (id == PROP_DIRTY)
-    g_value_set_boolean (value, BANYAN_NODE_SELF (BanyanParallels, object)->is_in_use);
-  else
-    banyan_node_get_field (object, id, value, pspec);
-}
+static const MappedDriver driver = {
+  .flags = MAPPED_CAN_BE_DIRTY,
+  .probe = banyan_parallels_probe,
+  .open = banyan_parallels_open,
+  .map = banyan_parallels_map,
+};
 
 static void
 banyan_parallels_class_init (BanyanParallelsClass *klass)
 {
-  GObjectClass *object_class = G_OBJECT_CLASS (klass);
-
-  mapped_class_init (BANYAN_FORMAT_CLASS (klass), 0);
-  object_class->get_property = banyan_parallels_get_property;
-  BANYAN_FORMAT_CLASS (klass)->probe = banyan_parallels_probe;
-
-  g_object_class_install_property (
-      object_class, PROP_DIRTY,
-      banyan_param_state (banyan_param_boolean (
-          "dirty", "Dirty", "Whether somebody has it open, or did not close it in order", FALSE,
-          BANYAN_NO_FIELD)));
+  mapped_class_init (BANYAN_FORMAT_CLASS (klass), &driver);
 }
 
 static void

@@ -36,6 +36,7 @@ struct _BanyanQcow
 
   MappedInflater *inflater; /* (owned) */
   guint64 l1_offset;        /* bytes */
+  guint64 n_tables;         /* that it has entries for */
   guint cluster_bits;
   guint l2_bits;
 };
@@ -78,14 +79,14 @@ check_table (BanyanQcow *self, guint64 length, GError **error)
 {
   Mapped *mapped = &self->mapped;
   guint bits = self->cluster_bits + self->l2_bits;
-  guint64 n;
 
   if (length > G_MAXINT64)
     return mapped_throw_field (mapped, error, "size", length, AT_SIZE,
                                "it can be %" G_GINT64_FORMAT " at most", G_MAXINT64);
 
-  n = (length >> bits) + ((length & ((G_GUINT64_CONSTANT (1) << bits) - 1)) != 0);
-  return mapped_check_inside (mapped, mapped->file, self->l1_offset, n * 8, "L1 table", error);
+  self->n_tables = (length >> bits) + ((length & ((G_GUINT64_CONSTANT (1) << bits) - 1)) != 0);
+  return mapped_check_inside (mapped, mapped->file, self->l1_offset, self->n_tables * 8, "L1 table",
+                              error);
 }
 
 /* The header has no place for the backing's format. */
@@ -152,59 +153,73 @@ throw_entry (Mapped *mapped, guint64 entry, guint64 at, GError **error)
                              mapped->name, at, entry);
 }
 
+/* 0 in @l2: there is none. */
+static gboolean BANYAN_COROUTINE
+find_l2 (BanyanQcow *self, guint64 offset, guint64 length, Mapping *mapping, guint64 *l2,
+         GError **error)
+{
+  Mapped *mapped = &self->mapped;
+  const MappedTable table = { .child = mapped->file,
+                              .entries = MAPPED_BE64,
+                              .offset = self->l1_offset,
+                              .n_entries = self->n_tables,
+                              .unit = mapped->cluster_size << self->l2_bits };
+  guint64 end = banyan_child_get_length (mapped->file);
+
+  if (!mapped_read_entry (mapped, &table, offset, mapping, l2, error))
+    return FALSE;
+  if (*l2 == 0)
+    {
+      mapping->kind = MAPPED_BELOW;
+      mapped_set_run (mapped, &table, offset, length, 0, 0, mapping);
+      return TRUE;
+    }
+  return (*l2 <= end && (G_GUINT64_CONSTANT (8) << self->l2_bits) <= end - *l2)
+         || throw_entry (mapped, *l2, self->l1_offset + offset / table.unit * 8, error);
+}
+
 /* A packed cluster's size stands above its place. */
 static void
-take_entry (BanyanQcow *self, guint64 entry, guint64 skip, Mapping *mapping)
+take_packed (BanyanQcow *self, guint64 entry, guint64 skip, Mapping *mapping)
 {
   guint shift = 63 - self->cluster_bits;
 
+  mapping->kind = MAPPED_PACKED;
   mapping->length = self->mapped.cluster_size - skip;
-  mapping->child = self->mapped.file;
-  if (entry == 0)
-    mapping->kind = MAPPED_BELOW;
-  else if (entry & PACKED)
-    {
-      mapping->kind = MAPPED_PACKED;
-      mapping->place = entry & ((G_GUINT64_CONSTANT (1) << shift) - 1);
-      mapping->packed_size = entry >> shift & (self->mapped.cluster_size - 1);
-      mapping->unit_size = self->mapped.cluster_size;
-      mapping->skip = skip;
-    }
-  else
-    {
-      mapping->kind = MAPPED_DATA;
-      mapping->place = entry + skip;
-    }
+  mapping->place = entry & ((G_GUINT64_CONSTANT (1) << shift) - 1);
+  mapping->packed_size = entry >> shift & (self->mapped.cluster_size - 1);
+  mapping->unit_size = self->mapped.cluster_size;
+  mapping->skip = skip;
 }
 
 static gboolean BANYAN_COROUTINE
 banyan_qcow_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mapping, GError **error)
 {
   BanyanQcow *self = BANYAN_NODE_SELF (BanyanQcow, mapped);
-  guint64 reach = mapped->cluster_size << self->l2_bits;
-  guint64 at = self->l1_offset + offset / reach * 8;
-  guint64 end = banyan_child_get_length (mapped->file);
-  guint8 bytes[8];
-  guint64 table;
+  MappedTable table = { .child = mapped->file,
+                        .entries = MAPPED_BE64,
+                        .n_entries = G_GUINT64_CONSTANT (1) << self->l2_bits,
+                        .unit = mapped->cluster_size };
+  guint64 inside = offset % (mapped->cluster_size << self->l2_bits);
+  guint64 skip = offset % mapped->cluster_size, entry;
 
-  if (!mapped_read_table (mapped, mapped->file, 0, at, bytes, sizeof bytes, error))
+  if (!find_l2 (self, offset, length, mapping, &table.offset, error))
+    return FALSE;
+  if (table.offset == 0)
+    return TRUE;
+  if (!mapped_read_entry (mapped, &table, inside, mapping, &entry, error))
     return FALSE;
 
-  table = banyan_get_be64 (bytes);
-  if (table == 0)
+  mapping->child = mapped->file;
+  if (entry & PACKED)
     {
-      mapping->kind = MAPPED_BELOW;
-      mapping->length = reach - offset % reach;
+      take_packed (self, entry, skip, mapping);
       return TRUE;
     }
-  if (table > end || (G_GUINT64_CONSTANT (8) << self->l2_bits) > end - table)
-    return throw_entry (mapped, table, at, error);
-  if (!mapped_read_table (mapped, mapped->file, 0,
-                          table + (offset % reach >> self->cluster_bits) * 8, bytes, sizeof bytes,
-                          error))
-    return FALSE;
-
-  take_entry (self, banyan_get_be64 (bytes), offset % mapped->cluster_size, mapping);
+  mapping->kind = entry == 0 ? MAPPED_BELOW : MAPPED_DATA;
+  mapping->place = entry + skip;
+  mapped_set_run (mapped, &table, inside, length, entry, entry != 0 ? mapped->cluster_size : 0,
+                  mapping);
   return TRUE;
 }
 
@@ -223,13 +238,6 @@ banyan_qcow_unpack (Mapped *mapped, guint64 offset, const Mapping *mapping, guin
          || mapped_throw_damaged (mapped, mapping, error);
 }
 
-static const MappedDriver driver = {
-  .open = banyan_qcow_open,
-  .close = banyan_qcow_close,
-  .map = banyan_qcow_map,
-  .unpack = banyan_qcow_unpack,
-};
-
 static guint
 banyan_qcow_probe (const guint8 *head, gsize length)
 {
@@ -239,11 +247,19 @@ banyan_qcow_probe (const guint8 *head, gsize length)
              : 0;
 }
 
+static const MappedDriver driver = {
+  .flags = MAPPED_HAS_BACKING,
+  .probe = banyan_qcow_probe,
+  .open = banyan_qcow_open,
+  .close = banyan_qcow_close,
+  .map = banyan_qcow_map,
+  .unpack = banyan_qcow_unpack,
+};
+
 static void
 banyan_qcow_class_init (BanyanQcowClass *klass)
 {
-  mapped_class_init (BANYAN_FORMAT_CLASS (klass), MAPPED_HAS_BACKING);
-  BANYAN_FORMAT_CLASS (klass)->probe = banyan_qcow_probe;
+  mapped_class_init (BANYAN_FORMAT_CLASS (klass), &driver);
 }
 
 static void

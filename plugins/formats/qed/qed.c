@@ -46,11 +46,6 @@ struct _BanyanQed
   guint32 cluster_size; /* bytes */
 };
 
-enum
-{
-  PROP_DIRTY = MAPPED_N_PROPS,
-};
-
 BANYAN_DEFINE_DRIVER (BanyanQed, banyan_qed, BANYAN_TYPE_FORMAT)
 
 static gboolean
@@ -146,6 +141,7 @@ banyan_qed_open (Mapped *mapped, GError **error)
   self->table_length = (guint64) banyan_get_le32 (header + AT_TABLE_SIZE) * self->cluster_size;
   self->n_entries = self->table_length / 8;
   mapped->cluster_size = self->cluster_size;
+  mapped->is_dirty = (self->features & FEATURE_NEEDS_CHECK) != 0;
   return check_tables (self, length, error) && read_backing (self, header, error)
          && mapped_set_length (mapped, length, AT_SIZE, error);
 }
@@ -161,45 +157,59 @@ throw_entry (Mapped *mapped, const char *what, guint64 entry, guint64 at, GError
                              mapped->name, what, at, entry);
 }
 
+/* 0 in @l2: there is none. */
+static gboolean BANYAN_COROUTINE
+find_l2 (BanyanQed *self, guint64 offset, guint64 length, Mapping *mapping, guint64 *l2,
+         GError **error)
+{
+  Mapped *mapped = &self->mapped;
+  const MappedTable table = { .child = mapped->file,
+                              .entries = MAPPED_LE64,
+                              .offset = self->l1_offset,
+                              .n_entries = self->n_entries,
+                              .unit = self->n_entries * self->cluster_size };
+  guint64 end = banyan_child_get_length (mapped->file);
+
+  if (!mapped_read_entry (mapped, &table, offset, mapping, l2, error))
+    return FALSE;
+  if (*l2 == 0)
+    {
+      mapping->kind = MAPPED_BELOW;
+      mapped_set_run (mapped, &table, offset, length, 0, 0, mapping);
+      return TRUE;
+    }
+  return (*l2 % self->cluster_size == 0 && *l2 <= end && self->table_length <= end - *l2)
+         || throw_entry (mapped, "L1", *l2, self->l1_offset + offset / table.unit * 8, error);
+}
+
 static gboolean BANYAN_COROUTINE
 banyan_qed_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mapping, GError **error)
 {
   BanyanQed *self = BANYAN_NODE_SELF (BanyanQed, mapped);
-  guint64 cluster = offset / self->cluster_size, skip = offset % self->cluster_size;
-  guint64 at = self->l1_offset + cluster / self->n_entries * 8;
-  guint64 end = banyan_child_get_length (mapped->file);
-  guint8 bytes[8];
-  guint64 entry;
+  MappedTable table = { .child = mapped->file,
+                        .entries = MAPPED_LE64,
+                        .n_entries = self->n_entries,
+                        .unit = self->cluster_size };
+  guint64 inside = offset % (self->n_entries * self->cluster_size), entry;
 
-  mapping->kind = MAPPED_BELOW;
-  mapping->child = mapped->file;
-  mapping->length = (self->n_entries - cluster % self->n_entries) * self->cluster_size - skip;
-  if (!mapped_read_table (mapped, mapped->file, 0, at, bytes, sizeof bytes, error))
+  if (!find_l2 (self, offset, length, mapping, &table.offset, error))
     return FALSE;
-  entry = banyan_get_le64 (bytes);
-  if (entry == 0)
+  if (table.offset == 0)
     return TRUE;
-  if (entry % self->cluster_size != 0 || entry > end || self->table_length > end - entry)
-    return throw_entry (mapped, "L1", entry, at, error);
-
-  at = entry + cluster % self->n_entries * 8;
-  if (!mapped_read_table (mapped, mapped->file, 0, at, bytes, sizeof bytes, error))
+  if (!mapped_read_entry (mapped, &table, inside, mapping, &entry, error))
     return FALSE;
-  entry = banyan_get_le64 (bytes);
-  mapping->length = self->cluster_size - skip;
-  mapping->place = entry + skip;
-  if (entry == CLUSTER_ZERO)
-    mapping->kind = MAPPED_ZERO;
-  else if (entry != CLUSTER_FREE)
-    mapping->kind = MAPPED_DATA;
-  return mapping->kind != MAPPED_DATA || (entry % self->cluster_size == 0 && entry <= G_MAXINT64)
-         || throw_entry (mapped, "L2", entry, at, error);
-}
 
-static const MappedDriver driver = {
-  .open = banyan_qed_open,
-  .map = banyan_qed_map,
-};
+  mapping->kind = entry == CLUSTER_FREE   ? MAPPED_BELOW
+                  : entry == CLUSTER_ZERO ? MAPPED_ZERO
+                                          : MAPPED_DATA;
+  mapping->child = mapped->file;
+  mapping->place = entry + offset % self->cluster_size;
+  if (mapping->kind == MAPPED_DATA && (entry % self->cluster_size != 0 || entry > G_MAXINT64))
+    return throw_entry (mapped, "L2", entry, table.offset + inside / self->cluster_size * 8, error);
+  mapped_set_run (mapped, &table, inside, length, entry,
+                  mapping->kind == MAPPED_DATA ? self->cluster_size : 0, mapping);
+  return TRUE;
+}
 
 static guint
 banyan_qed_probe (const guint8 *head, gsize length)
@@ -207,30 +217,17 @@ banyan_qed_probe (const guint8 *head, gsize length)
   return length >= HEADER_SIZE && banyan_get_le32 (head) == MAGIC ? 100 : 0;
 }
 
-static void
-banyan_qed_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  if (id == PROP_DIRTY)
-    g_value_set_boolean (
-        value, (BANYAN_NODE_SELF (BanyanQed, object)->features & FEATURE_NEEDS_CHECK) != 0);
-  else
-    banyan_node_get_field (object, id, value, pspec);
-}
+static const MappedDriver driver = {
+  .flags = MAPPED_HAS_BACKING | MAPPED_CAN_BE_DIRTY,
+  .probe = banyan_qed_probe,
+  .open = banyan_qed_open,
+  .map = banyan_qed_map,
+};
 
 static void
 banyan_qed_class_init (BanyanQedClass *klass)
 {
-  GObjectClass *object_class = G_OBJECT_CLASS (klass);
-
-  mapped_class_init (BANYAN_FORMAT_CLASS (klass), MAPPED_HAS_BACKING);
-  object_class->get_property = banyan_qed_get_property;
-  BANYAN_FORMAT_CLASS (klass)->probe = banyan_qed_probe;
-
-  g_object_class_install_property (
-      object_class, PROP_DIRTY,
-      banyan_param_state (banyan_param_boolean (
-          "dirty", "Dirty", "Whether it was not closed in order, so that clusters may be lost",
-          FALSE, BANYAN_NO_FIELD)));
+  mapped_class_init (BANYAN_FORMAT_CLASS (klass), &driver);
 }
 
 static void

@@ -45,18 +45,12 @@ struct _BanyanVdi
 {
   Mapped mapped;
 
-  guint32 type;
   guint32 table_offset; /* bytes */
   guint32 data_offset;  /* bytes */
   guint32 block_size;   /* bytes */
   guint32 block_extra;  /* bytes before each block's data */
   guint32 n_blocks;
   guint32 n_allocated;
-};
-
-enum
-{
-  PROP_STATIC = MAPPED_N_PROPS,
 };
 
 BANYAN_DEFINE_DRIVER (BanyanVdi, banyan_vdi, BANYAN_TYPE_FORMAT)
@@ -148,7 +142,6 @@ banyan_vdi_open (Mapped *mapped, GError **error)
       || !check_kind (mapped, header, error))
     return FALSE;
 
-  self->type = banyan_get_le32 (header + AT_TYPE);
   self->table_offset = banyan_get_le32 (header + AT_TABLE_OFFSET);
   self->data_offset = banyan_get_le32 (header + AT_DATA_OFFSET);
   self->block_size = banyan_get_le32 (header + AT_BLOCK_SIZE);
@@ -161,6 +154,7 @@ banyan_vdi_open (Mapped *mapped, GError **error)
     return FALSE;
 
   mapped->cluster_size = self->block_size;
+  mapped->is_fixed = banyan_get_le32 (header + AT_TYPE) == TYPE_STATIC;
   /* A guest sees sectors; QEMU rounds up, too. */
   return mapped_set_length (mapped, (length + 511) & ~G_GUINT64_CONSTANT (511), AT_DISK_SIZE,
                             error);
@@ -170,31 +164,36 @@ static gboolean BANYAN_COROUTINE
 banyan_vdi_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mapping, GError **error)
 {
   BanyanVdi *self = BANYAN_NODE_SELF (BanyanVdi, mapped);
-  guint64 index = offset / self->block_size;
-  guint32 skip = offset % self->block_size;
-  guint8 bytes[4];
-  guint32 block;
+  const MappedTable table = { .child = mapped->file,
+                              .entries = MAPPED_LE32,
+                              .offset = self->table_offset,
+                              .n_entries = self->n_blocks,
+                              .unit = self->block_size };
+  guint64 skip = offset % self->block_size, block;
 
-  if (!mapped_read_table (mapped, mapped->file, 0, self->table_offset + index * 4, bytes,
-                          sizeof bytes, error))
+  if (!mapped_read_entry (mapped, &table, offset, mapping, &block, error))
     return FALSE;
 
-  block = banyan_get_le32 (bytes);
-  mapping->length = self->block_size - skip;
   mapping->kind = block == BLOCK_FREE   ? MAPPED_BELOW
                   : block == BLOCK_ZERO ? MAPPED_ZERO
                                         : MAPPED_DATA;
   mapping->child = mapped->file;
-  mapping->place = self->data_offset
-                   + (guint64) block * ((guint64) self->block_size + self->block_extra)
+  mapping->place = self->data_offset + block * ((guint64) self->block_size + self->block_extra)
                    + self->block_extra + skip;
+  /* Numbers of blocks end where their marks begin. */
+  if (mapping->kind != MAPPED_DATA)
+    mapped_set_run (mapped, &table, offset, length, block, 0, mapping);
+  else if (self->block_extra == 0)
+    mapped_set_run (mapped, &table, offset,
+                    MIN (length, (BLOCK_ZERO - block) * self->block_size - skip), block, 1,
+                    mapping);
+  else
+    {
+      mapping->skip = skip;
+      mapping->length = self->block_size - skip;
+    }
   return TRUE;
 }
-
-static const MappedDriver driver = {
-  .open = banyan_vdi_open,
-  .map = banyan_vdi_map,
-};
 
 static guint
 banyan_vdi_probe (const guint8 *head, gsize length)
@@ -202,29 +201,17 @@ banyan_vdi_probe (const guint8 *head, gsize length)
   return length >= AT_VERSION && banyan_get_le32 (head + AT_SIGNATURE) == SIGNATURE ? 100 : 0;
 }
 
-static void
-banyan_vdi_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  if (id == PROP_STATIC)
-    g_value_set_boolean (value, BANYAN_NODE_SELF (BanyanVdi, object)->type == TYPE_STATIC);
-  else
-    banyan_node_get_field (object, id, value, pspec);
-}
+static const MappedDriver driver = {
+  .flags = MAPPED_CAN_BE_FIXED,
+  .probe = banyan_vdi_probe,
+  .open = banyan_vdi_open,
+  .map = banyan_vdi_map,
+};
 
 static void
 banyan_vdi_class_init (BanyanVdiClass *klass)
 {
-  GObjectClass *object_class = G_OBJECT_CLASS (klass);
-
-  mapped_class_init (BANYAN_FORMAT_CLASS (klass), 0);
-  object_class->get_property = banyan_vdi_get_property;
-  BANYAN_FORMAT_CLASS (klass)->probe = banyan_vdi_probe;
-
-  g_object_class_install_property (
-      object_class, PROP_STATIC,
-      banyan_param_state (banyan_param_boolean (
-          "static", "Static", "Whether the image had all its blocks from the beginning", FALSE,
-          BANYAN_NO_FIELD)));
+  mapped_class_init (BANYAN_FORMAT_CLASS (klass), &driver);
 }
 
 static void

@@ -59,7 +59,12 @@
 #define BITMAP_SECTORS (1u << 23)
 
 #define BLOCK_STATE 7u
+#define BLOCK_PLACE (~G_GUINT64_CONSTANT (0xfffff))
+#define BLOCK_NOT_THERE 0
+#define BLOCK_UNDEFINED 1
 #define BLOCK_ZERO 2
+#define BLOCK_UNMAPPED 3
+#define BLOCK_UNMAPPED_EARLY 5 /* by a draft of the specification, as in QEMU */
 #define BLOCK_THERE 6
 #define BLOCK_PARTLY_THERE 7
 
@@ -126,15 +131,8 @@ struct _BanyanVhdx
   guint64 metadata_offset;  /* bytes */
   guint64 metadata_length;  /* bytes */
   guint64 items[N_ITEMS];   /* bytes: where they are; 0: nowhere */
-  guint32 flags;            /* of the file's parameters */
   guint32 block_size;       /* bytes */
   guint32 blocks_per_chunk; /* before the entry of a bitmap */
-};
-
-enum
-{
-  PROP_FIXED = MAPPED_N_PROPS,
-  PROP_DIRTY,
 };
 
 BANYAN_DEFINE_DRIVER (BanyanVhdx, banyan_vhdx, BANYAN_TYPE_FORMAT)
@@ -205,6 +203,7 @@ read_log (BanyanVhdx *self, const guint8 *header, guint64 at, GError **error)
                                "it can be a multiple of %u", MIB);
 
   self->log = vhdx_log_read (&self->mapped, offset, length, guid, error);
+  self->mapped.is_dirty = self->log != NULL;
   return self->log != NULL;
 }
 
@@ -221,7 +220,7 @@ read_metadata (BanyanVhdx *self, guint64 offset, gpointer bytes, gsize length, c
       && !mapped_check_inside (mapped, mapped->file, offset, length, what, error))
     return FALSE;
 
-  return mapped_read_table (mapped, mapped->file, 0, offset, bytes, length, error);
+  return mapped_read_table (mapped, mapped->file, 0, offset, bytes, length, NULL, error);
 }
 
 static gboolean
@@ -349,11 +348,12 @@ find_items (BanyanVhdx *self, GError **error)
 }
 
 static gboolean
-check_parameters (BanyanVhdx *self, guint64 length, guint32 sector_size, GError **error)
+check_parameters (BanyanVhdx *self, guint32 flags, guint64 length, guint32 sector_size,
+                  GError **error)
 {
   Mapped *mapped = &self->mapped;
 
-  if (self->flags & PARAMETER_HAS_PARENT)
+  if (flags & PARAMETER_HAS_PARENT)
     return mapped_throw_unsupported (
         mapped, error,
         "this is a differencing image, which has only what differs from another one, and that is "
@@ -405,6 +405,7 @@ read_parameters (BanyanVhdx *self, GError **error)
 {
   guint8 parameters[8], size[8], sector[4];
   guint64 length;
+  guint32 flags;
 
   if (!find_items (self, error)
       || !read_metadata (self, self->items[ITEM_PARAMETERS], parameters, sizeof parameters,
@@ -415,13 +416,14 @@ read_parameters (BanyanVhdx *self, GError **error)
     return FALSE;
 
   self->block_size = banyan_get_le32 (parameters);
-  self->flags = banyan_get_le32 (parameters + 4);
+  flags = banyan_get_le32 (parameters + 4);
   length = banyan_get_le64 (size);
-  if (!check_parameters (self, length, banyan_get_le32 (sector), error))
+  if (!check_parameters (self, flags, length, banyan_get_le32 (sector), error))
     return FALSE;
 
   self->blocks_per_chunk = (guint64) BITMAP_SECTORS * banyan_get_le32 (sector) / self->block_size;
   self->mapped.cluster_size = self->block_size;
+  self->mapped.is_fixed = (flags & PARAMETER_FIXED) != 0;
   return check_blocks (self, length, error)
          && mapped_set_length (&self->mapped, length, self->items[ITEM_DISK_SIZE], error);
 }
@@ -433,6 +435,7 @@ banyan_vhdx_open (Mapped *mapped, GError **error)
   g_autofree guint8 *header = g_malloc (HEADER_SIZE);
   guint64 at = 0;
 
+  mapped->is_dirty = FALSE;
   self->blocks_offset = self->metadata_offset = 0;
   memset (self->items, 0, sizeof self->items);
   return read_header (mapped, header, &at, error) && read_log (self, header, at, error)
@@ -456,12 +459,58 @@ banyan_vhdx_mend (Mapped *mapped, guint64 offset, guint8 *slice, GError **error)
   return self->log == NULL || vhdx_log_apply (self->log, mapped, offset, slice, error);
 }
 
-/* By the specification, the log changes tables only. */
 static gboolean
-check_data (BanyanVhdx *self, const Mapping *mapping, GError **error)
+throw_entry (BanyanVhdx *self, guint64 entry, guint64 at, const char *what, GError **error)
 {
-  if (G_LIKELY (self->log == NULL)
-      || !vhdx_log_touches (self->log, mapping->place, mapping->length))
+  return banyan_throw_errno (error, EIO,
+                             "%s: the entry at byte %" G_GUINT64_FORMAT
+                             " of the image is %" G_GUINT64_FORMAT ", %s",
+                             self->mapped.name, at, entry, what);
+}
+
+static gboolean
+take_entry (BanyanVhdx *self, guint64 entry, guint64 at, Mapping *mapping, GError **error)
+{
+  switch (entry & BLOCK_STATE)
+    {
+    case BLOCK_THERE:
+      mapping->kind = MAPPED_DATA;
+      return entry <= G_MAXINT64
+             || throw_entry (self, entry, at, "which leads behind the end of any file", error);
+    case BLOCK_ZERO:
+      mapping->kind = MAPPED_ZERO;
+      return TRUE;
+    case BLOCK_NOT_THERE:
+    case BLOCK_UNDEFINED:
+    case BLOCK_UNMAPPED:
+    case BLOCK_UNMAPPED_EARLY:
+      mapping->kind = MAPPED_BELOW;
+      return TRUE;
+    case BLOCK_PARTLY_THERE:
+      return throw_entry (
+          self, entry, at,
+          "which says that a block is partly there; that is for differencing images", error);
+    default:
+      return throw_entry (self, entry, at, "whose lowest three bits stand for nothing known",
+                          error);
+    }
+}
+
+static gboolean
+is_changed (BanyanVhdx *self, const Mapping *mapping)
+{
+  return G_UNLIKELY (self->log != NULL) && mapping->kind == MAPPED_DATA
+         && vhdx_log_touches (self->log, mapping->place, mapping->length);
+}
+
+/* By the specification, the log changes tables only: a block that it changes fails, alone. */
+static gboolean
+check_data (BanyanVhdx *self, Mapping *mapping, guint64 left, GError **error)
+{
+  if (!is_changed (self, mapping))
+    return TRUE;
+  mapping->length = left;
+  if (!is_changed (self, mapping))
     return TRUE;
 
   return banyan_throw_errno (error, EIO,
@@ -474,44 +523,24 @@ static gboolean BANYAN_COROUTINE
 banyan_vhdx_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mapping, GError **error)
 {
   BanyanVhdx *self = BANYAN_NODE_SELF (BanyanVhdx, mapped);
-  guint64 at = find_entry (self, offset / self->block_size);
-  guint32 skip = offset % self->block_size;
-  guint8 bytes[8];
-  guint64 entry;
+  guint64 reach = (guint64) self->blocks_per_chunk * self->block_size, inside = offset % reach;
+  guint64 skip = inside % self->block_size, entry;
+  const MappedTable chunk = { .child = mapped->file,
+                              .entries = MAPPED_LE64,
+                              .offset = find_entry (self, offset / reach * self->blocks_per_chunk),
+                              .n_entries = self->blocks_per_chunk,
+                              .unit = self->block_size };
 
-  if (!mapped_read_table (mapped, mapped->file, 0, at, bytes, sizeof bytes, error))
+  if (!mapped_read_entry (mapped, &chunk, inside, mapping, &entry, error)
+      || !take_entry (self, entry, chunk.offset + inside / self->block_size * 8, mapping, error))
     return FALSE;
 
-  entry = banyan_get_le64 (bytes);
-  mapping->length = MIN (self->block_size - skip, length);
   mapping->child = mapped->file;
-  mapping->place = (entry & ~(guint64) (MIB - 1)) + skip;
-  switch (entry & BLOCK_STATE)
-    {
-    case BLOCK_THERE:
-      mapping->kind = MAPPED_DATA;
-      return check_data (self, mapping, error);
-    case BLOCK_PARTLY_THERE:
-      return banyan_throw_errno (error, EIO,
-                                 "%s: the entry at byte %" G_GUINT64_FORMAT
-                                 " of the image says that a block is partly there, which is for "
-                                 "differencing images",
-                                 mapped->name, at);
-    case BLOCK_ZERO:
-      mapping->kind = MAPPED_ZERO;
-      return TRUE;
-    default:
-      mapping->kind = MAPPED_BELOW;
-      return TRUE;
-    }
+  mapping->place = (entry & BLOCK_PLACE) + skip;
+  mapped_set_run (mapped, &chunk, inside, length, entry,
+                  mapping->kind == MAPPED_DATA ? self->block_size : 0, mapping);
+  return check_data (self, mapping, MIN (self->block_size - skip, length), error);
 }
-
-static const MappedDriver driver = {
-  .open = banyan_vhdx_open,
-  .close = banyan_vhdx_close,
-  .map = banyan_vhdx_map,
-  .mend = banyan_vhdx_mend,
-};
 
 /* -- The class. -- */
 
@@ -521,43 +550,19 @@ banyan_vhdx_probe (const guint8 *head, gsize length)
   return length >= 8 && memcmp (head, FILE_SIGNATURE, 8) == 0 ? 100 : 0;
 }
 
-static void
-banyan_vhdx_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  BanyanVhdx *self = BANYAN_NODE_SELF (BanyanVhdx, object);
-
-  switch (id)
-    {
-    case PROP_FIXED:
-      g_value_set_boolean (value, (self->flags & PARAMETER_FIXED) != 0);
-      break;
-    case PROP_DIRTY:
-      g_value_set_boolean (value, self->log != NULL);
-      break;
-    default:
-      banyan_node_get_field (object, id, value, pspec);
-    }
-}
+static const MappedDriver driver = {
+  .flags = MAPPED_CAN_BE_FIXED | MAPPED_CAN_BE_DIRTY,
+  .probe = banyan_vhdx_probe,
+  .open = banyan_vhdx_open,
+  .close = banyan_vhdx_close,
+  .map = banyan_vhdx_map,
+  .mend = banyan_vhdx_mend,
+};
 
 static void
 banyan_vhdx_class_init (BanyanVhdxClass *klass)
 {
-  GObjectClass *object_class = G_OBJECT_CLASS (klass);
-
-  mapped_class_init (BANYAN_FORMAT_CLASS (klass), 0);
-  object_class->get_property = banyan_vhdx_get_property;
-  BANYAN_FORMAT_CLASS (klass)->probe = banyan_vhdx_probe;
-
-  g_object_class_install_property (
-      object_class, PROP_FIXED,
-      banyan_param_state (banyan_param_boolean (
-          "fixed", "Fixed", "Whether the image had all its blocks from the beginning", FALSE,
-          BANYAN_NO_FIELD)));
-  g_object_class_install_property (
-      object_class, PROP_DIRTY,
-      banyan_param_state (banyan_param_boolean (
-          "dirty", "Dirty", "Whether it was not closed in order, so that its log is applied", FALSE,
-          BANYAN_NO_FIELD)));
+  mapped_class_init (BANYAN_FORMAT_CLASS (klass), &driver);
 }
 
 static void

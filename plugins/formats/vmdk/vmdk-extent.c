@@ -336,12 +336,6 @@ vmdk_extent_open (VmdkExtent *self, Mapped *mapped, BanyanChild *child, GError *
 
 /* -- Where grains are. -- */
 
-static guint64
-get_entry (const VmdkExtent *self, const guint8 *bytes)
-{
-  return self->kind == VMDK_SESPARSE ? banyan_get_le64 (bytes) : banyan_get_le32 (bytes);
-}
-
 static gboolean
 throw_entry (Mapped *mapped, const char *what, guint64 entry, guint64 at, GError **error)
 {
@@ -351,32 +345,47 @@ throw_entry (Mapped *mapped, const char *what, guint64 entry, guint64 at, GError
                              mapped->name, what, at, entry);
 }
 
-/* 0 in @table: there is none. */
-static gboolean BANYAN_COROUTINE
-find_table (const VmdkExtent *self, Mapped *mapped, BanyanChild *child, guint64 index,
-            guint64 *table, GError **error)
+static MappedEntries
+get_entries (const VmdkExtent *self)
 {
-  guint64 at = self->directory_offset + index * entry_size (self);
-  guint64 end = banyan_child_get_length (child);
-  guint64 size = (guint64) self->table_entries * entry_size (self);
-  guint8 bytes[8];
-  guint64 entry;
+  return self->kind == VMDK_SESPARSE ? MAPPED_LE64 : MAPPED_LE32;
+}
 
-  if (!mapped_read_table (mapped, child, self->number, at, bytes, entry_size (self), error))
+/* Where the table for what is @here bytes behind the extent's beginning is, in @table; 0: there is
+ * none. */
+static gboolean BANYAN_COROUTINE
+find_table (const VmdkExtent *self, Mapped *mapped, BanyanChild *child, guint64 here,
+            guint64 length, Mapping *mapping, guint64 *table, GError **error)
+{
+  const MappedTable directory = { .child = child,
+                                  .number = self->number,
+                                  .entries = get_entries (self),
+                                  .offset = self->directory_offset,
+                                  .n_entries = self->directory_length / entry_size (self),
+                                  .unit = self->grain_size * self->table_entries };
+  guint64 end = banyan_child_get_length (child), at = here / directory.unit * entry_size (self);
+  guint64 size = (guint64) self->table_entries * entry_size (self), entry;
+
+  if (!mapped_read_entry (mapped, &directory, here, mapping, &entry, error))
     return FALSE;
 
-  entry = get_entry (self, bytes);
   *table = entry * VMDK_SECTOR;
   if (entry == 0)
-    return TRUE;
+    {
+      mapping->kind = MAPPED_BELOW;
+      mapped_set_run (mapped, &directory, here, length, 0, 0, mapping);
+      return TRUE;
+    }
   if (self->kind == VMDK_SESPARSE)
     {
       if (entry >> 32 != SE_ENTRY_THERE >> 32)
-        return throw_entry (mapped, "grain directory's entry", entry, at, error);
+        return throw_entry (mapped, "grain directory's entry", entry, self->directory_offset + at,
+                            error);
       *table = self->tables_offset + (entry & G_MAXUINT32) * SE_TABLE_BYTES;
     }
   return (*table <= end && size <= end - *table)
-         || throw_entry (mapped, "grain directory's entry", entry, at, error);
+         || throw_entry (mapped, "grain directory's entry", entry, self->directory_offset + at,
+                         error);
 }
 
 static gboolean
@@ -405,30 +414,70 @@ take_grain (const VmdkExtent *self, Mapping *mapping, guint64 entry)
       entry = (entry >> 48 & 0xfff) | (entry & G_GUINT64_CONSTANT (0xffffffffffff)) << 12;
       mapping->kind = MAPPED_DATA;
       mapping->place = self->grains_offset + entry * self->grain_size;
-      return entry < G_MAXINT64 / self->grain_size;
+      return entry < (G_MAXINT64 - self->grains_offset) / self->grain_size;
     default:
       return FALSE;
     }
 }
 
-static gboolean BANYAN_COROUTINE
-map_grain (const VmdkExtent *self, Mapped *mapped, BanyanChild *child, guint64 table, guint64 index,
-           Mapping *mapping, GError **error)
+/* How much more the entry of the grain is that lies behind another. */
+static guint64
+get_step (const VmdkExtent *self, MappedKind kind)
 {
-  guint64 at = table + index * entry_size (self);
-  guint8 bytes[8];
+  return kind != MAPPED_DATA           ? 0
+         : self->kind == VMDK_SESPARSE ? G_GUINT64_CONSTANT (1) << 48
+                                       : self->grain_size / VMDK_SECTOR;
+}
 
-  return mapped_read_table (mapped, child, self->number, at, bytes, entry_size (self), error)
-         && (take_grain (self, mapping, get_entry (self, bytes))
-             || throw_entry (mapped, "grain table's entry", get_entry (self, bytes), at, error));
+static void
+take_packed (const VmdkExtent *self, guint64 here, Mapping *mapping)
+{
+  guint64 left = self->length - here;
+
+  mapping->kind = MAPPED_PACKED;
+  mapping->unit_size = self->grain_size;
+  mapping->skip = here % self->grain_size;
+  mapping->length = MIN (self->grain_size - mapping->skip, left);
+  /* Of the last grain, no more than the disk has need be there. */
+  mapping->codec = MIN (self->grain_size, left + mapping->skip);
+}
+
+static gboolean BANYAN_COROUTINE
+map_sparse (const VmdkExtent *self, Mapped *mapped, BanyanChild *child, guint64 here,
+            guint64 length, Mapping *mapping, GError **error)
+{
+  MappedTable table = { .child = child,
+                        .number = self->number,
+                        .entries = get_entries (self),
+                        .n_entries = self->table_entries,
+                        .unit = self->grain_size };
+  guint64 inside = here % (self->grain_size * self->table_entries), entry;
+
+  if (!find_table (self, mapped, child, here, length, mapping, &table.offset, error))
+    return FALSE;
+  if (table.offset == 0)
+    return TRUE;
+  if (!mapped_read_entry (mapped, &table, inside, mapping, &entry, error))
+    return FALSE;
+  if (!take_grain (self, mapping, entry))
+    return throw_entry (mapped, "grain table's entry", entry,
+                        table.offset + inside / self->grain_size * entry_size (self), error);
+  if (mapping->kind == MAPPED_DATA && self->is_packed)
+    {
+      take_packed (self, here, mapping);
+      return TRUE;
+    }
+
+  mapping->place += here % self->grain_size;
+  mapped_set_run (mapped, &table, inside, length, entry, get_step (self, mapping->kind), mapping);
+  return TRUE;
 }
 
 gboolean BANYAN_COROUTINE
 vmdk_extent_map (const VmdkExtent *self, Mapped *mapped, BanyanChild *child, guint64 offset,
-                 Mapping *mapping, GError **error)
+                 guint64 length, Mapping *mapping, GError **error)
 {
   guint64 here = offset - self->start, left = self->length - here;
-  guint64 reach, skip, table;
 
   mapping->length = left;
   mapping->child = child;
@@ -436,33 +485,10 @@ vmdk_extent_map (const VmdkExtent *self, Mapped *mapped, BanyanChild *child, gui
   mapping->place = self->flat_offset + here;
   if (self->kind == VMDK_ZERO || self->kind == VMDK_FLAT)
     return TRUE;
-
-  reach = self->grain_size * self->table_entries;
-  if (!find_table (self, mapped, child, here / reach, &table, error))
-    return FALSE;
-  if (table == 0)
-    {
-      mapping->kind = MAPPED_BELOW;
-      mapping->length = MIN (reach - here % reach, left);
-      return TRUE;
-    }
-  if (!map_grain (self, mapped, child, table, here % reach / self->grain_size, mapping, error))
+  if (!map_sparse (self, mapped, child, here, MIN (length, left), mapping, error))
     return FALSE;
 
-  skip = here % self->grain_size;
-  mapping->length = MIN (self->grain_size - skip, left);
-  if (mapping->kind != MAPPED_DATA)
-    return TRUE;
-  if (self->is_packed)
-    {
-      mapping->kind = MAPPED_PACKED;
-      mapping->unit_size = self->grain_size;
-      mapping->skip = skip;
-      /* Of the last grain, no more than the disk has need be there. */
-      mapping->codec = MIN (self->grain_size, left + skip);
-    }
-  else
-    mapping->place += skip;
+  mapping->length = MIN (mapping->length, left);
   return TRUE;
 }
 

@@ -46,8 +46,8 @@ gboolean BANYAN_COROUTINE vmdk_extent_open (VmdkExtent *self, Mapped *mapped, Ba
                                             GError **error);
 /* Where @offset of the disk, which is in this extent, lies. */
 gboolean BANYAN_COROUTINE vmdk_extent_map (const VmdkExtent *self, Mapped *mapped,
-                                           BanyanChild *child, guint64 offset, Mapping *mapping,
-                                           GError **error);
+                                           BanyanChild *child, guint64 offset, guint64 length,
+                                           Mapping *mapping, GError **error);
 gboolean BANYAN_COROUTINE vmdk_extent_unpack (const VmdkExtent *self, Mapped *mapped,
                                               MappedInflater *inflater, const Mapping *mapping,
                                               guint8 *unit, GError **error);

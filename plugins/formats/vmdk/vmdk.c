@@ -411,7 +411,7 @@ banyan_vmdk_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mappin
   const VmdkExtent *part = find_part (self, offset);
   BanyanChild *child = part->kind != VMDK_ZERO ? get_child (self, part) : NULL;
 
-  return vmdk_extent_map (part, mapped, child, offset, mapping, error);
+  return vmdk_extent_map (part, mapped, child, offset, length, mapping, error);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -423,13 +423,6 @@ banyan_vmdk_unpack (Mapped *mapped, guint64 offset, const Mapping *mapping, guin
   return vmdk_extent_unpack (find_part (self, offset), mapped, self->inflater, mapping, unit,
                              error);
 }
-
-static const MappedDriver driver = {
-  .open = banyan_vmdk_open,
-  .close = banyan_vmdk_close,
-  .map = banyan_vmdk_map,
-  .unpack = banyan_vmdk_unpack,
-};
 
 /* -- The class. -- */
 
@@ -443,6 +436,15 @@ banyan_vmdk_probe (const guint8 *head, gsize length)
     return 100;
   return vmdk_descriptor_is_one (head, length) ? 90 : 0;
 }
+
+static const MappedDriver driver = {
+  .flags = MAPPED_HAS_BACKING,
+  .probe = banyan_vmdk_probe,
+  .open = banyan_vmdk_open,
+  .close = banyan_vmdk_close,
+  .map = banyan_vmdk_map,
+  .unpack = banyan_vmdk_unpack,
+};
 
 static void
 banyan_vmdk_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
@@ -483,12 +485,11 @@ banyan_vmdk_class_init (BanyanVmdkClass *klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   BanyanElementClass *element_class = BANYAN_ELEMENT_CLASS (klass);
 
-  mapped_class_init (BANYAN_FORMAT_CLASS (klass), MAPPED_HAS_BACKING);
+  mapped_class_init (BANYAN_FORMAT_CLASS (klass), &driver);
   object_class->get_property = banyan_vmdk_get_property;
   object_class->finalize = banyan_vmdk_finalize;
   element_class->settle = banyan_vmdk_settle;
   element_class->commit = banyan_vmdk_commit;
-  BANYAN_FORMAT_CLASS (klass)->probe = banyan_vmdk_probe;
   banyan_node_class_add_child_role (
       BANYAN_NODE_CLASS (klass), "extents",
       BANYAN_CHILD_DATA | BANYAN_CHILD_METADATA | BANYAN_CHILD_MANY | BANYAN_CHILD_OPTIONAL,

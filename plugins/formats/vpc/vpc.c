@@ -58,7 +58,6 @@ struct _BanyanVpc
   Mapped mapped;
 
   VpcSizeCalc size_calc;
-  guint32 type;
   guint64 footer_offset; /* bytes */
   guint64 table_offset;  /* bytes */
   guint32 n_blocks;
@@ -69,7 +68,6 @@ struct _BanyanVpc
 enum
 {
   PROP_FORCE_SIZE_CALC = MAPPED_N_PROPS,
-  PROP_FIXED,
 };
 
 BANYAN_DEFINE_DRIVER (BanyanVpc, banyan_vpc, BANYAN_TYPE_FORMAT)
@@ -263,7 +261,7 @@ open_dynamic (BanyanVpc *self, const guint8 *footer, guint64 length, GError **er
   self->block_size = banyan_get_be32 (header + AT_BLOCK_SIZE);
   if (!check_header (self, header, at, length, error))
     return FALSE;
-  if (self->type == TYPE_DIFFERENCING)
+  if (get_type (footer) == TYPE_DIFFERENCING)
     return throw_differencing (self, header, error);
 
   self->bitmap_size = (self->block_size / SECTOR + 8 * SECTOR - 1) / (8 * SECTOR) * SECTOR;
@@ -278,17 +276,18 @@ banyan_vpc_open (Mapped *mapped, GError **error)
   BanyanVpc *self = BANYAN_NODE_SELF (BanyanVpc, mapped);
   guint8 footer[FOOTER_SIZE];
   guint64 length = 0;
+  guint32 type;
 
   if (!read_footer (self, footer, error) || !find_length (self, footer, &length, error))
     return FALSE;
 
-  self->type = get_type (footer);
-  if (self->type < TYPE_FIXED || self->type > TYPE_DIFFERENCING)
-    return mapped_throw_field (mapped, error, "type", self->type, self->footer_offset + AT_TYPE,
+  type = get_type (footer);
+  if (type < TYPE_FIXED || type > TYPE_DIFFERENCING)
+    return mapped_throw_field (mapped, error, "type", type, self->footer_offset + AT_TYPE,
                                "it can be 2 (fixed), 3 (dynamic) or 4 (differencing)");
-  if (self->type == TYPE_FIXED
-          ? !mapped_check_inside (mapped, mapped->file, 0, length, "disk", error)
-          : !open_dynamic (self, footer, length, error))
+  mapped->is_fixed = type == TYPE_FIXED;
+  if (mapped->is_fixed ? !mapped_check_inside (mapped, mapped->file, 0, length, "disk", error)
+                       : !open_dynamic (self, footer, length, error))
     return FALSE;
   return mapped_set_length (mapped, length, self->footer_offset + AT_SIZE, error);
 }
@@ -298,34 +297,33 @@ static gboolean BANYAN_COROUTINE
 banyan_vpc_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mapping, GError **error)
 {
   BanyanVpc *self = BANYAN_NODE_SELF (BanyanVpc, mapped);
-  guint8 bytes[4];
-  guint32 skip, block;
+  const MappedTable table = { .child = mapped->file,
+                              .entries = MAPPED_BE32,
+                              .offset = self->table_offset,
+                              .n_entries = self->n_blocks,
+                              .unit = self->block_size };
+  guint64 skip, block;
 
   mapping->kind = MAPPED_DATA;
   mapping->child = mapped->file;
   mapping->place = offset;
   mapping->length = length;
-  if (self->type == TYPE_FIXED)
+  if (mapped->is_fixed)
     return TRUE;
-
-  if (!mapped_read_table (mapped, mapped->file, 0,
-                          self->table_offset + offset / self->block_size * 4, bytes, sizeof bytes,
-                          error))
+  if (!mapped_read_entry (mapped, &table, offset, mapping, &block, error))
     return FALSE;
 
   skip = offset % self->block_size;
-  block = banyan_get_be32 (bytes);
+  mapping->skip = skip;
   mapping->length = self->block_size - skip;
-  mapping->place = (guint64) block * SECTOR + self->bitmap_size + skip;
+  mapping->place = block * SECTOR + self->bitmap_size + skip;
   if (block == BLOCK_FREE)
-    mapping->kind = MAPPED_BELOW;
+    {
+      mapping->kind = MAPPED_BELOW;
+      mapped_set_run (mapped, &table, offset, length, block, 0, mapping);
+    }
   return TRUE;
 }
-
-static const MappedDriver driver = {
-  .open = banyan_vpc_open,
-  .map = banyan_vpc_map,
-};
 
 /* A fixed disk begins with what the guest has written, and that tells nothing. */
 static guint
@@ -334,23 +332,19 @@ banyan_vpc_probe (const guint8 *head, gsize length)
   return length >= strlen (COOKIE) && is_footer (head) ? 100 : 0;
 }
 
-static void
-banyan_vpc_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  if (id == PROP_FIXED)
-    g_value_set_boolean (value, BANYAN_NODE_SELF (BanyanVpc, object)->type == TYPE_FIXED);
-  else
-    banyan_node_get_field (object, id, value, pspec);
-}
+static const MappedDriver driver = {
+  .flags = MAPPED_CAN_BE_FIXED,
+  .probe = banyan_vpc_probe,
+  .open = banyan_vpc_open,
+  .map = banyan_vpc_map,
+};
 
 static void
 banyan_vpc_class_init (BanyanVpcClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
-  mapped_class_init (BANYAN_FORMAT_CLASS (klass), 0);
-  object_class->get_property = banyan_vpc_get_property;
-  BANYAN_FORMAT_CLASS (klass)->probe = banyan_vpc_probe;
+  mapped_class_init (BANYAN_FORMAT_CLASS (klass), &driver);
 
   g_object_class_install_property (
       object_class, PROP_FORCE_SIZE_CALC,
@@ -361,11 +355,6 @@ banyan_vpc_class_init (BanyanVpcClass *klass)
                              size_calc_get_type (), VPC_SIZE_AUTO,
                              G_STRUCT_OFFSET (BanyanVpc, size_calc)),
           BANYAN_MUTABLE_BEFORE_OPEN));
-  g_object_class_install_property (
-      object_class, PROP_FIXED,
-      banyan_param_state (banyan_param_boolean (
-          "fixed", "Fixed", "Whether the disk lies there as it is, with all its space", FALSE,
-          BANYAN_NO_FIELD)));
 }
 
 static void
