@@ -2,22 +2,30 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Workers take pieces, the next one each time, and carry them to the end: a team of them on each
- * loop, since to move data through memory is work for a processor. What the source's block status
- * says is zero is not read, and what is zero in the target already is not written. Each worker has
- * one buffer for as long as the copy lasts. Only who takes a piece asks for the status, under a
- * mutex, since to ask may wait. */
+ * loop, since to move data through memory is work for a processor. A team begins with one worker
+ * and takes on more while pieces wait: for a device or a network, several at once are quicker; from
+ * one file in memory to another they would only drive each other's data out of the processor's
+ * cache. What the source's block status says is zero is not read, and what is zero in the target
+ * already is not written. Only who takes a piece asks for the status, under a mutex, since to ask
+ * may wait. */
 
 #include <banyan/banyan-copy.h>
 
 #include <banyan/banyan-buffer.h>
 #include <banyan/banyan-co-sync.h>
+#include <banyan/banyan-error.h>
 
+#include <errno.h>
 #include <string.h>
 
 /* A piece should fit into the processor's cache between being read and being written. */
 #define PIECE_BYTES (256 * 1024)
 #define ZERO_BYTES 4096
 #define N_WORKERS 8
+/* Longer than a piece takes from memory to memory. */
+#define WAITED_NS (500 * 1000)
+/* So many more pieces that waited than pieces that did not are no accident. */
+#define WAITED_ENOUGH 2
 /* Without data a piece is cheap; but progress is to be seen, and cancelling to be heard. */
 #define MAX_ZERO_PIECE (G_GUINT64_CONSTANT (1) << 30)
 
@@ -49,13 +57,16 @@ typedef struct
   BanyanChannel *target; /* (owned) */
   guint first;           /* of the workers */
   guint n;
+  guint n_started;
+  gint waited; /* pieces that did, less those that did not; not below 0 */
+  BanyanGather gather;
 } Team;
 
 typedef struct
 {
   Run *run;
   Team *team;
-  BanyanBuffer *buffer;    /* (owned) */
+  BanyanBuffer *buffer;    /* (owned) (nullable): of the piece that is being carried */
   BanyanCoroutine *waiter; /* (nullable): waits for its turn to write */
   guint64 waits_for;       /* a piece's number */
 } Worker;
@@ -467,14 +478,32 @@ offload (Team *self, const Piece *piece, GError **error)
   return answer;
 }
 
+/* A buffer is taken anew for each piece: from the loop's pool comes the one that was used last. */
+static gboolean BANYAN_COROUTINE
+carry_buffer (Worker *worker, const Piece *piece, GError **error)
+{
+  gboolean is_done;
+
+  worker->buffer = banyan_buffer_new (piece->length);
+  if (worker->buffer == NULL)
+    return banyan_throw_errno (error, ENOMEM, "no memory to copy %" G_GUINT64_FORMAT " bytes",
+                               piece->length);
+
+  if (piece->kind == PIECE_ZERO)
+    memset (worker->buffer->data, 0, piece->length);
+  is_done = (piece->kind == PIECE_ZERO || read_piece (worker, piece, error))
+            && (!wait_for_turn (worker, piece) || write_buffer (worker, piece, error));
+  g_clear_pointer (&worker->buffer, banyan_buffer_unref);
+  return is_done;
+}
+
 static gboolean BANYAN_COROUTINE
 carry_data (Worker *worker, const Piece *piece, GError **error)
 {
   BanyanAnswer answer = offload (worker->team, piece, error);
 
   if (answer == BANYAN_UNSUPPORTED)
-    return read_piece (worker, piece, error)
-           && (!wait_for_turn (worker, piece) || write_buffer (worker, piece, error));
+    return carry_buffer (worker, piece, error);
 
   wait_for_turn (worker, piece);
   return answer == BANYAN_DONE;
@@ -483,16 +512,12 @@ carry_data (Worker *worker, const Piece *piece, GError **error)
 static gboolean BANYAN_COROUTINE
 carry_zeroes (Worker *worker, const Piece *piece, GError **error)
 {
-  Run *self = worker->run;
+  if (worker->run->copy->flags & BANYAN_COPY_FULLY)
+    return carry_buffer (worker, piece, error);
 
-  if (!wait_for_turn (worker, piece))
-    return TRUE;
-  if (!(self->copy->flags & BANYAN_COPY_FULLY))
-    return write_zeroes (worker->team, self->copy->target_offset + piece->offset, piece->length,
-                         error);
-
-  memset (worker->buffer->data, 0, piece->length);
-  return write_buffer (worker, piece, error);
+  return !wait_for_turn (worker, piece)
+         || write_zeroes (worker->team, worker->run->copy->target_offset + piece->offset,
+                          piece->length, error);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -514,6 +539,29 @@ carry (Worker *worker, const Piece *piece, GError **error)
   g_assert_not_reached ();
 }
 
+static gboolean BANYAN_COROUTINE work (gpointer data, GError **error);
+
+static void BANYAN_COROUTINE
+start_worker (Team *self)
+{
+  Worker *worker = self->run->workers + self->first + self->n_started++;
+
+  worker->run = self->run;
+  worker->team = self;
+  banyan_gather_start (&self->gather, work, worker);
+}
+
+static void BANYAN_COROUTINE
+note_time (Team *self, gint64 took_ns)
+{
+  self->waited = MAX (0, self->waited + (took_ns > WAITED_NS ? 1 : -1));
+  if (self->waited < WAITED_ENOUGH || self->n_started == self->n)
+    return;
+
+  self->waited = 0;
+  start_worker (self);
+}
+
 static gboolean BANYAN_COROUTINE
 work (gpointer data, GError **error)
 {
@@ -523,12 +571,15 @@ work (gpointer data, GError **error)
 
   while (take_piece (worker->team, &piece, error))
     {
+      gint64 begun_ns = banyan_loop_now_ns (worker->team->loop);
+
       if (piece.kind == PIECE_NONE)
         return TRUE;
       if (!carry (worker, &piece, error))
         break;
       if (!has_failed (self))
         end_turn (self, &piece);
+      note_time (worker->team, banyan_loop_now_ns (worker->team->loop) - begun_ns);
     }
 
   __atomic_store_n (&self->has_failed, TRUE, __ATOMIC_RELAXED);
@@ -552,28 +603,6 @@ look_at_target (Team *self)
 }
 
 static gboolean BANYAN_COROUTINE
-run_workers (Team *self, GError **error)
-{
-  Worker *workers = self->run->workers + self->first;
-  BanyanGather gather = BANYAN_GATHER_INIT;
-  gboolean is_done;
-
-  for (guint i = 0; i < self->n; i++)
-    {
-      workers[i].run = self->run;
-      workers[i].team = self;
-      workers[i].buffer = banyan_buffer_new (self->run->piece_bytes);
-    }
-  for (guint i = 0; i < self->n; i++)
-    banyan_gather_start (&gather, work, &workers[i]);
-  is_done = banyan_co_gather (&gather, error);
-
-  for (guint i = 0; i < self->n; i++)
-    banyan_buffer_unref (workers[i].buffer);
-  return is_done;
-}
-
-static gboolean BANYAN_COROUTINE
 run_team (gpointer data, GError **error)
 {
   Team *self = data;
@@ -582,7 +611,8 @@ run_team (gpointer data, GError **error)
   self->source = banyan_backend_open_channel (self->run->source);
   self->target = banyan_backend_open_channel (self->run->target);
   look_at_target (self);
-  is_done = run_workers (self, error);
+  start_worker (self);
+  is_done = banyan_co_gather (&self->gather, error);
   banyan_channel_close (self->target);
   banyan_channel_close (self->source);
   return is_done;
@@ -614,8 +644,13 @@ run_teams (Run *self, BanyanLoop *const *loops, guint n_loops, GError **error)
 
   for (guint i = 0; i < n_teams; i++)
     {
-      teams[i] = (Team){ .run = self, .loop = loops[i], .first = first };
-      teams[i].n = (self->n_workers - first) / (n_teams - i);
+      teams[i] = (Team){
+        .run = self,
+        .loop = loops[i],
+        .first = first,
+        .n = (self->n_workers - first) / (n_teams - i),
+        .gather = BANYAN_GATHER_INIT,
+      };
       first += teams[i].n;
       banyan_gather_start (&gather, run_team_there, &teams[i]);
     }

@@ -178,9 +178,10 @@ test_order (void)
     guint flags;
     guint n_workers;
     guint took_ms;
-  } cases[] = { { 0, 8, 20 }, { 0, 16, 10 }, { 0, 1, 160 }, { BANYAN_COPY_IN_ORDER, 8, 160 } };
+  } cases[] = { { 0, 16, 60 }, { 0, 2, 90 }, { 0, 1, 160 }, { BANYAN_COPY_IN_ORDER, 8, 160 } };
 
-  g_test_summary ("Pieces are written side by side, or one after the other where order is wanted");
+  g_test_summary (
+      "The longer pieces wait the more are written side by side, but where order is wanted");
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
