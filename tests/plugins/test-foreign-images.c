@@ -37,6 +37,7 @@ static const ForeignRefusal qed_refusals[] = {
   { 40, 8, FALSE, 1ull << 40, "L1 table has 131072 bytes from byte 1099511627776 on" },
   { 48, 8, FALSE, 511, "size is 511, at byte 48" },
   { 48, 8, FALSE, G_MAXUINT64 - 511, "size is 18446744073709551104, at byte 48" },
+  { 48, 8, FALSE, (1ull << 44) + 65536, "size is 17592186109952, at byte 48" },
 };
 
 static const ForeignRefusal parallels_refusals[] = {
@@ -78,7 +79,8 @@ static const ForeignRefusal bochs_refusals[] = {
 };
 
 static const ForeignRefusal cloop_refusals[] = {
-  { 12, 1, FALSE, 'x', "this is no compressed loop of version 2" },
+  { 12, 1, FALSE, 'x', "this is no compressed loop" },
+  { 12, 1, FALSE, '4', "has version 4.0 of the format; only 2.0 is read. extract_compressed_fs" },
   { 128, 4, TRUE, 0, "block size is 0, at byte 128" },
   { 128, 4, TRUE, 513, "block size is 513, at byte 128" },
   { 128, 4, TRUE, 128 << 20, "block size is 134217728, at byte 128" },

@@ -39,7 +39,7 @@ test_refuses (void)
     { 68, 4, FALSE, 0x00010000, "version 1.0" },
     { 76, 4, FALSE, 4, "VBoxManage" },
     { 76, 4, FALSE, 9, "type is 9, at byte 76" },
-    { 424, 4, FALSE, 7, "differencing" },
+    { 424, 4, FALSE, 7, "from the one with the UUID 00000007-0000-0000-0000-000000000000" },
     { 440, 4, FALSE, 7, "differencing" },
     { 340, 4, FALSE, 511, "block table's offset is 511, at byte 340" },
     { 340, 4, FALSE, 0xfffffe00, "the file ends at byte" },

@@ -132,6 +132,37 @@ refuse (Images *images, const guint8 *whole, gsize size, gsize first, gsize seco
   images_must_refuse (images, disk, says);
 }
 
+/* A parent's locator, in place of the disk's ID. */
+static void
+put_locator (guint8 *bytes, guint64 metadata)
+{
+  static const char parent[] = "\x2d\x5f\xd3\xa8\x0b\xb3\x4d\x45\xab\xf7\xd3\xd8\x48\x34\xab\x0c";
+  static const char *const texts[] = { "parent_linkage", "?", "relative_path", "..\\base.vhdx" };
+  guint8 *locator = bytes + metadata + 128 * KIB;
+  guint at = 20 + 2 * 12;
+
+  for (guint i = 0; i < get (bytes + metadata + 10, 2); i++)
+    {
+      guint8 *item = bytes + metadata + 32 + 32 * i;
+
+      if (item[0] != 0xab)
+        continue;
+      memcpy (item, parent, 16);
+      foreign_put (item + 16, 4, FALSE, 128 * KIB);
+      foreign_put (item + 20, 4, FALSE, 400);
+    }
+  foreign_put (locator + 18, 2, FALSE, 2);
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    {
+      guint8 *entry = locator + 20 + i / 2 * 12;
+
+      foreign_put (entry + i % 2 * 4, 4, FALSE, at);
+      foreign_put (entry + 8 + i % 2 * 2, 2, FALSE, 2 * strlen (texts[i]));
+      for (gsize j = 0; texts[i][j] != '\0'; j++, at += 2)
+        foreign_put (locator + at, 2, FALSE, texts[i][j]);
+    }
+}
+
 static void
 test_refuses (void)
 {
@@ -177,13 +208,21 @@ test_refuses (void)
   refuse (images, whole, size, metadata + 32, 0, 1, 1, "metadata that is not known");
   refuse (images, whole, size, parameters, 0, 4, 1000, "block size is 1000, at byte");
   refuse (images, whole, size, parameters, 0, 4, 512 << 20, "block size is 536870912, at byte");
-  refuse (images, whole, size, parameters + 4, 0, 4, 2, "differencing image");
   refuse (images, whole, size, disk_size, 0, 8, 1001, "virtual disk size is 1001, at byte");
   refuse (images, whole, size, disk_size, 0, 8, 1ull << 60, "virtual disk size is");
   refuse (images, whole, size, disk_size, 0, 8, 1ull << 45, "needs 268500984");
   refuse (images, whole, size, sector_size, 0, 4, 513, "logical sector size is 513, at byte");
 
+  put_locator (whole, metadata);
+  refuse (images, whole, size, parameters + 4, 0, 4, 2,
+          "differencing image, which has only what differs from \"..\\base.vhdx\"");
+  memcpy (whole + REGIONS_1 + 48, whole + REGIONS_1 + 16, 16);
+  memcpy (whole + REGIONS_2 + 48, whole + REGIONS_2 + 16, 16);
+  refuse (images, whole, size, 0, 0, 1, 'v', "region table has a second");
   whole[REGIONS_1 + 16] = whole[REGIONS_2 + 16] = 9;
+  whole[REGIONS_1 + 48] = whole[REGIONS_2 + 48] = 9;
+  foreign_put (whole + REGIONS_1 + 48 + 28, 4, FALSE, 0);
+  foreign_put (whole + REGIONS_2 + 48 + 28, 4, FALSE, 0);
   refuse (images, whole, size, REGIONS_1 + 16 + 28, REGIONS_2 + 16 + 28, 4, 0,
           "region table has no");
   refuse (images, whole, size, REGIONS_1 + 16 + 28, REGIONS_2 + 16 + 28, 4, 1,
@@ -209,6 +248,45 @@ test_checksums (void)
 
     images_must_refuse (images, disk, "neither of the image's region tables");
   }
+  images_free (images);
+}
+
+static void
+test_entries (void)
+{
+  static const struct
+  {
+    const char *entry;
+    const char *says;
+  } damages[] = {
+    { "\6\0\xf0\xff\xff\xff\xff\xff", "which leads behind the end of any file" },
+    { "\6\0\0\0\0\1\0\0", "byte 512 of the disk is at byte 1099511628288" },
+    { "\4\0\x80\0\0\0\0\0", "whose lowest three bits stand for nothing known" },
+    { "\7\0\x80\0\0\0\0\0", "which says that a block is partly there" },
+  };
+  Images *images = new_image ();
+  g_autofree guint8 *bytes = NULL;
+  gsize size;
+
+  g_test_summary ("An entry that leads nowhere, or that only other kinds of image have, fails what "
+                  "it is needed for");
+
+  if (images == NULL)
+    return;
+  bytes = load (images, &size);
+  for (gsize i = 0; i < G_N_ELEMENTS (damages); i++)
+    {
+      guint8 sector[512];
+      g_autoptr (GError) error = NULL;
+
+      images_patch (images, "a.img", find_region (bytes, BLOCKS), damages[i].entry, 8);
+      foreign_load (images, "vhdx");
+      g_assert_false (banyan_test_read (images->graph, "disk", 512, sector, sizeof sector, &error));
+      g_assert_error (error, BANYAN_ERRNO, EIO);
+      if (strstr (error->message, damages[i].says) == NULL)
+        g_error ("not \"%s\" but: %s", damages[i].says, error->message);
+      images_must_read (images, "disk", 4 * MIB - 100000, 100000, 23);
+    }
   images_free (images);
 }
 
@@ -355,6 +433,93 @@ test_log_refused (void)
   images_free (images);
 }
 
+/* What was not written whole when the power went is no entry. */
+static void
+test_log_torn (void)
+{
+  Images *images = new_image ();
+  g_autofree guint8 *bytes = NULL;
+  guint8 sector[4096];
+  guint64 blocks;
+  gsize size;
+
+  g_test_summary ("An entry that is torn, or older, or whose zeroes are no sectors ends the "
+                  "sequence before it; what that says counts");
+
+  if (images == NULL)
+    return;
+  bytes = load (images, &size);
+  blocks = find_region (bytes, BLOCKS);
+  memcpy (sector, bytes + blocks, sizeof sector);
+  foreign_put (sector, 8, FALSE, 2);
+  put_entry (bytes + LOG, 7, 0, blocks, sector, 0, size);
+  make_dirty (bytes);
+
+  for (guint i = 0; i < 3; i++)
+    {
+      guint8 *second = bytes + LOG + 8192;
+
+      foreign_put (sector, 8, FALSE, 6 | 8 * MIB);
+      put_entry (second, i == 1 ? 5 : 8, 0, blocks, sector, 8 * MIB, size);
+      if (i == 0)
+        memset (second + 4096, 0, 4096);
+      else if (i == 2)
+        {
+          foreign_put (second + 104, 8, FALSE, 4097);
+          put_crc (second, 8192);
+        }
+      save (images, bytes, size);
+      foreign_load (images, "vhdx");
+      images_must_be_zero (images, "disk", 0, MIB);
+      images_must_read (images, "disk", 4 * MIB - 100000, 100000, 23);
+      images_close (images);
+    }
+  images_free (images);
+}
+
+static void
+test_log_long (void)
+{
+  const gsize n_changes = 65537, length = (64 + n_changes * 32 + 4095) & ~4095ul, log = 4 * MIB;
+  Images *images = new_image ();
+  g_autofree char *disk = foreign_dup_disk ("vhdx");
+  g_autofree guint8 *bytes = NULL;
+  g_autofree guint8 *longer = NULL;
+  guint8 *entry;
+  gsize size;
+
+  g_test_summary ("More changes than can be looked at for each sector are refused");
+
+  if (images == NULL)
+    return;
+  bytes = load (images, &size);
+  longer = g_malloc0 (size + log);
+  memcpy (longer, bytes, size);
+  for (guint i = 0; i < 2; i++)
+    {
+      foreign_put (longer + (i == 0 ? HEADER_1 : HEADER_2) + 68, 4, FALSE, log);
+      foreign_put (longer + (i == 0 ? HEADER_1 : HEADER_2) + 72, 8, FALSE, size);
+    }
+  make_dirty (longer);
+
+  entry = longer + size;
+  memcpy (entry, "loge", 4);
+  foreign_put (entry + 8, 4, FALSE, length);
+  foreign_put (entry + 16, 8, FALSE, 1);
+  foreign_put (entry + 24, 4, FALSE, n_changes);
+  memcpy (entry + 32, GUID, 16);
+  for (gsize i = 0; i < n_changes; i++)
+    {
+      memcpy (entry + 64 + 32 * i, "zero", 4);
+      foreign_put (entry + 64 + 32 * i + 16, 8, FALSE, size + log);
+      foreign_put (entry + 64 + 32 * i + 24, 8, FALSE, 1);
+    }
+  put_crc (entry, length);
+  save (images, longer, size + log);
+  images_must_refuse (images, disk, "its log has more than 65536 changes");
+  images_free (images);
+}
+
 static void
 test_damage (void)
 {
@@ -391,8 +556,11 @@ main (int argc, char **argv)
   g_test_add_func ("/vhdx/reads-what-qemu-reads", test_beside_qemu);
   g_test_add_func ("/vhdx/refuses-bad-fields", test_refuses);
   g_test_add_func ("/vhdx/has-all-twice", test_checksums);
+  g_test_add_func ("/vhdx/entries-that-lead-nowhere", test_entries);
   g_test_add_func ("/vhdx/log-is-applied", test_log);
   g_test_add_func ("/vhdx/log-that-is-broken", test_log_refused);
+  g_test_add_func ("/vhdx/log-that-is-torn", test_log_torn);
+  g_test_add_func ("/vhdx/log-that-is-too-long", test_log_long);
   g_test_add_func ("/vhdx/damage-crashes-nothing", test_damage);
   return g_test_run ();
 }

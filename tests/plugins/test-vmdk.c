@@ -141,6 +141,9 @@ test_descriptors (void)
     { "createType=\"custom\"\nRW 9 FLAT \"f\"\n", "has no offset" },
     { "createType=\"custom\"\nRW 9 FLAT \"f\" -1\n", "has no offset" },
     { "createType=\"custom\"\nRW 9 FLAT \"\xff\" 0\n", "not in UTF-8" },
+    { "createType=\"custom\"\nRW 9 FLAT \"/etc/passwd\" 0\n",
+      "names the file \"/etc/passwd\", which is not beside it; declare extents" },
+    { "createType=\"custom\"\nRW 9 FLAT \"a/../../b\" 0\n", "which is not beside it" },
     { "createType=\"custom\"\nRW 9 VMFSRDM \"f\"\n", "type VMFSRDM, which is not read" },
     { "createType=\"custom\"\nparentCID=xyz\n", "has no hexadecimal number" },
     { "createType=\"custom\"\nRW 9 SPARSE \"src.raw\"\n",
@@ -157,6 +160,11 @@ test_descriptors (void)
       put_descriptor (images, bad[i].lines);
       images_must_refuse (images, disk, bad[i].says);
     }
+
+  put_descriptor (images, "createType=\"custom\"\nRW 2048 FLAT \"../\xff\" 0\n");
+  images_load (images, FLAT ("extents: [ { driver: file, filename: DIR/src.raw } ]"));
+  images_must_read (images, "disk", 0, 100000, 20);
+  images_close (images);
 
   put_descriptor (images, "createType=\"custom\"\n# RW 1 FLAT \"gone\" 0\n"
                           "RW 100 ZERO\nRDONLY 1000 FLAT \"src.raw\" 2\r\n  RW 50 VMFS "

@@ -95,11 +95,12 @@ put_size (Images *images, guint64 length)
 static void
 test_lengths (void)
 {
+  static const char *const by_size[] = { "win ", "CTXS", "wa\0\0", "new " };
   Images *images = new_image ("force_size=off");
   guint64 by_geometry;
 
   g_test_summary ("The maker's name decides between geometry and size; a property goes before, "
-                  "and the largest geometry counts for none");
+                  "and the largest geometry counts for nobody");
 
   if (images == NULL)
     return;
@@ -109,9 +110,15 @@ test_lengths (void)
   g_assert_cmpuint (get_length (images, ""), ==, by_geometry);
   g_assert_cmpuint (get_length (images, ", force-size-calc: chs"), ==, by_geometry);
   g_assert_cmpuint (get_length (images, ", force-size-calc: current-size"), ==, 3 * MIB);
-  images_patch (images, "a.img", 28, "win ", 4);
+  for (gsize i = 0; i < G_N_ELEMENTS (by_size); i++)
+    {
+      images_patch (images, "a.img", 28, by_size[i], 4);
+      put_size (images, 3 * MIB);
+      g_assert_cmpuint (get_length (images, ""), ==, 3 * MIB);
+    }
+  images_patch (images, "a.img", 56, "\xff\xff\x10\xff", 4);
   put_size (images, 3 * MIB);
-  g_assert_cmpuint (get_length (images, ""), ==, 3 * MIB);
+  g_assert_cmpuint (get_length (images, ", force-size-calc: chs"), ==, 3 * MIB);
   images_free (images);
 
   images = new_image ("force_size=on");
@@ -130,7 +137,7 @@ test_refuses (void)
     { 16, 8, TRUE, 0, "second header, at byte 0, does not begin with" },
     { 48, 8, TRUE, G_MAXUINT64, "size in bytes is 18446744073709551615, at byte 48" },
     { 60, 4, TRUE, 1, "type is 1, at byte 60" },
-    { 60, 4, TRUE, 4, "differencing image, which has only what differs from \"\"" },
+    { 60, 4, TRUE, 4, "differencing image, which has only what differs from \"base.vhd\"" },
     { 512 + 16, 8, TRUE, G_MAXUINT64, "block table has" },
     { 512 + 28, 4, TRUE, 1, "number of blocks is 1, at byte 540" },
     { 512 + 28, 4, TRUE, 0xffffffff, "block table has 17179869180 bytes from byte 1536 on" },
@@ -147,7 +154,10 @@ test_refuses (void)
 
   if (images == NULL)
     return;
+  for (guint i = 0; i < 8; i++)
+    images_patch (images, "a.img", 512 + 64 + 2 * i + 1, &"base.vhd"[i], 1);
   foreign_must_refuse (images, "vpc", refusals, G_N_ELEMENTS (refusals), mend);
+  images_patch (images, "a.img", 512 + 64, (const guint8[16]){ 0 }, 16);
   foreign_must_refuse (images, "vpc", sums, G_N_ELEMENTS (sums), NULL);
 
   /* The footer at the end stands in for its copy; without both there is nothing. */

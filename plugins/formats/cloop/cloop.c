@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #define SCRIPT "#!/bin/sh\n#V2.0 Format\n"
+#define AT_VERSION 12
 #define AT_BLOCK_SIZE 128
 #define AT_N_BLOCKS 132
 #define OFFSETS 136
@@ -35,6 +36,23 @@ is_script (const guint8 *head)
   return memcmp (head, SCRIPT, strlen (SCRIPT)) == 0;
 }
 
+/* Others pack by other methods, and have the table at the end. */
+static gboolean
+throw_kind (Mapped *self, const guint8 *header, GError **error)
+{
+  const char *version = (const char *) header + AT_VERSION;
+
+  if (memcmp (header, SCRIPT, AT_VERSION) == 0 && g_ascii_isdigit (version[0]) && version[1] == '.'
+      && g_ascii_isdigit (version[2]))
+    return mapped_throw_unsupported (self, error,
+                                     "the image has version %.3s of the format; only 2.0 is read. "
+                                     "extract_compressed_fs unpacks it",
+                                     version);
+  return mapped_throw_field (self, error, "signature", banyan_get_be64 (header), 0,
+                             "this is no compressed loop, which begins with \"#V2.0 Format\" in a "
+                             "script");
+}
+
 static gboolean BANYAN_COROUTINE
 banyan_cloop_open (Mapped *mapped, GError **error)
 {
@@ -46,9 +64,7 @@ banyan_cloop_open (Mapped *mapped, GError **error)
   if (!mapped_read_bytes (mapped, mapped->file, 0, header, sizeof header, "header", error))
     return FALSE;
   if (!is_script (header))
-    return mapped_throw_field (mapped, error, "signature", banyan_get_be64 (header), 0,
-                               "this is no compressed loop of version 2, which begins with \"#V2.0 "
-                               "Format\" in a script");
+    return throw_kind (mapped, header, error);
 
   self->block_size = banyan_get_be32 (header + AT_BLOCK_SIZE);
   n_blocks = banyan_get_be32 (header + AT_N_BLOCKS);

@@ -83,10 +83,9 @@ static gboolean
 check_tables (BanyanQed *self, guint64 length, GError **error)
 {
   Mapped *mapped = &self->mapped;
+  guint64 n_clusters = length / self->cluster_size + (length % self->cluster_size != 0);
 
-  if (length % 512 != 0 || length > G_MAXINT64
-      || length / self->cluster_size / self->n_entries / self->n_entries
-             >= 1 + (length % self->cluster_size == 0))
+  if (length % 512 != 0 || length > G_MAXINT64 || n_clusters > self->n_entries * self->n_entries)
     return mapped_throw_field (mapped, error, "size", length, AT_SIZE,
                                "it can be a multiple of 512 that its tables, of %" G_GUINT64_FORMAT
                                " entries each, reach over",

@@ -63,6 +63,29 @@ is_null (const guint8 *uuid)
   return memcmp (uuid, null, UUID_SIZE) == 0;
 }
 
+/* The first three groups of digits are little-endian. */
+static char *
+dup_uuid (const guint8 *uuid)
+{
+  return g_strdup_printf ("%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                          banyan_get_le32 (uuid), banyan_get_le16 (uuid + 4),
+                          banyan_get_le16 (uuid + 6), uuid[8], uuid[9], uuid[10], uuid[11],
+                          uuid[12], uuid[13], uuid[14], uuid[15]);
+}
+
+static gboolean
+throw_differencing (Mapped *self, const guint8 *header, GError **error)
+{
+  g_autofree char *parent = dup_uuid (header + AT_LINK_UUID);
+
+  return mapped_throw_unsupported (
+      self, error,
+      "this is a differencing image, which has only what differs from the one with the UUID %s, "
+      "and that is found by VirtualBox alone; make a whole image of both: VBoxManage clonemedium "
+      "OLD NEW",
+      parent);
+}
+
 static gboolean
 check_kind (Mapped *self, const guint8 *header, GError **error)
 {
@@ -79,10 +102,7 @@ check_kind (Mapped *self, const guint8 *header, GError **error)
                                      version >> 16, version & 0xffff);
   if (type == TYPE_DIFFERENCING || type == TYPE_UNDO || !is_null (header + AT_LINK_UUID)
       || !is_null (header + AT_PARENT_UUID))
-    return mapped_throw_unsupported (
-        self, error,
-        "this is a differencing image, which has only what differs from another one, and that is "
-        "found by VirtualBox alone; make a whole image of it: VBoxManage clonemedium OLD NEW");
+    return throw_differencing (self, header, error);
   if (type != TYPE_DYNAMIC && type != TYPE_STATIC)
     return mapped_throw_field (self, error, "type", type, AT_TYPE,
                                "it can be 1 (dynamic) or 2 (static)");

@@ -43,6 +43,9 @@
 /* How often the ring may be read, in whole: entries that look right until all of them has been read
  * could make that take hours. */
 #define MAX_ROUNDS 8
+/* All of them are looked at for each sector of a table that is read. Hyper-V's logs have 1 MiB,
+ * which is less than half as many. */
+#define MAX_CHANGES 65536u
 
 typedef struct
 {
@@ -146,7 +149,9 @@ has_all (const Entry *entry)
 
       if (banyan_get_le64 (descriptor + DESCRIPTOR_SEQUENCE) != entry->sequence
           || banyan_get_le64 (descriptor + DESCRIPTOR_OFFSET) % VHDX_LOG_SECTOR != 0
-          || (!has_data && !is_kind (descriptor, ZERO_DESCRIPTOR)))
+          || (!has_data
+              && (!is_kind (descriptor, ZERO_DESCRIPTOR)
+                  || banyan_get_le64 (descriptor + DESCRIPTOR_LEADING) % VHDX_LOG_SECTOR != 0)))
         return FALSE;
       if (!has_data)
         continue;
@@ -325,6 +330,12 @@ collect (VhdxLog *self, Ring *ring, const Sequence *sequence, GError **error)
                                    ring->mapped->name);
       if (!check_file (ring, &entry, error))
         return FALSE;
+      if (entry.n_descriptors > MAX_CHANGES - self->changes->len)
+        return mapped_throw_unsupported (
+            ring->mapped, error,
+            "the image was not closed in order, and its log has more than %u changes; open it once "
+            "with the program that made it",
+            MAX_CHANGES);
       take_changes (self, ring, &entry);
       if (at == sequence->head)
         return TRUE;

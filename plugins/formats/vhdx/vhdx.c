@@ -8,6 +8,7 @@
 
 #include "vhdx-crc.h"
 #include "vhdx-log.h"
+#include "vhdx-parent.h"
 
 #include <errno.h>
 
@@ -131,6 +132,7 @@ struct _BanyanVhdx
   guint64 metadata_offset;  /* bytes */
   guint64 metadata_length;  /* bytes */
   guint64 items[N_ITEMS];   /* bytes: where they are; 0: nowhere */
+  guint32 locator_length;   /* bytes of the parent's locator */
   guint32 block_size;       /* bytes */
   guint32 blocks_per_chunk; /* before the entry of a bitmap */
 };
@@ -250,6 +252,12 @@ take_region (BanyanVhdx *self, const guint8 *region, guint64 at, GError **error)
     return mapped_throw_field (&self->mapped, error, "region's offset", offset, at + REGION_OFFSET,
                                "it can be a multiple of %u", MIB);
 
+  if ((is_blocks ? self->blocks_offset : self->metadata_offset) != 0)
+    return banyan_throw_errno (error, EINVAL,
+                               "%s: the image's region table has a second %s, at byte "
+                               "%" G_GUINT64_FORMAT,
+                               self->mapped.name, is_blocks ? "table of blocks" : "metadata", at);
+
   *(is_blocks ? &self->blocks_offset : &self->metadata_offset) = offset;
   *(is_blocks ? &self->blocks_length : &self->metadata_length) = length;
   return TRUE;
@@ -306,6 +314,8 @@ take_item (BanyanVhdx *self, const guint8 *entry, guint64 at, GError **error)
             "%s has %u bytes, somewhere from %u on in the %" G_GUINT64_FORMAT " bytes of metadata",
             items[i].name, items[i].length, METADATA_SIZE, self->metadata_length);
       self->items[i] = self->metadata_offset + offset;
+      if (i == ITEM_PARENT)
+        self->locator_length = length;
       return TRUE;
     }
   return !(banyan_get_le32 (entry + ITEM_FLAGS) & ITEM_IS_REQUIRED)
@@ -347,17 +357,30 @@ find_items (BanyanVhdx *self, GError **error)
   return TRUE;
 }
 
+static gboolean BANYAN_COROUTINE
+throw_differencing (BanyanVhdx *self, GError **error)
+{
+  guint32 length = MIN (self->locator_length, VHDX_MAX_LOCATOR);
+  g_autofree guint8 *locator = g_malloc (length);
+  g_autofree char *parent = NULL;
+
+  if (length > 0
+      && !read_metadata (self, self->items[ITEM_PARENT], locator, length, "parent locator", error))
+    return FALSE;
+
+  parent = vhdx_parent_dup_name (locator, length);
+  return mapped_throw_unsupported (
+      &self->mapped, error,
+      "this is a differencing image, which has only what differs from \"%s\", and that is not "
+      "read; make a whole image of both: Merge-VHD in Hyper-V",
+      parent != NULL ? parent : "");
+}
+
 static gboolean
-check_parameters (BanyanVhdx *self, guint32 flags, guint64 length, guint32 sector_size,
-                  GError **error)
+check_parameters (BanyanVhdx *self, guint64 length, guint32 sector_size, GError **error)
 {
   Mapped *mapped = &self->mapped;
 
-  if (flags & PARAMETER_HAS_PARENT)
-    return mapped_throw_unsupported (
-        mapped, error,
-        "this is a differencing image, which has only what differs from another one, and that is "
-        "not read; make a whole image of both: Merge-VHD in Hyper-V");
   if (self->block_size < MIN_BLOCK_SIZE || self->block_size > MAX_BLOCK_SIZE
       || (self->block_size & (self->block_size - 1)) != 0)
     return mapped_throw_field (mapped, error, "block size", self->block_size,
@@ -418,7 +441,9 @@ read_parameters (BanyanVhdx *self, GError **error)
   self->block_size = banyan_get_le32 (parameters);
   flags = banyan_get_le32 (parameters + 4);
   length = banyan_get_le64 (size);
-  if (!check_parameters (self, flags, length, banyan_get_le32 (sector), error))
+  if (flags & PARAMETER_HAS_PARENT)
+    return throw_differencing (self, error);
+  if (!check_parameters (self, length, banyan_get_le32 (sector), error))
     return FALSE;
 
   self->blocks_per_chunk = (guint64) BITMAP_SECTORS * banyan_get_le32 (sector) / self->block_size;
@@ -437,6 +462,7 @@ banyan_vhdx_open (Mapped *mapped, GError **error)
 
   mapped->is_dirty = FALSE;
   self->blocks_offset = self->metadata_offset = 0;
+  self->locator_length = 0;
   memset (self->items, 0, sizeof self->items);
   return read_header (mapped, header, &at, error) && read_log (self, header, at, error)
          && read_regions (self, error) && read_parameters (self, error);

@@ -130,8 +130,6 @@ parse_extent (VmdkDescriptor *self, const Source *source, char *rest, GError **e
     return throw_line (source, "has no number of sectors or no type behind its first word", error);
   if (!g_str_equal (type, "ZERO") && !take_quoted (&rest, &filename))
     return throw_line (source, "has no file name in quotes", error);
-  if (filename != NULL && !g_utf8_validate (filename, -1, NULL))
-    return throw_line (source, "has a file name that is not in UTF-8; declare extents", error);
   if (g_str_equal (type, "FLAT") && !take_sectors (&rest, &line.offset))
     return throw_line (source, "has no offset behind its file name", error);
 

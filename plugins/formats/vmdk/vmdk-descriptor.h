@@ -16,7 +16,7 @@ typedef struct
 {
   guint64 length; /* bytes of the disk */
   char *type;     /* (owned) */
-  char *filename; /* (owned) (nullable): ZERO has none */
+  char *filename; /* (owned) (nullable): ZERO has none; any bytes */
   guint64 offset; /* bytes, in the file */
 } VmdkLine;
 

@@ -45,6 +45,12 @@ get_child (BanyanVmdk *self, const VmdkExtent *part)
   return part->number == 0 ? self->mapped.file : self->extents->pdata[part->number - 1];
 }
 
+static gboolean
+is_declared (BanyanVmdk *self, const char *key)
+{
+  return banyan_spec_lookup (banyan_object_get_declaration (BANYAN_OBJECT (self)), key) != NULL;
+}
+
 /* -- The descriptor. -- */
 
 static gboolean BANYAN_COROUTINE
@@ -81,6 +87,7 @@ find_kind (BanyanVmdk *self, const VmdkLine *line, VmdkKind *kind, GError **erro
     { "SPARSE", VMDK_SPARSE },   { "VMFSSPARSE", VMDK_SPARSE }, { "VMFSTHIN", VMDK_FLAT },
     { "SESPARSE", VMDK_SPARSE },
   };
+  g_autofree char *type = NULL;
 
   for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
     if (g_str_equal (line->type, kinds[i].type))
@@ -89,11 +96,12 @@ find_kind (BanyanVmdk *self, const VmdkLine *line, VmdkKind *kind, GError **erro
         return TRUE;
       }
 
+  type = g_utf8_make_valid (line->type, -1);
   return mapped_throw_unsupported (
       &self->mapped, error,
       "the image has an extent of the type %s, which is not read; those of FLAT, SPARSE, ZERO, "
-      "VMFS, VMFSSPARSE and SESPARSE are",
-      line->type);
+      "VMFS, VMFSSPARSE, VMFSTHIN and SESPARSE are",
+      type);
 }
 
 static gboolean
@@ -124,9 +132,28 @@ add_parts (BanyanVmdk *self, GError **error)
   return mapped_set_length (&self->mapped, length, 0, error);
 }
 
+/* Whoever made the image is not to be shown other files of the machine. */
+static gboolean
+check_filename (BanyanVmdk *self, const char *filename, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (filename, "/", -1);
+  g_autofree char *valid = g_utf8_make_valid (filename, -1);
+
+  if (!g_str_equal (filename, valid))
+    return mapped_throw_unsupported (
+        &self->mapped, error,
+        "the image's descriptor names the file \"%s\", which is not in UTF-8; declare extents",
+        valid);
+  return (!g_path_is_absolute (filename) && !g_strv_contains ((const char *const *) parts, ".."))
+         || banyan_throw_errno (error, EPERM,
+                                "%s: the image's descriptor names the file \"%s\", which is not "
+                                "beside it; declare extents, if it is to be read",
+                                self->mapped.name, filename);
+}
+
 /* The files that the descriptor names, as they would be declared: never to be written to. */
-static void
-imply_extents (BanyanVmdk *self)
+static gboolean
+imply_extents (BanyanVmdk *self, GError **error)
 {
   GArray *lines = self->descriptor->lines;
   guint number = 0;
@@ -140,6 +167,8 @@ imply_extents (BanyanVmdk *self)
 
       if (line->filename == NULL)
         continue;
+      if (!check_filename (self, line->filename, error))
+        return FALSE;
       map = banyan_spec_builder_new_map ();
       banyan_spec_builder_add_string (map, "driver", "file");
       banyan_spec_builder_add_string (map, "filename", line->filename);
@@ -148,6 +177,7 @@ imply_extents (BanyanVmdk *self)
       role = g_strdup_printf ("extents.%u", number++);
       banyan_element_imply_child (BANYAN_ELEMENT (self), role, spec);
     }
+  return TRUE;
 }
 
 static guint
@@ -205,10 +235,9 @@ static gboolean BANYAN_COROUTINE
 open_split (BanyanVmdk *self, GError **error)
 {
   self->is_split = TRUE;
-  if (!add_parts (self, error))
+  if (!add_parts (self, error) || (!is_declared (self, "extents") && !imply_extents (self, error)))
     return FALSE;
 
-  imply_extents (self);
   return self->extents == NULL || open_parts (self, error);
 }
 
@@ -282,11 +311,12 @@ tell_kind (BanyanVmdk *self)
 {
   const VmdkExtent *first = &g_array_index (self->parts, VmdkExtent, 0);
 
-  self->create_type = g_strdup (self->descriptor != NULL        ? self->descriptor->create_type
-                                : first->is_packed              ? "streamOptimized"
-                                : first->kind == VMDK_SESPARSE  ? "seSparse"
-                                : first->table_entries == 4096u ? "vmfsSparse"
-                                                                : "monolithicSparse");
+  self->create_type = g_utf8_make_valid (self->descriptor != NULL ? self->descriptor->create_type
+                                         : first->is_packed       ? "streamOptimized"
+                                         : first->kind == VMDK_SESPARSE  ? "seSparse"
+                                         : first->table_entries == 4096u ? "vmfsSparse"
+                                                                         : "monolithicSparse",
+                                         -1);
   if (self->descriptor == NULL || self->descriptor->parent_cid == VMDK_NO_PARENT)
     mapped_set_backing (&self->mapped, NULL, NULL);
   else
@@ -321,12 +351,6 @@ banyan_vmdk_close (Mapped *mapped)
 }
 
 /* -- What can be checked when the children are there, and when they change. -- */
-
-static gboolean
-is_declared (BanyanVmdk *self, const char *key)
-{
-  return banyan_spec_lookup (banyan_object_get_declaration (BANYAN_OBJECT (self)), key) != NULL;
-}
 
 /* A parent that was written to since then shows something that never was. QEMU compares, too. */
 static gboolean

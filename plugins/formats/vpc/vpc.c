@@ -160,26 +160,17 @@ read_footer (BanyanVpc *self, guint8 *footer, GError **error)
 
 /* -- How long the disk is. -- */
 
-/* Virtual PC goes by the geometry, Hyper-V and what came later by the size; QEMU's qemu-img writes
- * names that tell which. */
+/* Virtual PC goes by the geometry, as QEMU's qemu-img does where its name tells so; Hyper-V and
+ * whatever came later go by the size. */
 static gboolean
-goes_by_geometry (BanyanVpc *self, const guint8 *footer)
+goes_by_geometry (BanyanVpc *self, const guint8 *footer, guint64 sectors)
 {
-  static const char *const by_size[] = { "win ", "qem2", "d2v ", "tap", "CXS ", "wa" };
-  const char *creator = (const char *) footer + AT_CREATOR;
+  const guint8 *creator = footer + AT_CREATOR;
 
-  if (self->size_calc != VPC_SIZE_AUTO)
-    return self->size_calc == VPC_SIZE_CHS;
-
-  for (gsize i = 0; i < G_N_ELEMENTS (by_size); i++)
-    {
-      char padded[4] = { 0 };
-
-      memcpy (padded, by_size[i], MIN (strlen (by_size[i]), sizeof padded));
-      if (memcmp (creator, padded, sizeof padded) == 0)
-        return FALSE;
-    }
-  return TRUE;
+  if (sectors == MAX_CHS_SECTORS || self->size_calc == VPC_SIZE_CURRENT)
+    return FALSE;
+  return self->size_calc == VPC_SIZE_CHS || memcmp (creator, "vpc ", 4) == 0
+         || memcmp (creator, "qemu", 4) == 0;
 }
 
 static gboolean
@@ -189,8 +180,7 @@ find_length (BanyanVpc *self, const guint8 *footer, guint64 *length, GError **er
   guint64 sectors
       = (guint64) banyan_get_be16 (footer + AT_CYLINDERS) * footer[AT_HEADS] * footer[AT_SECTORS];
 
-  if (!goes_by_geometry (self, footer)
-      || (self->size_calc == VPC_SIZE_AUTO && sectors == MAX_CHS_SECTORS))
+  if (!goes_by_geometry (self, footer, sectors))
     sectors = size / SECTOR;
   if (sectors > MAX_SECTORS)
     return mapped_throw_field (&self->mapped, error, "size in bytes", size,
