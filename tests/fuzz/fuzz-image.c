@@ -6,8 +6,9 @@
  * those. With habit 1, checksums are made right afterwards, so that inputs get far; with habit 2,
  * the image is cut where the next 3 bytes say; with habit 4, offsets count from the end.
  *
- * What is opened is read and asked for its status at many places. That each request ends, with
- * whatever answer, is all that is wanted, and that memory stays within bounds. */
+ * What is opened is read and asked for its status at many places, and checked if that can be. That
+ * each request ends, with whatever answer, is all that is wanted, and that memory stays within
+ * bounds. */
 
 #include "../../plugins/formats/vhdx/vhdx-crc.h"
 #include "../plugins/made.h"
@@ -169,6 +170,12 @@ use (BanyanChannel *channel, gpointer data, GError **error)
       if (banyan_channel_block_status (channel, offset, length - offset, &status, NULL)
           == BANYAN_DONE)
         g_assert_cmpuint (status.length - 1, <, length - offset);
+    }
+  if (BANYAN_IS_CHECKABLE (banyan_channel_get_node (channel)))
+    {
+      BanyanCheck check = BANYAN_CHECK_INIT;
+
+      banyan_checkable_check (BANYAN_CHECKABLE (banyan_channel_get_node (channel)), &check, NULL);
     }
   return TRUE;
 }

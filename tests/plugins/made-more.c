@@ -162,6 +162,29 @@ make_cloop (const char *path, guint64 size)
   made_save (made, path);
 }
 
+/* zlib's, bit by bit. */
+static guint32
+sum_up (guint32 crc, const guint8 *bytes, gsize length)
+{
+  crc = ~crc;
+  for (gsize i = 0; i < length; i++)
+    {
+      crc ^= bytes[i];
+      for (guint bit = 0; bit < 8; bit++)
+        crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+    }
+  return ~crc;
+}
+
+/* As tables and the trailer have it. */
+static void
+put_sum (guint8 *at, guint32 crc)
+{
+  banyan_put_be32 (at, 2);
+  banyan_put_be32 (at + 4, 32);
+  banyan_put_be32 (at + 8, crc);
+}
+
 static void
 put_chunk (GByteArray *table, guint32 type, guint64 sector, guint64 n, guint64 place,
            guint64 length)
@@ -176,16 +199,23 @@ put_chunk (GByteArray *table, guint32 type, guint64 sector, guint64 n, guint64 p
     }
 }
 
-/* Pieces with data are packed, but for every second of them; zeroes are left out in two ways. */
+/* Pieces with data are packed, but for every second of them; zeroes are left out in two ways, of
+ * which one does not count. */
 static void
 put_chunks (Made *made, GByteArray *table, guint64 size)
 {
+  guint32 crc = 0;
+
   for (guint i = 0; i < made_n_pieces (size); i++)
     {
       gsize length = MIN (MADE_PIECE, MADE_LENGTH (size) - i * (gsize) MADE_PIECE);
       gsize place = made->bytes->len;
       guint64 sector = i * (guint64) MADE_PIECE / 512;
+      g_autofree guint8 *plain = g_malloc (length);
 
+      made_fill (plain, i * (guint64) MADE_PIECE, length);
+      if (i % 4 != 3)
+        crc = sum_up (crc, plain, length);
       if (!made_has_data (i))
         put_chunk (table, i % 4 == 1 ? 0 : 2, sector, length / 512, 0, 0);
       else if (i % 4 == 2)
@@ -195,16 +225,14 @@ put_chunks (Made *made, GByteArray *table, guint64 size)
         }
       else
         {
-          g_autofree guint8 *bytes = g_malloc (length);
-          g_autoptr (GBytes) packed = NULL;
+          g_autoptr (GBytes) packed = made_pack (plain, length);
 
-          made_fill (bytes, i * (guint64) MADE_PIECE, length);
-          packed = made_pack (bytes, length);
           made_put (made, place, g_bytes_get_data (packed, NULL), g_bytes_get_size (packed));
           put_chunk (table, 0x80000005, sector, length / 512, place, g_bytes_get_size (packed));
         }
     }
   put_chunk (table, 0xffffffff, MADE_LENGTH (size) / 512, 0, 0, 0);
+  put_sum (table->data + 64, crc);
 }
 
 static GByteArray *
@@ -219,7 +247,7 @@ new_table (void)
 }
 
 static void
-put_trailer (Made *made, guint field, gsize at, guint64 n_sectors)
+put_trailer (Made *made, const GByteArray *table, guint field, gsize at, guint64 n_sectors)
 {
   gsize end = made->bytes->len;
 
@@ -230,6 +258,11 @@ put_trailer (Made *made, guint field, gsize at, guint64 n_sectors)
   made_put_be (made, end + field + 8, 8, end - at);
   made_put_be (made, end + 492, 8, n_sectors);
   made_put_be (made, end + 508, 4, 0);
+  if (table->data[67] != 2)
+    return;
+  made_put_be (made, end + 32, 8, at);
+  put_sum (made->bytes->data + end + 80, sum_up (0, made->bytes->data, at));
+  put_sum (made->bytes->data + end + 352, sum_up (0, table->data + 72, 4));
 }
 
 static void
@@ -248,7 +281,7 @@ put_list (Made *made, GByteArray *table, guint64 n_sectors)
   gsize at = made->bytes->len;
 
   made_put (made, at, list, strlen (list));
-  put_trailer (made, 216, at, n_sectors);
+  put_trailer (made, table, 216, at, n_sectors);
 }
 
 static void
@@ -260,7 +293,7 @@ put_fork (Made *made, GByteArray *table, guint64 n_sectors)
   made_put_be (made, at + 8, 4, table->len + 4);
   made_put_be (made, at + 256, 4, table->len);
   made_put (made, at + 260, table->data, table->len);
-  put_trailer (made, 40, at, n_sectors);
+  put_trailer (made, table, 40, at, n_sectors);
 }
 
 void

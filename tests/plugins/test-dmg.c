@@ -15,6 +15,7 @@
 #define ZLIB 0x80000005
 #define BZIP2 0x80000006
 #define LZFSE 0x80000007
+#define LZMA 0x80000008
 
 /* 64 KiB of 'Z', packed by bzip2. */
 static const guint8 packed_z[]
@@ -117,6 +118,48 @@ test_bzip2 (void)
 }
 
 static void
+test_adc (void)
+{
+  /* Three bytes as they are, the last of them 66 times more in the long form, six from the
+   * beginning in the short one, and six that overlap. */
+  static const guint8 packed[] = { 0x82, 'a', 'b', 'c', 0x7e, 0, 0, 0x0c, 68, 0x0c, 2 };
+  static const guint8 bad[] = { 0x82, 'a', 'b', 'c', 0x40, 0, 3 };
+  g_autoptr (Images) images = images_new ();
+  guint8 bytes[512], expected[512];
+  g_autofree guint8 *all = g_malloc0 (4096);
+  gsize n = sizeof packed;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("What ADC has packed is unpacked; what reaches before the beginning is damage");
+
+  memcpy (all, packed, n);
+  memset (expected, 'c', sizeof expected);
+  memcpy (expected, "ab", 2);
+  memcpy (expected + 69, "ab", 2);
+  memset (expected + 81, 'x', sizeof expected - 81);
+  for (gsize done = 81; done < sizeof expected;)
+    {
+      guint here = MIN (sizeof expected - done, 128);
+
+      all[n++] = 0x80 | (here - 1);
+      memset (all + n, 'x', here);
+      n += here;
+      done += here;
+    }
+  load_chunk (images, FALSE, ADC, all, n, 1);
+  foreign_load (images, "dmg");
+  banyan_test_read (images->graph, "disk", 0, bytes, sizeof bytes, &error);
+  g_assert_no_error (error);
+  g_assert_cmpmem (bytes, sizeof bytes, expected, sizeof expected);
+  images_close (images);
+
+  load_chunk (images, FALSE, ADC, bad, sizeof bad, 1);
+  foreign_load (images, "dmg");
+  g_assert_false (banyan_test_read (images->graph, "disk", 0, bytes, sizeof bytes, &error));
+  g_assert_error (error, BANYAN_ERRNO, EIO);
+}
+
+static void
 test_refuses_chunks (void)
 {
   static const struct
@@ -127,7 +170,7 @@ test_refuses_chunks (void)
     const char *says;
   } bad[] = {
     { LZFSE, 43, 128, "packed by lzfse (type 2147483655), which is not read; pack it anew" },
-    { ADC, 43, 128, "packed by ADC (type 2147483652)" },
+    { LZMA, 43, 128, "packed by lzma (type 2147483656)" },
     { 77, 43, 128, "packed by an unknown method (type 77)" },
     { ZLIB, 43, 1 << 20, "a length of 536870912; it can be 67108864 bytes at most" },
     { ZLIB, 0, 128, "a packed length of 0" },
@@ -162,6 +205,8 @@ test_refuses (void)
   g_autoptr (Images) images = new_image ();
   gsize at = get_size (images) - TRAILER;
   const ForeignRefusal refusals[] = {
+    { at + 8, 4, TRUE, 511, "\"koly\" stands nowhere in its last bytes" },
+    { at + 60, 4, TRUE, 3, "this is one of the 3 files that the image has" },
     { at, 1, TRUE, 'x', "\"koly\" stands nowhere in its last bytes" },
     { at + 216, 8, TRUE, G_MAXUINT64, "property list has" },
     { at + 224, 8, TRUE, G_MAXUINT64, "property list has 18446744073709551615 bytes; it can have" },
@@ -176,6 +221,108 @@ test_refuses (void)
 
   foreign_must_refuse (images, "dmg", refusals, G_N_ELEMENTS (refusals), NULL);
 }
+
+static void
+test_encrypted (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autofree char *disk = foreign_dup_disk ("dmg");
+
+  g_test_summary ("What is encrypted is said to be, whether the header is at the beginning or the "
+                  "end");
+
+  images_run (images, "sh -c 'printf encrcdsa > a.img; truncate -s 4k a.img'");
+  images_must_refuse (images, disk, "the image is encrypted");
+  images_run (images,
+              "sh -c 'truncate -s 0 a.img; truncate -s 4k a.img; printf cdsaencr >> a.img'");
+  images_must_refuse (images, disk, "the image is encrypted");
+}
+
+/* -- Checks. -- */
+
+static void
+take_finding (BanyanCheck *check, const char *finding)
+{
+  g_string_append_printf (check->data, "%s\n", finding);
+}
+
+static gboolean BANYAN_COROUTINE
+check_inside (BanyanChannel *channel, gpointer data, GError **error)
+{
+  return banyan_checkable_check (BANYAN_CHECKABLE (banyan_channel_get_node (channel)), data, error);
+}
+
+/* (transfer full): the findings, one on each line */
+static char *
+dup_findings (Images *images, guint64 *corruptions)
+{
+  GString *findings = g_string_new (NULL);
+  BanyanCheck check = BANYAN_CHECK_INIT;
+  g_autoptr (GError) error = NULL;
+
+  check.found = take_finding;
+  check.data = findings;
+  foreign_load (images, "dmg");
+  banyan_test_run_as (images->graph, "disk", BANYAN_PERMISSION_CONSISTENT_READ, check_inside,
+                      &check, &error);
+  g_assert_no_error (error);
+  images_close (images);
+  *corruptions = check.corruptions;
+  return g_string_free (findings, FALSE);
+}
+
+static void
+must_find (Images *images, gsize offset, const char *finding, guint64 n)
+{
+  guint64 corruptions;
+  g_autofree char *findings = NULL;
+  guint8 whole, damaged;
+
+  whole = images_get64 (images, "a.img", offset) >> 56;
+  damaged = whole ^ 0x55;
+  images_patch (images, "a.img", offset, &damaged, 1);
+  findings = dup_findings (images, &corruptions);
+  if (strstr (findings, finding) == NULL)
+    g_error ("not \"%s\" but: %s", finding, findings);
+  g_assert_cmpuint (corruptions, ==, n);
+  images_patch (images, "a.img", offset, &whole, 1);
+}
+
+static void
+test_check (void)
+{
+  g_autoptr (Images) images = new_image ();
+  gsize at = get_size (images) - TRAILER;
+  g_autofree char *path = dup_path (images, "a.img");
+  g_autofree char *bytes = NULL;
+  g_autofree char *findings = NULL;
+  guint64 corruptions;
+  gsize size, plain = 0;
+
+  g_test_summary (
+      "A check compares the checksums of the parts of the disk, of the data, and of the "
+      "tables; what is not packed has no others");
+
+  findings = dup_findings (images, &corruptions);
+  g_assert_cmpstr (findings, ==, "");
+  g_assert_true (g_file_get_contents (path, &bytes, &size, NULL));
+  {
+    guint8 expected[64];
+
+    made_fill (expected, 2 * MADE_PIECE, sizeof expected);
+    while (memcmp (bytes + plain, expected, sizeof expected) != 0)
+      plain++;
+  }
+
+  must_find (images, 40, "packed at byte 0, and damaged", 2);
+  must_find (images, plain, "the part of the disk from byte 0 on has the checksum", 2);
+  must_find (images, plain, "the image's data from byte 0 on has the checksum", 2);
+  must_find (images, at + 80 + 8, "the image's data from byte 0 on has the checksum", 1);
+  must_find (images, at + 352 + 8, "the checksums of the image's tables have the checksum", 1);
+  must_find (images, at + 492 + 6, "no chunk has the bytes of the disk from", 1);
+}
+
+/* -- Gaps. -- */
 
 static void
 test_gap (void)
@@ -218,8 +365,11 @@ main (int argc, char **argv)
   g_test_add_func ("/dmg/reads-what-qemu-reads", test_reads);
   g_test_add_func ("/dmg/status-of-chunks", test_status);
   g_test_add_func ("/dmg/bzip2-and-forks", test_bzip2);
+  g_test_add_func ("/dmg/adc", test_adc);
   g_test_add_func ("/dmg/refuses-bad-chunks", test_refuses_chunks);
   g_test_add_func ("/dmg/refuses-bad-fields", test_refuses);
+  g_test_add_func ("/dmg/what-is-encrypted", test_encrypted);
+  g_test_add_func ("/dmg/checksums-are-compared", test_check);
   g_test_add_func ("/dmg/gaps-between-chunks", test_gap);
   g_test_add_func ("/dmg/damage-crashes-nothing", test_damage);
   return g_test_run ();

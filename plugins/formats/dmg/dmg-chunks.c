@@ -13,6 +13,7 @@
 #define TABLE_MAGIC "mish"
 #define TABLE_START 8
 #define TABLE_DATA_OFFSET 24
+#define TABLE_SUM 64
 #define TABLE_CHUNKS 204
 
 #define CHUNK_SIZE 40
@@ -38,6 +39,48 @@ enum
 #define SECTOR 512
 #define MAX_SECTORS (G_MAXINT64 / SECTOR)
 
+#define SUM_CRC 2
+
+DmgChunks *
+dmg_chunks_new (void)
+{
+  DmgChunks *self = g_new0 (DmgChunks, 1);
+
+  self->list = g_array_new (FALSE, FALSE, sizeof (DmgChunk));
+  self->tables = g_array_new (FALSE, FALSE, sizeof (DmgTable));
+  return self;
+}
+
+void
+dmg_chunks_free (DmgChunks *self)
+{
+  g_array_unref (self->list);
+  g_array_unref (self->tables);
+  g_free (self);
+}
+
+/* -- Checksums. -- */
+
+void
+dmg_sum_take (DmgSum *self, const guint8 *bytes)
+{
+  self->type = banyan_get_be32 (bytes);
+  self->n_bytes = MIN (banyan_get_be32 (bytes + 4) / 8, sizeof self->bytes);
+  memcpy (self->bytes, bytes + 8, sizeof self->bytes);
+}
+
+gboolean
+dmg_sum_is_crc (const DmgSum *self)
+{
+  return self->type == SUM_CRC && self->n_bytes == 4;
+}
+
+guint32
+dmg_sum_get_crc (const DmgSum *self)
+{
+  return banyan_get_be32 (self->bytes);
+}
+
 /* -- Chunks. -- */
 
 static gboolean
@@ -47,7 +90,7 @@ throw_type (guint32 type, const char *name, GError **error)
   {
     guint32 type;
     const char *method;
-  } methods[] = { { TYPE_ADC, "ADC" }, { TYPE_LZFSE, "lzfse" }, { TYPE_LZMA, "lzma" } };
+  } methods[] = { { TYPE_LZFSE, "lzfse" }, { TYPE_LZMA, "lzma" } };
   const char *method = "an unknown method";
 
   for (gsize i = 0; i < G_N_ELEMENTS (methods); i++)
@@ -65,11 +108,16 @@ find_kind (guint32 type, DmgKind *kind, const char *name, GError **error)
   switch (type)
     {
     case TYPE_ZERO:
-    case TYPE_IGNORED:
       *kind = DMG_ZERO;
+      return TRUE;
+    case TYPE_IGNORED:
+      *kind = DMG_UNUSED;
       return TRUE;
     case TYPE_RAW:
       *kind = DMG_RAW;
+      return TRUE;
+    case TYPE_ADC:
+      *kind = DMG_ADC;
       return TRUE;
     case TYPE_ZLIB:
       *kind = DMG_ZLIB;
@@ -80,6 +128,12 @@ find_kind (guint32 type, DmgKind *kind, const char *name, GError **error)
     default:
       return throw_type (type, name, error);
     }
+}
+
+gboolean
+dmg_chunk_is_packed (const DmgChunk *chunk)
+{
+  return chunk->kind > DMG_RAW;
 }
 
 static gboolean
@@ -95,9 +149,9 @@ throw_chunk (guint index, const char *what, guint64 value, const char *rule, con
 static gboolean
 check_chunk (const DmgChunk *chunk, guint index, const char *name, GError **error)
 {
-  gboolean is_packed = chunk->kind == DMG_ZLIB || chunk->kind == DMG_BZIP2;
+  gboolean is_packed = dmg_chunk_is_packed (chunk);
 
-  if (chunk->kind != DMG_ZERO && (chunk->place > G_MAXINT64 || chunk->packed > G_MAXINT64))
+  if (chunk->kind > DMG_ZERO && (chunk->place > G_MAXINT64 || chunk->packed > G_MAXINT64))
     return throw_chunk (index, "an offset or length of", MAX (chunk->place, chunk->packed),
                         "no file is that long", name, error);
   if (is_packed && chunk->length > DMG_MAX_CHUNK)
@@ -113,12 +167,12 @@ check_chunk (const DmgChunk *chunk, guint index, const char *name, GError **erro
 }
 
 static gboolean
-take_chunk (GArray *chunks, const guint8 *bytes, guint index, guint64 first_sector, guint64 base,
+take_chunk (DmgChunks *self, const guint8 *bytes, guint index, guint64 first_sector, guint64 base,
             const char *name, GError **error)
 {
   guint64 start = banyan_get_be64 (bytes + CHUNK_START), n = banyan_get_be64 (bytes + CHUNK_LENGTH);
   guint64 offset = banyan_get_be64 (bytes + CHUNK_OFFSET);
-  DmgChunk chunk = { .packed = banyan_get_be64 (bytes + CHUNK_PACKED) };
+  DmgChunk chunk = { .table = self->tables->len - 1 };
 
   if (n == 0)
     return TRUE;
@@ -128,23 +182,29 @@ take_chunk (GArray *chunks, const guint8 *bytes, guint index, guint64 first_sect
       || first_sector > (guint64) MAX_SECTORS - start - n)
     return throw_chunk (index, "a first or last sector of", MAX (start, n), "no disk has that many",
                         name, error);
-  if (chunk.kind != DMG_ZERO && offset > G_MAXUINT64 - base)
+  if (chunk.kind > DMG_ZERO && offset > G_MAXUINT64 - base)
     return throw_chunk (index, "an offset of", offset, "no file is that long", name, error);
 
   chunk.start = (first_sector + start) * SECTOR;
   chunk.length = n * SECTOR;
-  chunk.place = chunk.kind != DMG_ZERO ? base + offset : 0;
+  if (chunk.kind > DMG_ZERO)
+    {
+      chunk.place = base + offset;
+      chunk.packed = banyan_get_be64 (bytes + CHUNK_PACKED);
+    }
   if (!check_chunk (&chunk, index, name, error))
     return FALSE;
 
-  g_array_append_val (chunks, chunk);
+  g_array_append_val (self->list, chunk);
   return TRUE;
 }
 
-gboolean
-dmg_chunks_add (GArray *chunks, const guint8 *bytes, gsize length, guint64 base, const char *name,
-                GError **error)
+/* A table of chunks as the image has it, if that is what @bytes are; others are passed over. */
+static gboolean
+add_table (DmgChunks *self, const guint8 *bytes, gsize length, guint64 base, const char *name,
+           GError **error)
 {
+  DmgTable table = { 0 };
   guint64 first_sector, offset;
 
   if (length < TABLE_CHUNKS || memcmp (bytes, TABLE_MAGIC, 4) != 0)
@@ -163,13 +223,16 @@ dmg_chunks_add (GArray *chunks, const guint8 *bytes, gsize length, guint64 base,
                                "%" G_GUINT64_FORMAT "; no file is that long",
                                name, offset);
 
+  table.start = first_sector * SECTOR;
+  dmg_sum_take (&table.sum, bytes + TABLE_SUM);
+  g_array_append_val (self->tables, table);
   for (guint i = 0; i < (length - TABLE_CHUNKS) / CHUNK_SIZE; i++)
     {
       const guint8 *chunk = bytes + TABLE_CHUNKS + i * CHUNK_SIZE;
       guint32 type = banyan_get_be32 (chunk);
 
       if (type != TYPE_COMMENT && type != TYPE_LAST
-          && !take_chunk (chunks, chunk, i, first_sector, base + offset, name, error))
+          && !take_chunk (self, chunk, i, first_sector, base + offset, name, error))
         return FALSE;
     }
   return TRUE;
@@ -179,7 +242,7 @@ dmg_chunks_add (GArray *chunks, const guint8 *bytes, gsize length, guint64 base,
 
 typedef struct
 {
-  GArray *chunks;
+  DmgChunks *chunks;
   guint64 base;
   const char *name;
   GString *text; /* (owned): of the element that is read */
@@ -210,16 +273,16 @@ end_element (GMarkupParseContext *context, const char *element, gpointer data, G
     return;
 
   bytes = g_base64_decode (list->text->str, &length);
-  dmg_chunks_add (list->chunks, bytes, length, list->base, list->name, error);
+  add_table (list->chunks, bytes, length, list->base, list->name, error);
 }
 
 gboolean
-dmg_chunks_add_list (GArray *chunks, const char *text, gsize length, guint64 base, const char *name,
-                     GError **error)
+dmg_chunks_add_list (DmgChunks *self, const char *text, gsize length, guint64 base,
+                     const char *name, GError **error)
 {
   static const GMarkupParser parser
       = { .start_element = begin_element, .end_element = end_element, .text = take_text };
-  List list = { chunks, base, name, g_string_new (NULL) };
+  List list = { self, base, name, g_string_new (NULL) };
   g_autoptr (GMarkupParseContext) context = g_markup_parse_context_new (&parser, 0, &list, NULL);
   g_autoptr (GError) own = NULL;
   gboolean parsed = g_markup_parse_context_parse (context, text, length, &own)
@@ -240,7 +303,7 @@ dmg_chunks_add_list (GArray *chunks, const char *text, gsize length, guint64 bas
 /* -- The resource fork. -- */
 
 gboolean
-dmg_chunks_add_fork (GArray *chunks, const guint8 *fork, gsize length, guint64 base,
+dmg_chunks_add_fork (DmgChunks *self, const guint8 *fork, gsize length, guint64 base,
                      const char *name, GError **error)
 {
   guint64 at, end;
@@ -268,7 +331,7 @@ dmg_chunks_add_fork (GArray *chunks, const guint8 *fork, gsize length, guint64 b
             error, EINVAL,
             "%s: a resource of the image has %u bytes, and %" G_GUINT64_FORMAT " are left", name,
             size, end - at);
-      if (!dmg_chunks_add (chunks, fork + at, size, base, name, error))
+      if (!add_table (self, fork + at, size, base, name, error))
         return FALSE;
       at += size;
     }
@@ -286,8 +349,10 @@ compare (gconstpointer one, gconstpointer other)
 }
 
 gboolean
-dmg_chunks_sort (GArray *chunks, const char *name, GError **error)
+dmg_chunks_sort (DmgChunks *self, const char *name, GError **error)
 {
+  GArray *chunks = self->list;
+
   g_array_sort (chunks, compare);
   for (guint i = 1; i < chunks->len; i++)
     {
@@ -304,8 +369,9 @@ dmg_chunks_sort (GArray *chunks, const char *name, GError **error)
 }
 
 const DmgChunk *
-dmg_chunks_find (GArray *chunks, guint64 offset)
+dmg_chunks_find (const DmgChunks *self, guint64 offset)
 {
+  GArray *chunks = self->list;
   guint first = 0, end = chunks->len;
   const DmgChunk *chunk;
 

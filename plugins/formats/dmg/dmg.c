@@ -4,38 +4,65 @@
  * A trailer of 512 bytes, big-endian, says where the property list is, or the resource fork, with
  * the tables of chunks. They are all in memory: the list, and so they, are bounded. */
 
-#include "dmg-chunks.h"
-#include "mapped-inflate.h"
-#include "mapped.h"
+#include "dmg.h"
 
-#include <bzlib.h>
 #include <errno.h>
 
 #define TRAILER_SIZE 512
 #define MAGIC "koly"
+#define VERSION 4
+#define AT_VERSION 4
+#define AT_HEADER_SIZE 8
 #define AT_DATA_FORK 24
+#define AT_DATA_LENGTH 32
 #define AT_FORK_OFFSET 40
 #define AT_FORK_LENGTH 48
+#define AT_N_SEGMENTS 60
+#define AT_DATA_SUM 80
 #define AT_LIST_OFFSET 216
 #define AT_LIST_LENGTH 224
+#define AT_TABLES_SUM 352
 #define AT_SECTORS 492
+
+#define ENCRYPTED_HEAD "encrcdsa"
+#define ENCRYPTED_TAIL "cdsaencr"
+#define ENCRYPTED_SIZE 8
 
 #define SECTOR 512
 #define MAX_TABLES (16u << 20)
 
-G_DECLARE_FINAL_TYPE (BanyanDmg, banyan_dmg, BANYAN, DMG, BanyanFormat)
-
-struct _BanyanDmg
-{
-  Mapped mapped;
-
-  GArray *chunks;           /* (owned) (element-type DmgChunk): in the order of the disk */
-  MappedInflater *inflater; /* (owned) */
-};
-
-BANYAN_DEFINE_DRIVER (BanyanDmg, banyan_dmg, BANYAN_TYPE_FORMAT)
+BANYAN_DEFINE_DRIVER_WITH_CODE (BanyanDmg, banyan_dmg, BANYAN_TYPE_FORMAT,
+                                { G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_CHECKABLE,
+                                                                 dmg_checkable_init) })
 
 /* -- Opening. -- */
+
+static gboolean
+is_trailer (const guint8 *bytes)
+{
+  return memcmp (bytes, MAGIC, 4) == 0 && banyan_get_be32 (bytes + AT_VERSION) == VERSION
+         && banyan_get_be32 (bytes + AT_HEADER_SIZE) == TRAILER_SIZE;
+}
+
+/* The older kind of encryption has its header at the end. */
+static gboolean BANYAN_COROUTINE
+throw_kind (Mapped *mapped, const guint8 *last, gsize size, GError **error)
+{
+  guint64 end = banyan_child_get_length (mapped->file);
+  guint8 head[ENCRYPTED_SIZE];
+
+  if (!banyan_child_pread (mapped->file, 0, head, sizeof head, error))
+    return FALSE;
+  if (memcmp (head, ENCRYPTED_HEAD, sizeof head) == 0
+      || memcmp (last + size - ENCRYPTED_SIZE, ENCRYPTED_TAIL, ENCRYPTED_SIZE) == 0)
+    return mapped_throw_unsupported (mapped, error,
+                                     "the image is encrypted, which is not read; decrypt it on "
+                                     "macOS: hdiutil convert OLD -format UDZO -o NEW");
+  return banyan_throw_errno (error, EINVAL,
+                             "%s: this is no disk image of Apple's, or it is cut short: \"%s\" "
+                             "stands nowhere in its last bytes, up to byte %" G_GUINT64_FORMAT,
+                             mapped->name, MAGIC, end);
+}
 
 /* The last 512 bytes, unless somebody has rounded the file up to whole sectors. */
 static gboolean BANYAN_COROUTINE
@@ -51,16 +78,13 @@ read_trailer (Mapped *mapped, guint8 *trailer, guint64 *at, GError **error)
     return FALSE;
 
   for (gsize i = size - TRAILER_SIZE + 1; i-- > 0;)
-    if (memcmp (last + i, MAGIC, 4) == 0)
+    if (is_trailer (last + i))
       {
         memcpy (trailer, last + i, TRAILER_SIZE);
         *at = end - size + i;
         return TRUE;
       }
-  return banyan_throw_errno (error, EINVAL,
-                             "%s: this is no disk image of Apple's, or it is cut short: \"%s\" "
-                             "stands nowhere in its last bytes, up to byte %" G_GUINT64_FORMAT,
-                             mapped->name, MAGIC, end);
+  return throw_kind (mapped, last, size, error);
 }
 
 static guint8 *BANYAN_COROUTINE
@@ -116,15 +140,25 @@ set_unit_size (BanyanDmg *self, GError **error)
 {
   guint64 largest = 0;
 
-  for (guint i = 0; i < self->chunks->len; i++)
+  for (guint i = 0; i < self->chunks->list->len; i++)
     {
-      const DmgChunk *chunk = &g_array_index (self->chunks, DmgChunk, i);
+      const DmgChunk *chunk = &g_array_index (self->chunks->list, DmgChunk, i);
 
-      if (chunk->kind == DMG_ZLIB || chunk->kind == DMG_BZIP2)
+      if (dmg_chunk_is_packed (chunk))
         largest = MAX (largest, chunk->length);
     }
   self->mapped.cluster_size = largest;
   return largest == 0 || mapped_set_unit_size (&self->mapped, largest, error);
+}
+
+static void
+take_sums (BanyanDmg *self, const guint8 *trailer)
+{
+  self->has_list = banyan_get_be64 (trailer + AT_FORK_LENGTH) == 0;
+  self->data_offset = banyan_get_be64 (trailer + AT_DATA_FORK);
+  self->data_length = banyan_get_be64 (trailer + AT_DATA_LENGTH);
+  dmg_sum_take (&self->data_sum, trailer + AT_DATA_SUM);
+  dmg_sum_take (&self->tables_sum, trailer + AT_TABLES_SUM);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -134,11 +168,18 @@ banyan_dmg_open (Mapped *mapped, GError **error)
   guint8 trailer[TRAILER_SIZE] = { 0 };
   guint64 at = 0, sectors;
 
-  self->chunks = g_array_new (FALSE, FALSE, sizeof (DmgChunk));
+  self->chunks = dmg_chunks_new ();
   self->inflater = mapped_inflater_new (FALSE);
   if (!read_trailer (mapped, trailer, &at, error))
     return FALSE;
 
+  if (banyan_get_be32 (trailer + AT_N_SEGMENTS) > 1)
+    return mapped_throw_unsupported (mapped, error,
+                                     "this is one of the %u files that the image has, which is not "
+                                     "read; make one of them on macOS: hdiutil convert OLD -format "
+                                     "UDZO -o NEW",
+                                     banyan_get_be32 (trailer + AT_N_SEGMENTS));
+  take_sums (self, trailer);
   sectors = banyan_get_be64 (trailer + AT_SECTORS);
   if (sectors > G_MAXINT64 / SECTOR)
     return mapped_throw_field (mapped, error, "number of sectors", sectors, at + AT_SECTORS,
@@ -153,87 +194,65 @@ banyan_dmg_close (Mapped *mapped)
 {
   BanyanDmg *self = BANYAN_NODE_SELF (BanyanDmg, mapped);
 
-  g_clear_pointer (&self->chunks, g_array_unref);
+  g_clear_pointer (&self->chunks, dmg_chunks_free);
   g_clear_pointer (&self->inflater, mapped_inflater_free);
 }
 
 /* -- Requests. -- */
 
+void
+dmg_map_chunk (BanyanDmg *self, const DmgChunk *chunk, guint64 skip, Mapping *mapping)
+{
+  mapping->length = chunk->length - skip;
+  mapping->child = self->mapped.file;
+  mapping->place = chunk->place;
+  mapping->skip = skip;
+  switch (chunk->kind)
+    {
+    case DMG_UNUSED:
+    case DMG_ZERO:
+      mapping->kind = MAPPED_ZERO;
+      break;
+    case DMG_RAW:
+      mapping->kind = MAPPED_DATA;
+      mapping->place += skip;
+      break;
+    default:
+      mapping->kind = MAPPED_PACKED;
+      mapping->codec = chunk->kind;
+      mapping->packed_size = chunk->packed;
+      mapping->unit_size = chunk->length;
+    }
+}
+
+/* A chunk is there as a whole, or damaged. */
 static gboolean BANYAN_COROUTINE
 banyan_dmg_map (Mapped *mapped, guint64 offset, guint64 length, Mapping *mapping, GError **error)
 {
   BanyanDmg *self = BANYAN_NODE_SELF (BanyanDmg, mapped);
   const DmgChunk *chunk = dmg_chunks_find (self->chunks, offset);
-  guint64 skip;
 
   if (chunk == NULL)
     return banyan_throw_errno (
         error, EIO, "%s: no chunk of the image has byte %" G_GUINT64_FORMAT " of the disk",
         mapped->name, offset);
 
-  skip = offset - chunk->start;
-  mapping->length = chunk->length - skip;
-  mapping->child = mapped->file;
-  mapping->place = chunk->place;
-  switch (chunk->kind)
-    {
-    case DMG_ZERO:
-      mapping->kind = MAPPED_ZERO;
-      return TRUE;
-    case DMG_RAW:
-      mapping->kind = MAPPED_DATA;
-      mapping->place += skip;
-      return TRUE;
-    default:
-      mapping->kind = MAPPED_PACKED;
-      mapping->codec = chunk->kind;
-      mapping->packed_size = chunk->packed;
-      mapping->unit_size = chunk->length;
-      mapping->skip = skip;
-      return TRUE;
-    }
-}
-
-typedef struct
-{
-  const guint8 *packed;
-  guint packed_size;
-  guint8 *unit;
-  guint unit_size;
-} Work;
-
-static gssize
-unpack_bzip2 (gpointer data)
-{
-  const Work *work = data;
-  guint size = work->unit_size;
-
-  return BZ2_bzBuffToBuffDecompress ((char *) work->unit, &size, (char *) work->packed,
-                                     work->packed_size, 0, 0)
-                 == BZ_OK
-             ? (gssize) size
-             : -1;
+  dmg_map_chunk (self, chunk, offset - chunk->start, mapping);
+  return chunk->kind != DMG_RAW
+         || mapped_check_there (mapped, mapped->file, chunk->place, chunk->length, "chunk", error);
 }
 
 static gboolean BANYAN_COROUTINE
 banyan_dmg_unpack (Mapped *mapped, guint64 offset, const Mapping *mapping, guint8 *unit,
                    GError **error)
 {
-  BanyanDmg *self = BANYAN_NODE_SELF (BanyanDmg, mapped);
   g_autoptr (BanyanBuffer) packed = mapped_read_packed (mapped, mapping, error);
-  Work work = { NULL, mapping->packed_size, unit, mapping->unit_size };
-  gssize size;
 
   if (packed == NULL)
     return FALSE;
 
-  work.packed = packed->data;
-  if (mapping->codec == DMG_BZIP2)
-    size = banyan_co_offload (unpack_bzip2, &work);
-  else
-    size = mapped_inflate (self->inflater, packed->data, mapping->packed_size, unit,
-                           mapping->unit_size);
-  return size == (gssize) mapping->unit_size || mapped_throw_damaged (mapped, mapping, error);
+  return dmg_unpack (BANYAN_NODE_SELF (BanyanDmg, mapped), mapping, packed->data, unit)
+         || mapped_throw_damaged (mapped, mapping, error);
 }
 
 static const MappedDriver driver = {
