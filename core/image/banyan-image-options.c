@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "banyan-object-private.h"
+#include "banyan-param-private.h"
 
 #include <banyan/banyan-image-options.h>
 
@@ -10,7 +11,9 @@
 typedef struct
 {
   guint64 size_bytes;
-  BanyanSpec *given; /* (owned) (nullable) */
+  BanyanSpec *given;   /* (owned) (nullable): aliases with a dot are one key */
+  GHashTable *objects; /* (owned) (nullable): by the property, which is not owned */
+  gboolean is_forced;
 } BanyanImageOptionsPrivate;
 
 enum
@@ -68,7 +71,10 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 static void
 finalize (GObject *object)
 {
-  g_clear_pointer (&private_of (BANYAN_IMAGE_OPTIONS (object))->given, banyan_spec_unref);
+  BanyanImageOptionsPrivate *private = private_of (BANYAN_IMAGE_OPTIONS (object));
+
+  g_clear_pointer (&private->given, banyan_spec_unref);
+  g_clear_pointer (&private->objects, g_hash_table_unref);
   G_OBJECT_CLASS (banyan_image_options_parent_class)->finalize (object);
 }
 
@@ -107,6 +113,8 @@ banyan_image_options_new (const char *driver, BanyanSpec *options, GError **erro
 {
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
   g_autoptr (BanyanSpec) none = NULL;
+  g_autoptr (BanyanSpec) flat = NULL;
+  g_autoptr (GTypeClass) klass = NULL;
   BanyanImageOptions *self;
   GType type;
 
@@ -119,9 +127,11 @@ banyan_image_options_new (const char *driver, BanyanSpec *options, GError **erro
   if (options == NULL)
     options = none = banyan_spec_builder_end (banyan_spec_builder_new_map ());
 
-  self = (BanyanImageOptions *) banyan_struct_from_spec (type, options, driver, problems);
+  klass = g_type_class_ref (type);
+  flat = banyan_param_flatten_keys ((GObjectClass *) klass, options);
+  self = (BanyanImageOptions *) banyan_struct_from_spec (type, flat, driver, problems);
   if (self != NULL)
-    private_of (self)->given = banyan_spec_ref (options);
+    private_of (self)->given = g_steal_pointer (&flat);
   else
     banyan_problems_check (problems, error);
   return self;
@@ -151,6 +161,143 @@ banyan_image_options_is_given (BanyanImageOptions *self, const char *property)
         == pspec)
       return TRUE;
   return FALSE;
+}
+
+/**
+ * banyan_image_options_set_forced:
+ * @self: options
+ * @is_forced: whether what loses data is meant
+ *
+ * Without it, an amendment that would leave an image without what it needs is refused.
+ */
+void
+banyan_image_options_set_forced (BanyanImageOptions *self, gboolean is_forced)
+{
+  g_return_if_fail (BANYAN_IS_IMAGE_OPTIONS (self));
+
+  private_of (self)->is_forced = is_forced;
+}
+
+/**
+ * banyan_image_options_is_forced:
+ * @self: options
+ *
+ * Returns: what banyan_image_options_set_forced() said last; %FALSE before
+ */
+gboolean
+banyan_image_options_is_forced (BanyanImageOptions *self)
+{
+  g_return_val_if_fail (BANYAN_IS_IMAGE_OPTIONS (self), FALSE);
+
+  return private_of (self)->is_forced;
+}
+
+/* -- Objects. -- */
+
+static GQuark
+object_quark (void)
+{
+  return g_quark_from_static_string ("banyan-image-options-object");
+}
+
+/**
+ * banyan_image_options_param_object: (skip)
+ * @pspec: a string property of image options
+ * @type: a #BanyanObject class
+ *
+ * Says that @pspec is the id of an object of @type, which banyan_image_options_bind() finds.
+ *
+ * Returns: (transfer none): @pspec
+ */
+GParamSpec *
+banyan_image_options_param_object (GParamSpec *pspec, GType type)
+{
+  g_param_spec_set_qdata (pspec, object_quark (), GSIZE_TO_POINTER (type));
+  return pspec;
+}
+
+static gboolean
+bind_object (BanyanImageOptions *self, BanyanCollection *objects, GParamSpec *pspec, GType type,
+             GError **error)
+{
+  BanyanObject *object;
+  g_autofree char *id = NULL;
+
+  g_object_get (self, pspec->name, &id, NULL);
+  if (id == NULL)
+    return TRUE;
+
+  object = banyan_object_get_child (BANYAN_OBJECT (objects), id);
+  if (object == NULL || !g_type_is_a (G_OBJECT_TYPE (object), type))
+    {
+      g_autofree char *name = banyan_param_name_of_type (g_type_name (type));
+
+      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE,
+                   "%s: no %s is called \"%s\"", pspec->name, name, id);
+      return FALSE;
+    }
+
+  g_hash_table_insert (private_of (self)->objects, pspec, g_object_ref (object));
+  return TRUE;
+}
+
+/**
+ * banyan_image_options_bind:
+ * @self: options
+ * @graph: where the objects are that options name
+ * @error: where to put the error, or %NULL
+ *
+ * Finds the objects that options are ids of, and holds them. Main thread.
+ *
+ * Returns: whether they are all there
+ */
+gboolean
+banyan_image_options_bind (BanyanImageOptions *self, BanyanGraph *graph, GError **error)
+{
+  BanyanObject *objects;
+  guint n;
+  g_autofree GParamSpec **pspecs = NULL;
+
+  g_return_val_if_fail (BANYAN_IS_IMAGE_OPTIONS (self), FALSE);
+  g_return_val_if_fail (BANYAN_IS_GRAPH (graph), FALSE);
+
+  objects = banyan_object_get_child (BANYAN_OBJECT (graph), "objects");
+  g_clear_pointer (&private_of (self)->objects, g_hash_table_unref);
+  private_of (self)->objects = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (self), &n);
+  for (guint i = 0; i < n; i++)
+    {
+      GType type = GPOINTER_TO_SIZE (g_param_spec_get_qdata (pspecs[i], object_quark ()));
+
+      if (type != G_TYPE_INVALID
+          && !bind_object (self, BANYAN_COLLECTION (objects), pspecs[i], type, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/**
+ * banyan_image_options_get_object: (skip)
+ * @self: options
+ * @property: one declared with banyan_image_options_param_object()
+ *
+ * Returns: (transfer none) (nullable): the object, if @property names one and
+ *   banyan_image_options_bind() was called
+ */
+gpointer
+banyan_image_options_get_object (BanyanImageOptions *self, const char *property)
+{
+  GParamSpec *pspec;
+
+  g_return_val_if_fail (BANYAN_IS_IMAGE_OPTIONS (self), NULL);
+
+  pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (self), property);
+  g_return_val_if_fail (pspec != NULL, NULL);
+
+  return private_of (self)->objects != NULL
+             ? g_hash_table_lookup (private_of (self)->objects, pspec)
+             : NULL;
 }
 
 /**

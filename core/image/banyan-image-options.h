@@ -7,7 +7,7 @@
 
 #pragma once
 
-#include <banyan/banyan-node.h>
+#include <banyan/banyan-graph.h>
 #include <banyan/banyan-struct.h>
 
 G_BEGIN_DECLS
@@ -62,6 +62,24 @@ BanyanImageOptions *banyan_image_options_new (const char *driver, BanyanSpec *op
                                               GError **error);
 BANYAN_API
 gboolean banyan_image_options_is_given (BanyanImageOptions *self, const char *property);
+/* Whether what loses data is meant. */
+BANYAN_API
+void banyan_image_options_set_forced (BanyanImageOptions *self, gboolean is_forced);
+BANYAN_API
+gboolean banyan_image_options_is_forced (BanyanImageOptions *self);
+
+/* -- Objects that an option names: a struct has no links. -- */
+
+/* As the modifiers of banyan-param.h: the string is the id of an object of @type. */
+BANYAN_API
+GParamSpec *banyan_image_options_param_object (GParamSpec *pspec, GType type);
+/* Main thread, before anything below: finds them in @graph. */
+BANYAN_API
+gboolean banyan_image_options_bind (BanyanImageOptions *self, BanyanGraph *graph, GError **error);
+/* (transfer none) (nullable) */
+BANYAN_API
+gpointer banyan_image_options_get_object (BanyanImageOptions *self, const char *property);
+
 /* Length that a guest sees, in bytes. */
 BANYAN_API
 guint64 banyan_image_options_get_length (BanyanImageOptions *self);

@@ -3,6 +3,8 @@
 
 #include "cli-image.h"
 
+#include "legacy.h"
+
 static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_COMMAND_LINE };
 
 /* QEMU's words for what are several options here. */
@@ -53,6 +55,35 @@ cli_image_find_fault (const CliImageSource *source)
     return "a document says itself how its nodes are cached, discarded and shared";
 
   return NULL;
+}
+
+/* -- Objects. -- */
+
+/* A document of nothing but these objects. */
+BanyanSpec *
+cli_image_read_objects (char **texts, CliStatus *status)
+{
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (GPtrArray) words = NULL;
+  g_autoptr (BanyanSpec) document = NULL;
+  BanyanSpec *objects;
+
+  if (texts == NULL)
+    return NULL;
+
+  for (guint i = 0; texts[i] != NULL; i++)
+    legacy_gather ("--object", texts[i], NULL, NULL);
+  words = legacy_take_gathered ();
+  document = legacy_to_document (words, NULL, NULL, problems);
+  if (document == NULL || banyan_problems_get_length (problems) > 0)
+    {
+      cli_say_problems (problems);
+      *status = CLI_FAILED;
+      return NULL;
+    }
+
+  objects = banyan_spec_lookup (document, "objects");
+  return objects != NULL ? banyan_spec_ref (objects) : NULL;
 }
 
 /* -- An image's options. -- */
@@ -167,6 +198,9 @@ describe_image (const CliImageSource *source, BanyanProblems *problems)
       set_option (&spec, "cache", "no-flush", cache->no_flush);
     }
 
+  for (guint i = 0; source->options != NULL && i < banyan_spec_get_length (source->options); i++)
+    set_value (&spec, banyan_spec_get_key (source->options, i),
+               banyan_spec_get_item (source->options, i));
   if (source->without_backing)
     leave_backing_out (&spec);
 

@@ -18,6 +18,7 @@ typedef struct
   const char *discard;  /* (nullable) */
   const char *snapshot; /* (nullable): an image's, shown in place of the disk */
   BanyanSpec *objects;  /* (nullable): a map of what an image links to */
+  BanyanSpec *options;  /* (nullable): a map of more options of an image */
   gboolean read_only;
   gboolean force_share;
   gboolean without_backing; /* of an image, whatever its header names */
@@ -35,6 +36,8 @@ typedef struct
 const CliCache *cli_cache_find (const char *name); /* (nullable) */
 gboolean cli_cache_writes_through (const char *name);
 
+/* The map that --object amounts to; NULL with @status where none or wrong. */
+BanyanSpec *cli_image_read_objects (char **texts, CliStatus *status);
 /* What is wrong with @source, or NULL. */
 const char *cli_image_find_fault (const CliImageSource *source);
 /* Puts what @source says into the empty @graph, without frontends and jobs, and says on standard

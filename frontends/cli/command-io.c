@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 static char **lines;
+static char **objects;
 static gboolean is_image_opts;
 static gboolean no_cache;
 static gboolean as_json;
@@ -25,6 +26,8 @@ static const GOptionEntry options[] = {
   { "image-opts", 0, 0, G_OPTION_ARG_NONE, &is_image_opts,
     "The argument is a node in dotted keys: driver=raw,file.driver=file,file.filename=a.img",
     NULL },
+  { "object", 0, 0, G_OPTION_ARG_STRING_ARRAY, &objects,
+    "Make an object that an image links to; may be given again", "TYPE,id=ID,..." },
   { "cache", 't', 0, G_OPTION_ARG_STRING, &cache,
     "Of an image: none, directsync, writeback, writethrough or unsafe", "MODE" },
   { "nocache", 'n', 0, G_OPTION_ARG_NONE, &no_cache, "The same as --cache none", NULL },
@@ -77,7 +80,11 @@ run (char **arguments)
 {
   IoSession session = { .as_json = as_json };
   CliStatus status = CLI_DONE, closed;
+  g_autoptr (BanyanSpec) links = cli_image_read_objects (objects, &status);
   const char *fault;
+
+  if (status != CLI_DONE)
+    return status;
 
   if (is_image_opts && arguments[0] == NULL)
     return cli_fail (CLI_USAGE, "--image-opts needs the options");
@@ -85,6 +92,7 @@ run (char **arguments)
   source.argument = is_image_opts ? NULL : arguments[0];
   source.dotted = is_image_opts ? arguments[0] : NULL;
   source.node = arguments[0] != NULL ? arguments[1] : NULL;
+  source.objects = session.objects = links;
   source.cache = no_cache ? "none" : cache;
   fault = cli_image_find_fault (&source);
   if (fault != NULL)

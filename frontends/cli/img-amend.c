@@ -16,7 +16,7 @@ static const GOptionEntry options[] = {
   IMG_PROGRESS,
   IMG_QUIET,
   { "force", 0, 0, G_OPTION_ARG_NONE, &is_forced,
-    "Also what is not safe; nothing of that kind is there yet", NULL },
+    "Also what loses data: the last passphrase of an encrypted image", NULL },
   IMG_JSON,
   { NULL },
 };
@@ -54,7 +54,12 @@ img_amend_image (ImgImage *image, BanyanSpec *map, GError **error)
   g_autoptr (BanyanImageOptions) wanted
       = banyan_image_options_new (img_get_format (image->node), map, error);
 
-  return wanted != NULL && img_run_inside (image, amend_inside, wanted, error)
+  if (wanted == NULL)
+    return FALSE;
+
+  banyan_image_options_set_forced (wanted, is_forced);
+  return banyan_image_options_bind (wanted, image->graph, error)
+         && img_run_inside (image, amend_inside, wanted, error)
          && banyan_backend_flush (image->backend, error);
 }
 

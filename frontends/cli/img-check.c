@@ -168,6 +168,7 @@ run (char **arguments)
 {
   guint fix = 0;
   ImgImage image;
+  CliStatus status;
   int result;
 
   if (g_strcmp0 (repair, "leaks") == 0)
@@ -180,7 +181,9 @@ run (char **arguments)
       return (CliStatus) CHECK_FAILED;
     }
 
-  if (img_open_argument (&image, arguments[0], fix != 0, TRUE) != CLI_DONE)
+  status = fix != 0 ? img_open_argument (&image, arguments[0], TRUE, TRUE)
+                    : img_open_to_look (&image, arguments[0], TRUE);
+  if (status != CLI_DONE)
     return (CliStatus) CHECK_FAILED;
 
   result = check_image (&image, fix);

@@ -158,12 +158,15 @@ make_target (Convert *self, const char *filename)
 static CliStatus
 open_target (Convert *self, const char *argument)
 {
+  g_autoptr (BanyanSpec) map = img_read_options (img_options.options);
+  g_autoptr (BanyanSpec) secrets = map != NULL ? img_pick_secrets (map) : NULL;
   ImgSource source = {
     .argument = argument,
     .format = is_target_dotted        ? NULL
               : target_format != NULL ? target_format
                                       : "raw",
     .cache = img_options.cache != NULL ? img_options.cache : "unsafe",
+    .secrets = secrets,
     .is_dotted = is_target_dotted,
     .may_write = TRUE,
   };

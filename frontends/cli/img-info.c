@@ -74,7 +74,7 @@ static gboolean
 is_specific (BanyanNode *node, GParamSpec *pspec)
 {
   static const char *const elsewhere[]
-      = { "backing-file", "backing-format", "cluster-size", "dirty", "version", NULL };
+      = { "backing-file", "backing-format", "cluster-size", "dirty", "encrypted", "version", NULL };
 
   return banyan_param_get_kind (pspec) == BANYAN_PARAM_STATE
          && pspec->owner_type == G_OBJECT_TYPE (node) && !g_strv_contains (elsewhere, pspec->name);
@@ -102,7 +102,7 @@ add_state (BanyanNode *node, GParamSpec *pspec, BanyanSpecBuilder *map)
   g_autofree char *data_file = dup_text (node, "data-file-name");
   gboolean is_name = g_str_equal (pspec->name, "data-file-name");
 
-  if (value == NULL
+  if (value == NULL || banyan_spec_get_kind (value) == BANYAN_SPEC_NULL
       || (data_file == NULL && (is_name || g_str_equal (pspec->name, "data-file-raw"))))
     return;
   banyan_spec_builder_take (map, is_name ? "data-file" : pspec->name, g_steal_pointer (&value));
@@ -180,11 +180,11 @@ add_backing (BanyanNode *node, BanyanSpecBuilder *map)
 }
 
 static gboolean
-is_dirty (BanyanNode *node)
+is_set (BanyanNode *node, const char *property)
 {
-  guint64 dirty;
+  guint64 value;
 
-  return img_get_number (node, "dirty", &dirty) && dirty != 0;
+  return img_get_number (node, property, &value) && value != 0;
 }
 
 /* -- Snapshots. -- */
@@ -272,7 +272,9 @@ describe (ImgImage *image, BanyanNode *node)
     banyan_spec_builder_add_uint (map, "actual-size", space);
   add_specific (image, node, map);
   add_backing (node, map);
-  banyan_spec_builder_add_boolean (map, "dirty-flag", is_dirty (node));
+  if (is_set (node, "encrypted"))
+    banyan_spec_builder_add_boolean (map, "encrypted", TRUE);
+  banyan_spec_builder_add_boolean (map, "dirty-flag", is_set (node, "dirty"));
   return map;
 }
 
@@ -297,6 +299,30 @@ append_size (GString *text, const char *label, guint64 bytes, gboolean with_byte
   g_string_append_c (text, '\n');
 }
 
+/* What has parts has them below it, deeper, those of a list by their numbers. */
+static void
+append_nested (GString *text, BanyanSpec *spec, guint depth)
+{
+  gboolean is_map = banyan_spec_get_kind (spec) == BANYAN_SPEC_MAP;
+
+  for (guint i = 0; i < banyan_spec_get_length (spec); i++)
+    {
+      BanyanSpec *item = banyan_spec_get_item (spec, i);
+      BanyanSpecKind kind = banyan_spec_get_kind (item);
+      gboolean has_parts = kind == BANYAN_SPEC_MAP || kind == BANYAN_SPEC_LIST;
+      g_autofree char *value = has_parts ? NULL : cli_spec_to_line (item);
+
+      g_string_append_printf (text, "%*s", 4 * depth, "");
+      if (is_map)
+        g_string_append_printf (text, "%s:", banyan_spec_get_key (spec, i));
+      else
+        g_string_append_printf (text, "[%u]:", i);
+      g_string_append_printf (text, "%s%s\n", has_parts ? "" : " ", has_parts ? "" : value);
+      if (has_parts)
+        append_nested (text, item, depth + 1);
+    }
+}
+
 static void
 append_specific (GString *text, BanyanSpec *map)
 {
@@ -306,12 +332,7 @@ append_specific (GString *text, BanyanSpec *map)
     return;
 
   g_string_append (text, "Format specific information:\n");
-  for (guint i = 0; i < banyan_spec_get_length (data); i++)
-    {
-      g_autofree char *value = cli_spec_to_line (banyan_spec_get_item (data, i));
-
-      g_string_append_printf (text, "    %s: %s\n", banyan_spec_get_key (data, i), value);
-    }
+  append_nested (text, data, 1);
 }
 
 static void
@@ -338,6 +359,8 @@ append_image (GString *text, BanyanSpec *map)
     append_size (text, "disk size", get_number (map, "actual-size"), FALSE);
   else
     g_string_append (text, "disk size: unavailable\n");
+  if (banyan_spec_lookup (map, "encrypted") != NULL)
+    g_string_append (text, "encrypted: yes\n");
   if (banyan_spec_lookup (map, "cluster-size") != NULL)
     g_string_append_printf (text, "cluster_size: %" G_GUINT64_FORMAT "\n",
                             get_number (map, "cluster-size"));
@@ -378,7 +401,7 @@ run (char **arguments)
   BanyanSpecBuilder *list;
   g_autoptr (BanyanSpec) images = NULL;
   ImgImage image;
-  CliStatus status = img_open_argument (&image, arguments[0], FALSE, !wants_chain);
+  CliStatus status = img_open_to_look (&image, arguments[0], !wants_chain);
 
   if (status != CLI_DONE)
     return status;

@@ -112,6 +112,28 @@ img_print_options (char **options, const char *format, CliStatus *status)
   return TRUE;
 }
 
+/* -- What goes to who opens it. -- */
+
+/* As qemu-img: what names the passphrase, and how qcow2 uses it; at any depth. */
+BanyanSpec *
+img_pick_secrets (BanyanSpec *options)
+{
+  BanyanSpecBuilder *picked = banyan_spec_builder_new_map ();
+
+  for (guint i = 0; i < banyan_spec_get_length (options); i++)
+    {
+      const char *key = banyan_spec_get_key (options, i);
+      BanyanSpec *item = banyan_spec_get_item (options, i);
+
+      if (g_str_has_suffix (key, "key-secret") || g_str_equal (key, "encrypt-format")
+          || g_str_equal (key, "format"))
+        banyan_spec_builder_take (picked, key, banyan_spec_ref (item));
+      else if (g_str_equal (key, "encrypt") && banyan_spec_get_kind (item) == BANYAN_SPEC_MAP)
+        banyan_spec_builder_take (picked, key, img_pick_secrets (item));
+    }
+  return banyan_spec_builder_end (picked);
+}
+
 /* -- What goes to the format, and what to the file that it is in. -- */
 
 static void
@@ -258,7 +280,8 @@ make_image (const ImgMake *make, BanyanImageOptions *options)
 
   if (status != CLI_DONE)
     return status;
-  if (!img_run_inside (&file, make_inside, options, &error))
+  if (!banyan_image_options_bind (options, file.graph, &error)
+      || !img_run_inside (&file, make_inside, options, &error))
     status = cli_fail_with (error);
   return img_close (&file, status);
 }

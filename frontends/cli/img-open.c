@@ -79,10 +79,10 @@ dup_snapshot_key (const char *text)
 }
 
 static CliStatus
-enter (ImgImage *self, gboolean may_write)
+enter (ImgImage *self, const ImgSource *source)
 {
-  guint used = BANYAN_PERMISSION_CONSISTENT_READ
-               | (may_write ? BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_RESIZE : 0);
+  guint used = (source->only_looks ? 0 : BANYAN_PERMISSION_CONSISTENT_READ)
+               | (source->may_write ? BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_RESIZE : 0);
   g_autoptr (GError) error = NULL;
 
   self->backend = banyan_backend_new (self->node, "img", used, BANYAN_PERMISSIONS_ALL, &error);
@@ -96,11 +96,12 @@ img_open (ImgImage *self, const ImgSource *source)
   g_autofree char *file = NULL;
   g_autofree char *node = NULL;
   g_autofree char *snapshot = dup_snapshot_key (source->snapshot);
-  g_autoptr (BanyanSpec) objects = img_read_objects (&status);
+  g_autoptr (BanyanSpec) objects = cli_image_read_objects (img_options.objects, &status);
   CliImageSource what = {
     .cache = source->cache,
     .snapshot = snapshot,
     .objects = objects,
+    .options = source->secrets,
     .read_only = !source->may_write,
     .force_share = source->is_shared && !source->may_write,
     .without_backing = source->without_backing,
@@ -124,27 +125,37 @@ img_open (ImgImage *self, const ImgSource *source)
   self->graph = banyan_graph_new ();
   status = cli_image_open (self->graph, &what, &self->node);
   if (status == CLI_DONE)
-    status = enter (self, source->may_write);
+    status = enter (self, source);
   return status == CLI_DONE ? CLI_DONE : img_close (self, status);
+}
+
+static CliStatus
+open_argument (ImgImage *self, const char *argument, ImgSource source)
+{
+  CliStatus status = img_options_check ();
+
+  source.argument = argument;
+  source.format = img_options.format;
+  source.cache = source.may_write ? img_options.cache : img_options.source_cache;
+  source.snapshot = img_options.snapshot;
+  source.is_dotted = img_options.is_dotted;
+  source.is_shared = img_options.is_shared;
+  return status == CLI_DONE ? img_open (self, &source) : status;
 }
 
 CliStatus
 img_open_argument (ImgImage *self, const char *argument, gboolean may_write,
                    gboolean without_backing)
 {
-  ImgSource source = {
-    .argument = argument,
-    .format = img_options.format,
-    .cache = may_write ? img_options.cache : img_options.source_cache,
-    .snapshot = img_options.snapshot,
-    .is_dotted = img_options.is_dotted,
-    .may_write = may_write,
-    .is_shared = img_options.is_shared,
-    .without_backing = without_backing,
-  };
-  CliStatus status = img_options_check ();
+  return open_argument (self, argument,
+                        (ImgSource){ .may_write = may_write, .without_backing = without_backing });
+}
 
-  return status == CLI_DONE ? img_open (self, &source) : status;
+CliStatus
+img_open_to_look (ImgImage *self, const char *argument, gboolean without_backing)
+{
+  return open_argument (self, argument,
+                        (ImgSource){ .only_looks = TRUE, .without_backing = without_backing });
 }
 
 CliStatus

@@ -3,8 +3,6 @@
 
 #include "img.h"
 
-#include "legacy.h"
-
 #include <stdio.h>
 
 static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_COMMAND_LINE };
@@ -53,33 +51,6 @@ img_parse_size (const char *text, const char *what, guint64 *size)
   else
     return TRUE;
   return FALSE;
-}
-
-/* A document of nothing but these objects. */
-BanyanSpec *
-img_read_objects (CliStatus *status)
-{
-  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  g_autoptr (GPtrArray) words = NULL;
-  g_autoptr (BanyanSpec) document = NULL;
-  BanyanSpec *objects;
-
-  if (img_options.objects == NULL)
-    return NULL;
-
-  for (guint i = 0; img_options.objects[i] != NULL; i++)
-    legacy_gather ("--object", img_options.objects[i], NULL, NULL);
-  words = legacy_take_gathered ();
-  document = legacy_to_document (words, NULL, NULL, problems);
-  if (document == NULL || banyan_problems_get_length (problems) > 0)
-    {
-      cli_say_problems (problems);
-      *status = CLI_FAILED;
-      return NULL;
-    }
-
-  objects = banyan_spec_lookup (document, "objects");
-  return objects != NULL ? banyan_spec_ref (objects) : NULL;
 }
 
 /* qemu-img has underscores where the options of nodes have dashes. */

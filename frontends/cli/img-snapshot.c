@@ -164,7 +164,8 @@ run (char **arguments)
   if (n + is_list > 1)
     return cli_fail (CLI_USAGE, "-l, -c, -a and -d exclude each other");
 
-  status = img_open_argument (&image, arguments[0], n > 0, TRUE);
+  status = n > 0 ? img_open_argument (&image, arguments[0], TRUE, TRUE)
+                 : img_open_to_look (&image, arguments[0], TRUE);
   if (status != CLI_DONE)
     return status;
 

@@ -96,8 +96,6 @@ extern ImgOptions img_options;
 CliStatus img_options_check (void);
 /* "1.5G", "512"; tells what is wrong. */
 gboolean img_parse_size (const char *text, const char *what, guint64 *size);
-/* The map that --object amounts to; NULL with @status where none or wrong. */
-BanyanSpec *img_read_objects (CliStatus *status);
 /* The map that all of @options amount to; tells what is wrong. (nullable) */
 BanyanSpec *img_read_options (char **options);
 /* "1 MiB", as qemu-img writes it. */
@@ -113,8 +111,10 @@ typedef struct
   const char *format;   /* (nullable) */
   const char *cache;    /* (nullable) */
   const char *snapshot; /* (nullable): QEMU's notations, too */
+  BanyanSpec *secrets;  /* (nullable): a map of options that name secrets */
   gboolean is_dotted;
   gboolean may_write;
+  gboolean only_looks;      /* at what it is: nothing of its data is read */
   gboolean is_shared;       /* others may be writing it */
   gboolean without_backing; /* which need not even be there */
 } ImgSource;
@@ -132,6 +132,9 @@ CliStatus img_open (ImgImage *self, const ImgSource *source);
 /* With the options that all commands share. */
 CliStatus img_open_argument (ImgImage *self, const char *argument, gboolean may_write,
                              gboolean without_backing);
+/* Likewise, for who wants to know what it is, and reads none of its data: so a passphrase is not
+ * needed. */
+CliStatus img_open_to_look (ImgImage *self, const char *argument, gboolean without_backing);
 /* Returns @status, or if that is good what closing says. */
 CliStatus img_close (ImgImage *self, CliStatus status);
 /* "raw": the driver's name. */
@@ -168,6 +171,8 @@ typedef struct
 /* Makes the file, and the image in it. @is_new: (out): the file was not there before. Where it
  * fails, a file that was not there before is not there afterwards. */
 CliStatus img_make (const ImgMake *make, gboolean *is_new);
+/* Of @options, a map, those that whoever opens the image has to give, too. (transfer full) */
+BanyanSpec *img_pick_secrets (BanyanSpec *options);
 /* If one of @options asks for help, prints what @format takes. */
 gboolean img_print_options (char **options, const char *format, CliStatus *status);
 /* Prints and returns TRUE where @format has no images that can be made. */

@@ -105,7 +105,7 @@ read_source (IoSession *self, CliImageSource *source, int argc, char **argv)
 gboolean
 io_run_open (IoSession *self, int argc, char **argv)
 {
-  CliImageSource source = { 0 };
+  CliImageSource source = { .objects = self->objects };
   const char *fault;
 
   if (self->node != NULL)

@@ -20,6 +20,7 @@ typedef struct
 {
   BanyanGraph *graph;     /* (owned) (nullable): nothing is open */
   BanyanNode *node;       /* (unowned) (nullable) */
+  BanyanSpec *objects;    /* (unowned) (nullable): a map of what images link to */
   BanyanBackend *backend; /* (owned) (nullable) */
   IoResult result;
   guint n_pending; /* requests of aio_read and aio_write */

@@ -158,6 +158,17 @@ add_no_limits (BanyanSpecBuilder *map)
     banyan_spec_builder_add_uint (map, limits[i], 0);
 }
 
+static gboolean
+is_encrypted (BanyanNode *node)
+{
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (node), "encrypted");
+  gboolean encrypted = FALSE;
+
+  if (pspec != NULL && pspec->value_type == G_TYPE_BOOLEAN)
+    g_object_get (node, "encrypted", &encrypted, NULL);
+  return encrypted;
+}
+
 static void
 add_detect_zeroes (BanyanSpecBuilder *map, BanyanNode *node)
 {
@@ -183,7 +194,7 @@ describe_node (BanyanSpecBuilder *list, BanyanNode *node, gboolean is_flat)
   banyan_spec_builder_add_boolean (map, "ro", banyan_node_is_read_only (node));
   if (backing_name != NULL)
     banyan_spec_builder_add_string (map, "backing_file", backing_name);
-  banyan_spec_builder_add_boolean (map, "encrypted", FALSE);
+  banyan_spec_builder_add_boolean (map, "encrypted", is_encrypted (node));
   banyan_spec_builder_add_uint (map, "backing_file_depth", count_backing (node));
   add_detect_zeroes (map, node);
   add_no_limits (map);
