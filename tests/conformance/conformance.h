@@ -19,7 +19,8 @@ typedef struct
   gboolean forgets;    /* a driver that reads as zeroes, whatever was written */
   void (*make_image) (const char *path, guint64 size); /* (nullable): what is to be at %s */
   const char *server; /* (nullable): a node of DISK_SIZE that an NBD server shows at %s as "disk" */
-  gboolean only_reads; /* a driver that nobody writes to: its image has what made_fill() says */
+  gboolean has_sectors; /* a driver whose disk is whole ones */
+  gboolean only_reads;  /* a driver that nobody writes to: its image has what made_fill() says */
 } Recipe;
 
 /* Empty images, as small as can be. */

@@ -44,6 +44,8 @@ static const Recipe recipes[] = {
   { "qcow2", "direct", ", file: { driver: file, filename: %s, cache: { direct: true } }", FALSE,
     make_qcow2_extended },
   { "qcow2", "overlay", QCOW2 ", backing: " DISK, FALSE, make_qcow2_extended },
+  { "luks", NULL, ", key-secret: { type: secret, data: " MADE_PASSPHRASE " }" IMAGE, FALSE,
+    make_luks, .has_sectors = TRUE },
   { "bochs", NULL, IMAGE, FALSE, make_bochs, .only_reads = TRUE },
   { "cloop", NULL, IMAGE, FALSE, make_cloop, .only_reads = TRUE },
   { "dmg", NULL, IMAGE, FALSE, make_dmg, .only_reads = TRUE },
@@ -69,7 +71,7 @@ static const Recipe recipes[] = {
 guint64
 recipe_get_length (const Recipe *self)
 {
-  return self->only_reads ? MADE_LENGTH (DISK_SIZE) : DISK_SIZE;
+  return self->only_reads || self->has_sectors ? MADE_LENGTH (DISK_SIZE) : DISK_SIZE;
 }
 
 guint

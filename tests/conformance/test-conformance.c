@@ -120,7 +120,7 @@ static void
 resize_both_ways (Stage *stage, BanyanTestGraph *graph)
 {
   static const guint64 lengths[] = { DISK_SIZE / 3, DISK_SIZE + 70000, 4096, 4097, 3, DISK_SIZE };
-  guint64 before = DISK_SIZE;
+  guint64 before = recipe_get_length (stage->the_case->recipe);
 
   if (!(banyan_node_get_capabilities (banyan_test_get_node (graph, "top")) & BANYAN_CAN_RESIZE))
     {
@@ -131,10 +131,13 @@ resize_both_ways (Stage *stage, BanyanTestGraph *graph)
       return;
     }
 
-  for (gsize i = 0; i < G_N_ELEMENTS (lengths); before = lengths[i++])
+  for (gsize i = 0; i < G_N_ELEMENTS (lengths); i++)
     {
-      (lengths[i] > before ? grow : shrink) (graph, lengths[i]);
-      walk_after_resize (stage, graph, MIN (before, lengths[i]), lengths[i]);
+      guint64 length = stage->the_case->recipe->has_sectors ? MADE_LENGTH (lengths[i]) : lengths[i];
+
+      (length > before ? grow : shrink) (graph, length);
+      walk_after_resize (stage, graph, MIN (before, length), length);
+      before = length;
     }
 }
 

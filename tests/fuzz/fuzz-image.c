@@ -1,4 +1,4 @@
-/* fuzz-image.c - images of formats that are only read, damaged as the input decides
+/* fuzz-image.c - images of formats but qcow2, damaged as the input decides
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * An input is a format (any byte counts modulo their number; with 0x80, what follows is the whole
@@ -70,12 +70,24 @@ mend_vhdx (guint8 *bytes, gsize size)
   put_crc (bytes, size, 256 << 10, 64 << 10);
 }
 
+/* Passphrases are tried in no time: what tries them for long is libgcrypt, and no parser. */
+static void
+mend_luks (guint8 *bytes, gsize size)
+{
+  if (size < 592)
+    return;
+  memset (bytes + 164, 0, 2);
+  for (guint slot = 0; slot < 8; slot++)
+    memset (bytes + 208 + 48 * slot + 4, 0, 2);
+}
+
 static const struct
 {
   const char *driver;
   const char *options; /* no image reaches for files of the machine */
   void (*make) (const char *path, guint64 size);
   void (*mend) (guint8 *bytes, gsize size); /* (nullable) */
+  gboolean always_mends;
 } formats[] = {
   { "bochs", "", make_bochs, NULL },
   { "cloop", "", make_cloop, NULL },
@@ -87,6 +99,8 @@ static const struct
   { "vhdx", "", make_vhdx, mend_vhdx },
   { "vmdk", ", backing: null, extents: []", make_vmdk, NULL },
   { "vpc", "", make_vpc, mend_vpc },
+  { "luks", ", key-secret: { type: secret, data: " MADE_PASSPHRASE " }", make_luks, mend_luks,
+    TRUE },
 };
 
 static struct
@@ -146,7 +160,7 @@ make_damaged (guint format, Input *input)
 
   for (guint i = 0; i < MAX_CHANGES && input->left > 0; i++)
     change (input, habits, bytes, size);
-  if (habits & HABIT_MENDS && formats[format].mend != NULL)
+  if ((habits & HABIT_MENDS || formats[format].always_mends) && formats[format].mend != NULL)
     formats[format].mend (bytes, size);
   save (bytes, left);
 }

@@ -22,6 +22,9 @@ void make_dmg (const char *path, guint64 size);
 /* One chunk of any type, in a property list or a resource fork. */
 void make_dmg_chunk (const char *path, gboolean in_fork, guint32 type, gconstpointer packed,
                      gsize length, guint64 n_sectors);
+/* Its passphrase; and a disk of zeroes. */
+#define MADE_PASSPHRASE "open-sesame"
+void make_luks (const char *path, guint64 size);
 void make_parallels (const char *path, guint64 size);
 void make_qcow (const char *path, guint64 size);
 void make_qed (const char *path, guint64 size);
