@@ -94,6 +94,15 @@ add_version (BanyanNode *node, BanyanSpecBuilder *map)
     banyan_spec_builder_add_boolean (map, "lazy-refcounts", is_lazy != 0);
 }
 
+/* What QEMU calls it. */
+static const char *
+name_state (GParamSpec *pspec)
+{
+  if (g_str_equal (pspec->name, "data-file-name"))
+    return "data-file";
+  return g_str_equal (pspec->name, "encryption") ? "encrypt" : pspec->name;
+}
+
 /* Of a file for data, the name and more are told where there is one. */
 static void
 add_state (BanyanNode *node, GParamSpec *pspec, BanyanSpecBuilder *map)
@@ -105,7 +114,7 @@ add_state (BanyanNode *node, GParamSpec *pspec, BanyanSpecBuilder *map)
   if (value == NULL || banyan_spec_get_kind (value) == BANYAN_SPEC_NULL
       || (data_file == NULL && (is_name || g_str_equal (pspec->name, "data-file-raw"))))
     return;
-  banyan_spec_builder_take (map, is_name ? "data-file" : pspec->name, g_steal_pointer (&value));
+  banyan_spec_builder_take (map, name_state (pspec), g_steal_pointer (&value));
 }
 
 /* The image's own only, as its snapshots. */

@@ -25,6 +25,7 @@ void make_dmg_chunk (const char *path, gboolean in_fork, guint32 type, gconstpoi
 /* Its passphrase; and a disk of zeroes. */
 #define MADE_PASSPHRASE "open-sesame"
 void make_luks (const char *path, guint64 size);
+void make_qcow2_luks (const char *path, guint64 size);
 void make_parallels (const char *path, guint64 size);
 void make_qcow (const char *path, guint64 size);
 void make_qed (const char *path, guint64 size);

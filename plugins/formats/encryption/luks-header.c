@@ -285,6 +285,15 @@ luks_header_read (LuksHeader *self, const guint8 *bytes, const char *name, guint
   return check_overlaps (&reading, error) && check_work (&reading, error);
 }
 
+gboolean
+luks_header_is_same_key (const LuksHeader *self, const LuksHeader *other)
+{
+  return memcmp (self->digest, other->digest, LUKS_DIGEST_SIZE) == 0
+         && memcmp (self->salt, other->salt, LUKS_SALT_SIZE) == 0
+         && self->scheme.cipher == other->scheme.cipher && self->scheme.mode == other->scheme.mode
+         && self->scheme.iv == other->scheme.iv && self->scheme.iv_hash == other->scheme.iv_hash;
+}
+
 /* -- Writing. -- */
 
 /* Its field is zero. */

@@ -56,6 +56,9 @@ guint luks_header_probe (const guint8 *head, gsize length);
 gboolean luks_header_read (LuksHeader *self, const guint8 *bytes, const char *name, guint64 space,
                            gboolean is_detached, GError **error);
 
+/* Whether both lead to the same key, used in the same way. */
+gboolean luks_header_is_same_key (const LuksHeader *self, const LuksHeader *other);
+
 /* A new header: everything but digest, salts and iterations is filled in. */
 gboolean luks_header_init (LuksHeader *self, const EncryptionScheme *scheme, gint hash,
                            gboolean is_detached, GError **error);

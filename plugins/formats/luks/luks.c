@@ -351,14 +351,9 @@ banyan_luks_reactivate (BanyanElement *element, GError **error)
 {
   BanyanLuks *self = BANYAN_NODE_SELF (BanyanLuks, element);
   const LuksHeader before = self->volume.header;
-  const LuksHeader *now = &self->volume.header;
 
   return read_header (self, &self->volume, error)
-         && ((memcmp (before.digest, now->digest, sizeof now->digest) == 0
-              && memcmp (before.salt, now->salt, sizeof now->salt) == 0
-              && before.scheme.cipher == now->scheme.cipher
-              && before.scheme.mode == now->scheme.mode && before.scheme.iv == now->scheme.iv)
-             || unlock (self, error));
+         && (luks_header_is_same_key (&before, &self->volume.header) || unlock (self, error));
 }
 
 /* -- The class. -- */

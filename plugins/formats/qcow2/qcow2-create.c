@@ -1,7 +1,8 @@
 /* qcow2-create.c - new images
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * In this order: the header, the refcount table, its blocks, the L1 table. */
+ * In this order: the header, the refcount table, its blocks, the L1 table, and where data is
+ * encrypted, the key slots. */
 
 #include "qcow2-create.h"
 
@@ -19,6 +20,7 @@ typedef struct
   guint64 n_l1; /* clusters, as all below */
   guint64 n_blocks;
   guint64 n_table;
+  guint64 n_crypto;
   guint64 n_all;
 } Layout;
 
@@ -59,8 +61,11 @@ make_layout (Layout *layout, const Qcow2CreateOptions *options)
   layout->block_bits = cluster_bits + 3 - order_of (options->refcount_bits);
   layout->l1_entries = divide_up (options->size, cluster_bits * 2 - (options->extended_l2 ? 4 : 3));
   layout->n_l1 = MAX (divide_up (layout->l1_entries * 8, cluster_bits), 1);
-  count_refcounts (layout, 1 + layout->n_l1);
-  layout->n_all = 1 + layout->n_table + layout->n_blocks + layout->n_l1;
+  layout->n_crypto = options->is_encrypted
+                         ? divide_up (luks_header_measure (&options->scheme), cluster_bits)
+                         : 0;
+  count_refcounts (layout, 1 + layout->n_l1 + layout->n_crypto);
+  layout->n_all = 1 + layout->n_table + layout->n_blocks + layout->n_l1 + layout->n_crypto;
 }
 
 /* -- What goes together. -- */
@@ -76,6 +81,23 @@ needs_version_3 (const Qcow2CreateOptions *options)
 {
   return options->refcount_bits != 16 || options->lazy_refcounts || options->extended_l2
          || options->compression != QCOW2_COMPRESSION_ZLIB || options->data_file != NULL;
+}
+
+static gboolean
+check_encrypted (const Qcow2CreateOptions *options, GError **error)
+{
+  if (options->preallocation != BANYAN_PREALLOCATION_OFF)
+    return banyan_throw_errno (error, ENOTSUP,
+                               "what was preallocated reads as zeroes, which encrypted data does "
+                               "not; leave preallocation off");
+  if (options->data_file_raw)
+    return banyan_throw_errno (error, EINVAL, "a data file that is encrypted is not a raw one");
+  if (options->size % ENCRYPTION_SECTOR != 0)
+    return banyan_throw_errno (error, EINVAL,
+                               "an encrypted disk has whole sectors, and %" G_GUINT64_FORMAT
+                               " bytes are no multiple of %d",
+                               options->size, ENCRYPTION_SECTOR);
+  return encryption_scheme_check (&options->scheme, error);
 }
 
 gboolean
@@ -103,6 +125,9 @@ qcow2_create_check (const Qcow2CreateOptions *options, GError **error)
   if (options->backing_format != NULL && options->backing_file == NULL)
     return banyan_throw_errno (error, EINVAL, "backing-fmt is for images with a backing-file");
 
+  if (options->is_encrypted && !check_encrypted (options, error))
+    return FALSE;
+
   make_layout (&layout, options);
   if (options->size > G_MAXINT64 || layout.l1_entries > QCOW2_MAX_L1_BYTES / 8)
     return banyan_throw_errno (error, EFBIG,
@@ -121,12 +146,45 @@ qcow2_create_measure (const Qcow2CreateOptions *options, guint64 data_bytes)
   make_layout (&layout, options);
   n_data = options->data_file != NULL ? 0 : divide_up (data_bytes, layout.cluster_bits);
   n_l2 = divide_up (data_bytes, layout.cluster_bits * 2 - (options->extended_l2 ? 4 : 3));
-  count_refcounts (&layout, 1 + layout.n_l1 + n_l2 + n_data);
-  return (1 + layout.n_table + layout.n_blocks + layout.n_l1 + n_l2 + n_data)
+  count_refcounts (&layout, 1 + layout.n_l1 + layout.n_crypto + n_l2 + n_data);
+  return (1 + layout.n_table + layout.n_blocks + layout.n_l1 + layout.n_crypto + n_l2 + n_data)
          << layout.cluster_bits;
 }
 
 /* -- Writing. -- */
+
+static guint64
+crypto_offset (const Layout *layout)
+{
+  return (layout->n_all - layout->n_crypto) << layout->cluster_bits;
+}
+
+static void
+fill_encryption (Qcow2Header *header, const Qcow2CreateOptions *options, const Layout *layout)
+{
+  guint64 place[2] = { GUINT64_TO_BE (crypto_offset (layout)),
+                       GUINT64_TO_BE (luks_header_measure (&options->scheme)) };
+
+  header->crypt_method = QCOW2_ENCRYPTION_LUKS;
+  qcow2_header_set_extension (header, QCOW2_EXTENSION_ENCRYPTION, place, sizeof place);
+}
+
+static gboolean BANYAN_COROUTINE
+write_volume (BanyanChild *file, const Qcow2CreateOptions *options, const Layout *layout,
+              GError **error)
+{
+  LuksVolume volume = { .name = "the image",
+                        .file = file,
+                        .offset = crypto_offset (layout),
+                        .space = luks_header_measure (&options->scheme) };
+  g_autoptr (EncryptionSectors) sectors = NULL;
+
+  if (!options->is_encrypted)
+    return TRUE;
+
+  sectors = luks_volume_create (&volume, options->volume, error);
+  return sectors != NULL;
+}
 
 static void
 fill_header (Qcow2Header *header, const Qcow2CreateOptions *options, const Layout *layout)
@@ -157,6 +215,8 @@ fill_header (Qcow2Header *header, const Qcow2CreateOptions *options, const Layou
   if (options->data_file != NULL)
     qcow2_header_set_extension (header, QCOW2_EXTENSION_DATA_FILE, options->data_file,
                                 strlen (options->data_file));
+  if (options->is_encrypted)
+    fill_encryption (header, options, layout);
   /* Small clusters have better things to hold. */
   if (options->version > 2 && options->cluster_size >= 4096)
     qcow2_header_add_feature_names (header);
@@ -232,7 +292,7 @@ write_image (BanyanChild *file, const Qcow2CreateOptions *options, Qcow2Header *
   return clear_file (file, layout.n_all << layout.cluster_bits, error)
          && write_refcount_table (file, &layout, error)
          && write_blocks (file, &layout, header->refcount_order, error)
-         && banyan_child_flush (file, error)
+         && write_volume (file, options, &layout, error) && banyan_child_flush (file, error)
          && qcow2_header_write_all (header, file, "the image", error)
          && banyan_child_flush (file, error);
 }

@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include "qcow2-image.h"
+#include "qcow2-encryption.h"
 
 typedef struct
 {
@@ -19,6 +19,9 @@ typedef struct
   const char *backing_format; /* (nullable) */
   const char *data_file;      /* (nullable) */
   gboolean data_file_raw;
+  gboolean is_encrypted;      /* by LUKS */
+  EncryptionScheme scheme;    /* then */
+  const LuksCreation *volume; /* (nullable): then, where it is not only measured */
 } Qcow2CreateOptions;
 
 /* Makes @file, whose content is lost, an image; the header is written last. */

@@ -45,6 +45,9 @@
 #define QCOW2_EXTENSION_ENCRYPTION 0x0537be77u
 #define QCOW2_EXTENSION_DATA_FILE 0x44415441u
 
+/* Of the header of encryption, with all its key slots: more has no cipher. */
+#define QCOW2_MAX_CRYPTO_BYTES (64u << 20)
+
 #define QCOW2_FEATURE_NAME_BYTES 48
 
 #define QCOW2_COMPRESSION_ZLIB 0

@@ -206,6 +206,22 @@ parse_bitmaps (Qcow2Header *self, const guint8 *bytes, gsize length, const char 
   return TRUE;
 }
 
+static gboolean
+parse_encryption (Qcow2Header *self, const guint8 *bytes, gsize length, const char *name,
+                  GError **error)
+{
+  if (length != 16)
+    return throw_bad (error, name, "encryption extension's length", length);
+
+  self->crypto_offset = qcow2_get64 (bytes);
+  self->crypto_bytes = qcow2_get64 (bytes + 8);
+  if (!is_aligned (self, self->crypto_offset) || self->crypto_offset == 0)
+    return throw_bad (error, name, "encryption header's offset", self->crypto_offset);
+  if (self->crypto_bytes > QCOW2_MAX_CRYPTO_BYTES)
+    return throw_bad (error, name, "encryption header's size", self->crypto_bytes);
+  return TRUE;
+}
+
 /* What the extension says beyond being there. */
 static gboolean
 understand (Qcow2Header *self, guint32 type, const guint8 *bytes, gsize length, const char *name,
@@ -221,6 +237,8 @@ understand (Qcow2Header *self, guint32 type, const guint8 *bytes, gsize length, 
       g_free (self->data_file);
       self->data_file = dup_string (bytes, length);
       return TRUE;
+    case QCOW2_EXTENSION_ENCRYPTION:
+      return self->crypt_method != 2 || parse_encryption (self, bytes, length, name, error);
     case QCOW2_EXTENSION_BITMAPS:
       /* Without the bit, what it says may be long out of date. */
       return !(self->autoclear & QCOW2_AUTOCLEAR_BITMAPS)
@@ -367,14 +385,16 @@ qcow2_header_check_features (const Qcow2Header *self, const char *name, GError *
                                  "%s: the image needs a feature that is not known here: %s", name,
                                  feature);
     }
-  if (self->crypt_method != 0)
+  if (self->crypt_method > 2)
     return banyan_throw_errno (error, ENOTSUP,
-                               "%s: the image is encrypted (%s), which is not supported; "
-                               "qemu-img convert can write one that is not",
-                               name,
-                               self->crypt_method == 2   ? "LUKS"
-                               : self->crypt_method == 1 ? "AES"
-                                                         : "in an unknown way");
+                               "%s: the image is encrypted in way number %u, at byte 32; known are "
+                               "1, AES, and 2, LUKS",
+                               name, self->crypt_method);
+  if (self->crypt_method == 2 && self->crypto_offset == 0)
+    return banyan_throw_errno (error, EINVAL,
+                               "%s: the image says that it is encrypted by LUKS, and not where the "
+                               "key slots are",
+                               name);
   if (is_other != (self->compression != QCOW2_COMPRESSION_ZLIB)
       || self->compression > QCOW2_COMPRESSION_ZSTD)
     return banyan_throw_errno (error, ENOTSUP,

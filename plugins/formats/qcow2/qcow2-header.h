@@ -44,6 +44,8 @@ typedef struct
   guint32 n_bitmaps;
   guint64 bitmaps_offset;
   guint64 bitmaps_bytes;
+  guint64 crypto_offset; /* where a volume's header and key slots are */
+  guint64 crypto_bytes;
 } Qcow2Header;
 
 void qcow2_header_init (Qcow2Header *self);

@@ -107,6 +107,9 @@ note_tables (Qcow2Image *self)
   guint64 l1_bytes = (guint64) header->l1_size * 8;
 
   qcow2_image_claim (self, 0, 1, QCOW2_META_HEADER);
+  qcow2_image_claim (self, header->crypto_offset,
+                     (header->crypto_bytes + self->cluster_size - 1) >> self->cluster_bits,
+                     QCOW2_META_HEADER);
   qcow2_image_claim (self, header->l1_offset,
                      (l1_bytes + self->cluster_size - 1) >> self->cluster_bits,
                      QCOW2_META_ACTIVE_L1);

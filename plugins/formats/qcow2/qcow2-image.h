@@ -81,6 +81,7 @@ typedef enum
 
 typedef struct _Qcow2Image Qcow2Image;
 typedef struct _Qcow2Codecs Qcow2Codecs;
+typedef struct _Qcow2Encryption Qcow2Encryption;
 
 struct _Qcow2Image
 {
@@ -153,9 +154,10 @@ struct _Qcow2Image
   gint is_corrupt;  /* atomic: nothing is written any more */
   gboolean is_past; /* a snapshot is shown: nothing is written */
 
-  GArray *snapshots;   /* (owned) (element-type Qcow2Snapshot) */
-  GArray *bitmaps;     /* (owned) (element-type Qcow2Bitmap) */
-  Qcow2Codecs *codecs; /* (owned) */
+  GArray *snapshots;           /* (owned) (element-type Qcow2Snapshot) */
+  GArray *bitmaps;             /* (owned) (element-type Qcow2Bitmap) */
+  Qcow2Codecs *codecs;         /* (owned) */
+  Qcow2Encryption *encryption; /* (owned) (nullable): data is not encrypted */
 };
 
 /* What the caches may take, in bytes; 0: by what the image needs. */

@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include "qcow2-image.h"
+#include "qcow2-encryption.h"
 #include "qcow2-overlap-checks.h"
 
 G_DECLARE_FINAL_TYPE (BanyanQcow2, banyan_qcow2, BANYAN, QCOW2, BanyanFormat)
@@ -17,7 +17,9 @@ struct _BanyanQcow2
   Qcow2CacheSizes sizes;
   gboolean lazy_refcounts;
   gboolean pass_discard_request;
-  char *snapshot; /* (owned) (nullable) */
+  char *snapshot;           /* (owned) (nullable) */
+  gint encrypt_format;      /* Qcow2EncryptionMethod */
+  BanyanSecret *key_secret; /* (owned) (nullable) */
   gboolean is_open;
 };
 

@@ -8,6 +8,8 @@
 #include "qcow2-node.h"
 #include "qcow2-resize.h"
 
+#include "luks-options.h"
+
 #include <errno.h>
 
 typedef struct
@@ -25,7 +27,12 @@ typedef struct
   char *backing_format; /* (owned) (nullable) */
   char *data_file;      /* (owned) (nullable) */
   gboolean data_file_raw;
+  gint encrypt_format; /* Qcow2EncryptionMethod */
+  LuksOptions luks;
 } BanyanQcow2Image;
+
+/* Before what names of encryption have in common. */
+#define ENCRYPT "encrypt-"
 
 enum
 {
@@ -41,7 +48,9 @@ enum
   PROP_BACKING_FORMAT,
   PROP_DATA_FILE,
   PROP_DATA_FILE_RAW,
-  N_PROPS
+  PROP_ENCRYPT_FORMAT,
+  N_PROPS,
+  PROP_FIRST_OF_LUKS = N_PROPS
 };
 
 static GParamSpec *properties[N_PROPS];
@@ -100,14 +109,44 @@ collect (BanyanQcow2Image *self)
     .backing_format = self->backing_format,
     .data_file = self->data_file,
     .data_file_raw = self->data_file_raw,
+    .is_encrypted = self->encrypt_format == QCOW2_ENCRYPTION_LUKS,
+    .scheme = luks_options_get_scheme (&self->luks),
   };
+}
+
+/* What is said of encryption, and of none. */
+static gboolean
+check_encryption (BanyanQcow2Image *self, GError **error)
+{
+  BanyanImageOptions *options = &self->parent_instance;
+
+  if (self->encrypt_format == QCOW2_ENCRYPTION_AES)
+    return banyan_throw_errno (error, ENOTSUP,
+                               "encrypt.format aes keeps nothing secret, and such images are only "
+                               "used as they are; make it luks");
+  if (self->encrypt_format == QCOW2_ENCRYPTION_NONE
+      && (luks_options_has_creation (options, ENCRYPT)
+          || luks_options_has_amendment (options, ENCRYPT)))
+    return banyan_throw_errno (error, EINVAL,
+                               "options of encryption are for images with encrypt.format=luks");
+  return TRUE;
 }
 
 static gboolean BANYAN_COROUTINE
 banyan_qcow2_image_create (BanyanImageOptions *options, BanyanChild *file, GError **error)
 {
-  Qcow2CreateOptions wanted = collect ((BanyanQcow2Image *) options);
+  BanyanQcow2Image *self = (BanyanQcow2Image *) options;
+  Qcow2CreateOptions wanted = collect (self);
+  LuksCreation volume;
 
+  if (!check_encryption (self, error))
+    return FALSE;
+  if (wanted.is_encrypted
+      && (!encryption_init (error)
+          || !luks_options_read_creation (&self->luks, options, ENCRYPT, &volume, error)))
+    return FALSE;
+
+  wanted.volume = wanted.is_encrypted ? &volume : NULL;
   return qcow2_create (file, &wanted, error);
 }
 
@@ -145,7 +184,8 @@ banyan_qcow2_image_measure (BanyanImageOptions *options, BanyanChild *source, Ba
 
   if (source != NULL)
     wanted.size = banyan_child_get_length (source);
-  if (!qcow2_create_check (&wanted, error)
+  if (!check_encryption ((BanyanQcow2Image *) options, error)
+      || !qcow2_create_check (&wanted, error)
       || (source != NULL && !measure_data (source, wanted.cluster_size, &data, error)))
     return FALSE;
 
@@ -172,6 +212,7 @@ can_be_amended (BanyanImageOptions *options, Qcow2Image *image, GError **error)
     { "extended-l2", self->extended_l2 == (image->entry_words == 2) },
     { "compression-type", self->compression == image->header.compression },
     { "preallocation", FALSE },
+    { "encrypt-format", self->encrypt_format == (gint) image->header.crypt_method },
     { "data-file-raw",
       !self->data_file_raw || (image->header.autoclear & QCOW2_AUTOCLEAR_RAW_DATA) },
   };
@@ -226,14 +267,32 @@ resize (BanyanImageOptions *options, BanyanNode *node, Qcow2Image *image, GError
   return TRUE;
 }
 
+/* Key slots are changed first: that may be refused. */
+static gboolean BANYAN_COROUTINE
+amend_slots (BanyanImageOptions *options, Qcow2Image *image, GError **error)
+{
+  const BanyanQcow2Image *self = (BanyanQcow2Image *) options;
+  LuksAmendment amendment;
+
+  if (!luks_options_has_amendment (options, ENCRYPT)
+      && !luks_options_has_creation (options, ENCRYPT))
+    return TRUE;
+  if (image->encryption == NULL || image->encryption->method != QCOW2_ENCRYPTION_LUKS)
+    return banyan_throw_errno (error, EINVAL, "%s: the image is not encrypted by luks",
+                               image->name);
+  return luks_options_read_amendment (&self->luks, options, ENCRYPT, image->name, &amendment, error)
+         && luks_volume_amend (&image->encryption->volume, image->encryption->sectors, &amendment,
+                               error);
+}
+
 static gboolean BANYAN_COROUTINE
 banyan_qcow2_image_amend (BanyanImageOptions *options, BanyanNode *node, GError **error)
 {
   Qcow2Image *image = qcow2_node_get_image (node);
   const Qcow2Amendment amendment = collect_changes (options);
 
-  return can_be_amended (options, image, error) && resize (options, node, image, error)
-         && qcow2_amend (image, &amendment, error);
+  return can_be_amended (options, image, error) && amend_slots (options, image, error)
+         && resize (options, node, image, error) && qcow2_amend (image, &amendment, error);
 }
 
 #define FIELD(field) G_STRUCT_OFFSET (BanyanQcow2Image, field)
@@ -288,6 +347,12 @@ install_others (void)
   properties[PROP_DATA_FILE_RAW] = banyan_param_boolean (
       "data-file-raw", "Raw data file", "Whether the data file can be read by itself", FALSE,
       FIELD (data_file_raw));
+  properties[PROP_ENCRYPT_FORMAT] = banyan_param_alias (
+      banyan_param_enum ("encrypt-format", "Encryption format",
+                         "How data is encrypted: luks; encrypt.key-secret names the passphrase",
+                         qcow2_encryption_method_get_type (), QCOW2_ENCRYPTION_NONE,
+                         FIELD (encrypt_format)),
+      "encrypt.format");
 }
 
 static void
@@ -304,6 +369,7 @@ banyan_qcow2_image_class_init (BanyanQcow2ImageClass *klass)
   install_layout ();
   install_others ();
   g_object_class_install_properties (object_class, N_PROPS, properties);
+  luks_options_install (object_class, PROP_FIRST_OF_LUKS, ENCRYPT, FIELD (luks));
 }
 
 static void
@@ -312,4 +378,5 @@ banyan_qcow2_image_init (BanyanQcow2Image *self)
   self->version = 3;
   self->cluster_size = 65536;
   self->refcount_bits = 16;
+  luks_options_init (&self->luks);
 }

@@ -14,6 +14,8 @@ enum
   PROP_PASS_DISCARD_OTHER,
   PROP_DISCARD_NO_UNREF,
   PROP_OVERLAP_CHECK,
+  PROP_ENCRYPT_FORMAT,
+  PROP_ENCRYPT_KEY_SECRET,
   PROP_CACHE_SIZE,
   PROP_L2_CACHE_SIZE,
   PROP_L2_CACHE_ENTRY_SIZE,
@@ -31,6 +33,8 @@ enum
   PROP_EXTENDED_L2,
   PROP_DATA_FILE_RAW,
   PROP_CORRUPT,
+  PROP_ENCRYPTED,
+  PROP_ENCRYPTION,
   N_PROPS
 };
 
@@ -205,6 +209,12 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
     case PROP_DATA_FILE_RAW:
       g_value_set_boolean (value, (header->autoclear & QCOW2_AUTOCLEAR_RAW_DATA) != 0);
       break;
+    case PROP_ENCRYPTED:
+      g_value_set_boolean (value, self->image.encryption != NULL);
+      break;
+    case PROP_ENCRYPTION:
+      g_value_take_object (value, qcow2_encryption_describe (self->image.encryption));
+      break;
     case PROP_CORRUPT:
       g_value_set_boolean (value, __atomic_load_n (&self->image.is_corrupt, __ATOMIC_ACQUIRE));
       break;
@@ -314,6 +324,33 @@ install_state_properties (void)
 }
 
 static void
+install_encryption_properties (void)
+{
+  properties[PROP_ENCRYPT_FORMAT] = banyan_param_mutable (
+      banyan_param_computed (
+          banyan_param_alias (banyan_param_enum ("encrypt-format", "Encryption format",
+                                                 "How the image must be encrypted: aes or luks",
+                                                 qcow2_encryption_method_get_type (),
+                                                 QCOW2_ENCRYPTION_NONE,
+                                                 G_STRUCT_OFFSET (BanyanQcow2, encrypt_format)),
+                              "encrypt.format"),
+          "what the image says"),
+      BANYAN_MUTABLE_BEFORE_OPEN);
+  properties[PROP_ENCRYPT_KEY_SECRET] = banyan_param_alias (
+      banyan_param_link ("encrypt-key-secret", "Encryption key secret",
+                         "The passphrase of an encrypted image; without it, that can be looked at, "
+                         "and not read",
+                         "BanyanSecret", G_STRUCT_OFFSET (BanyanQcow2, key_secret)),
+      "encrypt.key-secret");
+  properties[PROP_ENCRYPTED] = banyan_param_state (
+      banyan_param_boolean ("encrypted", "Encrypted", "Whether what the image holds is kept secret",
+                            FALSE, BANYAN_NO_FIELD));
+  properties[PROP_ENCRYPTION] = banyan_param_state (
+      banyan_param_struct ("encryption", "Encryption", "How data is encrypted",
+                           qcow2_encryption_info_get_type (), BANYAN_NO_FIELD));
+}
+
+static void
 install_behaviour_properties (void)
 {
   properties[PROP_SNAPSHOT] = banyan_param_string (
@@ -349,5 +386,6 @@ qcow2_properties_install (GObjectClass *klass)
   install_discard_properties ();
   install_cache_properties ();
   install_state_properties ();
+  install_encryption_properties ();
   g_object_class_install_properties (klass, N_PROPS, properties);
 }

@@ -3,6 +3,7 @@
 
 #include "qcow2-cluster.h"
 #include "qcow2-codec.h"
+#include "qcow2-encryption.h"
 #include "qcow2-io.h"
 
 #include <errno.h>
@@ -38,6 +39,32 @@ read_backing (Qcow2Image *image, const BanyanRequest *request, GError **error)
 
   banyan_request_fill (request, 0, 0, request->length);
   return TRUE;
+}
+
+/* What is missing was never encrypted: it is zero as it is. */
+static gboolean BANYAN_COROUTINE
+read_encrypted (Qcow2Image *image, const BanyanRequest *request, guint64 host, GError **error)
+{
+  BanyanChild *child = qcow2_image_data (image);
+  guint64 end = banyan_child_get_length (child);
+  guint64 there = host < end ? MIN (request->length, end - host) : 0;
+  BanyanRequest part
+      = banyan_request_slice (request, 0, there - there % ENCRYPTION_SECTOR, request->offset);
+  BanyanRequest below = banyan_request_slice (&part, 0, part.length, host);
+
+  if (part.length < request->length && request->iov != NULL)
+    banyan_request_fill (request, part.length, 0, request->length - part.length);
+  return part.length == 0
+         || (banyan_child_read (child, &below, error)
+             && qcow2_encryption_decrypt (image, &part, host, error));
+}
+
+static gboolean BANYAN_COROUTINE
+read_data (Qcow2Image *image, const BanyanRequest *request, guint64 host, GError **error)
+{
+  return G_UNLIKELY (image->encryption != NULL)
+             ? read_encrypted (image, request, host, error)
+             : read_placed (image, qcow2_image_data (image), request, host, error);
 }
 
 /* -- Compressed data. -- */
@@ -85,7 +112,7 @@ read_mapped (Qcow2Image *image, const Qcow2Mapping *mapping, const BanyanRequest
   switch (mapping->kind)
     {
     case QCOW2_DATA:
-      return read_placed (image, qcow2_image_data (image), request, mapping->host, error);
+      return read_data (image, request, mapping->host, error);
     case QCOW2_PACKED:
       return read_packed (image, mapping, request, error);
     case QCOW2_UNALLOCATED:
@@ -134,8 +161,8 @@ send_inside (Qcow2Image *image, guint64 offset, gsize length, int socket, gsize 
   BanyanChild *data = qcow2_image_data (image);
   Qcow2Mapping mapping;
 
-  if (!qcow2_map_at_once (image, offset, length, &mapping) || mapping.kind != QCOW2_DATA
-      || mapping.length < length)
+  if (image->encryption != NULL || !qcow2_map_at_once (image, offset, length, &mapping)
+      || mapping.kind != QCOW2_DATA || mapping.length < length)
     return BANYAN_UNSUPPORTED;
 
   return banyan_child_send (data, mapping.host, length, socket, sent);
@@ -161,6 +188,14 @@ ask_below (Qcow2Image *image, const Qcow2Mapping *mapping, BanyanBlockStatus *st
   BanyanChild *child = qcow2_image_data (image);
   guint64 end = banyan_child_get_length (child);
 
+  /* Zeroes of storage are none of the guest's, and data that lies there is not the guest's either.
+   */
+  if (image->encryption != NULL)
+    {
+      status->flags = BANYAN_BLOCK_DATA | BANYAN_BLOCK_ALLOCATED;
+      status->length = mapping->length;
+      return BANYAN_DONE;
+    }
   if (mapping->host >= end)
     {
       status->flags = BANYAN_BLOCK_ZERO | BANYAN_BLOCK_ALLOCATED;

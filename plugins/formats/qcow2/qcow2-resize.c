@@ -6,6 +6,7 @@
 #include "qcow2-resize.h"
 
 #include "qcow2-cluster.h"
+#include "qcow2-encryption.h"
 #include "qcow2-io.h"
 #include "qcow2-order.h"
 #include "qcow2-refcount.h"
@@ -258,6 +259,21 @@ shrink (Qcow2Image *image, guint64 old, guint64 size, GError **error)
   return TRUE;
 }
 
+static gboolean
+check_encrypted (Qcow2Image *image, const BanyanResize *resize, GError **error)
+{
+  if (resize->length % ENCRYPTION_SECTOR != 0)
+    return banyan_throw_errno (error, EINVAL,
+                               "%s: an encrypted disk has whole sectors, and %" G_GUINT64_FORMAT
+                               " bytes are no multiple of %d",
+                               image->name, resize->length, ENCRYPTION_SECTOR);
+  return resize->preallocation == BANYAN_PREALLOCATION_OFF
+         || banyan_throw_errno (error, ENOTSUP,
+                                "%s: what was preallocated reads as zeroes, which encrypted data "
+                                "does not; leave preallocation off",
+                                image->name);
+}
+
 gboolean BANYAN_COROUTINE
 qcow2_resize (Qcow2Image *image, const BanyanResize *resize, GError **error)
 {
@@ -265,6 +281,8 @@ qcow2_resize (Qcow2Image *image, const BanyanResize *resize, GError **error)
 
   if (resize->length == old)
     return TRUE;
+  if (image->encryption != NULL && !check_encrypted (image, resize, error))
+    return FALSE;
   if (image->bitmaps->len > 0)
     return banyan_throw_errno (error, ENOTSUP,
                                "%s: an image with bitmaps keeps its length; take them out first",

@@ -257,6 +257,7 @@ qcow2_walk_all (Qcow2Walk *self, GError **error)
   count (self, 0, image->cluster_size);
   count (self, image->header.l1_offset, (guint64) image->l1_size * 8);
   count (self, image->header.snapshots_offset, qcow2_snapshots_size (image));
+  count (self, image->header.crypto_offset, image->header.crypto_bytes);
   if (!walk_l1 (self, image->l1, image->l1_size, TRUE, error))
     return FALSE;
 

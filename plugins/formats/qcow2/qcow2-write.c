@@ -8,6 +8,7 @@
 
 #include "qcow2-cluster.h"
 #include "qcow2-codec.h"
+#include "qcow2-encryption.h"
 #include "qcow2-io.h"
 #include "qcow2-order.h"
 #include "qcow2-space.h"
@@ -44,6 +45,15 @@ qcow2_io_length (Qcow2Image *image)
   return __atomic_load_n (&image->header.size, __ATOMIC_RELAXED);
 }
 
+/* @below: with an offset of the data's child; for the guest it is from @guest on. */
+static gboolean BANYAN_COROUTINE
+write_data (Qcow2Image *image, const BanyanRequest *below, guint64 guest, GError **error)
+{
+  return G_UNLIKELY (image->encryption != NULL)
+             ? qcow2_encryption_write (image, below, guest, error)
+             : banyan_child_write (qcow2_image_data (image), below, error);
+}
+
 /* -- In place. -- */
 
 static gboolean
@@ -61,7 +71,7 @@ write_in_place (Qcow2Image *image, const BanyanRequest *request, const Qcow2Mapp
 
   below.flags &= ~BANYAN_REQUEST_COMPRESSED;
   return qcow2_image_grow_child (image, child, mapping->host + mapping->length, error)
-         && banyan_child_write (child, &below, error);
+         && write_data (image, &below, request->offset, error);
 }
 
 /* -- How a piece gets a place. -- */
@@ -238,11 +248,11 @@ write_vector (Piece *piece, Vector *vector, guint64 start, guint64 end, GError *
 
   return qcow2_image_grow_child (image, qcow2_image_data (image),
                                  piece->host + (piece->n << image->cluster_bits), error)
-         && banyan_child_write (qcow2_image_data (image), &below, error);
+         && write_data (image, &below, start, error);
 }
 
 /* One write for all: what is before, the data, what is behind. Zeroes that are there need not be
- * written. */
+ * written, unless only the key makes them zeroes. */
 static gboolean BANYAN_COROUTINE
 write_piece (Piece *piece, GError **error)
 {
@@ -251,11 +261,12 @@ write_piece (Piece *piece, GError **error)
                           piece->first + (piece->n << piece->image->cluster_bits));
   g_autoptr (BanyanBuffer) before = NULL;
   g_autoptr (BanyanBuffer) behind = NULL;
+  gboolean has_zeroes = piece->is_fresh && piece->image->encryption == NULL;
   Vector vector;
 
-  if (piece->is_fresh && reads_as_zeroes (piece->image, piece->start, data_start))
+  if (has_zeroes && reads_as_zeroes (piece->image, piece->start, data_start))
     piece->start = data_start;
-  if (piece->is_fresh && reads_as_zeroes (piece->image, data_end, piece->end))
+  if (has_zeroes && reads_as_zeroes (piece->image, data_end, piece->end))
     piece->end = data_end;
 
   vector.n = 0;
@@ -364,7 +375,7 @@ may_pack (Qcow2Image *image, const BanyanRequest *request)
   guint64 end = request->offset + MIN (request->length, image->cluster_size);
 
   return (request->flags & BANYAN_REQUEST_COMPRESSED) && !image->has_data_file
-         && (request->offset & (image->cluster_size - 1)) == 0
+         && image->encryption == NULL && (request->offset & (image->cluster_size - 1)) == 0
          && (request->length >= image->cluster_size || end == qcow2_io_length (image));
 }
 

@@ -10,6 +10,8 @@
 #include "qcow2-resize.h"
 #include "qcow2-snapshot.h"
 
+#include "luks-options.h"
+
 #include <errno.h>
 
 BANYAN_DEFINE_DRIVER_WITH_CODE (
@@ -111,7 +113,7 @@ banyan_qcow2_get_capabilities (BanyanNode *node, guint inherited)
   gboolean is_open = BANYAN_NODE_SELF (BanyanQcow2, node)->is_open;
   guint capabilities = inherited | BANYAN_CAN_FUA | BANYAN_CAN_FAST_ZERO | BANYAN_CAN_MULTI_CONN;
 
-  if (is_open && !image->has_data_file)
+  if (is_open && !image->has_data_file && image->encryption == NULL)
     capabilities |= BANYAN_CAN_COMPRESS;
   if (is_open
       && (image->header.version == 2 || (image->header.autoclear & QCOW2_AUTOCLEAR_RAW_DATA)))
@@ -128,6 +130,8 @@ banyan_qcow2_get_limits (BanyanNode *node, BanyanLimits *limits)
   if (!BANYAN_NODE_SELF (BanyanQcow2, node)->is_open)
     return;
 
+  if (image->encryption != NULL)
+    limits->request_alignment = ENCRYPTION_SECTOR;
   limits->preferred_size = 1u << image->subcluster_bits;
   limits->zeroes_alignment = 1u << image->subcluster_bits;
   limits->discard_alignment = image->cluster_size;
@@ -201,6 +205,60 @@ show_snapshot (BanyanQcow2 *self, GError **error)
          && qcow2_snapshots_note_tables (&self->image, error);
 }
 
+/* -- Encryption. -- */
+
+static gboolean
+check_users (BanyanQcow2 *self, guint used, GError **error)
+{
+  return self->image.encryption == NULL || self->key_secret != NULL || used == 0
+         || qcow2_encryption_throw_locked (&self->image, error);
+}
+
+static gboolean
+check_format (BanyanQcow2 *self, GError **error)
+{
+  static const char *const names[] = { "not encrypted", "encrypted by aes", "encrypted by luks" };
+  guint is = self->image.header.crypt_method;
+  guint wanted = self->encrypt_format == QCOW2_ENCRYPTION_NONE && is != QCOW2_ENCRYPTION_NONE
+                     ? is
+                     : (guint) self->encrypt_format;
+
+  if (is == QCOW2_ENCRYPTION_NONE && self->key_secret != NULL && wanted == is)
+    return banyan_throw_errno (error, EINVAL,
+                               "%s: encrypt.key-secret is set, and the image is not encrypted",
+                               self->image.name);
+  return wanted == is
+         || banyan_throw_errno (error, EINVAL, "%s: the image is %s; encrypt.format wants it %s",
+                                self->image.name, names[is], names[wanted]);
+}
+
+static gboolean BANYAN_COROUTINE
+unlock (BanyanQcow2 *self, GError **error)
+{
+  LuksPassphrase passphrase;
+
+  return self->image.encryption == NULL || self->key_secret == NULL
+         || (luks_options_peek_secret (self->key_secret, &passphrase, error)
+             && qcow2_encryption_unlock (&self->image, &passphrase, error));
+}
+
+static gboolean BANYAN_COROUTINE
+open_encryption (BanyanQcow2 *self, GError **error)
+{
+  return check_format (self, error) && qcow2_encryption_open (&self->image, error)
+         && check_users (self, banyan_element_get_used (BANYAN_ELEMENT (self)), error)
+         && unlock (self, error);
+}
+
+static gboolean BANYAN_COROUTINE
+reopen_encryption (BanyanQcow2 *self, GError **error)
+{
+  gboolean is_same;
+
+  return qcow2_encryption_reopen (&self->image, &is_same, error)
+         && (is_same || unlock (self, error));
+}
+
 static gboolean BANYAN_COROUTINE
 banyan_qcow2_open (BanyanElement *element, GError **error)
 {
@@ -210,8 +268,10 @@ banyan_qcow2_open (BanyanElement *element, GError **error)
   if (!qcow2_image_open (&self->image, &self->sizes, error))
     return FALSE;
   qcow2_properties_follow_all (self);
-  if (!check_data_file (self, error) || !show_snapshot (self, error))
+  if (!check_data_file (self, error) || !show_snapshot (self, error)
+      || !open_encryption (self, error))
     {
+      qcow2_encryption_close (&self->image);
       qcow2_image_close (&self->image);
       return FALSE;
     }
@@ -230,6 +290,7 @@ banyan_qcow2_close (BanyanElement *element)
   BanyanQcow2 *self = BANYAN_NODE_SELF (BanyanQcow2, element);
 
   self->is_open = FALSE;
+  qcow2_encryption_close (&self->image);
   qcow2_image_close (&self->image);
 }
 
@@ -247,9 +308,13 @@ banyan_qcow2_reactivate (BanyanElement *element, GError **error)
 
   qcow2_image_close (&self->image);
   if (!qcow2_image_open (&self->image, &self->sizes, error))
-    return self->is_open = FALSE;
-  if (!show_snapshot (self, error))
     {
+      qcow2_encryption_close (&self->image);
+      return self->is_open = FALSE;
+    }
+  if (!show_snapshot (self, error) || !reopen_encryption (self, error))
+    {
+      qcow2_encryption_close (&self->image);
       qcow2_image_close (&self->image);
       return self->is_open = FALSE;
     }
@@ -295,6 +360,13 @@ refit (BanyanQcow2 *self, BanyanChange *change, GError **error)
                                  qcow2_overlap_checks_get_kinds (g_value_get_object (
                                      banyan_proposal_get (proposal, "overlap-check"))),
                                  error);
+}
+
+static gboolean
+banyan_qcow2_prepare (BanyanElement *element, BanyanChange *change, GError **error)
+{
+  return check_users (BANYAN_NODE_SELF (BanyanQcow2, element), banyan_change_get_used (change),
+                      error);
 }
 
 /* A node that is not written to any more leaves an image that is in order. */
@@ -405,6 +477,7 @@ banyan_qcow2_class_init (BanyanQcow2Class *klass)
   BANYAN_OBJECT_CLASS (klass)->check = banyan_qcow2_check;
   element_class->open = banyan_qcow2_open;
   element_class->close = banyan_qcow2_close;
+  element_class->prepare = banyan_qcow2_prepare;
   element_class->settle = banyan_qcow2_settle;
   element_class->commit = banyan_qcow2_commit;
   element_class->abort = banyan_qcow2_abort;
