@@ -51,6 +51,24 @@ measure_backing (const ImgMake *make, guint64 *length)
   return img_close (&image, CLI_DONE);
 }
 
+/* As they are written with -o. */
+static void
+append_options (GString *text, const char *prefix, BanyanSpec *map)
+{
+  for (guint i = 0; i < banyan_spec_get_length (map); i++)
+    {
+      BanyanSpec *item = banyan_spec_get_item (map, i);
+      g_autofree char *key = g_strconcat (prefix, banyan_spec_get_key (map, i), NULL);
+      g_autofree char *inner = g_strconcat (key, ".", NULL);
+      g_autofree char *value = cli_spec_to_line (item);
+
+      if (banyan_spec_get_kind (item) == BANYAN_SPEC_MAP)
+        append_options (text, inner, item);
+      else if (!g_str_equal (key, "size"))
+        g_string_append_printf (text, " %s=%s", key, value);
+    }
+}
+
 static void
 tell (const ImgMake *make)
 {
@@ -61,14 +79,8 @@ tell (const ImgMake *make)
   if (make->backing != NULL)
     g_string_append_printf (text, " backing_file=%s backing_fmt=%s", make->backing,
                             make->backing_format);
-  for (guint i = 0; i < banyan_spec_get_length (make->options); i++)
-    {
-      const char *key = banyan_spec_get_key (make->options, i);
-      g_autofree char *value = cli_spec_to_line (banyan_spec_get_item (make->options, i));
-
-      if (!g_str_equal (key, "size"))
-        g_string_append_printf (text, " %s=%s", key, value);
-    }
+  if (make->options != NULL)
+    append_options (text, "", make->options);
   img_say ("%s\n", text->str);
 }
 

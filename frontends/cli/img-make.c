@@ -59,12 +59,24 @@ img_complain_of_format (const char *format, CliStatus *status)
 
 /* -- Help. -- */
 
+/* Where QEMU's name has a dot, people know that one. */
+static const char *
+known_name (GParamSpec *pspec)
+{
+  const char *const *aliases = banyan_param_get_aliases (pspec);
+
+  for (; aliases != NULL && *aliases != NULL; aliases++)
+    if (strchr (*aliases, '.') != NULL)
+      return *aliases;
+  return pspec->name;
+}
+
 static void
 add_option (CliTable *table, GParamSpec *pspec)
 {
   g_autofree char *type = banyan_param_describe_type (pspec);
   g_autofree char *usual = banyan_param_describe_default (pspec);
-  g_autofree char *flag = g_strdup_printf ("%s=<%s>", pspec->name, type);
+  g_autofree char *flag = g_strdup_printf ("%s=<%s>", known_name (pspec), type);
   g_autofree char *words = usual != NULL
                                ? g_strdup_printf ("%s (%s)", g_param_spec_get_blurb (pspec), usual)
                                : g_strdup (g_param_spec_get_blurb (pspec));

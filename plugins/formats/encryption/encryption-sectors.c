@@ -14,7 +14,7 @@
 
 /* What is larger is done beside the loop, in parts of this size at least, which run at once: it
  * takes longer than to hand over, and would make others wait. */
-#define PART_SIZE (128 * 1024)
+#define PART_SIZE (256 * 1024)
 #define MAX_PARTS 8
 
 /* What a loop keeps; more are in use only while as many large requests are. */
