@@ -135,7 +135,11 @@ struct _BanyanFormatClass
    * user hears who wants to. NULL: they are. The driver publishes that it is read-only, too. */
   const char *only_reads;
 
-  BANYAN_RESERVED (2);
+  /* As probe, of an image that ends with @tail and has @image_length bytes in all. What it answers
+   * counts for no more than %BANYAN_PROBE_END. */
+  guint (*probe_end) (const guint8 *tail, gsize length, guint64 image_length);
+
+  BANYAN_RESERVED (1);
 };
 
 #define BANYAN_TYPE_FILTER (banyan_filter_get_type ())

@@ -9,36 +9,81 @@
 
 /* -- Which format. -- */
 
+/* How an image begins, and how it ends. */
+typedef struct
+{
+  guint8 head[BANYAN_PROBE_BYTES];
+  gsize head_length;
+  guint8 tail[BANYAN_PROBE_END_BYTES];
+  gsize tail_length;
+  guint64 length;
+} Sample;
+
+static gboolean
+read_at (int fd, guint64 offset, guint8 *bytes, gsize *length)
+{
+  gssize n = TEMP_FAILURE_RETRY (pread (fd, bytes, *length, offset));
+
+  *length = MAX (n, 0);
+  return n >= 0;
+}
+
 /* FALSE: it could not be read, which whoever opens it tells better. */
 static gboolean
-read_head (const char *filename, guint8 *head, gsize *length)
+read_sample (const char *filename, Sample *sample)
 {
   int fd = open (filename, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  gssize n;
+  gboolean is_read;
+  off_t end;
 
   if (fd < 0)
     return FALSE;
 
-  n = TEMP_FAILURE_RETRY (pread (fd, head, *length, 0));
+  end = lseek (fd, 0, SEEK_END);
+  sample->length = MAX (end, 0);
+  sample->head_length = sizeof sample->head;
+  sample->tail_length = MIN (sizeof sample->tail, sample->length);
+  is_read
+      = read_at (fd, 0, sample->head, &sample->head_length)
+        && read_at (fd, sample->length - sample->tail_length, sample->tail, &sample->tail_length);
   close (fd);
-  *length = MAX (n, 0);
-  return n >= 0;
+  return is_read;
+}
+
+/* What is at the end, the guest of a raw disk may have put there as well. */
+static const char *
+probe_end (const char *filename, const Sample *sample)
+{
+  guint confidence;
+  const char *format
+      = banyan_format_probe_end (sample->tail, sample->tail_length, sample->length, &confidence);
+
+  if (format != NULL)
+    cli_message ("warning: %s is taken for %s by how it ends, which a guest can write to a raw "
+                 "disk as well. Say -f %s, or -f raw",
+                 filename, format, format);
+  return format;
 }
 
 /* Raw is what a guest may make look like anything. QEMU's users know this warning. */
 static const char *
 probe (const char *filename, gboolean may_write)
 {
-  guint8 head[BANYAN_PROBE_BYTES];
-  gsize length = sizeof head;
+  Sample sample;
   guint confidence;
-  const char *format;
+  const char *format, *by_end;
 
-  if (!read_head (filename, head, &length))
+  if (!read_sample (filename, &sample))
     return "raw";
 
-  format = banyan_format_probe (head, length, &confidence);
-  if (format != NULL && confidence <= BANYAN_PROBE_ANYTHING && may_write)
+  format = banyan_format_probe (sample.head, sample.head_length, &confidence);
+  if (format != NULL && confidence > BANYAN_PROBE_ANYTHING)
+    return format;
+  by_end = probe_end (filename, &sample);
+  if (by_end != NULL)
+    return by_end;
+
+  if (format != NULL && may_write)
     cli_message ("warning: nothing says which format %s has, and it looks like none but %s; a "
                  "guest that writes to it can make it look like another. Say -f %s",
                  filename, format, format);

@@ -358,6 +358,25 @@ foreign_must_be_probed (Images *images, const char *driver)
 }
 
 void
+foreign_must_be_probed_by_end (Images *images, const char *driver)
+{
+  g_autofree guint8 *bytes = NULL;
+  gsize size, length;
+  guint confidence;
+
+  load_file (images, "a.img", &bytes, &size);
+  g_assert_cmpstr (banyan_format_probe (bytes, MIN (size, BANYAN_PROBE_BYTES), &confidence), ==,
+                   "raw");
+  length = MIN (size, BANYAN_PROBE_END_BYTES);
+  g_assert_cmpstr (banyan_format_probe_end (bytes + size - length, length, size, &confidence), ==,
+                   driver);
+  g_assert_cmpuint (confidence, ==, BANYAN_PROBE_END);
+  g_assert_null (banyan_format_probe_end (bytes + size - 511, 511, size, &confidence));
+  g_assert_null (banyan_format_probe_end (bytes, length, size, &confidence));
+  g_assert_null (banyan_format_probe_end (NULL, 0, 0, &confidence));
+}
+
+void
 foreign_must_refuse_writers (Images *images, const char *driver)
 {
   g_autoptr (GError) error = NULL;

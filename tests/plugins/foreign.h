@@ -50,6 +50,9 @@ void foreign_damage (Images *images, const char *driver, gsize first, gsize head
 /* Whether the image's format is told from how it begins, and from nothing else: not from half of
  * the header, nor from what is no image. */
 void foreign_must_be_probed (Images *images, const char *driver);
+/* Likewise from its end, less surely; a guest that writes the same to a longer disk is not enough.
+ */
+void foreign_must_be_probed_by_end (Images *images, const char *driver);
 /* Who wants to write is refused, and told what to do. */
 void foreign_must_refuse_writers (Images *images, const char *driver);
 

@@ -216,6 +216,39 @@ test_guest (void)
 }
 
 static void
+test_fixed (void)
+{
+  static const char *const ways[]
+      = { "subformat=fixed,force_size=on", "subformat=fixed,force_size=off" };
+
+  g_test_summary ("A fixed disk is known by its end, if the checksum is right, and nothing but the "
+                  "disk lies before that");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
+    {
+      Images *images = new_image (ways[i]);
+      g_autofree char *path = NULL;
+      g_autofree char *bytes = NULL;
+      const guint8 *tail;
+      guint confidence;
+      gsize size;
+
+      if (images == NULL)
+        return;
+      foreign_must_be_probed_by_end (images, "vpc");
+
+      path = g_build_filename (images->folder, "a.img", NULL);
+      g_assert_true (g_file_get_contents (path, &bytes, &size, NULL));
+      tail = (guint8 *) bytes + size - 512;
+      g_assert_cmpstr (banyan_format_probe_end (tail, 512, size, &confidence), ==, "vpc");
+      g_assert_null (banyan_format_probe_end (tail, 512, size + 512, &confidence));
+      bytes[size - 1] ^= 1;
+      g_assert_null (banyan_format_probe_end (tail, 512, size, &confidence));
+      images_free (images);
+    }
+}
+
+static void
 test_damage (void)
 {
   Images *images = new_image ("force_size=on");
@@ -237,6 +270,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vpc/refuses-bad-fields", test_refuses);
   g_test_add_func ("/vpc/blocks-of-all-kinds", test_blocks);
   g_test_add_func ("/vpc/guests-change-nothing", test_guest);
+  g_test_add_func ("/vpc/fixed-ones-are-known-by-their-end", test_fixed);
   g_test_add_func ("/vpc/damage-crashes-nothing", test_damage);
   return g_test_run ();
 }

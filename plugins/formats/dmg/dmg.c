@@ -44,6 +44,16 @@ is_trailer (const guint8 *bytes)
          && banyan_get_be32 (bytes + AT_HEADER_SIZE) == TRAILER_SIZE;
 }
 
+/* Within @size bytes that the image ends with. (nullable) */
+static const guint8 *
+find_trailer (const guint8 *last, gsize size)
+{
+  for (gsize i = size < TRAILER_SIZE ? 0 : size - TRAILER_SIZE + 1; i-- > 0;)
+    if (is_trailer (last + i))
+      return last + i;
+  return NULL;
+}
+
 /* The older kind of encryption has its header at the end. */
 static gboolean BANYAN_COROUTINE
 throw_kind (Mapped *mapped, const guint8 *last, gsize size, GError **error)
@@ -71,19 +81,20 @@ read_trailer (Mapped *mapped, guint8 *trailer, guint64 *at, GError **error)
   guint64 end = banyan_child_get_length (mapped->file);
   guint8 last[2 * TRAILER_SIZE];
   gsize size = MIN (end, sizeof last);
+  const guint8 *found;
 
   if (end < TRAILER_SIZE)
     return mapped_check_inside (mapped, mapped->file, 0, TRAILER_SIZE, "trailer", error);
   if (!banyan_child_pread (mapped->file, end - size, last, size, error))
     return FALSE;
 
-  for (gsize i = size - TRAILER_SIZE + 1; i-- > 0;)
-    if (is_trailer (last + i))
-      {
-        memcpy (trailer, last + i, TRAILER_SIZE);
-        *at = end - size + i;
-        return TRUE;
-      }
+  found = find_trailer (last, size);
+  if (found != NULL)
+    {
+      memcpy (trailer, found, TRAILER_SIZE);
+      *at = end - size + (found - last);
+      return TRUE;
+    }
   return throw_kind (mapped, last, size, error);
 }
 
@@ -255,7 +266,26 @@ banyan_dmg_unpack (Mapped *mapped, guint64 offset, const Mapping *mapping, guint
          || mapped_throw_damaged (mapped, mapping, error);
 }
 
+/* The list or fork lies before the trailer. */
+static guint
+banyan_dmg_probe_end (const guint8 *tail, gsize length, guint64 image_length)
+{
+  const guint8 *trailer = find_trailer (tail, length);
+  guint64 before, offset, n;
+
+  if (trailer == NULL)
+    return 0;
+
+  before = image_length - length + (trailer - tail);
+  n = banyan_get_be64 (trailer + AT_FORK_LENGTH);
+  offset = banyan_get_be64 (trailer + (n != 0 ? AT_FORK_OFFSET : AT_LIST_OFFSET));
+  if (n == 0)
+    n = banyan_get_be64 (trailer + AT_LIST_LENGTH);
+  return n != 0 && offset <= before && n <= before - offset ? BANYAN_PROBE_END : 0;
+}
+
 static const MappedDriver driver = {
+  .probe_end = banyan_dmg_probe_end,
   .open = banyan_dmg_open,
   .close = banyan_dmg_close,
   .map = banyan_dmg_map,

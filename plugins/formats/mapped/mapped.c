@@ -542,6 +542,7 @@ mapped_class_init (BanyanFormatClass *klass, const MappedDriver *driver)
   element_class->reactivate = mapped_reactivate;
   element_class->child_permissions = mapped_child_permissions;
   klass->probe = driver->probe;
+  klass->probe_end = driver->probe_end;
   klass->only_reads = "images of its format are only read: banyan img convert -O qcow2 makes one "
                       "that can be written to, or let a new qcow2 image have it as its backing";
   node_class->get_capabilities = mapped_get_capabilities;

@@ -52,12 +52,13 @@ typedef enum
   MAPPED_CAN_BE_DIRTY = 1 << 2, /* dirty */
 } MappedFlags;
 
-/* All but probe and close run in coroutines; map and unpack on several threads at once. */
+/* All but the probes and close run in coroutines; map and unpack on several threads at once. */
 typedef struct
 {
   guint flags; /* MappedFlags */
-  /* (nullable): as that of BanyanFormatClass */
+  /* (nullable): as those of BanyanFormatClass */
   guint (*probe) (const guint8 *head, gsize length);
+  guint (*probe_end) (const guint8 *tail, gsize length, guint64 image_length);
   /* Reads and checks the header, publishes the length, implies children; file is open. */
   gboolean (*open) (Mapped *self, GError **error);
   /* (nullable): gives up what open took, after one that failed, too */

@@ -322,9 +322,22 @@ banyan_vpc_probe (const guint8 *head, gsize length)
   return length >= strlen (COOKIE) && is_footer (head) ? 100 : 0;
 }
 
+/* Nothing but the disk lies before its footer. */
+static guint
+banyan_vpc_probe_end (const guint8 *tail, gsize length, guint64 image_length)
+{
+  const guint8 *footer = tail + length - FOOTER_SIZE;
+
+  return length >= FOOTER_SIZE && is_right (footer) && get_type (footer) == TYPE_FIXED
+                 && banyan_get_be64 (footer + AT_SIZE) == image_length - FOOTER_SIZE
+             ? BANYAN_PROBE_END
+             : 0;
+}
+
 static const MappedDriver driver = {
   .flags = MAPPED_CAN_BE_FIXED,
   .probe = banyan_vpc_probe,
+  .probe_end = banyan_vpc_probe_end,
   .open = banyan_vpc_open,
   .map = banyan_vpc_map,
 };
