@@ -181,7 +181,7 @@ run (char **arguments)
       return (CliStatus) CHECK_FAILED;
     }
 
-  status = fix != 0 ? img_open_argument (&image, arguments[0], TRUE, TRUE)
+  status = fix != 0 ? img_open_to_repair (&image, arguments[0])
                     : img_open_to_look (&image, arguments[0], TRUE);
   if (status != CLI_DONE)
     return (CliStatus) CHECK_FAILED;

@@ -175,8 +175,10 @@ const CliCommand img_create = {
   .arguments = "FILE [SIZE]",
   .summary = "Make an image",
   .description
-  = "Makes the file and the image in it. What was in the file is lost, unless somebody uses it: "
-    "then nothing is done. SIZE takes the suffixes K, M, G, T, P and E, and is rounded up to 512 "
+  = "Makes the file and the image in it, and the file for its data that an option may name. What "
+    "was "
+    "in them is lost, unless somebody uses it: then nothing is done. SIZE takes the suffixes K, M, "
+    "G, T, P and E, and is rounded up to 512 "
     "bytes; an image with a backing file is as large as that without it. A file that was not "
     "there before is not there either when the image could not be made.",
   .options = options,

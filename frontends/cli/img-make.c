@@ -186,6 +186,8 @@ typedef struct
 {
   BanyanImageOptions *file;  /* (owned) */
   BanyanImageOptions *image; /* (owned) (nullable): it is the file */
+  BanyanImageOptions *data;  /* (owned) (nullable): a file that the image keeps its data in */
+  char *data_name;           /* (owned) (nullable) */
 } Wanted;
 
 static void
@@ -193,6 +195,8 @@ wanted_clear (Wanted *self)
 {
   g_clear_object (&self->file);
   g_clear_object (&self->image);
+  g_clear_object (&self->data);
+  g_clear_pointer (&self->data_name, g_free);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Wanted, wanted_clear)
@@ -217,6 +221,29 @@ describe (const ImgMake *make)
   return map;
 }
 
+/* It lies where the image will look for it: beside the image. */
+static gboolean
+read_data_file (const ImgMake *make, Wanted *wanted, GError **error)
+{
+  g_autoptr (BanyanSpec) map = banyan_spec_builder_end (banyan_spec_builder_new_map ());
+  g_autofree char *length = NULL, *folder = NULL, *name = NULL;
+
+  if (g_object_class_find_property (G_OBJECT_GET_CLASS (wanted->image), "data-file") == NULL)
+    return TRUE;
+  g_object_get (wanted->image, "data-file", &name, NULL);
+  if (name == NULL)
+    return TRUE;
+
+  folder = g_path_get_dirname (make->filename);
+  wanted->data_name
+      = g_path_is_absolute (name) ? g_strdup (name) : g_build_filename (folder, name, NULL);
+  length = g_strdup_printf ("%" G_GUINT64_FORMAT, banyan_image_options_get_length (wanted->image));
+  set_text (&map, "filename", wanted->data_name);
+  set_text (&map, "size", length);
+  wanted->data = banyan_image_options_new ("file", map, error);
+  return wanted->data != NULL;
+}
+
 /* All options are looked at before anything is made. */
 static gboolean
 read_wanted (const ImgMake *make, Wanted *wanted, GError **error)
@@ -229,7 +256,7 @@ read_wanted (const ImgMake *make, Wanted *wanted, GError **error)
   set_text (&file, "filename", make->filename);
   if (!is_file)
     wanted->image = banyan_image_options_new (make->format, map, error);
-  if (is_file || wanted->image != NULL)
+  if (is_file || (wanted->image != NULL && read_data_file (make, wanted, error)))
     wanted->file = banyan_image_options_new ("file", file, error);
   return wanted->file != NULL;
 }
@@ -303,7 +330,8 @@ make_both (const ImgMake *make, const Wanted *wanted)
 {
   g_autoptr (BanyanGraph) graph = banyan_graph_new ();
   g_autoptr (GError) error = NULL;
-  gboolean is_made = make_file (graph, wanted->file, &error);
+  gboolean is_made = make_file (graph, wanted->file, &error)
+                     && (wanted->data == NULL || make_file (graph, wanted->data, &error));
 
   banyan_graph_close (graph, NULL);
   if (!is_made)
@@ -312,12 +340,20 @@ make_both (const ImgMake *make, const Wanted *wanted)
   return wanted->image != NULL ? make_image (make, wanted->image) : CLI_DONE;
 }
 
+static gboolean
+is_missing (const char *filename)
+{
+  struct stat found;
+
+  return lstat (filename, &found) < 0 && errno == ENOENT;
+}
+
 CliStatus
 img_make (const ImgMake *make, gboolean *is_new)
 {
   g_auto (Wanted) wanted = { NULL };
   g_autoptr (GError) error = NULL;
-  struct stat before;
+  gboolean has_new_data;
   CliStatus status;
 
   *is_new = FALSE;
@@ -326,8 +362,11 @@ img_make (const ImgMake *make, gboolean *is_new)
   if (!read_wanted (make, &wanted, &error))
     return cli_fail_with (error);
 
-  *is_new = lstat (make->filename, &before) < 0 && errno == ENOENT;
+  *is_new = is_missing (make->filename);
+  has_new_data = wanted.data_name != NULL && is_missing (wanted.data_name);
   status = make_both (make, &wanted);
+  if (status != CLI_DONE && has_new_data)
+    unlink (wanted.data_name);
   if (status != CLI_DONE && *is_new)
     unlink (make->filename);
   return status;

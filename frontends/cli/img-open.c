@@ -126,8 +126,10 @@ dup_snapshot_key (const char *text)
 static CliStatus
 enter (ImgImage *self, const ImgSource *source)
 {
+  guint writes = source->repairs ? BANYAN_PERMISSION_WRITE_UNCHANGED
+                                 : BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_RESIZE;
   guint used = (source->only_looks ? 0 : BANYAN_PERMISSION_CONSISTENT_READ)
-               | (source->may_write ? BANYAN_PERMISSION_WRITE | BANYAN_PERMISSION_RESIZE : 0);
+               | (source->may_write ? writes : 0);
   g_autoptr (GError) error = NULL;
 
   self->backend = banyan_backend_new (self->node, "img", used, BANYAN_PERMISSIONS_ALL, &error);
@@ -194,6 +196,14 @@ img_open_argument (ImgImage *self, const char *argument, gboolean may_write,
 {
   return open_argument (self, argument,
                         (ImgSource){ .may_write = may_write, .without_backing = without_backing });
+}
+
+/* What is so damaged that nothing is written to it any more has to be open to this. */
+CliStatus
+img_open_to_repair (ImgImage *self, const char *argument)
+{
+  return open_argument (self, argument,
+                        (ImgSource){ .may_write = TRUE, .repairs = TRUE, .without_backing = TRUE });
 }
 
 CliStatus

@@ -114,6 +114,7 @@ typedef struct
   BanyanSpec *secrets;  /* (nullable): a map of options that name secrets */
   gboolean is_dotted;
   gboolean may_write;
+  gboolean repairs;         /* writes what changes nothing that is shown, and nothing else */
   gboolean only_looks;      /* at what it is: nothing of its data is read */
   gboolean is_shared;       /* others may be writing it */
   gboolean without_backing; /* which need not even be there */
@@ -135,6 +136,8 @@ CliStatus img_open_argument (ImgImage *self, const char *argument, gboolean may_
 /* Likewise, for who wants to know what it is, and reads none of its data: so a passphrase is not
  * needed. */
 CliStatus img_open_to_look (ImgImage *self, const char *argument, gboolean without_backing);
+/* Likewise, without backing, for who mends an image and writes none of its data. */
+CliStatus img_open_to_repair (ImgImage *self, const char *argument);
 /* Returns @status, or if that is good what closing says. */
 CliStatus img_close (ImgImage *self, CliStatus status);
 /* "raw": the driver's name. */
