@@ -32,7 +32,9 @@ must_hold_nothing (Images *images, guint seed)
 static void
 must_check (Images *images)
 {
-  if (g_find_program_in_path ("qemu-img") == NULL)
+  g_autofree char *found = g_find_program_in_path ("qemu-img");
+
+  if (found == NULL)
     return;
   images_run (images, "qemu-img check -q --object secret,id=one,data=secret-one --image-opts "
                       "driver=qcow2,encrypt.format=luks,encrypt.key-secret=one,"
