@@ -23,6 +23,8 @@ static struct
   GPtrArray *log;
   guint step;
   gint left; /* operations until one fails */
+  RecorderFailure how;
+  guint n_operations;
   gboolean has_failed;
   const guint8 *bytes;
   gsize length;
@@ -46,10 +48,12 @@ fails (GError **error)
   g_mutex_lock (&state.mutex);
   does = state.left == 0;
   state.left -= state.left >= 0;
+  state.n_operations++;
   state.has_failed |= does;
   g_mutex_unlock (&state.mutex);
   if (does)
-    banyan_throw_errno (error, EIO, "the recorder was told to");
+    banyan_throw_errno (error, state.how == RECORDER_ENOSPC ? ENOSPC : EIO,
+                        "the recorder was told to");
   return does;
 }
 
@@ -80,12 +84,17 @@ static gboolean
 test_recorder_write (BanyanNode *node, const BanyanRequest *request, GError **error)
 {
   guint8 *at = TEST_RECORDER (node)->bytes + request->offset;
+  gboolean does_fail = fails (error);
+  gsize length = !does_fail                    ? request->length
+                 : state.how == RECORDER_SHORT ? request->length / 2
+                                               : 0;
 
-  if (fails (error))
-    return FALSE;
-  banyan_request_copy_out (request, 0, at, request->length);
-  note (RECORDER_WRITE, request->offset, request->length, at);
-  return TRUE;
+  if (length > 0)
+    {
+      banyan_request_copy_out (request, 0, at, length);
+      note (RECORDER_WRITE, request->offset, length, at);
+    }
+  return !does_fail;
 }
 
 static BanyanAnswer
@@ -198,6 +207,8 @@ recorder_prepare (const guint8 *bytes, gsize length)
   state.length = length;
   state.step = 0;
   state.left = -1;
+  state.how = RECORDER_EIO;
+  state.n_operations = 0;
   state.has_failed = FALSE;
 }
 
@@ -218,8 +229,21 @@ recorder_fail_after (gint operations)
 {
   g_mutex_lock (&state.mutex);
   state.left = operations;
+  state.n_operations = 0;
   state.has_failed = FALSE;
   g_mutex_unlock (&state.mutex);
+}
+
+void
+recorder_fail_as (RecorderFailure how)
+{
+  state.how = how;
+}
+
+guint
+recorder_get_n_operations (void)
+{
+  return state.n_operations;
 }
 
 gboolean

@@ -16,6 +16,14 @@ typedef enum
   RECORDER_FLUSH,
 } RecorderKind;
 
+typedef enum
+{
+  RECORDER_EIO,
+  RECORDER_ENOSPC,
+  RECORDER_SHORT, /* a write has written its first half */
+  RECORDER_N_FAILURES,
+} RecorderFailure;
+
 typedef struct
 {
   RecorderKind kind;
@@ -35,6 +43,10 @@ GPtrArray *recorder_get_log (void);
 void recorder_set_step (guint step);
 /* From now on, the operation that comes after so many fails once; -1: none. */
 void recorder_fail_after (gint operations);
+/* How the next one does; RECORDER_EIO without it. */
+void recorder_fail_as (RecorderFailure how);
+/* How many there were since recorder_fail_after(). */
+guint recorder_get_n_operations (void);
 gboolean recorder_has_failed (void);
 
 G_END_DECLS
