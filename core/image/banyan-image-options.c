@@ -364,9 +364,24 @@ banyan_image_options_measure (BanyanImageOptions *self, BanyanChild *source, Ban
 }
 
 /**
+ * banyan_amend_tell_progress: (skip)
+ * @self: an amendment
+ * @fraction: how much of it is done, from 0 to 1
+ *
+ * For drivers: whoever wants to know is told.
+ */
+void
+banyan_amend_tell_progress (BanyanAmend *self, double fraction)
+{
+  if (self->progress != NULL)
+    self->progress (self, fraction);
+}
+
+/**
  * banyan_image_options_amend: (skip)
  * @self: options, of which those that were given count
  * @node: an open image
+ * @amend: (nullable): who wants to know how far it has come
  * @error: where to put the error, or %NULL
  *
  * Changes an image as it lies. In a coroutine, within a request of the only user of @node.
@@ -374,9 +389,12 @@ banyan_image_options_measure (BanyanImageOptions *self, BanyanChild *source, Ban
  * Returns: whether the image is as wanted
  */
 gboolean
-banyan_image_options_amend (BanyanImageOptions *self, BanyanNode *node, GError **error)
+banyan_image_options_amend (BanyanImageOptions *self, BanyanNode *node, BanyanAmend *amend,
+                            GError **error)
 {
   BanyanImageOptionsClass *klass = BANYAN_IMAGE_OPTIONS_GET_CLASS (self);
+  BanyanAmend nobody = BANYAN_AMEND_INIT;
 
-  return klass->amend != NULL ? klass->amend (self, node, error) : refuse (self, "amended", error);
+  return klass->amend != NULL ? klass->amend (self, node, amend != NULL ? amend : &nobody, error)
+                              : refuse (self, "amended", error);
 }

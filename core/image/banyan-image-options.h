@@ -31,6 +31,26 @@ typedef struct
   guint64 bitmaps;         /* bytes more, for a copy of the source's bitmaps */
 } BanyanImageSize;
 
+typedef struct _BanyanAmend BanyanAmend;
+
+/* One amendment: who asks for it fills in what it wants. */
+struct _BanyanAmend
+{
+  guint32 size;
+
+  /* (nullable): how far it has come. In the coroutine. */
+  void (*progress) (BanyanAmend *self, double fraction);
+  gpointer data;
+};
+
+#define BANYAN_AMEND_INIT \
+  { \
+    .size = sizeof (BanyanAmend) \
+  }
+
+BANYAN_API
+void banyan_amend_tell_progress (BanyanAmend *self, double fraction);
+
 struct _BanyanImageOptionsClass
 {
   BanyanStructClass parent_class;
@@ -43,8 +63,10 @@ struct _BanyanImageOptionsClass
   gboolean (*measure) (BanyanImageOptions *self, BanyanChild *source, BanyanImageSize *size,
                        GError **error);
   /* Likewise. Changes the open image @node, a driver's of the same name, to what @self says, of
-   * which only what was given counts: see banyan_image_options_is_given(). */
-  gboolean (*amend) (BanyanImageOptions *self, BanyanNode *node, GError **error);
+   * which only what was given counts: see banyan_image_options_is_given(). What takes long is told
+   * to @amend. */
+  gboolean (*amend) (BanyanImageOptions *self, BanyanNode *node, BanyanAmend *amend,
+                     GError **error);
 
   BANYAN_RESERVED (8);
 };
@@ -93,6 +115,6 @@ gboolean BANYAN_COROUTINE banyan_image_options_measure (BanyanImageOptions *self
                                                         GError **error);
 BANYAN_API
 gboolean BANYAN_COROUTINE banyan_image_options_amend (BanyanImageOptions *self, BanyanNode *node,
-                                                      GError **error);
+                                                      BanyanAmend *amend, GError **error);
 
 G_END_DECLS

@@ -21,10 +21,31 @@ static const GOptionEntry options[] = {
   { NULL },
 };
 
+/* What the bar counts: a fraction of it is done. */
+#define PROGRESS_TOTAL 10000
+
+typedef struct
+{
+  BanyanAmend parent;
+  BanyanImageOptions *wanted;
+  BanyanCopy progress; /* counts; what has begun goes on to its end */
+} Amend;
+
+static void BANYAN_COROUTINE
+note_progress (BanyanAmend *amend, double fraction)
+{
+  Amend *self = (Amend *) amend;
+
+  __atomic_store_n (&self->progress.done, (guint64) (fraction * PROGRESS_TOTAL), __ATOMIC_RELAXED);
+}
+
 static gboolean BANYAN_COROUTINE
 amend_inside (BanyanChannel *channel, gpointer data, GError **error)
 {
-  return banyan_image_options_amend (data, banyan_channel_get_node (channel), error);
+  Amend *self = data;
+
+  return banyan_image_options_amend (self->wanted, banyan_channel_get_node (channel), &self->parent,
+                                     error);
 }
 
 /* Before any work is done that only makes sense with that. */
@@ -49,18 +70,40 @@ img_can_amend (BanyanNode *node, GError **error)
 }
 
 gboolean
-img_amend_image (ImgImage *image, BanyanSpec *map, GError **error)
+img_amend_image (ImgImage *image, BanyanSpec *map, ImgProgress *progress, GError **error)
 {
   g_autoptr (BanyanImageOptions) wanted
       = banyan_image_options_new (img_get_format (image->node), map, error);
+  Amend amend = { BANYAN_AMEND_INIT, wanted, BANYAN_COPY_INIT };
+  gboolean is_done;
 
   if (wanted == NULL)
     return FALSE;
 
   banyan_image_options_set_forced (wanted, is_forced);
-  return banyan_image_options_bind (wanted, image->graph, error)
-         && img_run_inside (image, amend_inside, wanted, error)
-         && banyan_backend_flush (image->backend, error);
+  amend.parent.progress = note_progress;
+  if (progress != NULL)
+    img_progress_follow (progress, &amend.progress);
+  is_done = banyan_image_options_bind (wanted, image->graph, error)
+            && img_run_inside (image, amend_inside, &amend, error)
+            && banyan_backend_flush (image->backend, error);
+  if (progress != NULL)
+    img_progress_follow (progress, NULL);
+  return is_done;
+}
+
+static gboolean
+amend (ImgImage *image, BanyanSpec *map, GError **error)
+{
+  ImgProgress progress;
+  gboolean is_done;
+
+  img_progress_begin (&progress, PROGRESS_TOTAL);
+  /* What has begun is not stopped half-way: SIGINT ends the program, as a power cut would. */
+  g_clear_handle_id (&progress.interrupt, g_source_remove);
+  is_done = img_amend_image (image, map, &progress, error);
+  img_progress_end (&progress, is_done);
+  return is_done;
 }
 
 static CliStatus
@@ -83,7 +126,7 @@ run (char **arguments)
   status = img_open_argument (&image, arguments[0], TRUE, TRUE);
   if (status != CLI_DONE)
     return status;
-  if (!img_can_amend (image.node, &error) || !img_amend_image (&image, map, &error))
+  if (!img_can_amend (image.node, &error) || !amend (&image, map, &error))
     status = cli_fail_with (error);
   return img_close (&image, status);
 }

@@ -229,7 +229,7 @@ change_header (const char *argument)
 
   status = img_open_argument (&image, argument, TRUE, TRUE);
   if (status == CLI_DONE
-      && (!img_can_amend (image.node, &error) || !img_amend_image (&image, spec, &error)))
+      && (!img_can_amend (image.node, &error) || !img_amend_image (&image, spec, NULL, &error)))
     status = cli_fail_with (error);
   return img_close (&image, status);
 }

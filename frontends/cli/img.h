@@ -205,8 +205,8 @@ gboolean img_copy (ImgImage *source, ImgImage *target, BanyanCopy *copy, ImgProg
 /* -- img-amend.c -- */
 
 gboolean img_can_amend (BanyanNode *node, GError **error);
-/* Changes what @map, options of the image's format, says. */
-gboolean img_amend_image (ImgImage *image, BanyanSpec *map, GError **error);
+/* Changes what @map, options of the image's format, says. @progress: (nullable) */
+gboolean img_amend_image (ImgImage *image, BanyanSpec *map, ImgProgress *progress, GError **error);
 
 /* -- img-snapshot.c -- */
 

@@ -202,7 +202,7 @@ do_amend (BanyanNode *node, guint8 step)
   g_autoptr (BanyanSpec) spec = banyan_spec_parse_json (changes[step >> 4 & 3], -1, NULL, problems);
   g_autoptr (BanyanImageOptions) options = banyan_image_options_new ("qcow2", spec, NULL);
 
-  banyan_image_options_amend (options, node, NULL);
+  banyan_image_options_amend (options, node, NULL, NULL);
 }
 
 static void BANYAN_COROUTINE

@@ -59,7 +59,7 @@ encrypted_must_make (Images *images, const char *driver, const char *name, const
 static gboolean BANYAN_COROUTINE
 amend (BanyanChannel *channel, gpointer data, GError **error)
 {
-  return banyan_image_options_amend (data, banyan_channel_get_node (channel), error);
+  return banyan_image_options_amend (data, banyan_channel_get_node (channel), NULL, error);
 }
 
 gboolean

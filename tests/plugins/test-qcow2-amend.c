@@ -13,25 +13,56 @@
 
 /* -- Amending. -- */
 
+typedef struct
+{
+  BanyanAmend parent;
+  BanyanImageOptions *options;
+  double progress; /* what was told last */
+} Amend;
+
+static void
+note_progress (BanyanAmend *amend, double fraction)
+{
+  Amend *self = (Amend *) amend;
+
+  g_assert_cmpfloat (fraction, >=, self->progress);
+  g_assert_cmpfloat (fraction, <=, 1);
+  self->progress = fraction;
+}
+
 static gboolean BANYAN_COROUTINE
 amend (BanyanChannel *channel, gpointer data, GError **error)
 {
-  return banyan_image_options_amend (data, banyan_channel_get_node (channel), error);
+  Amend *self = data;
+
+  return banyan_image_options_amend (self->options, banyan_channel_get_node (channel),
+                                     &self->parent, error);
+}
+
+/* @progress: (nullable): gets what was told last of how much is done. */
+static gboolean
+try_to_amend_telling (Images *images, const char *json, double *progress, GError **error)
+{
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (BanyanSpec) spec = banyan_spec_parse_json (json, -1, NULL, problems);
+  g_autoptr (BanyanImageOptions) options = banyan_image_options_new ("qcow2", spec, error);
+  Amend wanted = { BANYAN_AMEND_INIT, options, -1 };
+  gboolean amended;
+
+  g_assert_nonnull (options);
+  wanted.parent.progress = note_progress;
+  images_load (images, DISK);
+  amended = banyan_test_run (images->graph, "disk", amend, &wanted, error);
+  images_close (images);
+  if (progress != NULL)
+    *progress = wanted.progress;
+  return amended;
 }
 
 static gboolean
 try_to_amend (Images *images, const char *json, GError **error)
 {
-  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  g_autoptr (BanyanSpec) spec = banyan_spec_parse_json (json, -1, NULL, problems);
-  g_autoptr (BanyanImageOptions) options = banyan_image_options_new ("qcow2", spec, error);
-  gboolean amended;
-
-  g_assert_nonnull (options);
-  images_load (images, DISK);
-  amended = banyan_test_run (images->graph, "disk", amend, options, error);
-  images_close (images);
-  return amended;
+  return try_to_amend_telling (images, json, NULL, error);
 }
 
 static void
@@ -81,11 +112,13 @@ test_other_widths (void)
     {
       g_autofree char *json = g_strdup_printf ("{ \"refcount-bits\": %u }", widths[i]);
       g_autoptr (GError) error = NULL;
+      double progress;
 
       images_load (images, DISK);
       images_must_write (images, "disk", i * MIB, MIB, i);
       images_close (images);
-      g_assert_true (try_to_amend (images, json, &error));
+      g_assert_true (try_to_amend_telling (images, json, &progress, &error));
+      g_assert_cmpfloat (progress, >=, 0);
       images_must_be_clean (images, "a.qcow2");
       g_assert_cmpuint (images_get64 (images, "a.qcow2", 96) >> 32, ==,
                         g_bit_storage (widths[i]) - 1);
@@ -213,6 +246,81 @@ test_refuses_to_amend (void)
     }
 }
 
+/* -- Snapshots of an image that is to be of version 2. -- */
+
+static void
+make_snapshots (Images *images, const char *way)
+{
+  g_autofree char *line = g_strdup_printf ("qemu-img create -q -f qcow2 %s a.qcow2 8M", way);
+
+  images_run (images, "qemu-img create -q -f raw base.raw 5M");
+  images_run (images, "qemu-io -f raw -c 'write -P 1 0 5M' base.raw");
+  images_run (images, line);
+  images_run (images, "qemu-io -f qcow2 -c 'write -P 2 0 2M' a.qcow2");
+  images_run (images, "qemu-img snapshot -c data a.qcow2");
+  /* Shared with "data", which has something there, and with the disk. */
+  images_run (images, "qemu-io -f qcow2 -c 'write -z 512k 1M' a.qcow2");
+  images_run (images, "qemu-img snapshot -c kept a.qcow2");
+  images_run (images, "qemu-img snapshot -c again a.qcow2");
+  images_run (images, "qemu-io -f qcow2 -c 'write -zu 3M 4M' -c 'write -P 3 7M 64k' a.qcow2");
+  images_run (images, "qemu-img snapshot -c plain a.qcow2");
+  images_run (images, "qemu-io -f qcow2 -c 'write -P 4 0 4M' a.qcow2");
+}
+
+static void
+convert_snapshots (Images *images, const char *to)
+{
+  static const char *const names[] = { "data", "kept", "again", "plain" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *line = g_strdup_printf (
+          "qemu-img convert -O raw -l snapshot.name=%s a.qcow2 %s-%s.raw", names[i], to, names[i]);
+
+      images_run (images, line);
+    }
+}
+
+static void
+compare_snapshots (Images *images)
+{
+  images_run (images, "sh -c 'for name in data kept again plain; do "
+                      "cmp before-$name.raw after-$name.raw || exit 1; done'");
+}
+
+static void
+test_snapshots_of_version_2 (void)
+{
+  static const char *const ways[] = { "", "-o cluster_size=4k", "-b base.raw -F raw",
+                                      "-b base.raw -F raw -o cluster_size=4k,refcount_bits=8" };
+
+  g_test_summary ("Snapshots have no entries for zeroes any more, and are what they were");
+
+  if (!images_have_qemu ())
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS (ways); i++)
+    {
+      g_autoptr (Images) images = images_new ();
+      g_autoptr (GError) error = NULL;
+      double progress;
+
+      g_test_message ("%s", ways[i]);
+      make_snapshots (images, ways[i]);
+      convert_snapshots (images, "before");
+      try_to_amend_telling (images, "{ \"version\": \"v2\", \"refcount-bits\": 16 }", &progress,
+                            &error);
+      g_assert_no_error (error);
+      g_assert_cmpfloat (progress, >, 0.5);
+      images_must_be_clean (images, "a.qcow2");
+      images_run (images, "sh -c 'qemu-img info a.qcow2 | grep -q \"compat: 0.10\"'");
+      convert_snapshots (images, "after");
+      compare_snapshots (images);
+      images_run (images, "qemu-img snapshot -a kept a.qcow2");
+      images_run (images, "qemu-img snapshot -d data a.qcow2");
+      images_must_be_clean (images, "a.qcow2");
+    }
+}
+
 static void
 test_snapshots_in_the_way (void)
 {
@@ -224,16 +332,14 @@ test_snapshots_in_the_way (void)
   if (!images_have_qemu ())
     return;
   images_run (images, "qemu-img create -q -f qcow2 a.qcow2 1M");
-  images_run (images, "qemu-img snapshot -c plain a.qcow2");
-  images_run (images, "qemu-io -f qcow2 -c 'write -z 0 64k' a.qcow2");
-  images_run (images, "qemu-img snapshot -c zeroes a.qcow2");
+  images_run (images, "qemu-img snapshot -c short a.qcow2");
+  images_run (images, "qemu-img resize -q a.qcow2 2M");
   g_assert_false (try_to_amend (images, "{ \"version\": \"v2\" }", &error));
-  g_assert_nonnull (strstr (error->message, "snapshot \"zeroes\" has entries for zeroes"));
+  g_assert_nonnull (strstr (error->message, "snapshot \"short\" has a size of its own"));
   g_clear_error (&error);
-  images_run (images, "qemu-img snapshot -d zeroes a.qcow2");
+  images_run (images, "qemu-img snapshot -d short a.qcow2");
   g_assert_true (try_to_amend (images, "{ \"version\": \"v2\" }", &error));
   images_must_be_clean (images, "a.qcow2");
-  images_run (images, "qemu-img snapshot -a plain a.qcow2");
 }
 
 int
@@ -245,6 +351,7 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/images/become-version-2", test_downgrades);
   g_test_add_func ("/qcow2/images/name-another-data-file", test_data_file_name);
   g_test_add_func ("/qcow2/images/what-is-not-amended", test_refuses_to_amend);
+  g_test_add_func ("/qcow2/images/snapshots-become-version-2", test_snapshots_of_version_2);
   g_test_add_func ("/qcow2/images/snapshots-in-the-way-of-version-2", test_snapshots_in_the_way);
   return g_test_run ();
 }

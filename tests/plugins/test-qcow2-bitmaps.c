@@ -136,7 +136,7 @@ edit (BanyanChannel *channel, gpointer data, GError **error)
 
   spec = banyan_spec_parse_json (wanted->argument, -1, NULL, problems);
   options = banyan_image_options_new ("qcow2", spec, error);
-  return options != NULL && banyan_image_options_amend (options, node, error);
+  return options != NULL && banyan_image_options_amend (options, node, NULL, error);
 }
 
 static gboolean

@@ -127,7 +127,7 @@ edit (BanyanChannel *channel, gpointer data, GError **error)
     default:
       spec = banyan_spec_parse_json (step->name, -1, NULL, problems);
       options = banyan_image_options_new ("qcow2", spec, error);
-      return options != NULL && banyan_image_options_amend (options, node, error);
+      return options != NULL && banyan_image_options_amend (options, node, NULL, error);
     }
 }
 

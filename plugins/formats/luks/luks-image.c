@@ -106,7 +106,8 @@ banyan_luks_image_measure (BanyanImageOptions *options, BanyanChild *source, Ban
 /* -- Key slots. -- */
 
 static gboolean BANYAN_COROUTINE
-banyan_luks_image_amend (BanyanImageOptions *options, BanyanNode *node, GError **error)
+banyan_luks_image_amend (BanyanImageOptions *options, BanyanNode *node, BanyanAmend *amend,
+                         GError **error)
 {
   static const char *const fixed[] = { "size", "preallocation", "detached-header" };
   BanyanLuksImage *self = (BanyanLuksImage *) options;

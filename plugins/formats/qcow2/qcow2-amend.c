@@ -94,13 +94,27 @@ put_back_header (Qcow2Image *image)
   banyan_co_mutex_unlock (&image->header_mutex);
 }
 
+void
+qcow2_progress_tell (const Qcow2Progress *self, double fraction)
+{
+  banyan_amend_tell_progress (self->amend, self->from + fraction * self->share);
+}
+
+static void
+tell_of_walk (BanyanCheck *check, double fraction)
+{
+  qcow2_progress_tell (check->data, fraction);
+}
+
 /* Everything is counted anew, into blocks behind the end of the file, and one write of the header
  * says where they are and how wide. */
 static gboolean BANYAN_COROUTINE
-count_again (Qcow2Image *image, guint order, GError **error)
+count_again (Qcow2Image *image, guint order, const Qcow2Progress *progress, GError **error)
 {
   guint old_order = image->refcount_order;
-  Qcow2CheckResult result = { 0 };
+  BanyanCheck report
+      = { .size = sizeof report, .progress = tell_of_walk, .data = (gpointer) progress };
+  Qcow2CheckResult result = { .report = &report };
   Qcow2Walk walk;
   gboolean done;
 
@@ -125,14 +139,19 @@ count_again (Qcow2Image *image, guint order, GError **error)
   return done;
 }
 
-static gboolean BANYAN_COROUTINE
-amend_refcounts (Qcow2Image *image, const Qcow2Amendment *amendment, GError **error)
+static gboolean
+changes_width (Qcow2Image *image, const Qcow2Amendment *amendment)
 {
-  guint order = amendment->refcount_bits != 0 ? g_bit_storage (amendment->refcount_bits) - 1 : 0;
+  return amendment->refcount_bits != 0
+         && g_bit_storage (amendment->refcount_bits) - 1 != image->refcount_order;
+}
 
-  if (amendment->refcount_bits == 0 || order == image->refcount_order)
-    return TRUE;
-  return count_again (image, order, error);
+static gboolean BANYAN_COROUTINE
+amend_refcounts (Qcow2Image *image, const Qcow2Amendment *amendment, const Qcow2Progress *progress,
+                 GError **error)
+{
+  return !changes_width (image, amendment)
+         || count_again (image, g_bit_storage (amendment->refcount_bits) - 1, progress, error);
 }
 
 /* -- Everything. -- */
@@ -183,16 +202,22 @@ upgrade (Qcow2Image *image, const Qcow2Amendment *amendment, GError **error)
   return done;
 }
 
-/* Writes data, as long as the image is what it was. */
+/* What takes long: refcounts of another width, and data that is written as long as the image is
+ * what it was. */
 static gboolean BANYAN_COROUTINE
-prepare_downgrade (Qcow2Image *image, const Qcow2Amendment *amendment, GError **error)
+prepare (Qcow2Image *image, const Qcow2Amendment *amendment, BanyanAmend *amend, GError **error)
 {
-  return amendment->version != 2 || image->header.version == 2
-         || qcow2_downgrade_zeroes (image, error);
+  gboolean is_downgrade = amendment->version == 2 && image->header.version == 3;
+  double half = is_downgrade && changes_width (image, amendment) ? 0.5 : 1;
+  const Qcow2Progress counting = { amend, 0, half };
+  const Qcow2Progress writing = { amend, 1 - half, half };
+
+  return amend_refcounts (image, amendment, &counting, error)
+         && (!is_downgrade || qcow2_downgrade_zeroes (image, &writing, error));
 }
 
 gboolean BANYAN_COROUTINE
-qcow2_amend (Qcow2Image *image, const Qcow2Amendment *amendment, GError **error)
+qcow2_amend (Qcow2Image *image, const Qcow2Amendment *amendment, BanyanAmend *amend, GError **error)
 {
   gboolean done;
 
@@ -201,8 +226,7 @@ qcow2_amend (Qcow2Image *image, const Qcow2Amendment *amendment, GError **error)
       || !qcow2_image_finish_writing (image, error))
     return FALSE;
   if (!upgrade (image, amendment, error) || !qcow2_image_begin_editing (image, error)
-      || !amend_refcounts (image, amendment, error) || !prepare_downgrade (image, amendment, error)
-      || !qcow2_image_finish_writing (image, error))
+      || !prepare (image, amendment, amend, error) || !qcow2_image_finish_writing (image, error))
     return FALSE;
 
   banyan_co_mutex_lock (&image->header_mutex);

@@ -5,6 +5,8 @@
 
 #include "qcow2-image.h"
 
+#include <banyan/banyan-image-options.h>
+
 /* What is to be different; the rest stays. */
 typedef struct
 {
@@ -22,4 +24,15 @@ typedef struct
 
 /* Nobody else uses the image. */
 gboolean BANYAN_COROUTINE qcow2_amend (Qcow2Image *image, const Qcow2Amendment *amendment,
-                                       GError **error);
+                                       BanyanAmend *amend, GError **error);
+
+/* How much of the whole, which is 1, a part of the work is. */
+typedef struct
+{
+  BanyanAmend *amend; /* (unowned) */
+  double from;
+  double share;
+} Qcow2Progress;
+
+/* @fraction: of that part. */
+void qcow2_progress_tell (const Qcow2Progress *self, double fraction);

@@ -27,61 +27,18 @@ refuse (Qcow2Image *image, const char *what, GError **error)
   return banyan_throw_errno (error, ENOTSUP, "%s: version v2 has no %s", image->name, what);
 }
 
-static gboolean BANYAN_COROUTINE
-has_zeroes_in_l2 (Qcow2Image *image, guint64 offset, guint64 *words, gboolean *has_zeroes,
-                  GError **error)
-{
-  if (!banyan_child_pread (image->file, offset, words, image->cluster_size, error))
-    return FALSE;
-  for (gsize i = 0; i < image->cluster_size / sizeof *words; i++)
-    {
-      guint64 entry = GUINT64_FROM_BE (words[i]);
-
-      *has_zeroes |= (entry & QCOW2_ZERO) && !(entry & QCOW2_COMPRESSED);
-    }
-  return TRUE;
-}
-
-static gboolean BANYAN_COROUTINE
-has_zeroes (Qcow2Image *image, const Qcow2Snapshot *snapshot, gboolean *found, GError **error)
-{
-  g_autofree guint64 *words = g_malloc (image->cluster_size);
-
-  *found = FALSE;
-  for (guint i = 0; i < snapshot->l1_size && !*found; i++)
-    {
-      guint64 entry, table;
-
-      if (!banyan_child_pread (image->file, snapshot->l1_offset + i * sizeof entry, &entry,
-                               sizeof entry, error))
-        return FALSE;
-      table = GUINT64_FROM_BE (entry) & QCOW2_OFFSET_MASK;
-      if (table != 0 && !has_zeroes_in_l2 (image, table, words, found, error))
-        return FALSE;
-    }
-  return TRUE;
-}
-
-static gboolean BANYAN_COROUTINE
+static gboolean
 check_snapshot (Qcow2Image *image, const Qcow2Snapshot *snapshot, GError **error)
 {
-  gboolean found;
-
-  if (snapshot->disk_size != image->header.size || snapshot->state_size > G_MAXUINT32)
-    return banyan_throw_errno (error, ENOTSUP,
-                               "%s: snapshot \"%s\" has a size of its own, which version v2 cannot "
-                               "say; remove it first",
-                               image->name, snapshot->name);
-  if (!has_zeroes (image, snapshot, &found, error))
-    return FALSE;
-  return !found
-         || banyan_throw_errno (error, ENOTSUP,
-                                "%s: snapshot \"%s\" has entries for zeroes, which version v2 does "
-                                "not know; remove it first",
-                                image->name, snapshot->name);
+  return (snapshot->disk_size == image->header.size && snapshot->state_size <= G_MAXUINT32)
+         || banyan_throw_errno (
+             error, ENOTSUP,
+             "%s: snapshot \"%s\" has a size of its own, which version v2 cannot "
+             "say; remove it first",
+             image->name, snapshot->name);
 }
 
-gboolean BANYAN_COROUTINE
+gboolean
 qcow2_downgrade_check (Qcow2Image *image, guint refcount_order, GError **error)
 {
   const guint64 harmless = QCOW2_INCOMPATIBLE_DIRTY;
@@ -161,8 +118,8 @@ replace_zeroes (Qcow2Image *image, guint64 offset, guint64 length, BanyanBuffer 
          || unlink_zeroes (image, written, offset + length - written, error);
 }
 
-gboolean BANYAN_COROUTINE
-qcow2_downgrade_zeroes (Qcow2Image *image, GError **error)
+static gboolean BANYAN_COROUTINE
+expand_zeroes (Qcow2Image *image, const Qcow2Progress *progress, GError **error)
 {
   guint64 end = (guint64) image->l1_size << (image->cluster_bits + image->l2_bits);
   g_autoptr (BanyanBuffer) zeroes = banyan_buffer_new (PIECE);
@@ -174,6 +131,7 @@ qcow2_downgrade_zeroes (Qcow2Image *image, GError **error)
   memset (zeroes->data, 0, PIECE);
   for (guint64 offset = 0; offset < end; offset += mapping.length)
     {
+      qcow2_progress_tell (progress, (double) offset / end);
       if (!qcow2_map (image, offset, end - offset, &mapping, error))
         return FALSE;
       if ((mapping.kind == QCOW2_ZERO_PLAIN || mapping.kind == QCOW2_ZERO_ALLOCATED)
@@ -181,6 +139,20 @@ qcow2_downgrade_zeroes (Qcow2Image *image, GError **error)
         return FALSE;
     }
   return TRUE;
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_downgrade_zeroes (Qcow2Image *image, const Qcow2Progress *progress, GError **error)
+{
+  double share = progress->share / (1 + image->snapshots->len);
+  Qcow2Progress part = { progress->amend, progress->from, share };
+
+  if (!expand_zeroes (image, &part, error))
+    return FALSE;
+
+  part.from += share;
+  part.share = progress->share - share;
+  return image->snapshots->len == 0 || qcow2_downgrade_snapshots (image, &part, error);
 }
 
 void

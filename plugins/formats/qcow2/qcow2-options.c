@@ -286,13 +286,14 @@ amend_slots (BanyanImageOptions *options, Qcow2Image *image, GError **error)
 }
 
 static gboolean BANYAN_COROUTINE
-banyan_qcow2_image_amend (BanyanImageOptions *options, BanyanNode *node, GError **error)
+banyan_qcow2_image_amend (BanyanImageOptions *options, BanyanNode *node, BanyanAmend *amend,
+                          GError **error)
 {
   Qcow2Image *image = qcow2_node_get_image (node);
   const Qcow2Amendment amendment = collect_changes (options);
 
   return can_be_amended (options, image, error) && amend_slots (options, image, error)
-         && resize (options, node, image, error) && qcow2_amend (image, &amendment, error);
+         && resize (options, node, image, error) && qcow2_amend (image, &amendment, amend, error);
 }
 
 #define FIELD(field) G_STRUCT_OFFSET (BanyanQcow2Image, field)
