@@ -101,3 +101,22 @@ banyan_bitmaps_remove (BanyanBitmaps *self, const char *name, GError **error)
 {
   return BANYAN_BITMAPS_GET_IFACE (self)->remove (self, name, error);
 }
+
+/**
+ * banyan_bitmaps_set_recording: (skip)
+ * @self: an image
+ * @name: a bitmap's
+ * @is_recording: whether what is written from now on is set in it
+ * @error: where to put the error, or %NULL
+ *
+ * What is set in it stays as it is.
+ *
+ * Returns: whether it is so; %FALSE with @error: ENOENT where there is none of that name, EINVAL
+ * where it is in use
+ */
+gboolean
+banyan_bitmaps_set_recording (BanyanBitmaps *self, const char *name, gboolean is_recording,
+                              GError **error)
+{
+  return BANYAN_BITMAPS_GET_IFACE (self)->set_recording (self, name, is_recording, error);
+}

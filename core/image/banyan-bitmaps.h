@@ -37,8 +37,10 @@ struct _BanyanBitmapsInterface
   gboolean (*store) (BanyanBitmaps *self, const BanyanBitmapInfo *info, BanyanBitmap *bitmap,
                      GError **error);
   gboolean (*remove) (BanyanBitmaps *self, const char *name, GError **error);
+  gboolean (*set_recording) (BanyanBitmaps *self, const char *name, gboolean is_recording,
+                             GError **error);
 
-  BANYAN_RESERVED (4);
+  BANYAN_RESERVED (3);
 };
 
 BANYAN_API
@@ -52,5 +54,8 @@ gboolean BANYAN_COROUTINE banyan_bitmaps_store (BanyanBitmaps *self, const Banya
 BANYAN_API
 gboolean BANYAN_COROUTINE banyan_bitmaps_remove (BanyanBitmaps *self, const char *name,
                                                  GError **error);
+BANYAN_API
+gboolean BANYAN_COROUTINE banyan_bitmaps_set_recording (BanyanBitmaps *self, const char *name,
+                                                        gboolean is_recording, GError **error);
 
 G_END_DECLS

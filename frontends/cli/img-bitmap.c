@@ -184,8 +184,6 @@ change (BanyanBitmaps *bitmaps, Work *work, GError **error)
 
   if (bitmap == NULL || (kind == ACTION_MERGE && !merge (bitmaps, work, bitmap, error)))
     return FALSE;
-  if (kind == ACTION_ENABLE || kind == ACTION_DISABLE)
-    info->is_recording = kind == ACTION_ENABLE;
   return banyan_bitmaps_store (bitmaps, info, kind == ACTION_CLEAR ? NULL : bitmap, error);
 }
 
@@ -201,6 +199,10 @@ act (BanyanChannel *channel, gpointer data, GError **error)
       return add (bitmaps, work, error);
     case ACTION_REMOVE:
       return banyan_bitmaps_remove (bitmaps, work->name, error);
+    case ACTION_ENABLE:
+    case ACTION_DISABLE:
+      return banyan_bitmaps_set_recording (bitmaps, work->name, work->action->kind == ACTION_ENABLE,
+                                           error);
     default:
       return change (bitmaps, work, error);
     }

@@ -206,6 +206,82 @@ test_apply (void)
   must_be_kept (images);
 }
 
+/* -- Recording. -- */
+
+static gboolean BANYAN_COROUTINE
+disable_off_enable_on (BanyanChannel *channel, gpointer data, GError **error)
+{
+  BanyanBitmaps *bitmaps = BANYAN_BITMAPS (banyan_channel_get_node (channel));
+
+  return banyan_bitmaps_set_recording (bitmaps, "on", FALSE, error)
+         && banyan_bitmaps_set_recording (bitmaps, "off", TRUE, error);
+}
+
+static gboolean BANYAN_COROUTINE
+enable_on (BanyanChannel *channel, gpointer data, GError **error)
+{
+  return banyan_bitmaps_set_recording (BANYAN_BITMAPS (banyan_channel_get_node (channel)), "on",
+                                       TRUE, error);
+}
+
+static void
+test_flag (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+  g_autofree char *before = NULL;
+  g_autofree char *after = NULL;
+  gsize before_length, after_length;
+  guint n_other = 0;
+
+  g_test_summary ("Whether a bitmap records is one byte of the image, whatever is set in it");
+
+  if (!images_have_qemu ())
+    return;
+  make (images);
+  before = dup_bytes (images, &before_length);
+  images_load (images, DISK);
+  banyan_test_run (images->graph, "disk", disable_off_enable_on, NULL, &error);
+  g_assert_no_error (error);
+  images_close (images);
+  after = dup_bytes (images, &after_length);
+  g_assert_cmpuint (before_length, ==, after_length);
+  for (gsize i = 0; i < before_length; i++)
+    n_other += before[i] != after[i];
+  g_assert_cmpuint (n_other, ==, 2);
+  must_have_flags (images, "on", "");
+  must_have_flags (images, "off", "\\\"auto\\\"");
+  must_be_kept (images);
+}
+
+static void
+test_flag_between_writes (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A bitmap that begins to record after a write is in use after the next one");
+
+  if (!images_have_qemu ())
+    return;
+  make (images);
+  images_load (images, DISK);
+  banyan_test_run (images->graph, "disk", disable_off_enable_on, NULL, &error);
+  g_assert_no_error (error);
+  images_must_write (images, "disk", 2 * MIB, 64 * KIB, 1);
+  images_close (images);
+  must_have_flags (images, "off", "\\\"in-use\\\",\\\"auto\\\"");
+
+  images_run (images, "qemu-img bitmap --remove a.qcow2 off");
+  images_load (images, DISK);
+  images_must_write (images, "disk", 2 * MIB, 64 * KIB, 2);
+  banyan_test_run (images->graph, "disk", enable_on, NULL, &error);
+  g_assert_no_error (error);
+  images_must_write (images, "disk", 2 * MIB, 64 * KIB, 3);
+  images_close (images);
+  must_have_flags (images, "on", "\\\"in-use\\\",\\\"auto\\\"");
+}
+
 static void
 test_refuses (void)
 {
@@ -236,6 +312,8 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/bitmaps/are-in-use-where-they-record", test_writing);
   g_test_add_func ("/qcow2/bitmaps/are-kept-by-edits", test_edits);
   g_test_add_func ("/qcow2/bitmaps/are-in-use-after-a-snapshot-is-taken-up", test_apply);
+  g_test_add_func ("/qcow2/bitmaps/record-by-a-flag", test_flag);
+  g_test_add_func ("/qcow2/bitmaps/record-from-between-two-writes", test_flag_between_writes);
   g_test_add_func ("/qcow2/bitmaps/refuse-what-would-break-them", test_refuses);
   return g_test_run ();
 }

@@ -150,6 +150,12 @@ remove_bitmap (BanyanBitmaps *node, const char *name, GError **error)
   return qcow2_bitmaps_remove (qcow2_node_get_image (node), name, error);
 }
 
+static gboolean BANYAN_COROUTINE
+set_recording (BanyanBitmaps *node, const char *name, gboolean is_recording, GError **error)
+{
+  return qcow2_bitmaps_set_recording (qcow2_node_get_image (node), name, is_recording, error);
+}
+
 void
 qcow2_bitmaps_init (gpointer iface, gpointer data)
 {
@@ -159,6 +165,7 @@ qcow2_bitmaps_init (gpointer iface, gpointer data)
   bitmaps->load = load_bitmap;
   bitmaps->store = store_bitmap;
   bitmaps->remove = remove_bitmap;
+  bitmaps->set_recording = set_recording;
 }
 
 /* -- Emptying. -- */

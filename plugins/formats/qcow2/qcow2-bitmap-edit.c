@@ -333,6 +333,15 @@ check (Qcow2Image *image, const BanyanBitmapInfo *info, GError **error)
                                 image->name);
 }
 
+/* Nobody else writes: the next write marks bitmaps that record as in use, also those that did not
+ * record when the last one was written. */
+static void
+await_next_write (Qcow2Image *image)
+{
+  if (image->writing == QCOW2_WRITES)
+    __atomic_store_n (&image->writing, QCOW2_EDITS, __ATOMIC_RELEASE);
+}
+
 gboolean BANYAN_COROUTINE
 qcow2_bitmaps_store (Qcow2Image *image, const BanyanBitmapInfo *info, BanyanBitmap *bitmap,
                      GError **error)
@@ -363,6 +372,7 @@ qcow2_bitmaps_store (Qcow2Image *image, const BanyanBitmapInfo *info, BanyanBitm
       bitmaps = copy_others (image, index);
       g_array_append_val (bitmaps, kept);
       done = exchange (image, index, bitmaps, &fresh, error);
+      await_next_write (image);
     }
   else
     {
@@ -387,4 +397,28 @@ qcow2_bitmaps_remove (Qcow2Image *image, const char *name, GError **error)
   done = exchange (image, index, copy_others (image, index), &fresh, error);
   clusters_clear (&fresh);
   return done;
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_bitmaps_set_recording (Qcow2Image *image, const char *name, gboolean is_recording,
+                             GError **error)
+{
+  gint index = qcow2_bitmaps_find (image, name, error);
+  Qcow2Bitmap *bitmap;
+  guint32 flags;
+
+  if (index < 0)
+    return FALSE;
+
+  bitmap = &g_array_index (image->bitmaps, Qcow2Bitmap, index);
+  flags = bitmap->flags & ~QCOW2_BITMAP_AUTO;
+  if (is_recording)
+    flags |= QCOW2_BITMAP_AUTO;
+  if (!qcow2_bitmaps_check_usable (image, bitmap, error)
+      || !qcow2_image_begin_editing (image, error)
+      || !qcow2_bitmap_write_flags (image, bitmap, flags, error))
+    return FALSE;
+
+  await_next_write (image);
+  return banyan_child_flush (image->file, error);
 }

@@ -86,6 +86,20 @@ qcow2_bitmaps_read (Qcow2Image *image, GError **error)
 }
 
 gboolean BANYAN_COROUTINE
+qcow2_bitmap_write_flags (Qcow2Image *image, Qcow2Bitmap *bitmap, guint32 flags, GError **error)
+{
+  guint8 bytes[4];
+
+  qcow2_put32 (bytes, flags);
+  if (!banyan_child_pwrite (image->file, image->header.bitmaps_offset + bitmap->flags_at, bytes,
+                            sizeof bytes, 0, error))
+    return FALSE;
+
+  bitmap->flags = flags;
+  return TRUE;
+}
+
+gboolean BANYAN_COROUTINE
 qcow2_bitmaps_mark_in_use (Qcow2Image *image, GError **error)
 {
   gboolean is_marked = FALSE;
@@ -93,15 +107,11 @@ qcow2_bitmaps_mark_in_use (Qcow2Image *image, GError **error)
   for (guint i = 0; i < image->bitmaps->len; i++)
     {
       Qcow2Bitmap *bitmap = &g_array_index (image->bitmaps, Qcow2Bitmap, i);
-      guint8 flags[4];
 
       if (!(bitmap->flags & QCOW2_BITMAP_AUTO) || (bitmap->flags & QCOW2_BITMAP_IN_USE))
         continue;
-      qcow2_put32 (flags, bitmap->flags | QCOW2_BITMAP_IN_USE);
-      if (!banyan_child_pwrite (image->file, image->header.bitmaps_offset + bitmap->flags_at, flags,
-                                sizeof flags, 0, error))
+      if (!qcow2_bitmap_write_flags (image, bitmap, bitmap->flags | QCOW2_BITMAP_IN_USE, error))
         return FALSE;
-      bitmap->flags |= QCOW2_BITMAP_IN_USE;
       is_marked = TRUE;
     }
   return !is_marked || banyan_child_flush (image->file, error);
@@ -120,8 +130,8 @@ qcow2_bitmaps_find (Qcow2Image *image, const char *name, GError **error)
   return -1;
 }
 
-static gboolean
-check_loadable (Qcow2Image *image, const Qcow2Bitmap *bitmap, GError **error)
+gboolean
+qcow2_bitmaps_check_usable (Qcow2Image *image, const Qcow2Bitmap *bitmap, GError **error)
 {
   if (bitmap->flags & QCOW2_BITMAP_IN_USE)
     return banyan_throw_errno (error, EINVAL,
@@ -196,7 +206,7 @@ qcow2_bitmaps_load (Qcow2Image *image, guint index, GError **error)
   const Qcow2Bitmap *kept = &g_array_index (image->bitmaps, Qcow2Bitmap, index);
   g_autoptr (BanyanBitmap) bitmap = NULL;
 
-  if (!check_loadable (image, kept, error))
+  if (!qcow2_bitmaps_check_usable (image, kept, error))
     return NULL;
 
   bitmap = banyan_bitmap_new (image->header.size, G_GUINT64_CONSTANT (1) << kept->granularity_bits,
