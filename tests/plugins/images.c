@@ -213,3 +213,14 @@ images_get64 (Images *self, const char *name, guint64 offset)
   close (fd);
   return GUINT64_FROM_BE (bytes);
 }
+
+guint64
+images_get_length (Images *self, const char *name)
+{
+  int fd = open_image (self, name);
+  off_t length = lseek (fd, 0, SEEK_END);
+
+  g_assert_cmpint (length, >=, 0);
+  close (fd);
+  return length;
+}

@@ -45,6 +45,7 @@ gboolean images_is_consistent (Images *self, const char *name, char **said);
 void images_patch (Images *self, const char *name, guint64 offset, gconstpointer bytes,
                    gsize length);
 void images_patch64 (Images *self, const char *name, guint64 offset, guint64 value);
+guint64 images_get_length (Images *self, const char *name);
 guint64 images_get64 (Images *self, const char *name, guint64 offset);
 
 G_END_DECLS

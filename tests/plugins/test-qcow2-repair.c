@@ -175,6 +175,41 @@ test_notices_damage (void)
   g_assert_cmpuint (images_get64 (images, "a.qcow2", 72), ==, 2);
 }
 
+static void
+test_many_clusters (void)
+{
+  static const char *const ways[] = { "cluster_size=512,refcount_bits=64", "cluster_size=512",
+                                      "cluster_size=1k,refcount_bits=32" };
+
+  g_test_summary ("A table may have more clusters than a refcount block counts");
+
+  if (!images_have_qemu ())
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS (ways); i++)
+    {
+      g_autoptr (Images) images = images_new ();
+      g_autofree char *line
+          = g_strdup_printf ("qemu-img create -q -f qcow2 -o %s a.qcow2 1M", ways[i]);
+      g_autoptr (GError) error = NULL;
+
+      g_test_message ("%s", ways[i]);
+      images_run (images, line);
+      images_load (images, DISK);
+      images_must_write (images, "disk", 0, MIB, 30);
+      g_assert_cmpint (banyan_test_resize (images->graph, "disk", 2048 * (guint64) MIB, &error), ==,
+                       BANYAN_DONE);
+      g_assert_no_error (error);
+      images_must_write (images, "disk", 2000 * (guint64) MIB, MIB, 31);
+      images_close (images);
+      images_must_be_clean (images, "a.qcow2");
+      g_assert_cmpuint (images_get_length (images, "a.qcow2"), <, 16 * MIB);
+      images_load (images, DISK);
+      images_must_read (images, "disk", 0, MIB, 30);
+      images_must_read (images, "disk", 2000 * (guint64) MIB, MIB, 31);
+      images_close (images);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -182,6 +217,7 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/resize/grows", test_grows);
   g_test_add_func ("/qcow2/resize/leaves-nothing-behind", test_leftovers);
   g_test_add_func ("/qcow2/resize/hides-what-lies-below", test_hides_backing);
+  g_test_add_func ("/qcow2/resize/tables-of-many-clusters", test_many_clusters);
   g_test_add_func ("/qcow2/repair/counts-again", test_repairs);
   g_test_add_func ("/qcow2/repair/rebuilds", test_rebuilds);
   g_test_add_func ("/qcow2/repair/notices-damage", test_notices_damage);

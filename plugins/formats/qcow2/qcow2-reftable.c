@@ -30,27 +30,61 @@ zero_clusters (Qcow2Image *image, guint64 cluster, guint64 count, GError **error
              || banyan_child_write_zeroes (image->file, &zeroes, error) == BANYAN_DONE);
 }
 
-/* Puts the block that counts @cluster, and has none yet, there. Its entry in the table waits for
- * the block to be on storage. */
-static gboolean BANYAN_COROUTINE
-add_block (Qcow2Image *image, guint64 cluster, GError **error)
+static gboolean
+has_block (Qcow2Image *image, guint64 block)
 {
-  guint64 block = cluster >> qcow2_image_block_bits (image);
+  return block < image->reftable_size && image->reftable[block] != 0;
+}
 
-  if (!qcow2_refcount_check_free (image, cluster, 1, error)
-      || !zero_clusters (image, cluster, 1, error))
+/* How many blocks are missing in a row from that of @cluster on, at most as many as count @n
+ * clusters besides themselves: a table that lies in one piece may need more than one block counts.
+ */
+static guint64
+count_missing (Qcow2Image *image, guint64 cluster, guint64 n)
+{
+  guint bits = qcow2_image_block_bits (image);
+  guint64 first = cluster >> bits;
+  guint64 missing = 1;
+
+  while (((first + missing) << bits) - cluster < missing + n
+         && first + missing < image->reftable_size && !has_block (image, first + missing))
+    missing++;
+  return missing;
+}
+
+/* A block that does not count itself would be given to somebody else. */
+static void
+forget_blocks (Qcow2Image *image, guint64 cluster, guint64 n)
+{
+  guint64 first = cluster >> qcow2_image_block_bits (image);
+
+  qcow2_overlap_remove (&image->overlap, cluster, n);
+  for (guint64 i = 0; i < n; i++)
+    __atomic_store_n (&image->reftable[first + i], 0, __ATOMIC_RELEASE);
+}
+
+/* Puts the blocks that count @n clusters from @cluster on, or some of them, there. Their entries in
+ * the table wait for them to be on storage. */
+static gboolean BANYAN_COROUTINE
+add_blocks (Qcow2Image *image, guint64 cluster, guint64 n, GError **error)
+{
+  guint64 first = cluster >> qcow2_image_block_bits (image);
+  guint64 n_blocks = count_missing (image, cluster, n);
+  gboolean done = TRUE;
+
+  if (!qcow2_refcount_check_free (image, cluster, n_blocks, error)
+      || !zero_clusters (image, cluster, n_blocks, error))
     return FALSE;
 
-  image->high_water = MAX (image->high_water, cluster + 1);
-  qcow2_refcount_lead_to_block (image, block, cluster << image->cluster_bits);
-  qcow2_overlap_add (&image->overlap, cluster, 1, QCOW2_META_REFCOUNT_BLOCK);
-  if (qcow2_refcount_set (image, cluster, 1, error))
-    return TRUE;
-
-  /* A block that does not count itself would be given to somebody else. */
-  qcow2_overlap_remove (&image->overlap, cluster, 1);
-  __atomic_store_n (&image->reftable[block], 0, __ATOMIC_RELEASE);
-  return FALSE;
+  image->high_water = MAX (image->high_water, cluster + n_blocks);
+  for (guint64 i = 0; i < n_blocks; i++)
+    qcow2_refcount_lead_to_block (image, first + i, (cluster + i) << image->cluster_bits);
+  qcow2_overlap_add (&image->overlap, cluster, n_blocks, QCOW2_META_REFCOUNT_BLOCK);
+  for (guint64 i = 0; i < n_blocks && done; i++)
+    done = qcow2_refcount_set (image, cluster + i, 1, error);
+  if (!done)
+    forget_blocks (image, cluster, n_blocks);
+  return done;
 }
 
 /* -- A larger table. -- */
@@ -191,11 +225,11 @@ grow_table (Qcow2Image *image, guint64 cluster, GError **error)
 }
 
 gboolean BANYAN_COROUTINE
-qcow2_reftable_make_countable (Qcow2Image *image, guint64 cluster, GError **error)
+qcow2_reftable_make_countable (Qcow2Image *image, guint64 cluster, guint64 n, GError **error)
 {
   if (cluster >= max_cluster (image))
     return banyan_throw_errno (error, EFBIG, "%s: the image cannot become larger", image->name);
   if (cluster >> qcow2_image_block_bits (image) >= image->reftable_size)
     return grow_table (image, cluster, error);
-  return add_block (image, cluster, error);
+  return add_blocks (image, cluster, n, error);
 }

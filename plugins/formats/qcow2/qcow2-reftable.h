@@ -5,7 +5,7 @@
 
 #include "qcow2-image.h"
 
-/* Adds a block that counts @cluster; may have added others instead, so that the caller looks again.
- * Under refs_mutex. */
+/* Adds blocks that count @n clusters from @cluster on, besides themselves; or fewer, or others, so
+ * that the caller looks again. Under refs_mutex. */
 gboolean BANYAN_COROUTINE qcow2_reftable_make_countable (Qcow2Image *image, guint64 cluster,
-                                                         GError **error);
+                                                         guint64 n, GError **error);

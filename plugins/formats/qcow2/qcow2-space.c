@@ -20,7 +20,7 @@ find_free (Qcow2Image *image, guint64 min, Qcow2FreeRun *found, GError **error)
         return FALSE;
       if (is_counted)
         continue;
-      if (!qcow2_reftable_make_countable (image, cluster, error))
+      if (!qcow2_reftable_make_countable (image, cluster, min, error))
         return FALSE;
       found->n = 0;
     }
