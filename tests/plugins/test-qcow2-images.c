@@ -129,6 +129,35 @@ test_makes_overlay (void)
 }
 
 static void
+test_preallocates_overlay (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("Clusters that have their places before anything is written there show what lies "
+                  "below");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f raw base.raw 1M");
+  images_load (images, "base: { driver: file, filename: DIR/base.raw }\n");
+  images_must_write (images, "base", 0, MIB, 2);
+  images_close (images);
+  try_to_make (images,
+               "{ \"size\": 1048576, \"backing-file\": \"base.raw\", \"backing-fmt\": \"raw\", "
+               "\"extended-l2\": true, \"preallocation\": \"metadata\" }",
+               &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (images_get_length (images, "a.qcow2"), >, MIB);
+  images_load (images, DISK);
+  images_must_read (images, "disk", 0, MIB, 2);
+  images_must_write (images, "disk", 1000, 1000, 3);
+  images_must_read (images, "disk", 2000, MIB - 2000, 2);
+  images_close (images);
+  images_must_be_clean (images, "a.qcow2");
+}
+
+static void
 test_refuses_options (void)
 {
   static const struct
@@ -140,6 +169,9 @@ test_refuses_options (void)
     { "{ \"size\": 1, \"refcount-bits\": 3 }", "refcount-bits is 3" },
     { "{ \"size\": 1, \"version\": \"v2\", \"extended-l2\": true }", "version 2" },
     { "{ \"size\": 1, \"data-file-raw\": true }", "data-file-raw" },
+    { "{ \"size\": 1, \"preallocation\": \"metadata\", \"backing-file\": \"base.raw\", "
+      "\"backing-fmt\": \"raw\" }",
+      "extended-l2" },
     { "{ \"size\": 1125899906842624, \"cluster-size\": 512 }", "larger clusters" },
   };
 
@@ -204,6 +236,7 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/images/are-made", test_makes);
   g_test_add_func ("/qcow2/images/large-ones-are-made", test_large);
   g_test_add_func ("/qcow2/images/are-made-over-others", test_makes_overlay);
+  g_test_add_func ("/qcow2/images/have-places-over-others", test_preallocates_overlay);
   g_test_add_func ("/qcow2/images/options-that-do-not-fit", test_refuses_options);
   g_test_add_func ("/qcow2/images/leaks-are-found", test_finds_leaks);
   return g_test_run ();

@@ -125,6 +125,12 @@ qcow2_create_check (const Qcow2CreateOptions *options, GError **error)
   if (options->backing_format != NULL && options->backing_file == NULL)
     return banyan_throw_errno (error, EINVAL, "backing-fmt is for images with a backing-file");
 
+  /* A place without data that lets what is below through is one for subclusters only. */
+  if (options->preallocation != BANYAN_PREALLOCATION_OFF && options->backing_file != NULL
+      && !options->extended_l2)
+    return banyan_throw_errno (error, EINVAL,
+                               "preallocation would hide the backing-file, but with extended-l2");
+
   if (options->is_encrypted && !check_encrypted (options, error))
     return FALSE;
 

@@ -308,7 +308,7 @@ lead_to_place (Qcow2Image *image, guint64 offset, const Qcow2Entry *old, gconstp
   const Placing *placing = data;
   Qcow2Entry entry = { .entry = (placing->host + (offset - placing->first)) | QCOW2_COPIED };
 
-  if (image->entry_words == 2)
+  if (image->entry_words == 2 && image->header.backing_file == NULL)
     entry.bitmap = G_MAXUINT32;
   return entry;
 }
