@@ -304,6 +304,26 @@ test_refuses (void)
   must_be_kept (images);
 }
 
+static void
+test_refuses_length (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A snapshot of another length is not taken up, as bitmaps would not fit");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 a.qcow2 4G");
+  images_run (images, "qemu-img snapshot -c long a.qcow2");
+  images_run (images, "qemu-img resize -q --shrink a.qcow2 8M");
+  images_run (images, "qemu-img bitmap --add -g 4k a.qcow2 on");
+  g_assert_false (try_edit (images, "apply", "long", &error));
+  g_assert_nonnull (strstr (error->message, "an image with bitmaps keeps its length"));
+  must_have_flags (images, "on", "\\\"auto\\\"");
+  images_must_be_clean (images, "a.qcow2");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -315,5 +335,6 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/bitmaps/record-by-a-flag", test_flag);
   g_test_add_func ("/qcow2/bitmaps/record-from-between-two-writes", test_flag_between_writes);
   g_test_add_func ("/qcow2/bitmaps/refuse-what-would-break-them", test_refuses);
+  g_test_add_func ("/qcow2/bitmaps/refuse-a-snapshot-of-another-length", test_refuses_length);
   return g_test_run ();
 }

@@ -238,6 +238,88 @@ test_of_qemu (void)
   images_must_be_clean (images, "a.qcow2");
 }
 
+/* As a program wrote it that knew of no more than the id and the name: its length is not said. */
+static void
+forget_extra (Images *images)
+{
+  guint64 table = images_get64 (images, "a.qcow2", 64);
+  guint8 rest[32] = "1one";
+  guint64 last = images_get64 (images, "a.qcow2", table + 32);
+
+  images_patch64 (images, "a.qcow2", table + 32, last & ~(guint64) G_MAXUINT32);
+  images_patch (images, "a.qcow2", table + 40, rest, sizeof rest);
+}
+
+static gboolean BANYAN_COROUTINE
+make_version_3 (BanyanChannel *channel, gpointer data, GError **error)
+{
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (BanyanSpec) spec
+      = banyan_spec_parse_json ("{ \"version\": \"v3\" }", -1, NULL, problems);
+  g_autoptr (BanyanImageOptions) options = banyan_image_options_new ("qcow2", spec, error);
+
+  return options != NULL
+         && banyan_image_options_amend (options, banyan_channel_get_node (channel), NULL, error);
+}
+
+static void
+test_old (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A snapshot that says nothing of its length says it once the image is of version "
+                  "3, which wants that, and keeps it when the disk grows");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 -o compat=v2,cluster_size=512 a.qcow2 32k");
+  images_load (images, DISK);
+  images_must_write (images, "disk", 0, 32 * KIB, 20);
+  images_close (images);
+  images_run (images, "qemu-img snapshot -c one a.qcow2");
+  forget_extra (images);
+  images_must_be_clean (images, "a.qcow2");
+  images_load (images, DISK);
+  banyan_test_run (images->graph, "disk", make_version_3, NULL, &error);
+  g_assert_no_error (error);
+  close_and_check (images);
+  images_load (images, DISK);
+  banyan_test_resize (images->graph, "disk", 4 * MIB, &error);
+  g_assert_no_error (error);
+  images_must_write (images, "disk", 0, 100 * KIB, 21);
+  close_and_check (images);
+  images_load (images, DISK);
+  do_it (images, "apply", "one");
+  images_must_read (images, "disk", 0, 32 * KIB, 20);
+  g_assert_cmpuint (banyan_node_get_length (banyan_test_get_node (images->graph, "disk")), ==,
+                    32 * KIB);
+  close_and_check (images);
+}
+
+static void
+test_old_grows (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A disk with such a snapshot grows in version 2, and can be opened again");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 -o compat=v2,cluster_size=512 a.qcow2 32k");
+  images_run (images, "qemu-img snapshot -c one a.qcow2");
+  forget_extra (images);
+  images_load (images, DISK);
+  banyan_test_resize (images->graph, "disk", 4 * MIB, &error);
+  g_assert_no_error (error);
+  images_must_write (images, "disk", 0, 100 * KIB, 21);
+  close_and_check (images);
+  images_load (images, DISK);
+  images_must_read (images, "disk", 0, 100 * KIB, 21);
+  close_and_check (images);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -247,5 +329,7 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/snapshots/of-longer-disks", test_larger);
   g_test_add_func ("/qcow2/snapshots/leave-their-place", test_reuse);
   g_test_add_func ("/qcow2/snapshots/that-qemu-made", test_of_qemu);
+  g_test_add_func ("/qcow2/snapshots/of-old-programs", test_old);
+  g_test_add_func ("/qcow2/snapshots/of-old-programs-do-not-limit-the-disk", test_old_grows);
   return g_test_run ();
 }

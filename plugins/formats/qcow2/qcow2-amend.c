@@ -5,6 +5,7 @@
 
 #include "qcow2-downgrade.h"
 #include "qcow2-rebuild.h"
+#include "qcow2-snapshot.h"
 #include "qcow2-walk.h"
 
 #include <errno.h>
@@ -128,7 +129,7 @@ count_again (Qcow2Image *image, guint order, const Qcow2Progress *progress, GErr
   if (done)
     {
       set_width (image, order);
-      done = qcow2_rebuild (image, &walk.counts, error);
+      done = qcow2_rebuild (image, &walk.counts, NULL, error);
       if (!done)
         {
           set_width (image, old_order);
@@ -223,6 +224,7 @@ qcow2_amend (Qcow2Image *image, const Qcow2Amendment *amendment, BanyanAmend *am
 
   /* Afterwards the header says no more than that, and the tables are right. */
   if (!check (image, amendment, error) || !qcow2_image_begin_editing (image, error)
+      || (amendment->version == 3 && !qcow2_snapshots_complete (image, error))
       || !qcow2_image_finish_writing (image, error))
     return FALSE;
   if (!upgrade (image, amendment, error) || !qcow2_image_begin_editing (image, error)

@@ -44,23 +44,6 @@ qcow2_check_tell (Qcow2CheckResult *result, const char *format, ...)
   banyan_check_found (result->report, "%s", finding);
 }
 
-static void
-note_freed (Compare *self, guint64 cluster)
-{
-  GArray *freed = self->walk->result->freed;
-  Qcow2Image *image = self->walk->image;
-  Qcow2Freed run = { cluster << image->cluster_bits, image->cluster_size, QCOW2_DISCARD_SNAPSHOT };
-  Qcow2Freed *last;
-
-  if (freed == NULL)
-    return;
-  last = freed->len > 0 ? &g_array_index (freed, Qcow2Freed, freed->len - 1) : NULL;
-  if (last != NULL && last->offset + last->length == run.offset)
-    last->length += run.length;
-  else
-    g_array_append_val (freed, run);
-}
-
 static gboolean BANYAN_COROUTINE
 note_difference (Compare *self, guint64 cluster, guint64 counted, guint64 met, GError **error)
 {
@@ -70,8 +53,6 @@ note_difference (Compare *self, guint64 cluster, guint64 counted, guint64 met, G
 
   if (must_fix && !qcow2_refcount_set (image, cluster, met, error))
     return FALSE;
-  if (must_fix && met == 0)
-    note_freed (self, cluster);
   qcow2_check_tell (result,
                     "%s: the cluster at %#" G_GINT64_MODIFIER "x is counted %" G_GUINT64_FORMAT
                     " times, and used %" G_GUINT64_FORMAT " times%s",
@@ -159,7 +140,7 @@ find_gaps (Compare *self)
 static gboolean BANYAN_COROUTINE
 rebuild_from (Qcow2Image *image, Qcow2Counts *counts, GError **error)
 {
-  gboolean done = qcow2_rebuild (image, counts, error);
+  gboolean done = qcow2_rebuild (image, counts, NULL, error);
 
   if (!done)
     {
@@ -260,7 +241,7 @@ qcow2_check (Qcow2Image *image, Qcow2Fix fix, Qcow2CheckResult *result, GError *
   Qcow2Walk walk;
   gboolean done;
 
-  *result = (Qcow2CheckResult){ .freed = result->freed, .report = result->report };
+  *result = (Qcow2CheckResult){ .report = result->report };
   if (!qcow2_image_throw_if_past (image, error)
       || (image->writing != QCOW2_READS && !qcow2_order_settle (image, error)))
     return FALSE;

@@ -19,7 +19,6 @@ typedef struct
   guint64 image_end_offset;
   BanyanCheck *report; /* (unowned) (nullable): who is told */
   guint n_told;
-  GArray *freed; /* (unowned) (nullable) (element-type Qcow2Freed): gets what repairs made free */
 } Qcow2CheckResult;
 
 typedef enum

@@ -40,19 +40,31 @@ find_chunk (Qcow2Counts *self, guint64 cluster)
   return self->last;
 }
 
-void
-qcow2_counts_add (Qcow2Counts *self, guint64 cluster)
+static guint32 *
+get_count (Qcow2Counts *self, guint64 cluster)
 {
   guint32 *chunk = find_chunk (self, cluster);
-  guint32 *count;
 
   if (chunk == NULL)
     {
       chunk = g_new0 (guint32, QCOW2_COUNTS_CHUNK);
       g_hash_table_insert (self->chunks, key_of (cluster), chunk);
     }
-  count = &chunk[cluster % QCOW2_COUNTS_CHUNK];
+  return &chunk[cluster % QCOW2_COUNTS_CHUNK];
+}
+
+void
+qcow2_counts_add (Qcow2Counts *self, guint64 cluster)
+{
+  guint32 *count = get_count (self, cluster);
+
   *count += *count < G_MAXUINT32;
+}
+
+void
+qcow2_counts_set (Qcow2Counts *self, guint64 cluster, guint32 count)
+{
+  *get_count (self, cluster) = count;
 }
 
 guint32

@@ -19,4 +19,5 @@ void qcow2_counts_init (Qcow2Counts *self);
 void qcow2_counts_clear (Qcow2Counts *self);
 /* Saturates. */
 void qcow2_counts_add (Qcow2Counts *self, guint64 cluster);
+void qcow2_counts_set (Qcow2Counts *self, guint64 cluster, guint32 count);
 guint32 qcow2_counts_get (Qcow2Counts *self, guint64 cluster);

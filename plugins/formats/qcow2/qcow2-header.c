@@ -98,6 +98,26 @@ format_fields (const Qcow2Header *self, guint8 *bytes)
   memcpy (bytes + 105, self->more, sizeof self->more);
 }
 
+Qcow2Roots
+qcow2_header_get_roots (const Qcow2Header *self)
+{
+  return (Qcow2Roots){ .size = self->size,
+                       .l1_offset = self->l1_offset,
+                       .l1_size = self->l1_size,
+                       .n_snapshots = self->n_snapshots,
+                       .snapshots_offset = self->snapshots_offset };
+}
+
+void
+qcow2_header_set_roots (Qcow2Header *self, const Qcow2Roots *roots)
+{
+  __atomic_store_n (&self->size, roots->size, __ATOMIC_RELAXED);
+  self->l1_offset = roots->l1_offset;
+  self->l1_size = roots->l1_size;
+  self->n_snapshots = roots->n_snapshots;
+  self->snapshots_offset = roots->snapshots_offset;
+}
+
 static gboolean
 is_aligned (const Qcow2Header *self, guint64 offset)
 {

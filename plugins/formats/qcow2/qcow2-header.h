@@ -48,6 +48,19 @@ typedef struct
   guint64 crypto_bytes;
 } Qcow2Header;
 
+/* What leads to everything but the refcounts, in the first sector. */
+typedef struct
+{
+  guint64 size;
+  guint64 l1_offset;
+  guint32 l1_size;
+  guint32 n_snapshots;
+  guint64 snapshots_offset;
+} Qcow2Roots;
+
+Qcow2Roots qcow2_header_get_roots (const Qcow2Header *self);
+void qcow2_header_set_roots (Qcow2Header *self, const Qcow2Roots *roots);
+
 void qcow2_header_init (Qcow2Header *self);
 void qcow2_header_clear (Qcow2Header *self);
 

@@ -12,9 +12,10 @@ typedef struct
 {
   Qcow2Image *image;
   Qcow2Counts *counts;
-  GHashTable *blocks; /* (owned): numbers of those that are needed, + 1 */
-  guint64 first;      /* cluster: blocks begin here, the table follows */
-  guint64 n_table;    /* clusters */
+  GHashTable *blocks;      /* (owned): numbers of those that are needed, + 1 */
+  guint64 first;           /* cluster: blocks begin here, the table follows */
+  guint64 n_table;         /* clusters */
+  const Qcow2Roots *roots; /* (nullable): what else the header is to lead to */
 } Rebuild;
 
 static void
@@ -146,13 +147,17 @@ static gboolean BANYAN_COROUTINE
 lead_there (Rebuild *self, guint64 offset, GError **error)
 {
   Qcow2Image *image = self->image;
+  Qcow2Roots old_roots;
   guint64 old_offset;
   guint32 old_clusters;
   gboolean done;
 
   banyan_co_mutex_lock (&image->header_mutex);
+  old_roots = qcow2_header_get_roots (&image->header);
   old_offset = image->header.reftable_offset;
   old_clusters = image->header.reftable_clusters;
+  if (self->roots != NULL)
+    qcow2_header_set_roots (&image->header, self->roots);
   image->header.reftable_offset = offset;
   image->header.reftable_clusters = self->n_table;
   done = qcow2_header_write_fields (&image->header, image->file, error)
@@ -161,6 +166,7 @@ lead_there (Rebuild *self, guint64 offset, GError **error)
     {
       image->header.reftable_offset = old_offset;
       image->header.reftable_clusters = old_clusters;
+      qcow2_header_set_roots (&image->header, &old_roots);
     }
   banyan_co_mutex_unlock (&image->header_mutex);
   return done;
@@ -216,13 +222,11 @@ write_all (Rebuild *self, GError **error)
 }
 
 gboolean BANYAN_COROUTINE
-qcow2_rebuild (Qcow2Image *image, Qcow2Counts *counts, GError **error)
+qcow2_rebuild (Qcow2Image *image, Qcow2Counts *counts, const Qcow2Roots *roots, GError **error)
 {
-  Rebuild self = { .image = image, .counts = counts };
+  Rebuild self = { .image = image, .counts = counts, .first = image->high_water, .roots = roots };
   gboolean done;
 
-  self.first
-      = (banyan_child_get_length (image->file) + image->cluster_size - 1) >> image->cluster_bits;
   self.blocks = g_hash_table_new (NULL, NULL);
   done = plan (&self, error) && write_all (&self, error);
   g_hash_table_unref (self.blocks);

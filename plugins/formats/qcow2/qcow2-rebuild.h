@@ -6,7 +6,9 @@
 #include "qcow2-counts.h"
 #include "qcow2-image.h"
 
-/* Writes a refcount table and its blocks behind the end of the file, for what @counts has, and
- * makes the header lead there. @counts has nothing of the old ones, and gets the new ones.
- * Where it fails, the header in memory is the old one, and is to be put back. */
-gboolean BANYAN_COROUTINE qcow2_rebuild (Qcow2Image *image, Qcow2Counts *counts, GError **error);
+/* Writes a refcount table and its blocks behind all that is there, for what @counts has, and makes
+ * the header lead there and, with the same write, to @roots (nullable), which are on their way to
+ * storage. @counts has nothing of the old ones, and gets the new ones. Where it fails, the header
+ * in memory is the old one, and is to be put back. */
+gboolean BANYAN_COROUTINE qcow2_rebuild (Qcow2Image *image, Qcow2Counts *counts,
+                                         const Qcow2Roots *roots, GError **error);

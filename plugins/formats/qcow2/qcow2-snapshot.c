@@ -37,11 +37,20 @@ parse_fixed (Qcow2Snapshot *snapshot, const guint8 *bytes)
   snapshot->state_size = qcow2_get32 (bytes + 32);
 }
 
+/* Bytes of the guest. */
+static guint64
+covered_by (Qcow2Image *image, guint l1_size)
+{
+  return (guint64) MIN (l1_size, QCOW2_MAX_L1_BYTES / 8) << (image->cluster_bits + image->l2_bits);
+}
+
+/* Old programs did not say how long the disk was: as long as it is now, which it could not change.
+ */
 static void
 parse_extra (Qcow2Image *image, Qcow2Snapshot *snapshot, const guint8 *bytes, gsize length)
 {
   snapshot->extra = g_bytes_new (bytes, length);
-  snapshot->disk_size = image->header.size;
+  snapshot->disk_size = MIN (image->header.size, covered_by (image, snapshot->l1_size));
   snapshot->icount = G_MAXUINT64;
   if (length >= 8)
     snapshot->state_size = qcow2_get64 (bytes);
@@ -232,18 +241,20 @@ qcow2_snapshots_note_tables (Qcow2Image *image, GError **error)
   return TRUE;
 }
 
-guint64
-qcow2_snapshots_size (Qcow2Image *image)
+gsize
+qcow2_snapshot_size (const Qcow2Snapshot *snapshot)
 {
-  guint64 size = 0;
+  return qcow2_round_up (QCOW2_SNAPSHOT_ENTRY_BYTES + g_bytes_get_size (snapshot->extra)
+                             + strlen (snapshot->id) + strlen (snapshot->name),
+                         8);
+}
 
-  for (guint i = 0; i < image->snapshots->len; i++)
-    {
-      const Qcow2Snapshot *snapshot = &g_array_index (image->snapshots, Qcow2Snapshot, i);
+gsize
+qcow2_snapshots_size (GArray *snapshots)
+{
+  gsize size = 0;
 
-      size += qcow2_round_up (QCOW2_SNAPSHOT_ENTRY_BYTES + g_bytes_get_size (snapshot->extra)
-                                  + strlen (snapshot->id) + strlen (snapshot->name),
-                              8);
-    }
+  for (guint i = 0; i < snapshots->len; i++)
+    size += qcow2_snapshot_size (&g_array_index (snapshots, Qcow2Snapshot, i));
   return size;
 }

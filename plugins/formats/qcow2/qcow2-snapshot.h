@@ -41,6 +41,9 @@ gboolean BANYAN_COROUTINE qcow2_snapshots_apply (Qcow2Image *image, const char *
 gboolean BANYAN_COROUTINE qcow2_snapshots_remove (Qcow2Image *image, const char *key,
                                                   GError **error);
 
+/* All say what version 3 wants of them. Nobody else is inside. */
+gboolean BANYAN_COROUTINE qcow2_snapshots_complete (Qcow2Image *image, GError **error);
+
 /* What the guest sees becomes what it saw then, in memory: nothing is written any more. Before
  * anybody is inside. */
 gboolean BANYAN_COROUTINE qcow2_snapshots_show (Qcow2Image *image, const char *key, GError **error);
@@ -54,5 +57,6 @@ gboolean BANYAN_COROUTINE qcow2_snapshots_read_l1 (Qcow2Image *image, const Qcow
  * changed. Nobody else is inside. */
 gboolean BANYAN_COROUTINE qcow2_snapshots_note_tables (Qcow2Image *image, GError **error);
 
-/* Bytes in the image that the table occupies. */
-guint64 qcow2_snapshots_size (Qcow2Image *image);
+/* Bytes that an entry of the table has, and a table of all @snapshots. */
+gsize qcow2_snapshot_size (const Qcow2Snapshot *snapshot);
+gsize qcow2_snapshots_size (GArray *snapshots);

@@ -248,24 +248,38 @@ count_bitmap (guint64 offset, guint64 length, gpointer data, GError **error)
 }
 
 gboolean BANYAN_COROUTINE
+qcow2_walk_trees (Qcow2Walk *self, const guint64 *l1, guint n, GArray *snapshots, GError **error)
+{
+  Qcow2Image *image = self->image;
+
+  count (self, 0, image->cluster_size);
+  count (self, image->header.crypto_offset, image->header.crypto_bytes);
+  if (!walk_l1 (self, l1, n, TRUE, error))
+    return FALSE;
+
+  for (guint i = 0; i < snapshots->len; i++)
+    if (!walk_snapshot (self, &g_array_index (snapshots, Qcow2Snapshot, i), error))
+      return FALSE;
+  self->origin = (Qcow2Origin){ QCOW2_FROM_BITMAPS, 0, NULL };
+  return qcow2_bitmaps_visit (image, count_bitmap, self, error);
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_walk_again (Qcow2Walk *self, const guint64 *l1, guint n, GError **error)
+{
+  return walk_l1 (self, l1, n, FALSE, error);
+}
+
+gboolean BANYAN_COROUTINE
 qcow2_walk_all (Qcow2Walk *self, GError **error)
 {
   Qcow2Image *image = self->image;
 
   self->result->total_clusters
       = (image->header.size + image->cluster_size - 1) >> image->cluster_bits;
-  count (self, 0, image->cluster_size);
   count (self, image->header.l1_offset, (guint64) image->l1_size * 8);
-  count (self, image->header.snapshots_offset, qcow2_snapshots_size (image));
-  count (self, image->header.crypto_offset, image->header.crypto_bytes);
-  if (!walk_l1 (self, image->l1, image->l1_size, TRUE, error))
-    return FALSE;
-
-  for (guint i = 0; i < image->snapshots->len; i++)
-    if (!walk_snapshot (self, &g_array_index (image->snapshots, Qcow2Snapshot, i), error))
-      return FALSE;
-  self->origin = (Qcow2Origin){ QCOW2_FROM_BITMAPS, 0, NULL };
-  return qcow2_bitmaps_visit (image, count_bitmap, self, error);
+  count (self, image->header.snapshots_offset, qcow2_snapshots_size (image->snapshots));
+  return qcow2_walk_trees (self, image->l1, image->l1_size, image->snapshots, error);
 }
 
 gboolean
@@ -299,9 +313,6 @@ count_users (Qcow2Walk *self, guint64 place, guint64 *times, GError **error)
 {
   guint64 cluster = place >> self->image->cluster_bits;
 
-  *times = G_MAXUINT64;
-  if (self->is_shared)
-    return TRUE;
   if (!self->is_counted)
     return qcow2_refcount_get (self->image, cluster, times, error);
 
@@ -413,19 +424,4 @@ qcow2_walk_check_copied (Qcow2Walk *self, gboolean fix, GError **error)
         return FALSE;
     }
   return TRUE;
-}
-
-gboolean BANYAN_COROUTINE
-qcow2_walk_share_all (Qcow2Image *image, GError **error)
-{
-  Qcow2CheckResult unused = { 0 };
-  Qcow2Walk walk;
-  gboolean done;
-
-  qcow2_walk_init (&walk, image, &unused);
-  walk.is_shared = TRUE;
-  done = qcow2_walk_check_copied (&walk, TRUE, error) && banyan_child_flush (image->file, error);
-  qcow2_walk_clear (&walk);
-  qcow2_cache_drop (&image->l2);
-  return done;
 }

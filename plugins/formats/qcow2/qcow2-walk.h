@@ -30,7 +30,6 @@ typedef struct
   Qcow2Counts counts;
   Qcow2CheckResult *result;
   guint64 end;         /* clusters in the file */
-  gboolean is_shared;  /* somebody else is to use all that the disk uses */
   gboolean is_counted; /* the refcounts of all clusters are what was counted */
   guint64 next_host;   /* where the guest's next cluster would lie, were it not fragmented */
 } Qcow2Walk;
@@ -40,11 +39,16 @@ void qcow2_walk_clear (Qcow2Walk *self);
 
 /* Counts what the guest, snapshots and bitmaps lead to, the header included: as storage has it. */
 gboolean BANYAN_COROUTINE qcow2_walk_all (Qcow2Walk *self, GError **error);
+/* The same of a disk and snapshots that there may be later, but for where the tables of L1 entries,
+ * and of snapshots, are to lie. */
+gboolean BANYAN_COROUTINE qcow2_walk_trees (Qcow2Walk *self, const guint64 *l1, guint n,
+                                            GArray *snapshots, GError **error);
+/* Counts what a tree leads to once more, as a second one is to lead there. */
+gboolean BANYAN_COROUTINE qcow2_walk_again (Qcow2Walk *self, const guint64 *l1, guint n,
+                                            GError **error);
 /* Counts the refcount table and its blocks. @is_sound: each lies where it can, and no two are
  * one. */
 gboolean qcow2_walk_refcounts (Qcow2Walk *self, gboolean *is_sound);
 
 /* Makes the bits of the active tables that say whether a cluster is used once only say so. */
 gboolean BANYAN_COROUTINE qcow2_walk_check_copied (Qcow2Walk *self, gboolean fix, GError **error);
-/* Makes none of those bits say so, before counts go up: that is never wrong. */
-gboolean BANYAN_COROUTINE qcow2_walk_share_all (Qcow2Image *image, GError **error);
