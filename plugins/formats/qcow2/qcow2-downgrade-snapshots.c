@@ -9,11 +9,13 @@
 #include "qcow2-check.h"
 #include "qcow2-counts.h"
 #include "qcow2-downgrade.h"
+#include "qcow2-encryption.h"
 #include "qcow2-refcount.h"
 #include "qcow2-snapshot.h"
 #include "qcow2-space.h"
 
 #include <errno.h>
+#include <string.h>
 
 typedef struct
 {
@@ -28,8 +30,25 @@ typedef struct
 
 /* -- Entries. -- */
 
+/* The key makes zeroes of what is there: it has to be written. */
 static gboolean BANYAN_COROUTINE
-place_zeroes (Expansion *self, guint64 *host, GError **error)
+encrypt_zeroes (Expansion *self, guint64 offset, guint64 host, GError **error)
+{
+  Qcow2Image *image = self->image;
+  g_autoptr (BanyanBuffer) buffer = banyan_buffer_new (image->cluster_size);
+  struct iovec iov = { buffer != NULL ? buffer->data : NULL, image->cluster_size };
+  BanyanRequest zeroes = BANYAN_REQUEST (host, image->cluster_size, &iov, 1);
+
+  if (buffer == NULL)
+    return banyan_throw_errno (error, ENOMEM, "%s: no memory for zeroes", image->name);
+
+  memset (buffer->data, 0, image->cluster_size);
+  return qcow2_encryption_write (image, &zeroes, offset, error);
+}
+
+/* @offset: the guest's; @host: where they are put. */
+static gboolean BANYAN_COROUTINE
+place_zeroes (Expansion *self, guint64 offset, guint64 *host, GError **error)
 {
   Qcow2Image *image = self->image;
   guint64 count;
@@ -40,6 +59,8 @@ place_zeroes (Expansion *self, guint64 *host, GError **error)
       || !qcow2_refcount_set (image, *host >> image->cluster_bits, self->n_users, error))
     return FALSE;
 
+  if (image->encryption != NULL)
+    return encrypt_zeroes (self, offset, *host, error);
   zeroes = BANYAN_REQUEST (*host, image->cluster_size, NULL, 0);
   return is_fresh || banyan_child_write_zeroes (image->file, &zeroes, error) == BANYAN_DONE;
 }
@@ -54,7 +75,7 @@ expand_entry (Expansion *self, guint64 offset, guint64 *word, GError **error)
   guint64 below = image->backing != NULL ? banyan_child_get_length (image->backing) : 0;
   guint64 host = 0;
 
-  if (offset < MIN (below, image->header.size) && !place_zeroes (self, &host, error))
+  if (offset < MIN (below, image->header.size) && !place_zeroes (self, offset, &host, error))
     return FALSE;
 
   *word = GUINT64_TO_BE (host);
