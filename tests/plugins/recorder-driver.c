@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define SECTOR 512
+
 G_DECLARE_FINAL_TYPE (TestRecorder, test_recorder, TEST, RECORDER, BanyanProtocol)
 
 struct _TestRecorder
@@ -85,10 +87,12 @@ test_recorder_write (BanyanNode *node, const BanyanRequest *request, GError **er
 {
   guint8 *at = TEST_RECORDER (node)->bytes + request->offset;
   gboolean does_fail = fails (error);
-  gsize length = !does_fail                    ? request->length
-                 : state.how == RECORDER_SHORT ? request->length / 2
-                                               : 0;
+  guint64 half = (request->offset + request->length / 2) & ~(guint64) (SECTOR - 1);
+  gsize length = does_fail ? 0 : request->length;
 
+  /* A sector is written, or not. */
+  if (does_fail && state.how == RECORDER_SHORT && half > request->offset)
+    length = half - request->offset;
   if (length > 0)
     {
       banyan_request_copy_out (request, 0, at, length);

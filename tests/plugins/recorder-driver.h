@@ -20,7 +20,7 @@ typedef enum
 {
   RECORDER_EIO,
   RECORDER_ENOSPC,
-  RECORDER_SHORT, /* a write has written its first half */
+  RECORDER_SHORT, /* a write has written the sectors of its first half */
   RECORDER_N_FAILURES,
 } RecorderFailure;
 
