@@ -363,6 +363,25 @@ banyan_mapper_add_setting (BanyanMapper *self, BanyanDeclaration *declaration, G
   g_ptr_array_add (declaration->settings, setting);
 }
 
+/* In an optional link, to declare nothing may mean what its owner finds elsewhere, as an image names
+ * its backing: that is not known yet, and is there whole or not at all. */
+static void
+report_missing (BanyanMapper *self, BanyanDeclaration *declaration, GPtrArray *given)
+{
+  guint n_problems = banyan_problems_get_length (self->problems);
+  GParamSpec *link = declaration->link;
+
+  banyan_param_report_missing (declaration->klass, declaration->label, given, &declaration->place,
+                               declaration->subject, self->problems);
+  if (banyan_problems_get_length (self->problems) > n_problems && link != NULL
+      && link->owner_type != G_TYPE_INVALID && !banyan_param_is_required (link))
+    banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_MISSING, &declaration->place,
+                         declaration->subject,
+                         "what is declared inline is not completed by what \"%s\" would be "
+                         "otherwise: declare all of it, or leave \"%s\" out",
+                         link->name, link->name);
+}
+
 static void
 read_values (BanyanMapper *self, BanyanDeclaration *declaration, const char *type_key)
 {
@@ -380,8 +399,7 @@ read_values (BanyanMapper *self, BanyanDeclaration *declaration, const char *typ
 
   if (banyan_declaration_is_inline (declaration))
     banyan_mapper_inherit (self, declaration, given);
-  banyan_param_report_missing (declaration->klass, declaration->label, given, &declaration->place,
-                               declaration->subject, self->problems);
+  report_missing (self, declaration, given);
   if (banyan_problems_get_length (self->problems) > n_problems)
     declaration->is_wrong = TRUE;
 }

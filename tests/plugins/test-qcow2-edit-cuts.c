@@ -344,7 +344,7 @@ with_all_ways (void (*func) (Work *work))
 static guint
 n_tries (void)
 {
-  return g_test_slow () ? 200 : 6;
+  return g_test_slow () ? 200 : 3;
 }
 
 static void
