@@ -13,6 +13,7 @@
 #include <banyan/banyan-command.h>
 #include <banyan/banyan-copy.h>
 #include <banyan/banyan-coroutine.h>
+#include <banyan/banyan-debug-event.h>
 #include <banyan/banyan-descriptors.h>
 #include <banyan/banyan-document.h>
 #include <banyan/banyan-element.h>

@@ -23,6 +23,7 @@ typedef enum
   BANYAN_OP_RESIZE,
   BANYAN_OP_COPY_RANGE,
   BANYAN_OP_SEND,
+  BANYAN_OP_EVENT,
   BANYAN_N_OPS,
 } BanyanOp;
 
@@ -65,6 +66,7 @@ typedef struct
     BanyanAnswer (*copy_range) (BanyanNode *, const BanyanRequest *, BanyanNode *, guint64,
                                 GError **);
     BanyanAnswer (*send) (BanyanNode *, guint64, gsize, int, gsize *);
+    void (*event) (BanyanNode *, guint);
   };
   const guint64 *length; /* atomic; bytes */
   guint64 align_mask;

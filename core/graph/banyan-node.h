@@ -39,6 +39,8 @@ typedef struct
    * could. Done, or unsupported: it has to be read. Never waits. A filter that reads by itself
    * passes this on only if it says so. */
   BanyanAnswer (*send) (BanyanNode *self, guint64 offset, gsize length, int socket, gsize *sent);
+  /* What a user is about to do, a BanyanDebugEvent: see there. May suspend. */
+  void (*event) (BanyanNode *self, guint event);
 } BanyanNodeOps;
 
 /* What requests to a node must look like; 0 stands for no limit, alignments are powers of 2. A

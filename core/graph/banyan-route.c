@@ -140,6 +140,8 @@ op_of_class (BanyanNode *node, BanyanOp op)
       return ops->copy_range;
     case BANYAN_OP_SEND:
       return ops->send;
+    case BANYAN_OP_EVENT:
+      return ops->event;
     default:
       g_assert_not_reached ();
     }
@@ -247,7 +249,7 @@ make_route (BanyanNode *node, BanyanOp op)
   if (own != NULL || private->filtered == NULL || private->filtered->node == NULL
       || stops_here (node, op))
     route = route_to (node, op, own);
-  else if (may_pass_by (node))
+  else if (op == BANYAN_OP_EVENT || may_pass_by (node))
     route = private->filtered->route[op];
   else
     route = route_to (node, op, banyan_child_pass_op (op));

@@ -41,7 +41,8 @@ is_image (const CliImageSource *source)
 const char *
 cli_image_find_fault (const CliImageSource *source)
 {
-  gboolean has_options = source->cache != NULL || source->discard != NULL || source->force_share;
+  gboolean has_options = source->cache != NULL || source->discard != NULL || source->force_share
+                         || source->aio != NULL || source->copies_on_read;
 
   if (source->cache != NULL && cli_cache_find (source->cache) == NULL)
     return "the cache is one of none, directsync, writeback, writethrough and unsafe";
@@ -167,6 +168,25 @@ leave_backing_out (BanyanSpec **spec)
   g_type_class_unref (klass);
 }
 
+static void
+put_copy_on_read_before (BanyanSpec **spec)
+{
+  BanyanSpec *filter = banyan_spec_builder_end (banyan_spec_builder_new_map ());
+
+  set_option (&filter, NULL, "driver", "copy-on-read");
+  set_value (&filter, "file", *spec);
+  banyan_spec_unref (*spec);
+  *spec = filter;
+}
+
+static void
+set_aio (BanyanSpec **spec, const char *mode)
+{
+  const char *driver = banyan_spec_lookup_text (*spec, "driver");
+
+  set_option (spec, driver != NULL && is_protocol (driver) ? NULL : "file", "aio", mode);
+}
+
 static BanyanSpec *
 describe_image (const CliImageSource *source, BanyanProblems *problems)
 {
@@ -201,8 +221,12 @@ describe_image (const CliImageSource *source, BanyanProblems *problems)
   for (guint i = 0; source->options != NULL && i < banyan_spec_get_length (source->options); i++)
     set_value (&spec, banyan_spec_get_key (source->options, i),
                banyan_spec_get_item (source->options, i));
+  if (source->aio != NULL)
+    set_aio (&spec, source->aio);
   if (source->without_backing)
     leave_backing_out (&spec);
+  if (source->copies_on_read)
+    put_copy_on_read_before (&spec);
 
   return spec;
 }
@@ -348,4 +372,25 @@ cli_image_open (BanyanGraph *graph, const CliImageSource *source, BanyanNode **n
               ? find_node (graph, is_image (source) ? "image" : source->node, &status)
               : NULL;
   return status;
+}
+
+/* -- Asking. -- */
+
+gboolean
+cli_node_get_number (BanyanNode *node, const char *property, guint64 *value)
+{
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (node), property);
+  g_auto (GValue) any = G_VALUE_INIT, number = G_VALUE_INIT;
+
+  if (pspec == NULL)
+    return FALSE;
+
+  g_value_init (&any, pspec->value_type);
+  g_value_init (&number, G_TYPE_UINT64);
+  g_object_get_property (G_OBJECT (node), property, &any);
+  if (!g_value_transform (&any, &number))
+    return FALSE;
+
+  *value = g_value_get_uint64 (&number);
+  return TRUE;
 }

@@ -17,11 +17,13 @@ typedef struct
   const char *cache;    /* (nullable): QEMU's word for several options */
   const char *discard;  /* (nullable) */
   const char *snapshot; /* (nullable): an image's, shown in place of the disk */
+  const char *aio;      /* (nullable): how an image's file is read and written */
   BanyanSpec *objects;  /* (nullable): a map of what an image links to */
   BanyanSpec *options;  /* (nullable): a map of more options of an image */
   gboolean read_only;
   gboolean force_share;
   gboolean without_backing; /* of an image, whatever its header names */
+  gboolean copies_on_read;  /* an image gets what is read from its backing */
 } CliImageSource;
 
 /* A cache mode of QEMU's. */
@@ -43,5 +45,8 @@ const char *cli_image_find_fault (const CliImageSource *source);
 /* Puts what @source says into the empty @graph, without frontends and jobs, and says on standard
  * error what is wrong. @node: (out) (transfer none): the one that is meant. */
 CliStatus cli_image_open (BanyanGraph *graph, const CliImageSource *source, BanyanNode **node);
+
+/* A property of the driver's, where it has it and its value is a number. */
+gboolean cli_node_get_number (BanyanNode *node, const char *property, guint64 *value);
 
 G_END_DECLS

@@ -12,6 +12,7 @@ static char **lines;
 static char **objects;
 static gboolean is_image_opts;
 static gboolean no_cache;
+static gboolean is_native_aio;
 static gboolean as_json;
 static char *cache;
 static CliImageSource source;
@@ -33,6 +34,11 @@ static const GOptionEntry options[] = {
   { "nocache", 'n', 0, G_OPTION_ARG_NONE, &no_cache, "The same as --cache none", NULL },
   { "discard", 'd', 0, G_OPTION_ARG_STRING, &source.discard,
     "Of an image: whether discards are carried out, ignore or unmap", "MODE" },
+  { "copy-on-read", 'C', 0, G_OPTION_ARG_NONE, &source.copies_on_read,
+    "Of an image: what is read from its backing is written to it", NULL },
+  { "aio", 'i', 0, G_OPTION_ARG_STRING, &source.aio,
+    "Of an image: how its file is read and written, threads, native or io_uring", "MODE" },
+  { "native-aio", 'k', 0, G_OPTION_ARG_NONE, &is_native_aio, "The same as --aio native", NULL },
   { "force-share", 'U', 0, G_OPTION_ARG_NONE, &source.force_share,
     "Read an image that others may be writing", NULL },
   { "json", 0, 0, G_OPTION_ARG_NONE, &as_json, "Print each command's result as a line of JSON",
@@ -72,6 +78,7 @@ run_commands (IoSession *self)
     run_input (self);
   for (guint i = 0; lines != NULL && lines[i] != NULL && !self->wants_quit; i++)
     io_run_line (self, lines[i]);
+  io_let_go (self);
   io_wait_for_pending (self);
 }
 
@@ -94,6 +101,8 @@ run (char **arguments)
   source.node = arguments[0] != NULL ? arguments[1] : NULL;
   source.objects = session.objects = links;
   source.cache = no_cache ? "none" : cache;
+  if (is_native_aio)
+    source.aio = "native";
   fault = cli_image_find_fault (&source);
   if (fault != NULL)
     return cli_fail (CLI_USAGE, "%s", fault);

@@ -86,11 +86,12 @@ add_version (BanyanNode *node, BanyanSpecBuilder *map)
 {
   guint64 version, is_lazy;
 
-  if (!g_str_equal (img_get_format (node), "qcow2") || !img_get_number (node, "version", &version))
+  if (!g_str_equal (img_get_format (node), "qcow2")
+      || !cli_node_get_number (node, "version", &version))
     return;
 
   banyan_spec_builder_add_string (map, "compat", version < 3 ? "0.10" : "1.1");
-  if (version > 2 && img_get_number (node, "lazy-refcounts", &is_lazy))
+  if (version > 2 && cli_node_get_number (node, "lazy-refcounts", &is_lazy))
     banyan_spec_builder_add_boolean (map, "lazy-refcounts", is_lazy != 0);
 }
 
@@ -193,7 +194,7 @@ is_set (BanyanNode *node, const char *property)
 {
   guint64 value;
 
-  return img_get_number (node, property, &value) && value != 0;
+  return cli_node_get_number (node, property, &value) && value != 0;
 }
 
 /* -- Snapshots. -- */
@@ -274,7 +275,7 @@ describe (ImgImage *image, BanyanNode *node)
   banyan_spec_builder_add_uint (map, "virtual-size", banyan_node_get_length (node));
   banyan_spec_builder_add_string (map, "filename",
                                   node == image->node && filename == NULL ? image->name : filename);
-  if (img_get_number (node, "cluster-size", &cluster_size) && cluster_size > 0)
+  if (cli_node_get_number (node, "cluster-size", &cluster_size) && cluster_size > 0)
     banyan_spec_builder_add_uint (map, "cluster-size", cluster_size);
   banyan_spec_builder_add_string (map, "format", img_get_format (node));
   if (count_space (node, &space))

@@ -280,31 +280,12 @@ img_dup_filename (BanyanNode *node)
   return NULL;
 }
 
-gboolean
-img_get_number (BanyanNode *node, const char *property, guint64 *value)
-{
-  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (node), property);
-  g_auto (GValue) any = G_VALUE_INIT, number = G_VALUE_INIT;
-
-  if (pspec == NULL)
-    return FALSE;
-
-  g_value_init (&any, pspec->value_type);
-  g_value_init (&number, G_TYPE_UINT64);
-  g_object_get_property (G_OBJECT (node), property, &any);
-  if (!g_value_transform (&any, &number))
-    return FALSE;
-
-  *value = g_value_get_uint64 (&number);
-  return TRUE;
-}
-
 guint64
 img_get_cluster_size (BanyanNode *node)
 {
   guint64 size;
 
-  return img_get_number (node, "cluster-size", &size) && size > 0 ? size : 65536;
+  return cli_node_get_number (node, "cluster-size", &size) && size > 0 ? size : 65536;
 }
 
 /* -- Working. -- */

@@ -148,8 +148,6 @@ char *img_dup_filename (BanyanNode *node);
 BanyanNode *img_get_backing (BanyanNode *node);
 /* What a format lies on. (nullable) */
 BanyanNode *img_get_below (BanyanNode *node);
-/* A property of the driver's, where it has it and its value is a number. */
-gboolean img_get_number (BanyanNode *node, const char *property, guint64 *value);
 /* Bytes that compressed data comes in. */
 guint64 img_get_cluster_size (BanyanNode *node);
 /* Runs @func inside a request of @self. */

@@ -73,6 +73,23 @@ write_done (GObject *object, GAsyncResult *result, gpointer data)
   pending_end (self, error, NULL);
 }
 
+/* @words: OFFSET LENGTH... The buffers are one: who looks at the result cannot tell. */
+static gboolean
+parse_range (IoSession *self, char **words, int n, guint64 *offset, guint64 *length)
+{
+  return io_parse_size (self, words[0], "offset", offset)
+         && io_parse_pieces (self, words + 1, n - 1, NULL, length);
+}
+
+/* In QEMU it counts as an invalid one in the statistics of the device, which a script can ask for
+ * elsewhere. */
+static gboolean
+skip (IoSession *self, const char *what)
+{
+  io_say (self, "injecting invalid %s request\n", what);
+  return TRUE;
+}
+
 gboolean
 io_aio_read (IoSession *self, int argc, char **argv)
 {
@@ -80,10 +97,11 @@ io_aio_read (IoSession *self, int argc, char **argv)
   guint64 offset, length;
   int first;
 
-  if (!io_parse_options (self, argc, argv, "apCqvP:", &options, &first)
-      || !io_parse_size (self, argv[first], "offset", &offset)
-      || !io_parse_length (self, argv[first + 1], &length))
+  if (!io_parse_options (self, argc, argv, "aipCqvP:", &options, &first)
+      || !parse_range (self, argv + first, argc - first, &offset, &length))
     return FALSE;
+  if (options.is_invalid)
+    return skip (self, "read");
 
   banyan_backend_read_async (self->backend, offset, length, NULL, read_done,
                              pending_new (self, &options, offset, length));
@@ -100,14 +118,15 @@ io_aio_write (IoSession *self, int argc, char **argv)
   int first;
 
   if (!io_may_write (self, "aio_write")
-      || !io_parse_options (self, argc, argv, "CqfnuzP:", &options, &first))
+      || !io_parse_options (self, argc, argv, "CiqfnuzP:", &options, &first)
+      || !io_check_write_options (self, &options)
+      || !parse_range (self, argv + first, argc - first, &offset, &length))
     return FALSE;
+  if (options.is_invalid)
+    return skip (self, "write");
   /* Zeroes take no memory that others could wait for meanwhile. */
   if (options.is_zero)
     return io_write (self, argc, argv);
-  if (!io_parse_size (self, argv[first], "offset", &offset)
-      || !io_parse_length (self, argv[first + 1], &length))
-    return FALSE;
 
   bytes = g_bytes_new_take (
       memset (g_malloc (MAX (length, 1)), options.has_pattern ? options.pattern : 0xcd, length),
@@ -127,10 +146,16 @@ io_wait_for_pending (IoSession *self)
     g_main_context_iteration (NULL, TRUE);
 }
 
-/* Waits for all; to make them last, there is flush. */
+/* Waits for all; to make them last, there is flush. Whoever is held is not waited for: nobody would
+ * let him go meanwhile. */
 gboolean
 io_aio_flush (IoSession *self, int argc, char **argv)
 {
-  io_wait_for_pending (self);
+  while (self->n_pending > 0)
+    {
+      if (self->held != NULL && g_strv_length (self->held) == self->n_pending)
+        return io_complain (self, "%s is held; see help resume", self->held[0]);
+      g_main_context_iteration (NULL, TRUE);
+    }
   return TRUE;
 }

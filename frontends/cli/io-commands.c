@@ -98,7 +98,7 @@ io_discard (IoSession *self, int argc, char **argv)
   if (!io_may_write (self, "discard")
       || !io_parse_options (self, argc, argv, "Cq", &options, &first)
       || !io_parse_size (self, argv[first], "offset", &visit.offset)
-      || !io_parse_size (self, argv[first + 1], "length", &visit.length))
+      || !io_parse_length (self, argv[first + 1], &visit.length))
     return FALSE;
 
   options.started_us = g_get_monotonic_time ();
@@ -169,30 +169,36 @@ is_allocated (const Visit *visit)
 }
 
 static void
-add_extent (IoSession *self, BanyanSpecBuilder *extents, const Visit *visit)
+add_extent (BanyanSpecBuilder *extents, const Visit *visit)
 {
-  gboolean is_zero = (visit->status.flags & BANYAN_BLOCK_ZERO) != 0;
-  g_autofree char *size = io_format_size (visit->status.length);
-  g_autofree char *offset = io_format_size (visit->offset);
   BanyanSpecBuilder *extent = banyan_spec_builder_new_map ();
 
   banyan_spec_builder_add_uint (extent, "offset", visit->offset);
   banyan_spec_builder_add_uint (extent, "length", visit->status.length);
   banyan_spec_builder_add_boolean (extent, "allocated", is_allocated (visit));
-  banyan_spec_builder_add_boolean (extent, "zero", is_zero);
+  banyan_spec_builder_add_boolean (extent, "zero", (visit->status.flags & BANYAN_BLOCK_ZERO) != 0);
   banyan_spec_builder_take_built (extents, NULL, extent);
+}
+
+/* qemu-io's lines tell neighbours apart by whether they are allocated only. */
+static void
+say_extent (IoSession *self, gboolean allocated, guint64 start, guint64 end)
+{
+  g_autofree char *size = io_format_size (end - start);
+  g_autofree char *offset = io_format_size (start);
 
   io_say (self,
-          "%s (0x%" G_GINT64_MODIFIER "x) bytes %s%s at offset %s (0x%" G_GINT64_MODIFIER "x)\n",
-          size, visit->status.length, is_allocated (visit) ? "    allocated" : "not allocated",
-          is_allocated (visit) && is_zero ? ", zero" : "", offset, visit->offset);
+          "%s (0x%" G_GINT64_MODIFIER "x) bytes %s at offset %s (0x%" G_GINT64_MODIFIER "x)\n",
+          size, end - start, allocated ? "    allocated" : "not allocated", offset, start);
 }
 
 static gboolean
 visit_extents (IoSession *self, BanyanSpecBuilder *extents)
 {
   guint64 length = banyan_node_get_length (self->node);
+  gboolean allocated = FALSE;
   Visit visit = { 0 };
+  guint64 start = 0;
 
   while (visit.offset < length)
     {
@@ -202,10 +208,18 @@ visit_extents (IoSession *self, BanyanSpecBuilder *extents)
       if (visit.status.length == 0)
         break;
 
-      add_extent (self, extents, &visit);
+      add_extent (extents, &visit);
+      if (visit.offset > start && is_allocated (&visit) != allocated)
+        {
+          say_extent (self, allocated, start, visit.offset);
+          start = visit.offset;
+        }
+      allocated = is_allocated (&visit);
       visit.offset += visit.status.length;
     }
 
+  if (visit.offset > start)
+    say_extent (self, allocated, start, visit.offset);
   return TRUE;
 }
 
@@ -230,7 +244,8 @@ io_alloc (IoSession *self, int argc, char **argv)
       || (argc > 2 && !io_parse_size (self, argv[2], "length", &length)))
     return FALSE;
 
-  end = start + MIN (length, G_MAXUINT64 - start);
+  end = MIN (start + MIN (length, G_MAXUINT64 - start), banyan_node_get_length (self->node));
+  length = end - MIN (start, end);
   for (visit.offset = start; visit.offset < end; visit.offset += visit.status.length)
     {
       visit.length = end - visit.offset;
@@ -259,6 +274,7 @@ io_info (IoSession *self, int argc, char **argv)
                                                        G_OBJECT_TYPE (self->node));
   gboolean is_read_only = banyan_node_is_read_only (self->node);
   BanyanSpecBuilder *facts = self->result.facts;
+  guint64 cluster_size;
 
   if (type == NULL)
     type = G_OBJECT_TYPE_NAME (self->node);
@@ -268,8 +284,15 @@ io_info (IoSession *self, int argc, char **argv)
   banyan_spec_builder_add_boolean (facts, "read-only", is_read_only);
   banyan_spec_builder_add_uint (facts, "request-alignment", limits->request_alignment);
 
+  io_say (self, "format name: %s\n", type);
+  if (cli_node_get_number (self->node, "cluster-size", &cluster_size) && cluster_size > 0)
+    {
+      g_autofree char *size = io_format_size (cluster_size);
+
+      banyan_spec_builder_add_uint (facts, "cluster-size", cluster_size);
+      io_say (self, "cluster size: %s\n", size);
+    }
   io_say (self, "node: %s\n", id);
-  io_say (self, "driver: %s\n", type);
   io_say (self, "length: %" G_GUINT64_FORMAT "\n", banyan_node_get_length (self->node));
   io_say (self, "read-only: %s\n", is_read_only ? "true" : "false");
   io_say (self, "request alignment: %u\n", limits->request_alignment);
@@ -388,11 +411,17 @@ const IoCommand io_commands[] = {
     io_write, "Ps" },
   { "writev", NULL, "[-qfC] [-P PATTERN] OFFSET LENGTH...", "write from several buffers", 2, -1,
     io_writev, "P" },
-  { "aio_read", "aread", "[-qvC] [-P PATTERN] OFFSET LENGTH", "read, and go on meanwhile", 2, 2,
-    io_aio_read, "P" },
-  { "aio_write", "awrite", "[-qfC] [-P PATTERN | -z [-u] [-n]] OFFSET LENGTH",
-    "write, and go on meanwhile", 2, 2, io_aio_write, "P" },
+  { "aio_read", "aread", "[-qvCi] [-P PATTERN] OFFSET LENGTH...", "read, and go on meanwhile", 2,
+    -1, io_aio_read, "P" },
+  { "aio_write", "awrite", "[-qfCi] [-P PATTERN | -z [-u] [-n]] OFFSET LENGTH...",
+    "write, and go on meanwhile", 2, -1, io_aio_write, "P" },
   { "aio_flush", NULL, "", "wait for aio_read and aio_write", 0, 0, io_aio_flush },
+  { "break", NULL, "EVENT TAG", "hold the next request that comes to EVENT, and call it TAG", 2, 2,
+    io_break },
+  { "wait_break", NULL, "TAG", "wait until the request is held", 1, 1, io_wait_break },
+  { "resume", NULL, "TAG", "let the request go on", 1, 1, io_resume },
+  { "remove_break", NULL, "TAG", "hold no request there, and let go who is held", 1, 1,
+    io_remove_break },
   { "flush", "f", "", "make what was written last", 0, 0, io_flush },
   { "discard", "d", "[-qC] OFFSET LENGTH", "give space back", 2, 2, io_discard, "" },
   { "truncate", "t", "[-m PREALLOCATION] LENGTH", "change the length", 1, 1, io_truncate, "m" },
@@ -400,8 +429,8 @@ const IoCommand io_commands[] = {
   { "map", NULL, "", "tell what is allocated", 0, 0, io_map },
   { "alloc", NULL, "OFFSET [LENGTH]", "count what is allocated", 1, 2, io_alloc },
   { "info", "i", "", "tell about the node", 0, 0, io_info },
-  { "open", "o", "[-rnU] [-t CACHE] [-f DRIVER] [-o DOTTED] [FILE [NODE]]",
-    "open a document's node, or an image", 0, 2, io_run_open, "fot", TRUE },
+  { "open", "o", "[-rnUCk] [-t CACHE] [-d DISCARD] [-i AIO] [-f DRIVER] [-o DOTTED] [FILE [NODE]]",
+    "open a document's node, or an image", 0, 2, io_run_open, "fotdi", TRUE },
   { "close", "c", "", "close what is open", 0, 0, io_run_close },
   { "reopen", NULL, "[-r | -w] [-c CACHE] [-o DOTTED]", "change options of the open node", 0, 0,
     io_run_reopen, "co" },

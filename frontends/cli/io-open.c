@@ -15,6 +15,7 @@ leave_node (IoSession *self)
   if (self->backend == NULL)
     return;
 
+  io_let_go (self);
   io_wait_for_pending (self);
   banyan_backend_close (self->backend);
   g_clear_object (&self->backend);
@@ -38,7 +39,7 @@ io_open (IoSession *self, const CliImageSource *source)
   CliStatus status;
 
   self->graph = banyan_graph_new ();
-  self->writes_through = cli_cache_writes_through (source->cache);
+  self->writes_through = source->cache == NULL || cli_cache_writes_through (source->cache);
   status = cli_image_open (self->graph, source, &self->node);
   if (self->node != NULL)
     status = enter_node (self, !source->read_only && !banyan_node_is_read_only (self->node));
@@ -72,7 +73,7 @@ read_source (IoSession *self, CliImageSource *source, int argc, char **argv)
 
   optind = 0;
   opterr = 0;
-  while ((letter = getopt (argc, argv, "+rnUt:f:o:")) >= 0)
+  while ((letter = getopt (argc, argv, "+rnUCkt:d:i:f:o:")) >= 0)
     switch (letter)
       {
       case 'r':
@@ -86,6 +87,18 @@ read_source (IoSession *self, CliImageSource *source, int argc, char **argv)
         break;
       case 't':
         source->cache = optarg;
+        break;
+      case 'd':
+        source->discard = optarg;
+        break;
+      case 'C':
+        source->copies_on_read = TRUE;
+        break;
+      case 'k':
+        source->aio = "native";
+        break;
+      case 'i':
+        source->aio = optarg;
         break;
       case 'f':
         source->driver = optarg;
@@ -190,6 +203,7 @@ read_changes (IoSession *self, BanyanTransaction *transaction, gboolean *may_wri
               char **argv)
 {
   gboolean is_right = TRUE;
+  gboolean is_said = FALSE;
   int letter;
 
   optind = 0;
@@ -199,6 +213,9 @@ read_changes (IoSession *self, BanyanTransaction *transaction, gboolean *may_wri
       {
       case 'r':
       case 'w':
+        if (is_said)
+          return io_complain (self, "Only one -r/-w option may be given");
+        is_said = TRUE;
         *may_write = letter == 'w';
         set_all (self, transaction, "read-only", *may_write ? "false" : "true");
         break;

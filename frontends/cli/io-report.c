@@ -5,10 +5,8 @@
 
 #include "io.h"
 
+#include <errno.h>
 #include <unistd.h>
-
-/* One buffer; who wants to move more does it in steps. */
-#define MAX_LENGTH (G_GUINT64_CONSTANT (1) << 30)
 
 static gboolean
 take_pattern (IoSession *self, IoOptions *options, const char *text)
@@ -45,6 +43,10 @@ take_option (IoSession *self, IoOptions *options, int letter, const char *comman
       return options->is_fua = TRUE;
     case 'c':
       return options->is_compressed = TRUE;
+    case 'i':
+      return options->is_invalid = TRUE;
+    case 'b':
+      return options->is_state = TRUE;
     case 'P':
       return take_pattern (self, options, optarg);
     case 'a':
@@ -82,6 +84,9 @@ io_parse_options (IoSession *self, int argc, char **argv, const char *letters, I
   *first = optind;
   if (options->has_part && !options->has_pattern)
     return io_complain (self, "-s and -l need -P");
+  /* Machines' states are in the images of those who run machines. */
+  if (options->is_state)
+    return io_complain (self, "%s failed: %s", argv[0], g_strerror (ENOTSUP));
   return TRUE;
 }
 
@@ -101,10 +106,11 @@ io_parse_length (IoSession *self, const char *text, guint64 *length)
 {
   if (!io_parse_size (self, text, "length", length))
     return FALSE;
-  if (*length <= MAX_LENGTH)
+  if (*length <= IO_MAX_LENGTH)
     return TRUE;
 
-  return io_complain (self, "length: %s is too much for one request; the limit is 1 GiB", text);
+  return io_complain (self, "length cannot exceed %" G_GUINT64_FORMAT ", given %s", IO_MAX_LENGTH,
+                      text);
 }
 
 char *
@@ -141,7 +147,11 @@ io_report (IoSession *self, const IoOptions *options, const char *verb, guint64 
     return;
   if (options->is_terse)
     {
-      io_say (self, "%" G_GUINT64_FORMAT ",1,%.6f,%.3f,%.3f\n", length, seconds, rate, operations);
+      guint64 hundredths = seconds * 100;
+
+      io_say (self, "%" G_GUINT64_FORMAT ",1,%u:%02u:%02u.%02u,%.3f,%.3f\n", length,
+              (guint) (hundredths / 360000), (guint) (hundredths / 6000 % 60),
+              (guint) (hundredths / 100 % 60), (guint) (hundredths % 100), rate, operations);
       return;
     }
 
@@ -189,8 +199,6 @@ io_verify (IoSession *self, const IoOptions *options, const guint8 *data, guint6
 
   if (!options->has_pattern)
     return TRUE;
-  if (start > length || n > length - start)
-    return io_complain (self, "the pattern's range ends beyond what is read");
 
   for (guint64 i = 0; i < n; i++)
     if (data[start + i] != options->pattern)

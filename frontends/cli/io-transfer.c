@@ -43,9 +43,8 @@ run (IoSession *self, Transfer *what, const char *name)
   return TRUE;
 }
 
-/* Lengths to pieces of one buffer. */
-static gboolean
-parse_pieces (IoSession *self, char **words, int n, struct iovec *pieces, guint64 *length)
+gboolean
+io_parse_pieces (IoSession *self, char **words, int n, struct iovec *pieces, guint64 *length)
 {
   *length = 0;
   for (int i = 0; i < n; i++)
@@ -54,7 +53,8 @@ parse_pieces (IoSession *self, char **words, int n, struct iovec *pieces, guint6
 
       if (!io_parse_length (self, words[i], &piece))
         return FALSE;
-      pieces[i].iov_len = piece;
+      if (pieces != NULL)
+        pieces[i].iov_len = piece;
       *length += piece;
       if (*length > G_MAXINT32)
         return io_complain (self, "length: the pieces together are too much for one request");
@@ -83,10 +83,14 @@ static gboolean
 read_pieces (IoSession *self, IoOptions *options, guint64 offset, struct iovec *pieces, int n,
              guint64 length)
 {
-  guint8 *buffer = allocate (pieces, n, length, 0xab);
+  guint8 *buffer;
   Transfer what = { .request = BANYAN_REQUEST (offset, length, pieces, n) };
   gboolean is_read, is_right;
 
+  if (options->pattern_start > length || options->pattern_length > length - options->pattern_start)
+    return io_complain (self, "pattern verification range exceeds end of read data");
+
+  buffer = allocate (pieces, n, length, 0xab);
   options->started_us = g_get_monotonic_time ();
   is_read = run (self, &what, "read");
   is_right = is_read && io_verify (self, options, buffer, offset, length);
@@ -107,7 +111,7 @@ read_words (IoSession *self, IoOptions *options, char **words, int n)
   guint64 offset, length;
 
   return io_parse_size (self, words[0], "offset", &offset)
-         && parse_pieces (self, words + 1, n - 1, pieces, &length)
+         && io_parse_pieces (self, words + 1, n - 1, pieces, &length)
          && read_pieces (self, options, offset, pieces, n - 1, length);
 }
 
@@ -117,7 +121,7 @@ io_read (IoSession *self, int argc, char **argv)
   IoOptions options;
   int first;
 
-  if (!io_parse_options (self, argc, argv, "apCqvP:s:l:", &options, &first))
+  if (!io_parse_options (self, argc, argv, "abpCqvP:s:l:", &options, &first))
     return FALSE;
 
   return read_words (self, &options, argv + first, argc - first);
@@ -198,19 +202,19 @@ write_zeroes (IoSession *self, IoOptions *options, guint64 offset, guint64 lengt
   return TRUE;
 }
 
-static gboolean
-check_write_options (IoSession *self, const IoOptions *options)
+gboolean
+io_check_write_options (IoSession *self, const IoOptions *options)
 {
-  if (options->is_zero && (options->has_pattern || options->file != NULL))
-    return io_complain (self, "-z excludes -P and -s");
-  if (options->has_pattern && options->file != NULL)
-    return io_complain (self, "-P and -s exclude each other");
+  if (options->is_zero + options->has_pattern + (options->file != NULL) > 1)
+    return io_complain (self, "Only one of -z, -P, and -s can be specified at the same time");
   if (options->is_compressed && options->is_zero)
     return io_complain (self, "-c and -z exclude each other");
   if (options->is_compressed && !(banyan_node_get_capabilities (self->node) & BANYAN_CAN_COMPRESS))
     return io_complain (self, "write failed: the node stores nothing compressed");
-  if ((options->may_unmap || options->no_fallback) && !options->is_zero)
-    return io_complain (self, "-u and -n need -z");
+  if (options->may_unmap && !options->is_zero)
+    return io_complain (self, "-u requires -z to be specified");
+  if (options->no_fallback && !options->is_zero)
+    return io_complain (self, "-n requires -z to be specified");
 
   return TRUE;
 }
@@ -221,14 +225,18 @@ write_words (IoSession *self, IoOptions *options, char **words, int n)
   g_autofree struct iovec *pieces = g_new0 (struct iovec, n);
   guint64 offset, length;
 
-  if (!io_may_write (self, "write") || !check_write_options (self, options)
+  if (!io_may_write (self, "write") || !io_check_write_options (self, options)
       || !io_parse_size (self, words[0], "offset", &offset))
     return FALSE;
   if (options->is_zero)
     return io_parse_size (self, words[1], "length", &length)
+           && (options->no_fallback || length <= IO_MAX_LENGTH
+               || io_complain (self,
+                               "length cannot exceed %" G_GUINT64_FORMAT " without -n, given %s",
+                               IO_MAX_LENGTH, words[1]))
            && write_zeroes (self, options, offset, length);
 
-  return parse_pieces (self, words + 1, n - 1, pieces, &length)
+  return io_parse_pieces (self, words + 1, n - 1, pieces, &length)
          && write_pieces (self, options, offset, pieces, n - 1, length);
 }
 
@@ -238,7 +246,7 @@ io_write (IoSession *self, int argc, char **argv)
   IoOptions options;
   int first;
 
-  if (!io_parse_options (self, argc, argv, "cpCqfnuzP:s:", &options, &first))
+  if (!io_parse_options (self, argc, argv, "bcpCqfnuzP:s:", &options, &first))
     return FALSE;
 
   return write_words (self, &options, argv + first, argc - first);

@@ -24,6 +24,11 @@ typedef struct
   BanyanBackend *backend; /* (owned) (nullable) */
   IoResult result;
   guint n_pending; /* requests of aio_read and aio_write */
+
+  BanyanBreakpoints *breakpoints; /* (owned) (nullable): where requests may be held */
+  GPtrArray *tags;                /* (owned) (nullable): of breakpoints that were set */
+  char **held;                    /* (owned) (nullable): tags of requests that were told of */
+
   gboolean may_write;
   gboolean writes_through; /* every write is lasting when it ends */
   gboolean as_json;
@@ -46,6 +51,31 @@ typedef struct
 } IoCommand;
 
 extern const IoCommand io_commands[]; /* ends with a NULL name */
+
+/* Bytes of one request, as QEMU limits them; who wants to move more does it in steps. */
+#define IO_MAX_LENGTH G_GUINT64_CONSTANT (2147483136)
+
+/* The options that transfers share, as qemu-io writes them. */
+typedef struct
+{
+  gboolean is_quiet;      /* -q */
+  gboolean is_terse;      /* -C */
+  gboolean is_dump;       /* -v */
+  gboolean has_pattern;   /* -P */
+  gboolean has_part;      /* read -s, -l */
+  gboolean is_zero;       /* -z */
+  gboolean may_unmap;     /* -u */
+  gboolean no_fallback;   /* -n */
+  gboolean is_fua;        /* -f */
+  gboolean is_compressed; /* write -c */
+  gboolean is_invalid;    /* aio_read, aio_write -i: is not made at all */
+  gboolean is_state;      /* -b */
+  guint8 pattern;         /* -P */
+  guint64 pattern_start;  /* read -s */
+  guint64 pattern_length; /* read -l; 0: up to the end */
+  const char *file;       /* write -s (nullable) */
+  gint64 started_us;
+} IoOptions;
 
 /* One line: a command and its arguments, quoted as in a shell. */
 void io_run_line (IoSession *self, const char *line);
@@ -70,33 +100,27 @@ gboolean io_readv (IoSession *self, int argc, char **argv);
 gboolean io_write (IoSession *self, int argc, char **argv);
 gboolean io_writev (IoSession *self, int argc, char **argv);
 
+/* Lengths to pieces of one buffer; @pieces may be NULL. */
+gboolean io_parse_pieces (IoSession *self, char **words, int n, struct iovec *pieces,
+                          guint64 *length);
+gboolean io_check_write_options (IoSession *self, const IoOptions *options);
+
 /* -- io-aio.c -- */
 
 gboolean io_aio_read (IoSession *self, int argc, char **argv);
 gboolean io_aio_write (IoSession *self, int argc, char **argv);
 gboolean io_aio_flush (IoSession *self, int argc, char **argv);
 
-/* -- io-report.c: numbers in and out. -- */
+/* -- io-break.c -- */
 
-/* The options that transfers share, as qemu-io writes them. */
-typedef struct
-{
-  gboolean is_quiet;      /* -q */
-  gboolean is_terse;      /* -C */
-  gboolean is_dump;       /* -v */
-  gboolean has_pattern;   /* -P */
-  gboolean has_part;      /* read -s, -l */
-  gboolean is_zero;       /* -z */
-  gboolean may_unmap;     /* -u */
-  gboolean no_fallback;   /* -n */
-  gboolean is_fua;        /* -f */
-  gboolean is_compressed; /* write -c */
-  guint8 pattern;         /* -P */
-  guint64 pattern_start;  /* read -s */
-  guint64 pattern_length; /* read -l; 0: up to the end */
-  const char *file;       /* write -s (nullable) */
-  gint64 started_us;
-} IoOptions;
+gboolean io_break (IoSession *self, int argc, char **argv);
+gboolean io_remove_break (IoSession *self, int argc, char **argv);
+gboolean io_resume (IoSession *self, int argc, char **argv);
+gboolean io_wait_break (IoSession *self, int argc, char **argv);
+/* Removes all breakpoints; whoever is held goes on. */
+void io_let_go (IoSession *self);
+
+/* -- io-report.c: numbers in and out. -- */
 
 /* Reads the options in @letters out of @argv; @first is where the arguments begin. */
 gboolean io_parse_options (IoSession *self, int argc, char **argv, const char *letters,

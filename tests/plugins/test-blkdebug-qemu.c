@@ -233,6 +233,87 @@ test_no_config (void)
   g_assert_nonnull (strstr (error->message, "/nonexistent/rules"));
 }
 
+/* -- Breakpoints. -- */
+
+static void
+write_ended (GObject *backend, GAsyncResult *result, gpointer done)
+{
+  g_autoptr (GError) error = NULL;
+
+  banyan_backend_write_finish (BANYAN_BACKEND (backend), result, &error);
+  g_assert_no_error (error);
+  *(gboolean *) done = TRUE;
+}
+
+static gboolean
+is_held (BanyanBreakpoints *shaky, const char *tag)
+{
+  g_auto (GStrv) held = banyan_breakpoints_list_suspended (shaky);
+
+  return g_strv_contains ((const char *const *) held, tag);
+}
+
+/* A write that is held as "A" where it is done. */
+static void
+begin_held_write (BanyanBreakpoints *shaky, BanyanBackend *backend, gboolean *done)
+{
+  g_autoptr (GBytes) byte = g_bytes_new_static ("\1", 1);
+
+  banyan_breakpoints_add (shaky, BANYAN_DEBUG_EVENT_PWRITEV_DONE, "A");
+  banyan_backend_write_async (backend, 0, byte, 0, NULL, write_ended, done);
+  while (!is_held (shaky, "A"))
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_false (*done);
+}
+
+static void
+test_breakpoints (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (SHAKY ("rules: []"));
+  BanyanNode *node = banyan_test_get_node (graph, "shaky");
+  BanyanBreakpoints *shaky = BANYAN_BREAKPOINTS (node);
+  g_autoptr (BanyanBackend) backend
+      = banyan_backend_new (node, "test", BANYAN_PERMISSION_WRITE, BANYAN_PERMISSIONS_ALL, NULL);
+  g_autoptr (GBytes) byte = g_bytes_new_static ("\2", 1);
+  gboolean done = FALSE, other_done = FALSE;
+
+  g_test_summary ("A breakpoint holds one request until it is resumed, and is gone; others pass");
+
+  begin_held_write (shaky, backend, &done);
+  banyan_backend_write_async (backend, 0, byte, 0, NULL, write_ended, &other_done);
+  while (!other_done)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_false (done);
+  g_assert_false (banyan_breakpoints_resume (shaky, "B"));
+  g_assert_true (banyan_breakpoints_resume (shaky, "A"));
+  g_assert_false (banyan_breakpoints_resume (shaky, "A"));
+  while (!done)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_false (banyan_breakpoints_remove (shaky, "A"));
+  banyan_backend_close (backend);
+}
+
+static void
+test_breakpoints_drained (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (SHAKY ("rules: []"));
+  BanyanNode *node = banyan_test_get_node (graph, "shaky");
+  BanyanBreakpoints *shaky = BANYAN_BREAKPOINTS (node);
+  g_autoptr (BanyanBackend) backend
+      = banyan_backend_new (node, "test", BANYAN_PERMISSION_WRITE, BANYAN_PERMISSIONS_ALL, NULL);
+  gboolean done = FALSE;
+
+  g_test_summary ("No change of the graph waits for a request that is held, nor does its end for "
+                  "one that would be");
+
+  begin_held_write (shaky, backend, &done);
+  calm (graph);
+  while (!done)
+    g_main_context_iteration (NULL, TRUE);
+  banyan_breakpoints_add (shaky, BANYAN_DEBUG_EVENT_FLUSH_TO_DISK, "B");
+  banyan_backend_close (backend);
+}
+
 /* -- Permissions. -- */
 
 static void
@@ -270,6 +351,8 @@ main (int argc, char **argv)
   g_test_add_func ("/filter/blkdebug/config/read", test_config);
   g_test_add_func ("/filter/blkdebug/config/wrong", test_bad_config);
   g_test_add_func ("/filter/blkdebug/config/missing", test_no_config);
+  g_test_add_func ("/filter/blkdebug/breakpoints/hold-one", test_breakpoints);
+  g_test_add_func ("/filter/blkdebug/breakpoints/let-drains-through", test_breakpoints_drained);
   g_test_add_func ("/filter/blkdebug/permissions", test_permissions);
   return g_test_run ();
 }

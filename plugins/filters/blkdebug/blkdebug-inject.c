@@ -22,7 +22,7 @@ struct _BlkdebugInject
 {
   BanyanStruct parent_instance;
 
-  BlkdebugEvent event;
+  BanyanDebugEvent event;
   guint state;
   guint operations;
   int number;
@@ -35,7 +35,7 @@ struct _BlkdebugSetState
 {
   BanyanStruct parent_instance;
 
-  BlkdebugEvent event;
+  BanyanDebugEvent event;
   guint state;
   guint new_state;
 };
@@ -68,27 +68,6 @@ enum
 static GParamSpec *inject_properties[N_INJECT_PROPS];
 static GParamSpec *state_properties[N_STATE_PROPS];
 
-static GType
-event_get_type (void)
-{
-  static const GEnumValue values[] = {
-    { BLKDEBUG_EVENT_NONE, "BLKDEBUG_EVENT_NONE", "none" },
-    { BLKDEBUG_EVENT_READ_AIO, "BLKDEBUG_EVENT_READ_AIO", "read_aio" },
-    { BLKDEBUG_EVENT_WRITE_AIO, "BLKDEBUG_EVENT_WRITE_AIO", "write_aio" },
-    { BLKDEBUG_EVENT_PWRITEV, "BLKDEBUG_EVENT_PWRITEV", "pwritev" },
-    { BLKDEBUG_EVENT_PWRITEV_ZERO, "BLKDEBUG_EVENT_PWRITEV_ZERO", "pwritev_zero" },
-    { BLKDEBUG_EVENT_PWRITEV_DONE, "BLKDEBUG_EVENT_PWRITEV_DONE", "pwritev_done" },
-    { BLKDEBUG_EVENT_FLUSH_TO_OS, "BLKDEBUG_EVENT_FLUSH_TO_OS", "flush_to_os" },
-    { BLKDEBUG_EVENT_FLUSH_TO_DISK, "BLKDEBUG_EVENT_FLUSH_TO_DISK", "flush_to_disk" },
-    { 0 },
-  };
-  static GType type;
-
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("BlkdebugEvent", values));
-  return type;
-}
-
 /* One of them, or none: the usual ones. */
 static GType
 iotype_get_type (void)
@@ -119,8 +98,8 @@ blkdebug_inject_class_init (BlkdebugInjectClass *klass)
   object_class->get_property = banyan_struct_get_field;
 
   inject_properties[INJECT_PROP_EVENT] = banyan_param_enum (
-      "event", "Event", "When the rule awakes; none: at once", event_get_type (),
-      BLKDEBUG_EVENT_NONE, G_STRUCT_OFFSET (BlkdebugInject, event));
+      "event", "Event", "When the rule awakes; none: at once", BANYAN_TYPE_DEBUG_EVENT,
+      BANYAN_DEBUG_EVENT_NONE, G_STRUCT_OFFSET (BlkdebugInject, event));
   inject_properties[INJECT_PROP_STATE] = banyan_param_uint (
       "state", "State", "The state in which the rule awakes; 0: any", BANYAN_UNIT_NONE, 0,
       G_MAXINT32, ANY_STATE, G_STRUCT_OFFSET (BlkdebugInject, state));
@@ -164,8 +143,8 @@ blkdebug_set_state_class_init (BlkdebugSetStateClass *klass)
   object_class->get_property = banyan_struct_get_field;
 
   state_properties[STATE_PROP_EVENT] = banyan_param_required (
-      banyan_param_enum ("event", "Event", "When the state changes", event_get_type (),
-                         BLKDEBUG_EVENT_NONE, G_STRUCT_OFFSET (BlkdebugSetState, event)));
+      banyan_param_enum ("event", "Event", "When the state changes", BANYAN_TYPE_DEBUG_EVENT,
+                         BANYAN_DEBUG_EVENT_NONE, G_STRUCT_OFFSET (BlkdebugSetState, event)));
   state_properties[STATE_PROP_STATE]
       = banyan_param_uint ("state", "State", "The state that is left; 0: any", BANYAN_UNIT_NONE, 0,
                            G_MAXINT32, ANY_STATE, G_STRUCT_OFFSET (BlkdebugSetState, state));
@@ -251,13 +230,13 @@ is_idle (const BlkdebugMachine *self)
 }
 
 static gboolean
-is_for (BlkdebugMachine *self, BlkdebugEvent wanted, guint state, BlkdebugEvent event)
+is_for (BlkdebugMachine *self, BanyanDebugEvent wanted, guint state, BanyanDebugEvent event)
 {
   return wanted == event && (state == ANY_STATE || state == self->state);
 }
 
 static void
-wake_injections (BlkdebugMachine *self, BlkdebugEvent event)
+wake_injections (BlkdebugMachine *self, BanyanDebugEvent event)
 {
   gboolean has_slept = FALSE;
 
@@ -276,7 +255,7 @@ wake_injections (BlkdebugMachine *self, BlkdebugEvent event)
 }
 
 static guint
-next_state (BlkdebugMachine *self, BlkdebugEvent event)
+next_state (BlkdebugMachine *self, BanyanDebugEvent event)
 {
   guint state = self->state;
 
@@ -291,7 +270,7 @@ next_state (BlkdebugMachine *self, BlkdebugEvent event)
 }
 
 void
-blkdebug_machine_event (BlkdebugMachine *self, BlkdebugEvent event)
+blkdebug_machine_event (BlkdebugMachine *self, BanyanDebugEvent event)
 {
   g_autoptr (GMutexLocker) locker = NULL;
 

@@ -7,19 +7,6 @@
 
 G_BEGIN_DECLS
 
-/* QEMU's names for the moments that requests here have. */
-typedef enum
-{
-  BLKDEBUG_EVENT_NONE, /* once, when the rules come into force */
-  BLKDEBUG_EVENT_READ_AIO,
-  BLKDEBUG_EVENT_WRITE_AIO,
-  BLKDEBUG_EVENT_PWRITEV,
-  BLKDEBUG_EVENT_PWRITEV_ZERO,
-  BLKDEBUG_EVENT_PWRITEV_DONE,
-  BLKDEBUG_EVENT_FLUSH_TO_OS,
-  BLKDEBUG_EVENT_FLUSH_TO_DISK,
-} BlkdebugEvent;
-
 /* As declared: values, frozen once set. */
 #define BLKDEBUG_TYPE_INJECT (blkdebug_inject_get_type ())
 G_DECLARE_FINAL_TYPE (BlkdebugInject, blkdebug_inject, BLKDEBUG, INJECT, BanyanStruct)
@@ -34,7 +21,7 @@ void blkdebug_machine_free (BlkdebugMachine *self);
 /* Before its first event. Lists of the types above, or NULL. */
 void blkdebug_machine_add (BlkdebugMachine *self, BanyanList *inject, BanyanList *set_state);
 
-void blkdebug_machine_event (BlkdebugMachine *self, BlkdebugEvent event);
+void blkdebug_machine_event (BlkdebugMachine *self, BanyanDebugEvent event);
 /* FALSE with an error of BANYAN_ERRNO: a rule struck. */
 gboolean BANYAN_COROUTINE blkdebug_machine_check (BlkdebugMachine *self, const char *id,
                                                   BlkdebugOperations operation, guint64 offset,

@@ -1,6 +1,7 @@
 /* blkdebug.c - filter that fails and delays requests by rules, for tests
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "blkdebug-break.h"
 #include "blkdebug-config.h"
 #include "blkdebug-inject.h"
 
@@ -33,6 +34,8 @@ struct _BanyanBlkdebug
   guint64 max_discard;
 
   Script *script; /* (owned): while open; changed in a switch only */
+  BlkdebugBreaks breaks;
+  gint is_told; /* atomic: users announce what they do */
 };
 
 enum
@@ -52,19 +55,49 @@ enum
   PROP_OPT_DISCARD,
   PROP_MAX_DISCARD,
   PROP_TRIGGERED,
+  PROP_SUSPENDED,
   N_PROPS
 };
 
 static GParamSpec *properties[N_PROPS];
 
-BANYAN_DEFINE_DRIVER (BanyanBlkdebug, banyan_blkdebug, BANYAN_TYPE_FILTER)
+static void breakpoints_init (gpointer iface, gpointer data);
+
+BANYAN_DEFINE_DRIVER_WITH_CODE (BanyanBlkdebug, banyan_blkdebug, BANYAN_TYPE_FILTER,
+                                { G_IMPLEMENT_INTERFACE_DYNAMIC (BANYAN_TYPE_BREAKPOINTS,
+                                                                 breakpoints_init) })
 
 /* -- Operations. -- */
 
 static void
-raise_event (BanyanNode *node, BlkdebugEvent event)
+tell_suspended (gpointer node)
 {
-  blkdebug_machine_event (BANYAN_NODE_SELF (BanyanBlkdebug, node)->script->machine, event);
+  banyan_object_queue_notify (BANYAN_NODE_SELF (BanyanObject, node), "suspended");
+}
+
+static void BANYAN_COROUTINE
+raise_event (BanyanNode *node, BanyanDebugEvent event)
+{
+  BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, node);
+
+  blkdebug_machine_event (self->script->machine, event);
+  blkdebug_breaks_pass (&self->breaks, event, tell_suspended, self);
+}
+
+/* Where users announce what they do, it is for them to say what is the guest's, and when. */
+static void BANYAN_COROUTINE
+raise_unless_told (BanyanNode *node, BanyanDebugEvent event)
+{
+  if (!BANYAN_LIVE (BANYAN_NODE_SELF (BanyanBlkdebug, node)->is_told))
+    raise_event (node, event);
+}
+
+static void BANYAN_COROUTINE
+banyan_blkdebug_event (BanyanNode *node, guint event)
+{
+  BANYAN_LIVE_SET (BANYAN_NODE_SELF (BanyanBlkdebug, node)->is_told, TRUE);
+  if (event != BANYAN_DEBUG_EVENT_NONE)
+    raise_event (node, event);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -86,7 +119,7 @@ banyan_blkdebug_read (BanyanNode *node, const BanyanRequest *request, GError **e
 {
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, node);
 
-  raise_event (node, BLKDEBUG_EVENT_READ_AIO);
+  raise_unless_told (node, BANYAN_DEBUG_EVENT_READ_AIO);
   return run_rules (node, BLKDEBUG_READ, request->offset, request->length, error)
          && banyan_child_read (self->image, request, error);
 }
@@ -97,11 +130,11 @@ banyan_blkdebug_write (BanyanNode *node, const BanyanRequest *request, GError **
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, node);
   gboolean done;
 
-  raise_event (node, BLKDEBUG_EVENT_WRITE_AIO);
-  raise_event (node, BLKDEBUG_EVENT_PWRITEV);
+  raise_unless_told (node, BANYAN_DEBUG_EVENT_WRITE_AIO);
+  raise_event (node, BANYAN_DEBUG_EVENT_PWRITEV);
   done = run_rules (node, BLKDEBUG_WRITE, request->offset, request->length, error)
          && banyan_child_write (self->image, request, error);
-  raise_event (node, BLKDEBUG_EVENT_PWRITEV_DONE);
+  raise_event (node, BANYAN_DEBUG_EVENT_PWRITEV_DONE);
   return done;
 }
 
@@ -110,8 +143,8 @@ banyan_blkdebug_flush (BanyanNode *node, GError **error)
 {
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, node);
 
-  raise_event (node, BLKDEBUG_EVENT_FLUSH_TO_OS);
-  raise_event (node, BLKDEBUG_EVENT_FLUSH_TO_DISK);
+  raise_unless_told (node, BANYAN_DEBUG_EVENT_FLUSH_TO_OS);
+  raise_event (node, BANYAN_DEBUG_EVENT_FLUSH_TO_DISK);
   return run_rules (node, BLKDEBUG_FLUSH, 0, G_MAXINT64, error)
          && banyan_child_flush (self->image, error);
 }
@@ -133,10 +166,10 @@ banyan_blkdebug_write_zeroes (BanyanNode *node, const BanyanRequest *request, GE
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, node);
   BanyanAnswer answer = BANYAN_FAILED;
 
-  raise_event (node, BLKDEBUG_EVENT_PWRITEV_ZERO);
+  raise_event (node, BANYAN_DEBUG_EVENT_PWRITEV_ZERO);
   if (run_rules (node, BLKDEBUG_WRITE_ZEROES, request->offset, request->length, error))
     answer = banyan_child_write_zeroes (self->image, request, error);
-  raise_event (node, BLKDEBUG_EVENT_PWRITEV_DONE);
+  raise_event (node, BANYAN_DEBUG_EVENT_PWRITEV_DONE);
   return answer;
 }
 
@@ -172,6 +205,7 @@ static const BanyanNodeOps banyan_blkdebug_ops = {
   .write_zeroes = banyan_blkdebug_write_zeroes,
   .block_status = banyan_blkdebug_block_status,
   .resize = banyan_blkdebug_resize,
+  .event = banyan_blkdebug_event,
 };
 
 /* What is set here stands in for the child's limits, so that a test can ask for a disk of large
@@ -291,7 +325,7 @@ script_new (const BanyanProposal *proposal, GError **error)
   blkdebug_machine_add (self->machine,
                         g_value_get_boxed (banyan_proposal_get (proposal, "inject-error")),
                         g_value_get_boxed (banyan_proposal_get (proposal, "set-state")));
-  blkdebug_machine_event (self->machine, BLKDEBUG_EVENT_NONE);
+  blkdebug_machine_event (self->machine, BANYAN_DEBUG_EVENT_NONE);
   return self;
 }
 
@@ -303,6 +337,18 @@ banyan_blkdebug_open (BanyanElement *element, GError **error)
 
   self->script = script_new (proposal, error);
   return self->script != NULL;
+}
+
+static void
+banyan_blkdebug_drain_begin (BanyanElement *element)
+{
+  blkdebug_breaks_begin_drain (&BANYAN_NODE_SELF (BanyanBlkdebug, element)->breaks);
+}
+
+static void
+banyan_blkdebug_drain_end (BanyanElement *element)
+{
+  blkdebug_breaks_end_drain (&BANYAN_NODE_SELF (BanyanBlkdebug, element)->breaks);
 }
 
 static void
@@ -364,6 +410,45 @@ banyan_blkdebug_commit (BanyanElement *element, BanyanChange *change)
   *slot = old;
 }
 
+/* -- Breakpoints. -- */
+
+static void
+add_breakpoint (BanyanBreakpoints *node, BanyanDebugEvent event, const char *tag)
+{
+  blkdebug_breaks_add (&BANYAN_NODE_SELF (BanyanBlkdebug, node)->breaks, event, tag);
+}
+
+static gboolean
+remove_breakpoint (BanyanBreakpoints *node, const char *tag)
+{
+  return blkdebug_breaks_remove (&BANYAN_NODE_SELF (BanyanBlkdebug, node)->breaks, tag);
+}
+
+static gboolean
+resume (BanyanBreakpoints *node, const char *tag)
+{
+  return blkdebug_breaks_resume (&BANYAN_NODE_SELF (BanyanBlkdebug, node)->breaks, tag);
+}
+
+static char **
+list_suspended (BanyanBreakpoints *node)
+{
+  return blkdebug_breaks_list_suspended (&BANYAN_NODE_SELF (BanyanBlkdebug, node)->breaks);
+}
+
+static void
+breakpoints_init (gpointer iface, gpointer data)
+{
+  BanyanBreakpointsInterface *breakpoints = iface;
+
+  breakpoints->add = add_breakpoint;
+  breakpoints->remove = remove_breakpoint;
+  breakpoints->resume = resume;
+  breakpoints->list_suspended = list_suspended;
+}
+
+/* -- Properties. -- */
+
 /* What a filter hands on, and what a test wants besides. */
 static void
 banyan_blkdebug_child_permissions (BanyanElement *element, const char *role, guint role_flags,
@@ -376,6 +461,19 @@ banyan_blkdebug_child_permissions (BanyanElement *element, const char *role, gui
 }
 
 static void
+get_suspended (BanyanBlkdebug *self, GValue *value)
+{
+  g_auto (GStrv) tags = blkdebug_breaks_list_suspended (&self->breaks);
+  g_autoptr (GArray) values = g_array_new (FALSE, TRUE, sizeof (GValue));
+
+  g_array_set_clear_func (values, (GDestroyNotify) g_value_unset);
+  g_array_set_size (values, g_strv_length (tags));
+  for (guint i = 0; i < values->len; i++)
+    g_value_set_string (g_value_init (&g_array_index (values, GValue, i), G_TYPE_STRING), tags[i]);
+  g_value_take_boxed (value, banyan_list_new (G_TYPE_STRING, (GValue *) values->data, values->len));
+}
+
+static void
 banyan_blkdebug_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
   BanyanBlkdebug *self = BANYAN_NODE_SELF (BanyanBlkdebug, object);
@@ -385,8 +483,17 @@ banyan_blkdebug_get_property (GObject *object, guint id, GValue *value, GParamSp
                                    ? 0
                                    : BANYAN_LIVE (self->script->program->triggered)
                                          + blkdebug_machine_get_triggered (self->script->machine));
+  else if (id == PROP_SUSPENDED)
+    get_suspended (self, value);
   else
     banyan_node_get_field (object, id, value, pspec);
+}
+
+static void
+banyan_blkdebug_finalize (GObject *object)
+{
+  blkdebug_breaks_clear (&BANYAN_NODE_SELF (BanyanBlkdebug, object)->breaks);
+  G_OBJECT_CLASS (banyan_blkdebug_parent_class)->finalize (object);
 }
 
 static GType
@@ -496,10 +603,13 @@ banyan_blkdebug_class_init (BanyanBlkdebugClass *klass)
 
   object_class->set_property = banyan_node_set_field;
   object_class->get_property = banyan_blkdebug_get_property;
+  object_class->finalize = banyan_blkdebug_finalize;
 
   BANYAN_OBJECT_CLASS (klass)->check = banyan_blkdebug_check;
   element_class->open = banyan_blkdebug_open;
   element_class->close = banyan_blkdebug_close;
+  element_class->drain_begin = banyan_blkdebug_drain_begin;
+  element_class->drain_end = banyan_blkdebug_drain_end;
   element_class->prepare = banyan_blkdebug_prepare;
   element_class->commit = banyan_blkdebug_commit;
   element_class->child_permissions = banyan_blkdebug_child_permissions;
@@ -527,12 +637,17 @@ banyan_blkdebug_class_init (BanyanBlkdebugClass *klass)
   properties[PROP_TRIGGERED] = banyan_param_counter (
       "triggered", "Triggered", "How often a rule struck since the rules were set",
       BANYAN_UNIT_NONE, BANYAN_NO_FIELD);
+  properties[PROP_SUSPENDED] = banyan_param_state (banyan_param_list (
+      "suspended", "Suspended", "Tags of the requests that are held at breakpoints",
+      banyan_param_string ("tag", "Tag", "One tag of the list", NULL, BANYAN_NO_FIELD),
+      BANYAN_NO_FIELD));
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
 static void
 banyan_blkdebug_init (BanyanBlkdebug *self)
 {
+  blkdebug_breaks_init (&self->breaks);
 }
 
 BANYAN_PLUGIN_DEFINE (blkdebug, .kind = BANYAN_PLUGIN_FILTER,

@@ -175,6 +175,7 @@ make_empty (BanyanEmptiable *node, GError **error)
 {
   Qcow2Image *image = qcow2_node_get_image (node);
 
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_EMPTY_IMAGE_PREPARE);
   return qcow2_image_begin_writing (image, error)
          && qcow2_zero_clusters (image, 0, qcow2_io_length (image), TRUE, error);
 }

@@ -173,6 +173,8 @@ read_slice (Qcow2Cache *self, guint64 key, guint64 *words, GError **error)
   if (offset == 0)
     there = 0;
   memset ((guint8 *) words + there, 0, self->slice_size - there);
+  if (there > 0)
+    qcow2_image_announce (self->image, self->load_event);
   if (there > 0 && !banyan_child_pread (self->image->file, offset, words, there, error))
     return FALSE;
   return self->check == NULL || self->check (self->image, key, words, error);
@@ -290,6 +292,7 @@ write_slot (Qcow2Cache *self, Qcow2Slot *slot, BanyanBuffer *buffer, GError **er
 
   for (gsize i = 0; i < self->slice_size / sizeof *words; i++)
     words[i] = __atomic_load_n (&slot->words[i], __ATOMIC_ACQUIRE);
+  qcow2_image_announce (self->image, self->update_event);
   if (offset != 0
       && banyan_child_pwrite (self->image->file, offset, words, self->slice_size, 0, error))
     return TRUE;

@@ -33,6 +33,10 @@ struct _Qcow2Cache
   /* Makes slices clean that were not. */
   gboolean (*clean) (Qcow2Image *image, GError **error);
 
+  /* What is announced before a slice is read, and written. */
+  BanyanDebugEvent load_event;
+  BanyanDebugEvent update_event;
+
   gsize slice_size;
   guint n_sets; /* a power of 2 */
   guint n_ways;

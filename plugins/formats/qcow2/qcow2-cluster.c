@@ -318,6 +318,7 @@ copy_table (Qcow2Image *image, guint64 from, guint64 to, GError **error)
   if (buffer == NULL)
     return banyan_throw_errno (error, ENOMEM, "%s: no memory to copy a table", image->name);
 
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_L2_ALLOC_COW_READ);
   return banyan_child_pread (image->file, from, buffer->data, image->cluster_size, error)
          && banyan_child_pwrite (image->file, to, buffer->data, image->cluster_size, 0, error);
 }
@@ -362,6 +363,7 @@ replace_table (Qcow2Image *image, guint index, GError **error)
 
   if (!qcow2_space_allocate_table (image, 1, QCOW2_META_ACTIVE_L2, &offset, error))
     return FALSE;
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_L2_ALLOC_WRITE);
   if (!fill_table (image, old, offset, error))
     {
       qcow2_overlap_remove (&image->overlap, offset >> image->cluster_bits, 1);

@@ -131,8 +131,10 @@ read_tables (Qcow2Image *self, GError **error)
   self->l1_size = header->l1_size;
   self->reftable_size = reftable_size;
   self->l1_dirty_from = self->reftable_dirty_from = G_MAXUINT;
-  if (!read_table (self, header->l1_offset, self->l1, self->l1_size, error)
-      || !read_table (self, header->reftable_offset, self->reftable, reftable_size, error))
+  if (!read_table (self, header->l1_offset, self->l1, self->l1_size, error))
+    return FALSE;
+  qcow2_image_announce (self, BANYAN_DEBUG_EVENT_REFTABLE_LOAD);
+  if (!read_table (self, header->reftable_offset, self->reftable, reftable_size, error))
     return FALSE;
 
   note_tables (self);
@@ -163,6 +165,8 @@ qcow2_image_open (Qcow2Image *self, const Qcow2CacheSizes *sizes, GError **error
 {
   Qcow2Caches caches = { 0 };
 
+  qcow2_image_watch (self);
+  qcow2_image_announce (self, BANYAN_DEBUG_EVENT_NONE);
   qcow2_header_clear (&self->header);
   qcow2_header_init (&self->header);
   if (!qcow2_header_read (&self->header, self->file, self->name, error)

@@ -107,6 +107,7 @@ struct _Qcow2Image
   guint subcluster_bits;
   guint refcount_order;
   gboolean has_data_file;
+  gboolean is_watched; /* somebody below the image listens to what is announced */
 
   guint64 *l1; /* (owned): host order; entries are atomic; room for the largest table */
   guint l1_size;
@@ -257,6 +258,20 @@ static inline guint64
 qcow2_round_up (guint64 value, guint64 unit)
 {
   return (value + unit - 1) & ~(unit - 1);
+}
+
+static inline void
+qcow2_image_watch (Qcow2Image *self)
+{
+  self->is_watched = banyan_child_has_listener (self->file);
+}
+
+/* QEMU's events, at the places where QEMU has them. */
+static inline void BANYAN_COROUTINE
+qcow2_image_announce (Qcow2Image *self, BanyanDebugEvent event)
+{
+  if (G_UNLIKELY (self->is_watched))
+    banyan_child_announce (self->file, event);
 }
 
 /* Clusters that a refcount block counts, as a power of 2. */

@@ -217,6 +217,7 @@ write_l1 (Qcow2Image *image, GError **error)
   entries = (guint64 *) buffer->data;
   for (guint i = from; i < to; i++)
     entries[i - from] = GUINT64_TO_BE (image->l1[i]);
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_L1_UPDATE);
   if (!banyan_child_pwrite (image->file, image->header.l1_offset + from * sizeof *entries, entries,
                             (to - from) * sizeof *entries, 0, error))
     return FALSE;
@@ -288,6 +289,7 @@ qcow2_order_flush (Qcow2Image *image, GError **error)
 {
   gboolean done;
 
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_FLUSH_TO_OS);
   if (!qcow2_order_is_behind (image))
     done = qcow2_image_flush_children (image, error);
   else

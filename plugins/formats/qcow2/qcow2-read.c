@@ -35,7 +35,10 @@ static gboolean BANYAN_COROUTINE
 read_backing (Qcow2Image *image, const BanyanRequest *request, GError **error)
 {
   if (image->backing != NULL)
-    return read_placed (image, image->backing, request, request->offset, error);
+    {
+      qcow2_image_announce (image, BANYAN_DEBUG_EVENT_READ_BACKING_AIO);
+      return read_placed (image, image->backing, request, request->offset, error);
+    }
 
   banyan_request_fill (request, 0, 0, request->length);
   return TRUE;
@@ -91,6 +94,7 @@ read_packed (Qcow2Image *image, const Qcow2Mapping *mapping, const BanyanRequest
 
   if (packed == NULL || cluster == NULL)
     return banyan_throw_errno (error, ENOMEM, "%s: no memory to decompress", image->name);
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_READ_COMPRESSED);
   if (!read_packed_bytes (image, place, packed->data, length, error))
     return FALSE;
   if (!qcow2_codecs_unpack (image->codecs, packed->data, length, cluster->data,
@@ -112,6 +116,7 @@ read_mapped (Qcow2Image *image, const Qcow2Mapping *mapping, const BanyanRequest
   switch (mapping->kind)
     {
     case QCOW2_DATA:
+      qcow2_image_announce (image, BANYAN_DEBUG_EVENT_READ_AIO);
       return read_data (image, request, mapping->host, error);
     case QCOW2_PACKED:
       return read_packed (image, mapping, request, error);

@@ -311,6 +311,7 @@ write_table_entries (Qcow2Image *image, GError **error)
 
   for (guint i = from; i < to; i++)
     entries[i - from] = GUINT64_TO_BE (image->reftable[i]);
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_REFBLOCK_ALLOC_HOOKUP);
   if (!banyan_child_pwrite (image->file, offset, entries, (to - from) * sizeof *entries, 0, error))
     return FALSE;
 

@@ -72,8 +72,11 @@ add_blocks (Qcow2Image *image, guint64 cluster, guint64 n, GError **error)
   guint64 n_blocks = count_missing (image, cluster, n);
   gboolean done = TRUE;
 
-  if (!qcow2_refcount_check_free (image, cluster, n_blocks, error)
-      || !zero_clusters (image, cluster, n_blocks, error))
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_REFBLOCK_ALLOC);
+  if (!qcow2_refcount_check_free (image, cluster, n_blocks, error))
+    return FALSE;
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_REFBLOCK_ALLOC_WRITE);
+  if (!zero_clusters (image, cluster, n_blocks, error))
     return FALSE;
 
   image->high_water = MAX (image->high_water, cluster + n_blocks);
@@ -126,6 +129,7 @@ write_new_blocks (Qcow2Image *image, const NewTable *plan, GError **error)
   g_autofree guint64 *words = g_malloc (image->cluster_size);
   gboolean written = TRUE;
 
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_REFBLOCK_ALLOC_WRITE_BLOCKS);
   for (guint64 i = 0; i < plan->n_blocks && written; i++)
     {
       guint64 here = MIN (left, G_GUINT64_CONSTANT (1) << qcow2_image_block_bits (image));
@@ -157,6 +161,7 @@ write_new_table (Qcow2Image *image, const NewTable *plan, GError **error)
   for (guint64 i = 0; i < plan->n_blocks; i++)
     table[(plan->first >> qcow2_image_block_bits (image)) + i]
         = GUINT64_TO_BE ((plan->first + i) << image->cluster_bits);
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_REFBLOCK_ALLOC_WRITE_TABLE);
   return banyan_child_pwrite (image->file, (plan->first + plan->n_blocks) << image->cluster_bits,
                               table, bytes, 0, error);
 }
@@ -167,6 +172,7 @@ switch_table (Qcow2Image *image, const NewTable *plan, GError **error)
   Qcow2Header old;
   gboolean done;
 
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_REFBLOCK_ALLOC_SWITCH_TABLE);
   banyan_co_mutex_lock (&image->header_mutex);
   old = image->header;
   image->header.reftable_offset = (plan->first + plan->n_blocks) << image->cluster_bits;
@@ -205,6 +211,7 @@ grow_table (Qcow2Image *image, guint64 cluster, GError **error)
   guint64 old_bytes = (guint64) image->header.reftable_clusters << image->cluster_bits;
   NewTable plan;
 
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_REFTABLE_GROW);
   plan_table (image, cluster, &plan);
   if (plan.n_table << image->cluster_bits > QCOW2_MAX_REFTABLE_BYTES
       || plan.first + plan.n_blocks + plan.n_table > max_cluster (image))

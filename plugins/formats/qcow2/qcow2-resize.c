@@ -57,6 +57,7 @@ write_l1_copy (Qcow2Image *image, guint64 offset, guint64 n_clusters, GError **e
 
   for (guint i = 0; i < image->l1_size; i++)
     entries[i] = GUINT64_TO_BE (image->l1[i]);
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_L1_GROW_WRITE_TABLE);
   return banyan_child_pwrite (image->file, offset, entries, bytes, 0, error)
          && banyan_child_flush (image->file, error);
 }
@@ -74,6 +75,7 @@ switch_l1 (Qcow2Image *image, guint64 offset, guint entries, GError **error)
   guint64 old_clusters = l1_clusters (image, image->header.l1_size);
   gboolean done;
 
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_L1_GROW_ACTIVATE_TABLE);
   banyan_co_mutex_lock (&image->order_mutex);
   done = write_header (image, image->header.size, offset, entries, error);
   if (done)
@@ -95,6 +97,7 @@ grow_l1_locked (Qcow2Image *image, guint64 entries, GError **error)
 
   if (entries <= image->l1_size)
     return TRUE;
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_L1_GROW_ALLOC_TABLE);
   if (!qcow2_space_allocate_table (image, n_clusters, QCOW2_META_ACTIVE_L1, &offset, error))
     return FALSE;
   /* What leads to the new table has to be counted, and what the table leads to, be there. */
@@ -222,6 +225,7 @@ drop_tables (Qcow2Image *image, guint64 size)
 {
   guint first = qcow2_image_l1_entries (image, size);
 
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_L1_SHRINK_FREE_L2_CLUSTERS);
   banyan_co_mutex_lock (&image->l1_mutex);
   for (guint i = first; i < image->l1_size; i++)
     {

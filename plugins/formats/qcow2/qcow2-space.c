@@ -50,6 +50,7 @@ qcow2_space_allocate (Qcow2Image *image, guint64 min, guint64 max, guint64 *offs
   Qcow2FreeRun found = { .max = max };
   gboolean done;
 
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_CLUSTER_ALLOC);
   banyan_co_mutex_lock (&image->refs_mutex);
   done = allocate_locked (image, min, &found, is_fresh, error);
   banyan_co_mutex_unlock (&image->refs_mutex);
@@ -122,6 +123,7 @@ qcow2_space_allocate_bytes (Qcow2Image *image, guint64 length, guint64 *offset, 
 {
   gboolean done;
 
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_CLUSTER_ALLOC_BYTES);
   banyan_co_mutex_lock (&image->refs_mutex);
   done = pack (image, length, offset, error);
   banyan_co_mutex_unlock (&image->refs_mutex);
@@ -184,6 +186,7 @@ qcow2_space_drop (Qcow2Image *image, guint64 offset, guint64 length, Qcow2Discar
   if (__atomic_load_n (&image->is_corrupt, __ATOMIC_ACQUIRE))
     return TRUE;
 
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_CLUSTER_FREE);
   banyan_co_mutex_lock (&image->refs_mutex);
   done = drop_locked (image, offset, length, error);
   if (done && why != QCOW2_DISCARD_NEVER && BANYAN_LIVE (image->pass_discard[why]))

@@ -70,6 +70,7 @@ write_in_place (Qcow2Image *image, const BanyanRequest *request, const Qcow2Mapp
   BanyanRequest below = banyan_request_slice (request, 0, mapping->length, mapping->host);
 
   below.flags &= ~BANYAN_REQUEST_COMPRESSED;
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_WRITE_AIO);
   return qcow2_image_grow_child (image, child, mapping->host + mapping->length, error)
          && write_data (image, &below, request->offset, error);
 }
@@ -210,6 +211,7 @@ read_around (Qcow2Image *image, guint64 offset, guint64 end, BanyanBuffer **buff
   if (*buffer == NULL)
     return banyan_throw_errno (error, ENOMEM, "%s: no memory to copy a cluster", image->name);
 
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_COW_READ);
   iov = (struct iovec){ (*buffer)->data, end - offset };
   request = BANYAN_REQUEST (offset, end - offset, &iov, 1);
   return qcow2_io_read (image, &request, error);
@@ -283,6 +285,10 @@ write_piece (Piece *piece, GError **error)
         return FALSE;
       add_memory (&vector, behind->data, piece->end - data_end);
     }
+
+  if (before != NULL || behind != NULL)
+    qcow2_image_announce (piece->image, BANYAN_DEBUG_EVENT_COW_WRITE);
+  qcow2_image_announce (piece->image, BANYAN_DEBUG_EVENT_WRITE_AIO);
   return write_vector (piece, &vector, piece->start, piece->end, error);
 }
 
@@ -359,10 +365,14 @@ write_packed (Qcow2Image *image, const BanyanRequest *request, const guint8 *byt
 
   if (!qcow2_space_allocate_bytes (image, length, &packed.offset, error))
     return FALSE;
-  if (banyan_child_pwrite (image->file, packed.offset, bytes, length, 0, error)
-      && qcow2_link (image, request->offset, 1, lead_to_packed, &packed, QCOW2_DISCARD_OTHER,
-                     error))
-    return TRUE;
+  qcow2_image_announce (image, BANYAN_DEBUG_EVENT_WRITE_COMPRESSED);
+  if (banyan_child_pwrite (image->file, packed.offset, bytes, length, 0, error))
+    {
+      qcow2_image_announce (image, BANYAN_DEBUG_EVENT_L2_UPDATE_COMPRESSED);
+      if (qcow2_link (image, request->offset, 1, lead_to_packed, &packed, QCOW2_DISCARD_OTHER,
+                      error))
+        return TRUE;
+    }
 
   qcow2_space_drop (image, packed.offset, length, QCOW2_DISCARD_NEVER, NULL);
   return FALSE;

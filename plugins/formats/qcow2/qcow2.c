@@ -130,6 +130,8 @@ banyan_qcow2_get_limits (BanyanNode *node, BanyanLimits *limits)
   if (!BANYAN_NODE_SELF (BanyanQcow2, node)->is_open)
     return;
 
+  qcow2_image_watch (image);
+
   if (image->encryption != NULL)
     limits->request_alignment = ENCRYPTION_SECTOR;
   limits->preferred_size = 1u << image->subcluster_bits;
