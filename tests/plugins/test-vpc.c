@@ -249,6 +249,27 @@ test_fixed (void)
 }
 
 static void
+test_overlap (void)
+{
+  Images *images = new_image ("subformat=fixed,force_size=on");
+  g_autofree char *disk = foreign_dup_disk ("vpc");
+  guint8 footer[512];
+  const guint64 at = 4 * MIB;
+
+  g_test_summary ("A fixed disk ends before its footer");
+
+  if (images == NULL)
+    return;
+  for (guint i = 0; i < 64; i++)
+    banyan_put_be64 (footer + 8 * i, images_get64 (images, "a.img", at + 8 * i));
+  banyan_put_be64 (footer + 48, at + 512);
+  put_sum (footer, sizeof footer, 64);
+  images_patch (images, "a.img", at, footer, sizeof footer);
+  images_must_refuse (images, disk, "disk and footer has 4195328 bytes from byte 0 on");
+  images_free (images);
+}
+
+static void
 test_damage (void)
 {
   Images *images = new_image ("force_size=on");
@@ -271,6 +292,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vpc/blocks-of-all-kinds", test_blocks);
   g_test_add_func ("/vpc/guests-change-nothing", test_guest);
   g_test_add_func ("/vpc/fixed-ones-are-known-by-their-end", test_fixed);
+  g_test_add_func ("/vpc/fixed-ones-end-before-the-footer", test_overlap);
   g_test_add_func ("/vpc/damage-crashes-nothing", test_damage);
   return g_test_run ();
 }

@@ -17,7 +17,6 @@
 #define AT_BLOCK_SIZE 376
 #define AT_BLOCK_EXTRA 380
 #define AT_N_BLOCKS 384
-#define AT_N_ALLOCATED 388
 #define AT_LINK_UUID 424
 #define AT_PARENT_UUID 440
 #define UUID_SIZE 16
@@ -50,7 +49,6 @@ struct _BanyanVdi
   guint32 block_size;   /* bytes */
   guint32 block_extra;  /* bytes before each block's data */
   guint32 n_blocks;
-  guint32 n_allocated;
 };
 
 BANYAN_DEFINE_DRIVER (BanyanVdi, banyan_vdi, BANYAN_TYPE_FORMAT)
@@ -167,7 +165,6 @@ banyan_vdi_open (Mapped *mapped, GError **error)
   self->block_size = banyan_get_le32 (header + AT_BLOCK_SIZE);
   self->block_extra = banyan_get_le32 (header + AT_BLOCK_EXTRA);
   self->n_blocks = banyan_get_le32 (header + AT_N_BLOCKS);
-  self->n_allocated = banyan_get_le32 (header + AT_N_ALLOCATED);
   length = banyan_get_le64 (header + AT_DISK_SIZE);
   if (!check_sizes (self, length, banyan_get_le32 (header + AT_SECTOR_SIZE), error)
       || !check_offsets (self, error))

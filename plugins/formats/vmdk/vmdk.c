@@ -328,6 +328,7 @@ banyan_vmdk_open (Mapped *mapped, GError **error)
 {
   BanyanVmdk *self = BANYAN_NODE_SELF (BanyanVmdk, mapped);
 
+  mapped->cluster_size = 0;
   self->parts = g_array_new (FALSE, FALSE, sizeof (VmdkExtent));
   self->inflater = mapped_inflater_new (FALSE);
   if (!open_any (self, error))

@@ -276,7 +276,8 @@ banyan_vpc_open (Mapped *mapped, GError **error)
     return mapped_throw_field (mapped, error, "type", type, self->footer_offset + AT_TYPE,
                                "it can be 2 (fixed), 3 (dynamic) or 4 (differencing)");
   mapped->is_fixed = type == TYPE_FIXED;
-  if (mapped->is_fixed ? !mapped_check_inside (mapped, mapped->file, 0, length, "disk", error)
+  if (mapped->is_fixed ? !mapped_check_inside (mapped, mapped->file, 0, length + FOOTER_SIZE,
+                                               "disk and footer", error)
                        : !open_dynamic (self, footer, length, error))
     return FALSE;
   return mapped_set_length (mapped, length, self->footer_offset + AT_SIZE, error);
