@@ -363,8 +363,8 @@ banyan_mapper_add_setting (BanyanMapper *self, BanyanDeclaration *declaration, G
   g_ptr_array_add (declaration->settings, setting);
 }
 
-/* In an optional link, to declare nothing may mean what its owner finds elsewhere, as an image names
- * its backing: that is not known yet, and is there whole or not at all. */
+/* In an optional link, to declare nothing may mean what its owner finds elsewhere, as an image
+ * names its backing: that is not known yet, and is there whole or not at all. */
 static void
 report_missing (BanyanMapper *self, BanyanDeclaration *declaration, GPtrArray *given)
 {
