@@ -119,15 +119,43 @@ parse (const LegacyWord *word, const char *implied_key, gboolean knows_flags,
                                    problems);
 }
 
+/* "backing=" in the words of a document, where an empty text is one. (transfer full) */
+static BanyanSpec *
+name_null (const char *key, BanyanSpec *spec)
+{
+  BanyanSpecKind kind = banyan_spec_get_kind (spec);
+  const BanyanOrigin *origin = banyan_spec_get_origin (spec);
+  BanyanSpecBuilder *builder;
+
+  if ((kind == BANYAN_SPEC_TEXT || kind == BANYAN_SPEC_STRING) && g_strcmp0 (key, "backing") == 0
+      && *banyan_spec_get_text (spec) == '\0')
+    return banyan_spec_new_null (origin);
+  if (kind < BANYAN_SPEC_LIST)
+    return banyan_spec_ref (spec);
+
+  builder = banyan_spec_builder_new (kind, origin);
+  for (guint i = 0; i < banyan_spec_get_length (spec); i++)
+    {
+      const char *inner = kind == BANYAN_SPEC_MAP ? banyan_spec_get_key (spec, i) : NULL;
+      g_autoptr (BanyanSpec) item = name_null (inner, banyan_spec_get_item (spec, i));
+
+      banyan_spec_builder_add (builder, inner,
+                               inner != NULL ? banyan_spec_get_key_origin (spec, i) : NULL, item);
+    }
+  return banyan_spec_builder_end (builder);
+}
+
 static LegacyOption *
 option_new (GPtrArray *words, guint index, const char *implied_key, gboolean knows_flags,
             BanyanProblems *problems)
 {
   LegacyOption *option = g_new0 (LegacyOption, 1);
+  g_autoptr (BanyanSpec) spec = NULL;
 
   option->name = ((LegacyWord *) words->pdata[index])->name;
   option->origin = make_origin (words, index);
-  option->spec = parse (words->pdata[index], implied_key, knows_flags, &option->origin, problems);
+  spec = parse (words->pdata[index], implied_key, knows_flags, &option->origin, problems);
+  option->spec = spec != NULL ? name_null (NULL, spec) : NULL;
   return option;
 }
 

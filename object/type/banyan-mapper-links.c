@@ -11,13 +11,28 @@
 /* Who has that many problems needs no more help, and looking for it must not take for ever. */
 #define MAX_HELPED 100
 
+/* "backing=" is null in QEMU's dotted keys, which have no other word for it, and in its JSON.
+ * Quotes in a document are meant as they stand: it has null itself. */
+static gboolean
+means_null (GParamSpec *pspec, BanyanSpec *spec)
+{
+  BanyanSpecKind kind = banyan_spec_get_kind (spec);
+  gboolean is_quoted
+      = kind == BANYAN_SPEC_STRING && banyan_spec_get_origin (spec)->kind == BANYAN_ORIGIN_DOCUMENT;
+
+  return (kind == BANYAN_SPEC_TEXT || kind == BANYAN_SPEC_STRING) && !is_quoted
+         && *banyan_spec_get_text (spec) == '\0' && !banyan_param_get_element (pspec)
+         && !banyan_param_is_required (pspec);
+}
+
 BanyanLinkValue *
 banyan_link_value_new (GParamSpec *pspec, BanyanSpec *spec, const char *path)
 {
   BanyanLinkValue *self = g_new0 (BanyanLinkValue, 1);
 
   self->pspec = pspec;
-  self->spec = banyan_spec_ref (spec);
+  self->spec = means_null (pspec, spec) ? banyan_spec_new_null (banyan_spec_get_origin (spec))
+                                        : banyan_spec_ref (spec);
   self->path = g_strdup (path);
   return self;
 }
