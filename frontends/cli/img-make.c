@@ -221,6 +221,18 @@ describe (const ImgMake *make)
   return map;
 }
 
+/* Space is taken there: the image only has entries that lead to it. */
+static void
+set_preallocation (BanyanSpec **map, BanyanImageOptions *image)
+{
+  gint mode = BANYAN_PREALLOCATION_OFF;
+
+  if (g_object_class_find_property (G_OBJECT_GET_CLASS (image), "preallocation") != NULL)
+    g_object_get (image, "preallocation", &mode, NULL);
+  if (mode > BANYAN_PREALLOCATION_METADATA)
+    set_text (map, "preallocation", mode == BANYAN_PREALLOCATION_FULL ? "full" : "falloc");
+}
+
 /* It lies where the image will look for it: beside the image. */
 static gboolean
 read_data_file (const ImgMake *make, Wanted *wanted, GError **error)
@@ -240,6 +252,7 @@ read_data_file (const ImgMake *make, Wanted *wanted, GError **error)
   length = g_strdup_printf ("%" G_GUINT64_FORMAT, banyan_image_options_get_length (wanted->image));
   set_text (&map, "filename", wanted->data_name);
   set_text (&map, "size", length);
+  set_preallocation (&map, wanted->image);
   wanted->data = banyan_image_options_new ("file", map, error);
   return wanted->data != NULL;
 }

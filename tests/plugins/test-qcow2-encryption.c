@@ -229,7 +229,6 @@ test_refuses (void)
     { "{ \"size\": 512, \"encrypt\": { \"format\": \"aes\" } }", "make it luks" },
     { "{ \"size\": 512, \"encrypt\": { \"key-secret\": \"one\" } }", "encrypt.format=luks" },
     { "{ \"size\": 513, " LUKS " }", "whole sectors" },
-    { "{ \"size\": 512, \"preallocation\": \"metadata\", " LUKS " }", "leave preallocation off" },
   };
   g_autoptr (Images) images = images_new ();
 

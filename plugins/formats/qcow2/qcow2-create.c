@@ -86,10 +86,6 @@ needs_version_3 (const Qcow2CreateOptions *options)
 static gboolean
 check_encrypted (const Qcow2CreateOptions *options, GError **error)
 {
-  if (options->preallocation != BANYAN_PREALLOCATION_OFF)
-    return banyan_throw_errno (error, ENOTSUP,
-                               "what was preallocated reads as zeroes, which encrypted data does "
-                               "not; leave preallocation off");
   if (options->data_file_raw)
     return banyan_throw_errno (error, EINVAL, "a data file that is encrypted is not a raw one");
   if (options->size % ENCRYPTION_SECTOR != 0)
@@ -177,19 +173,18 @@ fill_encryption (Qcow2Header *header, const Qcow2CreateOptions *options, const L
 
 static gboolean BANYAN_COROUTINE
 write_volume (BanyanChild *file, const Qcow2CreateOptions *options, const Layout *layout,
-              GError **error)
+              EncryptionSectors **sectors, GError **error)
 {
   LuksVolume volume = { .name = "the image",
                         .file = file,
                         .offset = crypto_offset (layout),
                         .space = luks_header_measure (&options->scheme) };
-  g_autoptr (EncryptionSectors) sectors = NULL;
 
   if (!options->is_encrypted)
     return TRUE;
 
-  sectors = luks_volume_create (&volume, options->volume, error);
-  return sectors != NULL;
+  *sectors = luks_volume_create (&volume, options->volume, error);
+  return *sectors != NULL;
 }
 
 static void
@@ -289,7 +284,7 @@ clear_file (BanyanChild *file, guint64 length, GError **error)
 
 static gboolean BANYAN_COROUTINE
 write_image (BanyanChild *file, const Qcow2CreateOptions *options, Qcow2Header *header,
-             GError **error)
+             EncryptionSectors **sectors, GError **error)
 {
   Layout layout;
 
@@ -298,13 +293,29 @@ write_image (BanyanChild *file, const Qcow2CreateOptions *options, Qcow2Header *
   return clear_file (file, layout.n_all << layout.cluster_bits, error)
          && write_refcount_table (file, &layout, error)
          && write_blocks (file, &layout, header->refcount_order, error)
-         && write_volume (file, options, &layout, error) && banyan_child_flush (file, error)
+         && write_volume (file, options, &layout, sectors, error)
+         && banyan_child_flush (file, error)
          && qcow2_header_write_all (header, file, "the image", error)
          && banyan_child_flush (file, error);
 }
 
+/* What was made is unlocked by what made it. */
 static gboolean BANYAN_COROUTINE
-preallocate (BanyanChild *file, const Qcow2CreateOptions *options, GError **error)
+place_clusters (Qcow2Image *image, const Qcow2CreateOptions *options, EncryptionSectors **sectors,
+                GError **error)
+{
+  if (!qcow2_encryption_open (image, error))
+    return FALSE;
+  if (image->encryption != NULL)
+    image->encryption->sectors = g_steal_pointer (sectors);
+  return qcow2_preallocate (image, 0, options->size, options->preallocation, error)
+         && qcow2_image_finish_writing (image, error);
+}
+
+/* The space in a data-file is for whoever makes that to take. */
+static gboolean BANYAN_COROUTINE
+preallocate (BanyanChild *file, const Qcow2CreateOptions *options, EncryptionSectors **sectors,
+             GError **error)
 {
   const Qcow2CacheSizes sizes = { 0 };
   Qcow2Image image = { .name = "the image", .file = file };
@@ -312,16 +323,13 @@ preallocate (BanyanChild *file, const Qcow2CreateOptions *options, GError **erro
 
   if (options->preallocation == BANYAN_PREALLOCATION_OFF)
     return TRUE;
-  if (options->data_file != NULL)
-    return banyan_throw_errno (error, ENOTSUP,
-                               "preallocation of an image with a data-file is not there");
 
   qcow2_image_init (&image);
   done = qcow2_image_open (&image, &sizes, error);
   if (done)
     {
-      done = qcow2_preallocate (&image, 0, options->size, options->preallocation, error)
-             && qcow2_image_finish_writing (&image, error);
+      done = place_clusters (&image, options, sectors, error);
+      qcow2_encryption_close (&image);
       qcow2_image_close (&image);
     }
   qcow2_image_clear (&image);
@@ -331,6 +339,7 @@ preallocate (BanyanChild *file, const Qcow2CreateOptions *options, GError **erro
 gboolean BANYAN_COROUTINE
 qcow2_create (BanyanChild *file, const Qcow2CreateOptions *options, GError **error)
 {
+  g_autoptr (EncryptionSectors) sectors = NULL;
   Qcow2Header header;
   gboolean done;
 
@@ -338,7 +347,7 @@ qcow2_create (BanyanChild *file, const Qcow2CreateOptions *options, GError **err
     return FALSE;
 
   qcow2_header_init (&header);
-  done = write_image (file, options, &header, error);
+  done = write_image (file, options, &header, &sectors, error);
   qcow2_header_clear (&header);
-  return done && preallocate (file, options, error);
+  return done && preallocate (file, options, &sectors, error);
 }

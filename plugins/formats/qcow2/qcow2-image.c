@@ -258,10 +258,12 @@ qcow2_image_grow_child (Qcow2Image *self, BanyanChild *child, guint64 length, GE
   return done;
 }
 
+/* An image that is being made leads to a data file, and has none yet. */
 gboolean BANYAN_COROUTINE
 qcow2_image_flush_children (Qcow2Image *self, GError **error)
 {
-  return (!self->has_data_file || banyan_child_flush (self->data_file, error))
+  return (!self->has_data_file || self->data_file == NULL
+          || banyan_child_flush (self->data_file, error))
          && banyan_child_flush (self->file, error);
 }
 

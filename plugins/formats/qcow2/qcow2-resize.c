@@ -271,11 +271,7 @@ check_encrypted (Qcow2Image *image, const BanyanResize *resize, GError **error)
                                "%s: an encrypted disk has whole sectors, and %" G_GUINT64_FORMAT
                                " bytes are no multiple of %d",
                                image->name, resize->length, ENCRYPTION_SECTOR);
-  return resize->preallocation == BANYAN_PREALLOCATION_OFF
-         || banyan_throw_errno (error, ENOTSUP,
-                                "%s: what was preallocated reads as zeroes, which encrypted data "
-                                "does not; leave preallocation off",
-                                image->name);
+  return TRUE;
 }
 
 gboolean BANYAN_COROUTINE
@@ -304,6 +300,7 @@ typedef struct
 {
   guint64 first;
   guint64 host;
+  gboolean says_zero; /* zeroes that lie there are none of the guest's */
 } Placing;
 
 static Qcow2Entry
@@ -312,8 +309,10 @@ lead_to_place (Qcow2Image *image, guint64 offset, const Qcow2Entry *old, gconstp
   const Placing *placing = data;
   Qcow2Entry entry = { .entry = (placing->host + (offset - placing->first)) | QCOW2_COPIED };
 
+  if (image->entry_words == 1 && placing->says_zero)
+    entry.entry |= QCOW2_ZERO;
   if (image->entry_words == 2 && image->header.backing_file == NULL)
-    entry.bitmap = G_MAXUINT32;
+    entry.bitmap = placing->says_zero ? (guint64) G_MAXUINT32 << 32 : G_MAXUINT32;
   return entry;
 }
 
@@ -329,7 +328,7 @@ zero_places (Qcow2Image *image, guint64 host, guint64 length, gboolean is_fresh,
 static gboolean BANYAN_COROUTINE
 place_some (Qcow2Image *image, guint64 start, guint64 *n, GError **error)
 {
-  Placing placing = { .first = start, .host = start };
+  Placing placing = { .first = start, .host = start, .says_zero = image->encryption != NULL };
   gboolean is_fresh = TRUE;
   Qcow2Mapping mapping;
 
@@ -363,11 +362,21 @@ reserve (Qcow2Image *image, guint64 start, guint64 end, BanyanPreallocation mode
     return TRUE;
   resize.length
       = image->has_data_file ? end : ((image->high_water + tables) << image->cluster_bits) + data;
-  if (resize.length <= banyan_child_get_length (child))
+  if (child == NULL || resize.length <= banyan_child_get_length (child))
     return TRUE;
   if (mode == BANYAN_PREALLOCATION_METADATA)
     resize.preallocation = BANYAN_PREALLOCATION_OFF;
   return banyan_child_resize (child, &resize, error) != BANYAN_FAILED;
+}
+
+/* Encrypted, zeroes are written as data where that is asked for, or no entry can say what they are.
+ */
+static gboolean
+needs_data (Qcow2Image *image, BanyanPreallocation mode)
+{
+  return image->encryption != NULL && qcow2_image_data (image) != NULL
+         && (mode == BANYAN_PREALLOCATION_FULL || image->header.version == 2)
+         && (image->entry_words == 1 || image->header.backing_file == NULL);
 }
 
 gboolean BANYAN_COROUTINE
@@ -380,6 +389,8 @@ qcow2_preallocate (Qcow2Image *image, guint64 start, guint64 end, BanyanPrealloc
     return TRUE;
   if (!qcow2_image_begin_writing (image, error) || !reserve (image, start, end, mode, error))
     return FALSE;
+  if (needs_data (image, mode))
+    return zero_data (image, start, end, error);
 
   for (; start < end; start += n << image->cluster_bits)
     {
