@@ -44,6 +44,14 @@ ask_layer (const Layer *layer, ImgExtent *extent, GError **error)
   return TRUE;
 }
 
+/* Neither data nor zeroes: an NBD server says that of a hole, and of what is dirty in a bitmap. To
+ * qemu-img nothing is there then. */
+static gboolean
+is_untold (const ImgExtent *extent)
+{
+  return (extent->flags & (BANYAN_BLOCK_DATA | BANYAN_BLOCK_ZERO)) == 0;
+}
+
 static gboolean BANYAN_COROUTINE
 find_extent (Visit *self, ImgExtent *extent, GError **error)
 {
@@ -51,12 +59,17 @@ find_extent (Visit *self, ImgExtent *extent, GError **error)
     {
       if (!ask_layer (&g_array_index (self->layers, Layer, extent->depth), extent, error))
         return FALSE;
-      if (extent->flags & BANYAN_BLOCK_ALLOCATED)
+      if ((extent->flags & BANYAN_BLOCK_ALLOCATED) && !is_untold (extent))
         return TRUE;
     }
 
   /* Nowhere: so it was in the last of them that nothing was found. */
   extent->depth = self->layers->len - 1;
+  if (is_untold (extent))
+    {
+      extent->flags = 0;
+      extent->leaf = NULL;
+    }
   return TRUE;
 }
 
