@@ -110,12 +110,22 @@ is_named_by_image (const Pair *self, GParamSpec *pspec)
          && banyan_element_implies (BANYAN_ELEMENT (self->object), pspec->name);
 }
 
+/* The file of a backing, which the image above names. */
+static gboolean
+is_completed (GParamSpec *pspec, BanyanSpec *wanted, BanyanSpec *present)
+{
+  return banyan_param_is_completable (pspec) && wanted == NULL && present != NULL
+         && banyan_spec_get_origin (present)->kind == BANYAN_ORIGIN_IMAGE;
+}
+
 /* Links are compared by what they lead to, everything else by what it means. A child that an image
  * names is nobody's declaration; where one is named, to say nothing and to say null are not the
  * same. */
 static gboolean
 is_same (const Pair *self, GParamSpec *pspec, BanyanSpec *wanted, BanyanSpec *present)
 {
+  if (is_completed (pspec, wanted, present))
+    return TRUE;
   if (is_named_by_image (self, pspec) && (wanted == NULL || present == NULL))
     return wanted == present
            || (present != NULL
@@ -260,7 +270,8 @@ compare_property (const Pair *self, GParamSpec *pspec)
 
   if (is_same (self, pspec, wanted, present))
     {
-      if (wanted != NULL || !is_named_by_image (self, pspec))
+      if (wanted != NULL
+          || !(is_named_by_image (self, pspec) || is_completed (pspec, wanted, present)))
         note_words (self, pspec, wanted, present);
       return TRUE;
     }

@@ -119,6 +119,7 @@ banyan_plan_add_new (BanyanPlan *self, BanyanProblems *problems)
   g_autoptr (GHashTable) index = index_additions (self);
 
   banyan_mapper_set_replaces (mapper, TRUE);
+  banyan_mapper_set_completes (mapper, TRUE);
   names = name_renamed (self);
   banyan_mapper_set_candidates (mapper, names);
   for (guint i = 0; i < self->additions->len; i++)

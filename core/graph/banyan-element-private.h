@@ -68,6 +68,10 @@ GPtrArray *banyan_element_list_implied (BanyanElement *self);
 gboolean banyan_element_implies (BanyanElement *self, const char *role);
 /* The declaration of the child in @role. NULL with @error: it cannot be told. */
 BanyanSpec *banyan_element_declare_implied (BanyanElement *self, const char *role, GError **error);
+/* The same of the file of a child in @role that is declared to be of @child's type, and lacks it.
+ * NULL without @error: storage names none. */
+BanyanSpec *banyan_element_declare_implied_file (BanyanElement *self, const char *role,
+                                                 BanyanElement *child, GError **error);
 /* Where relative names are found: the directory of the image. (nullable) */
 char *banyan_element_dup_image_directory (BanyanElement *self);
 /* The file that it is in, or its id. */

@@ -9,6 +9,7 @@
 #include "banyan-element-private.h"
 
 #include "banyan-frontend-private.h"
+#include "banyan-param-private.h"
 
 typedef struct
 {
@@ -78,10 +79,14 @@ declare_role (const char *name, guint role_flags, const char *blurb)
   if (!(role_flags & BANYAN_CHILD_OPTIONAL))
     banyan_param_required (pspec);
 
+  if (role_flags & BANYAN_CHILD_PRIMARY && !(role_flags & BANYAN_CHILD_MANY))
+    banyan_param_completable (pspec);
+
   /* What others may read, too, is not written by accident; as in QEMU, where a backing file is
-   * read-only unless someone says otherwise. */
+   * read-only unless someone says otherwise. Which file that is in, the image may say. */
   if (role_flags & BANYAN_CHILD_COW && !(role_flags & BANYAN_CHILD_MANY))
     {
+      banyan_param_completing (pspec);
       banyan_param_inline_default (pspec, "read-only", "true");
       banyan_param_inline_default (pspec, "auto-read-only", "false");
     }

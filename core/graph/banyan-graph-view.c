@@ -196,6 +196,10 @@ build (BanyanGraphView *self)
   if (!banyan_graph_view_is_right (self))
     return;
 
+  banyan_graph_view_complete (self);
+  if (!banyan_graph_view_is_right (self))
+    return;
+
   banyan_graph_view_check_ids (self);
   banyan_graph_view_check (self);
   if (!banyan_graph_view_sort (self))

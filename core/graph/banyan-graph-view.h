@@ -53,9 +53,11 @@ struct _BanyanViewObject
   GPtrArray *settings;      /* (owned) (element-type BanyanViewSetting) */
   GPtrArray *resets;        /* (owned) (element-type utf8): interned; declared no more */
   BanyanProposal *proposal; /* (owned) (nullable): until someone asks for it */
-  BanyanViewObject *implied_by; /* (unowned) (nullable): whose storage says that it is there */
-  const char *implied_role;     /* interned */
-  char *identity;               /* (owned) (nullable): of what it opens; "" where it has none */
+  BanyanViewObject *implied_by;   /* (unowned) (nullable): whose storage says that it is there */
+  const char *implied_role;       /* interned */
+  BanyanViewObject *completed_by; /* (unowned) (nullable): whose storage names its file */
+  const char *completed_role;     /* interned: of that, which leads here */
+  char *identity;                 /* (owned) (nullable): of what it opens; "" where it has none */
   guint used;
   guint shared;
   guint64 resize_to; /* bytes; G_MAXUINT64: no */
@@ -64,6 +66,7 @@ struct _BanyanViewObject
   guint n_users;     /* of @users, those that stay, while orphans are looked for */
   gboolean is_added;
   gboolean is_removed;
+  gboolean is_partial;        /* its file is not known until what is above it has been opened */
   gboolean is_implicit;       /* afterwards: it goes with its last user */
   gboolean is_reordered;      /* its edges come in the order that they have here */
   gboolean is_refreshed;      /* its limits are others */
@@ -167,6 +170,8 @@ GPtrArray *banyan_graph_view_imply (BanyanGraphView *self, BanyanViewObject *obj
 /* The same in a view that was complete, and is again. */
 GPtrArray *banyan_graph_view_grow (BanyanGraphView *self, BanyanViewObject *object,
                                    const char *role);
+/* Likewise the file that @object lacks, now that what it is completed by is open. */
+GPtrArray *banyan_graph_view_complete_late (BanyanGraphView *self, BanyanViewObject *object);
 
 /* Steps of building. */
 void banyan_graph_view_load (BanyanGraphView *self);

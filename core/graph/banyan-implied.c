@@ -166,6 +166,17 @@ banyan_element_implies (BanyanElement *self, const char *role)
   return implies;
 }
 
+/* A backing that somebody declared, but for the file that it is in, which the image above names. */
+static gboolean
+is_completed (BanyanElement *self, const char *role)
+{
+  const BanyanRole *of = banyan_element_class_find_role (BANYAN_ELEMENT_GET_CLASS (self), role);
+  BanyanSpec *declared = banyan_object_get_declaration (BANYAN_OBJECT (self));
+
+  return of != NULL && of->flags & BANYAN_CHILD_PRIMARY && declared != NULL
+         && banyan_spec_get_origin (declared)->kind != BANYAN_ORIGIN_IMAGE;
+}
+
 /**
  * banyan_element_is_implied:
  * @self: an element
@@ -184,7 +195,8 @@ banyan_element_is_implied (BanyanElement *self, const char *role)
 
   base = dup_base (role);
   banyan_object_get_origin (BANYAN_OBJECT (self), base, &origin);
-  return origin.kind == BANYAN_ORIGIN_IMAGE && banyan_element_implies (self, role);
+  return origin.kind == BANYAN_ORIGIN_IMAGE
+         && (banyan_element_implies (self, role) || is_completed (self, base));
 }
 
 /* A copy of what was said of @role, or of any (NULL). FALSE: nothing. */
@@ -454,6 +466,98 @@ banyan_element_declare_implied (BanyanElement *self, const char *role, GError **
     return NULL;
 
   return loosen (spec, &origin);
+}
+
+/* -- As the file of what is declared. -- */
+
+static gboolean
+is_of_driver (BanyanElement *child, const char *driver)
+{
+  return banyan_registry_get_type_by_name (banyan_registry_get_default (),
+                                           1u << BANYAN_PLUGIN_FORMAT, driver, NULL)
+         == G_OBJECT_TYPE (child);
+}
+
+static gboolean
+throw_other_format (BanyanElement *child, const char *format, GError **error)
+{
+  g_set_error (
+      error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_CONFLICT,
+      "it says that this is %s, and %s is declared to be %s; declare that it is %s, or "
+      "its file, too",
+      format, banyan_object_get_id (BANYAN_OBJECT (child)),
+      banyan_registry_get_name_of_type (banyan_registry_get_default (), G_OBJECT_TYPE (child)),
+      format);
+  return FALSE;
+}
+
+/* What the header says beyond that would be lost. */
+static gboolean
+check_nothing_else (BanyanSpec *spec, GError **error)
+{
+  for (guint i = 0; i < banyan_spec_get_length (spec); i++)
+    {
+      const char *key = banyan_spec_get_key (spec, i);
+
+      if (g_str_equal (key, "driver") || g_str_equal (key, "file"))
+        continue;
+      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_CONFLICT,
+                   "it gives more than a file, %s; declare all of it, with its file", key);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/* (nullable) (transfer full) */
+static BanyanSpec *
+pick_file (BanyanSpec *spec, BanyanElement *child, GError **error)
+{
+  const char *driver = banyan_spec_lookup_text (spec, "driver");
+  BanyanSpec *file = banyan_spec_lookup (spec, "file");
+
+  if (driver != NULL && is_protocol (driver))
+    return banyan_spec_ref (spec);
+  if ((driver != NULL && !is_of_driver (child, driver)
+       && !throw_other_format (child, driver, error))
+      || !check_nothing_else (spec, error))
+    return NULL;
+  if (file != NULL && banyan_spec_get_kind (file) == BANYAN_SPEC_MAP)
+    return banyan_spec_ref (file);
+
+  g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE,
+               "it does not tell the file; declare that, too");
+  return NULL;
+}
+
+BanyanSpec *
+banyan_element_declare_implied_file (BanyanElement *self, const char *role, BanyanElement *child,
+                                     GError **error)
+{
+  g_auto (BanyanImplied) implied = { 0 };
+  g_autofree char *image = banyan_element_dup_image_name (self);
+  const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_IMAGE, .name = g_intern_string (image) };
+  g_autoptr (BanyanSpec) spec = NULL;
+  g_autoptr (BanyanSpec) loose = NULL;
+
+  if (!get (self, role, &implied))
+    return NULL;
+  if (implied.format != NULL && !is_protocol (implied.format)
+      && !is_of_driver (child, implied.format))
+    {
+      throw_other_format (child, implied.format, error);
+      return NULL;
+    }
+  if (implied.format == NULL)
+    implied.format = g_strdup (
+        banyan_registry_get_name_of_type (banyan_registry_get_default (), G_OBJECT_TYPE (child)));
+
+  spec = implied.spec != NULL ? banyan_spec_ref (implied.spec)
+                              : read_name (&implied, &origin, error);
+  if (spec == NULL || !check_place (self, spec, error))
+    return NULL;
+
+  loose = loosen (spec, &origin);
+  return pick_file (loose, child, error);
 }
 
 /* -- For people. -- */

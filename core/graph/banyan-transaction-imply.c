@@ -49,6 +49,55 @@ imply_role (BanyanTransaction *self, BanyanPart *part, guint index, const char *
   return TRUE;
 }
 
+/* (nullable) */
+static BanyanViewObject *
+find_below (BanyanTransaction *self, BanyanViewEdge *edge)
+{
+  return edge->node != NULL ? banyan_graph_view_find (self->view, edge->node) : NULL;
+}
+
+gboolean
+banyan_transaction_is_partial (BanyanTransaction *self, BanyanViewEdge *edge)
+{
+  BanyanViewObject *below = find_below (self, edge);
+
+  return below != NULL && below->is_partial;
+}
+
+/* Its file, and then itself. */
+static gboolean
+complete_child (BanyanTransaction *self, BanyanViewObject *child, guint index, guint *n_new,
+                GError **error)
+{
+  g_autoptr (GPtrArray) news = banyan_graph_view_complete_late (self->view, child);
+
+  if (news == NULL)
+    return banyan_problems_check (self->view->problems, error);
+
+  g_ptr_array_add (news, child);
+  for (guint i = 0; i < news->len; i++)
+    g_ptr_array_insert (self->parts, index + *n_new + i, banyan_part_new (news->pdata[i]));
+  *n_new += news->len;
+  return TRUE;
+}
+
+static gboolean
+complete_children (BanyanTransaction *self, BanyanPart *part, guint index, guint *n_new,
+                   GError **error)
+{
+  GPtrArray *edges = part->object->edges;
+
+  for (guint i = 0; i < edges->len; i++)
+    {
+      BanyanViewObject *child = find_below (self, edges->pdata[i]);
+
+      if (child != NULL && child->is_partial && child->completed_by == part->object
+          && !complete_child (self, child, index, n_new, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 gboolean
 banyan_transaction_imply (BanyanTransaction *self, guint index, guint *n_new, GError **error)
 {
@@ -69,7 +118,7 @@ banyan_transaction_imply (BanyanTransaction *self, guint index, guint *n_new, GE
   for (guint i = 0; i < roles->len; i++)
     if (!imply_role (self, part, index, roles->pdata[i], n_new, error))
       return FALSE;
-  return TRUE;
+  return complete_children (self, part, index, n_new, error);
 }
 
 /* What was declared, with one more at the end of the list. (transfer full) */
@@ -88,9 +137,10 @@ with_member (BanyanSpec *declaration, const char *base, BanyanSpec *member)
   return banyan_spec_with (declaration, base, list);
 }
 
-static void
-declare (BanyanObject *object, BanyanViewEdge *edge)
+void
+banyan_transaction_declare_implied (BanyanPart *part, BanyanViewEdge *edge)
 {
+  BanyanObject *object = part->object->object;
   const char *role = edge->child->role;
   BanyanSpec *before = banyan_object_get_declaration (object);
   g_autofree char *base = g_strndup (role, strcspn (role, "."));
@@ -111,11 +161,16 @@ banyan_transaction_bind_implied (BanyanTransaction *self, BanyanPart *part)
     {
       BanyanViewEdge *edge = part->object->edges->pdata[i];
 
-      if (edge->implied == NULL || edge->child->node == edge->node)
+      if (edge->child->node == edge->node)
         continue;
+      if (edge->implied == NULL)
+        {
+          banyan_transaction_bind_edge (self, part, edge);
+          continue;
+        }
       banyan_transaction_switch_edge (self, edge);
       banyan_child_update_route (edge->child);
-      declare (object, edge);
+      banyan_transaction_declare_implied (part, edge);
     }
   banyan_element_bind_fields (BANYAN_ELEMENT (object));
   if (BANYAN_IS_NODE (object))
@@ -156,6 +211,11 @@ banyan_part_blame (BanyanPart *part, GError **error)
 
   if (parent == NULL || error == NULL || *error == NULL)
     return;
+  if (parent->completed_by != NULL)
+    {
+      role = parent->completed_role;
+      parent = parent->completed_by;
+    }
 
   path = banyan_view_object_dup_path (parent);
   image = banyan_element_dup_image_name (BANYAN_ELEMENT (parent->object));

@@ -59,10 +59,11 @@ banyan_part_new (BanyanViewObject *object)
   return self;
 }
 
+/* What lacks its file joins when that is known. */
 static gboolean
 takes_part (BanyanViewObject *object)
 {
-  return object->is_added
+  return (object->is_added && !object->is_partial)
          || (!object->is_removed && (object->is_changed || object->settings->len > 0));
 }
 
@@ -113,8 +114,8 @@ enter_tree (BanyanPart *self, GError **error)
   return TRUE;
 }
 
-static void
-bind_edge (BanyanTransaction *self, BanyanPart *part, BanyanViewEdge *edge)
+void
+banyan_transaction_bind_edge (BanyanTransaction *self, BanyanPart *part, BanyanViewEdge *edge)
 {
   BanyanElement *element = BANYAN_ELEMENT (part->object->object);
   const BanyanRole *role
@@ -127,8 +128,11 @@ bind_edge (BanyanTransaction *self, BanyanPart *part, BanyanViewEdge *edge)
     edge->child->backend = banyan_backend_new_for_edge (
         element, edge->child, banyan_element_get_home (element, self->graph));
   banyan_transaction_switch_edge (self, edge);
-  edge->child->manager = self->manager;
+  edge->child->manager
+      = edge->implied != NULL ? *banyan_spec_get_origin (edge->implied) : self->manager;
   banyan_child_update_route (edge->child);
+  if (edge->implied != NULL)
+    banyan_transaction_declare_implied (part, edge);
 }
 
 /* What the command line adds to a document that is loaded does not answer to the document, nor does
@@ -156,7 +160,8 @@ bind_edges (BanyanTransaction *self, BanyanPart *part)
   banyan_element_set_in_force (element, object->used, object->shared);
   banyan_element_set_manager (element, banyan_transaction_get_manager (self, element));
   for (guint i = 0; i < object->edges->len; i++)
-    bind_edge (self, part, object->edges->pdata[i]);
+    if (!banyan_transaction_is_partial (self, object->edges->pdata[i]))
+      banyan_transaction_bind_edge (self, part, object->edges->pdata[i]);
   banyan_element_bind_fields (element);
   if (BANYAN_IS_NODE (element))
     banyan_node_update_limits (BANYAN_NODE (element));

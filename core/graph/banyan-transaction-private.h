@@ -120,6 +120,11 @@ void banyan_transaction_switch_edge (BanyanTransaction *self, BanyanViewEdge *ed
  * there are, which have to be taken through the phase that it is in, and then it once more. */
 gboolean banyan_transaction_imply (BanyanTransaction *self, guint index, guint *n_new,
                                    GError **error);
+/* Whether what @edge leads to is not known to be opened yet: it is bound later. */
+gboolean banyan_transaction_is_partial (BanyanTransaction *self, BanyanViewEdge *edge);
+void banyan_transaction_bind_edge (BanyanTransaction *self, BanyanPart *part, BanyanViewEdge *edge);
+/* As @edge's role, of @part. */
+void banyan_transaction_declare_implied (BanyanPart *part, BanyanViewEdge *edge);
 /* They are open. */
 void banyan_transaction_bind_implied (BanyanTransaction *self, BanyanPart *part);
 /* Undone: the declaration is what it was. */

@@ -81,7 +81,8 @@ check_roles (BanyanGraphView *self, BanyanViewObject *object)
       const BanyanRole *role = banyan_param_get_role (pspecs[i]);
       g_autofree char *path = NULL;
 
-      if (role == NULL || role->flags & BANYAN_CHILD_OPTIONAL || is_filled (object, role->name))
+      if (role == NULL || role->flags & BANYAN_CHILD_OPTIONAL || is_filled (object, role->name)
+          || (object->is_partial && role->flags & BANYAN_CHILD_PRIMARY))
         continue;
 
       path = banyan_view_object_dup_path (object);

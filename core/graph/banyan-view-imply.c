@@ -111,7 +111,8 @@ spell_loop (BanyanGraphView *self, BanyanViewObject *first, BanyanViewObject *la
 }
 
 static gboolean
-check_loop (BanyanGraphView *self, BanyanViewObject *parent, BanyanViewObject *child)
+check_loop (BanyanGraphView *self, BanyanViewObject *parent, BanyanViewObject *child,
+            const char *role)
 {
   BanyanViewObject *leaf = find_leaf (self, child);
   const char *identity = identify (leaf);
@@ -132,7 +133,7 @@ check_loop (BanyanGraphView *self, BanyanViewObject *parent, BanyanViewObject *c
       banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT, NULL, NULL,
                            "%s: the images name one another in a loop: %s; declare %s of one of "
                            "them otherwise, or make it null",
-                           path, loop, child->implied_role);
+                           path, loop, role);
       return FALSE;
     }
   return TRUE;
@@ -140,12 +141,12 @@ check_loop (BanyanGraphView *self, BanyanViewObject *parent, BanyanViewObject *c
 
 /* -- Making what is named. -- */
 
-/* (transfer container) */
+/* @image: in which that stands. (transfer container) */
 static GPtrArray *
-make (BanyanGraphView *self, BanyanViewObject *parent, const char *role, BanyanSpec *spec,
-      BanyanProblems *problems)
+make (BanyanGraphView *self, BanyanViewObject *image, BanyanViewObject *parent, const char *role,
+      BanyanSpec *spec, BanyanProblems *problems)
 {
-  g_autofree char *directory = banyan_element_dup_image_directory (BANYAN_ELEMENT (parent->object));
+  g_autofree char *directory = banyan_element_dup_image_directory (BANYAN_ELEMENT (image->object));
   g_autoptr (BanyanMapper) mapper
       = banyan_mapper_new (BANYAN_ROOT (self->graph), directory, problems);
 
@@ -249,36 +250,149 @@ explain (BanyanViewObject *parent, const char *role, GError *error)
                        name != NULL ? "\"" : "", role, error->message, role);
 }
 
+/* What @spec, of @image, declares for the role of @object. (transfer container) */
+static GPtrArray *
+make_all (BanyanGraphView *self, BanyanViewObject *image, BanyanViewObject *object,
+          const char *role, BanyanSpec *spec, GError **error)
+{
+  g_autoptr (BanyanProblems) own = banyan_problems_new ();
+  g_autoptr (GPtrArray) objects = make (self, image, object, role, spec, own);
+  g_autoptr (GPtrArray) news = objects != NULL ? add_all (self, objects, object, role) : NULL;
+
+  for (guint i = 0; news != NULL && i < news->len; i++)
+    if (!check_strangers (self, news->pdata[i], own))
+      break;
+  if (!banyan_problems_check (own, error))
+    return NULL;
+
+  lead_there (self, object, role, news->pdata[news->len - 1], spec);
+  return g_steal_pointer (&news);
+}
+
 GPtrArray *
 banyan_graph_view_imply (BanyanGraphView *self, BanyanViewObject *object, const char *role)
 {
-  g_autoptr (GPtrArray) objects = NULL;
   g_autoptr (GPtrArray) news = NULL;
-  g_autoptr (BanyanProblems) own = banyan_problems_new ();
   g_autoptr (BanyanSpec) spec = NULL;
   g_autoptr (GError) error = NULL;
 
   spec = banyan_element_declare_implied (BANYAN_ELEMENT (object->object), role, &error);
   if (spec != NULL)
-    objects = make (self, object, role, spec, own);
-  if (objects == NULL)
+    news = make_all (self, object, object, role, spec, &error);
+  if (news == NULL)
     {
-      if (error != NULL || !banyan_problems_check (own, &error))
+      if (error != NULL)
         explain (object, role, error);
       return NULL;
     }
 
-  news = add_all (self, objects, object, role);
-  for (guint i = 0; i < news->len; i++)
-    if (!check_strangers (self, news->pdata[i], own))
-      {
-        banyan_problems_check (own, &error);
-        explain (object, role, error);
-        return NULL;
-      }
+  return check_loop (self, object, news->pdata[news->len - 1], role) ? g_steal_pointer (&news)
+                                                                     : NULL;
+}
 
-  lead_there (self, object, role, news->pdata[news->len - 1], spec);
-  return check_loop (self, object, news->pdata[news->len - 1]) ? g_steal_pointer (&news) : NULL;
+/* -- Completing what is declared without its file. -- */
+
+/* Where its file would be, and is not. (nullable) */
+static BanyanViewEdge *
+find_lack (BanyanViewObject *object)
+{
+  for (guint i = 0; i < object->edges->len; i++)
+    {
+      BanyanViewEdge *edge = object->edges->pdata[i];
+      guint flags = edge->child->role_flags;
+
+      if (flags & BANYAN_CHILD_PRIMARY && !(flags & BANYAN_CHILD_OPTIONAL) && edge->node == NULL)
+        return edge;
+    }
+  return NULL;
+}
+
+/* The edge of the image that shows it. (nullable) */
+static BanyanViewEdge *
+find_image (BanyanViewObject *object)
+{
+  for (guint i = 0; i < object->users->len; i++)
+    {
+      BanyanViewEdge *user = object->users->pdata[i];
+
+      if (user->parent != NULL && user->child->role_flags & BANYAN_CHILD_COW)
+        return user;
+    }
+  return NULL;
+}
+
+static void
+explain_lack (BanyanViewObject *object)
+{
+  BanyanViewObject *image = object->completed_by;
+  g_autofree char *path = banyan_view_object_dup_path (object);
+  g_autofree char *name = banyan_element_dup_image_name (BANYAN_ELEMENT (image->object));
+
+  banyan_problems_add (object->view->problems, BANYAN_CONFIG_ERROR_MISSING, NULL, NULL,
+                       "%s: its %s is not declared, and the image %s names no %s; declare it, or "
+                       "make %s null",
+                       path, find_lack (object)->child->role, name, object->completed_role,
+                       object->completed_role);
+}
+
+/* (transfer container) (nullable) */
+static GPtrArray *
+complete (BanyanGraphView *self, BanyanViewObject *object)
+{
+  BanyanViewObject *image = object->completed_by;
+  const char *role = object->completed_role;
+  g_autoptr (GPtrArray) news = NULL;
+  g_autoptr (BanyanSpec) spec = NULL;
+  g_autoptr (GError) error = NULL;
+
+  object->is_above_handover |= image->is_above_handover;
+  spec = banyan_element_declare_implied_file (BANYAN_ELEMENT (image->object), role,
+                                              BANYAN_ELEMENT (object->object), &error);
+  if (spec != NULL)
+    news = make_all (self, image, object, find_lack (object)->child->role, spec, &error);
+  if (error != NULL)
+    explain (image, role, error);
+  else if (news == NULL)
+    explain_lack (object);
+
+  return news != NULL && check_loop (self, image, object, role) ? g_steal_pointer (&news) : NULL;
+}
+
+/* An image that is open tells at once; one that is to be opened is asked then. */
+static gboolean
+complete_object (BanyanGraphView *self, BanyanViewObject *object)
+{
+  BanyanViewEdge *user = find_image (object);
+  g_autoptr (GPtrArray) news = NULL;
+
+  if (user == NULL)
+    return FALSE;
+
+  object->completed_by = user->parent;
+  object->completed_role = user->child->role;
+  object->is_partial = object->is_added && user->parent->is_added;
+  if (user->parent->is_added)
+    return FALSE;
+
+  news = complete (self, object);
+  return news != NULL;
+}
+
+void
+banyan_graph_view_complete (BanyanGraphView *self)
+{
+  gboolean is_completed = FALSE;
+
+  for (guint i = 0, n = self->objects->len; i < n; i++)
+    {
+      BanyanViewObject *object = self->objects->pdata[i];
+
+      if (BANYAN_IS_NODE (object->object) && object->is_implicit && !object->is_removed
+          && find_lack (object) != NULL)
+        is_completed |= complete_object (self, object);
+    }
+  if (is_completed)
+    banyan_graph_view_connect (self);
 }
 
 /* -- Growing a view that was complete. -- */
@@ -354,5 +468,18 @@ banyan_graph_view_grow (BanyanGraphView *self, BanyanViewObject *object, const c
 
   if (news != NULL && !join (self, news, names))
     g_clear_pointer (&news, g_ptr_array_unref);
+  return news;
+}
+
+GPtrArray *
+banyan_graph_view_complete_late (BanyanGraphView *self, BanyanViewObject *object)
+{
+  GHashTable *names = banyan_graph_view_get_names (self);
+  GPtrArray *news = complete (self, object);
+
+  if (news != NULL && !join (self, news, names))
+    g_clear_pointer (&news, g_ptr_array_unref);
+  if (news != NULL)
+    object->is_partial = FALSE;
   return news;
 }

@@ -14,6 +14,8 @@ BanyanViewObject *banyan_view_object_new (BanyanGraphView *view, BanyanObject *o
 void banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step);
 void banyan_graph_view_add (BanyanGraphView *self, BanyanObject *object, BanyanObject *parent);
 void banyan_graph_view_connect_edge (BanyanGraphView *self, BanyanViewEdge *edge);
+/* Once it is connected: what is declared without the file that an open image names gets it. */
+void banyan_graph_view_complete (BanyanGraphView *self);
 void banyan_graph_view_permit_below (BanyanViewObject *object);
 gboolean banyan_graph_view_check_depth (BanyanGraphView *self, BanyanViewObject *object);
 /* Nobody else has its id afterwards, @names aside. */

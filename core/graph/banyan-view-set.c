@@ -3,6 +3,8 @@
 
 #include "banyan-view-private.h"
 
+#include "banyan-param-private.h"
+
 #include <string.h>
 
 static BanyanViewSetting *
@@ -222,6 +224,18 @@ is_implied (BanyanViewObject *object, GParamSpec *pspec)
          && banyan_element_implies (BANYAN_ELEMENT (object->object), pspec->name);
 }
 
+/* The file of a backing, taken back, is what the image names that shows it; see
+ * banyan_graph_view_complete(). (nullable) */
+static GParamSpec *
+find_completed (BanyanViewObject *object, BanyanStep *step)
+{
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (object->object), step->key);
+
+  return step->is_on && pspec != NULL && banyan_param_is_completable (pspec) && object->is_implicit
+             ? pspec
+             : NULL;
+}
+
 void
 banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
 {
@@ -240,6 +254,14 @@ banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
       banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_STATE,
                            banyan_spec_get_origin (step->value), NULL,
                            "%s is not open in this graph, so %s cannot be set", name, step->key);
+      return;
+    }
+
+  pspec = find_completed (object, step);
+  if (pspec != NULL)
+    {
+      g_value_init (&value, pspec->value_type);
+      set_role (self, object, banyan_param_get_role (pspec), &value);
       return;
     }
 

@@ -91,6 +91,22 @@ banyan_param_is_required (GParamSpec *pspec)
   return self && self->is_required;
 }
 
+gboolean
+banyan_param_is_completing (GParamSpec *pspec)
+{
+  const BanyanParamMetadata *self = metadata_peek (pspec);
+
+  return self && self->is_completing;
+}
+
+gboolean
+banyan_param_is_completable (GParamSpec *pspec)
+{
+  const BanyanParamMetadata *self = metadata_peek (pspec);
+
+  return self && self->is_completable;
+}
+
 /**
  * banyan_param_is_secret:
  * @pspec: a property

@@ -21,6 +21,8 @@ typedef struct
   gboolean is_identifying;
   gboolean is_inherited;
   gboolean is_path;
+  gboolean is_completing;
+  gboolean is_completable;
   char *computed_default;   /* (owned) (nullable) */
   GPtrArray *aliases;       /* (owned): ends with NULL */
   GPtrArray *value_aliases; /* (owned): pairs, the old nick first */

@@ -59,6 +59,13 @@ void banyan_param_report_missing (GObjectClass *klass, const char *label, GPtrAr
                                   const BanyanOrigin *place, const char *path,
                                   BanyanProblems *problems);
 
+/* A link whose owner may find, once it is open, what an object lacks that is declared inline in it;
+ * and the required link that may lack there. */
+GParamSpec *banyan_param_completing (GParamSpec *pspec);
+GParamSpec *banyan_param_completable (GParamSpec *pspec);
+gboolean banyan_param_is_completing (GParamSpec *pspec);
+gboolean banyan_param_is_completable (GParamSpec *pspec);
+
 /* What stands in specs and messages for the value of a secret. */
 #define BANYAN_REDACTED "(secret)"
 

@@ -790,6 +790,20 @@ banyan_param_inline_default (GParamSpec *pspec, const char *property, const char
   return pspec;
 }
 
+GParamSpec *
+banyan_param_completing (GParamSpec *pspec)
+{
+  metadata_ensure (pspec)->is_completing = TRUE;
+  return pspec;
+}
+
+GParamSpec *
+banyan_param_completable (GParamSpec *pspec)
+{
+  metadata_ensure (pspec)->is_completable = TRUE;
+  return pspec;
+}
+
 /**
  * banyan_param_path:
  * @pspec: (transfer none): a declaration of a string

@@ -72,6 +72,7 @@ struct _BanyanMapper
   char *working_directory; /* (owned) (nullable): once something needed it */
   BanyanProblems *problems;
   gboolean replaces;       /* what has an id that is declared is about to go */
+  gboolean completes;      /* what can be completed need not be whole */
   GHashTable *candidates;  /* (unowned) (nullable): "nodes/disk0" to what is about to be that,
                             * or NULL */
   GPtrArray *declarations; /* (owned): of BanyanDeclaration */
@@ -120,6 +121,9 @@ banyan_declaration_is_inline (BanyanDeclaration *self)
 /* Declares @spec as if it stood inline in @property of @owner, which exists. */
 void banyan_mapper_declare_inline (BanyanMapper *self, BanyanObject *owner, const char *property,
                                    BanyanSpec *spec);
+/* Declarations may lack what can be completed, though they do not stand inline: another mapper has
+ * seen them where they do. */
+void banyan_mapper_set_completes (BanyanMapper *self, gboolean completes);
 /* What is to be found by other ids than those in the tree, or by none any more: NULL. */
 void banyan_mapper_set_candidates (BanyanMapper *self, GHashTable *candidates);
 

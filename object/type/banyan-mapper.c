@@ -112,6 +112,12 @@ banyan_mapper_set_replaces (BanyanMapper *self, gboolean replaces)
 }
 
 void
+banyan_mapper_set_completes (BanyanMapper *self, gboolean completes)
+{
+  self->completes = completes;
+}
+
+void
 banyan_mapper_set_candidates (BanyanMapper *self, GHashTable *candidates)
 {
   self->candidates = candidates;
@@ -363,14 +369,29 @@ banyan_mapper_add_setting (BanyanMapper *self, BanyanDeclaration *declaration, G
   g_ptr_array_add (declaration->settings, setting);
 }
 
-/* In an optional link, to declare nothing may mean what its owner finds elsewhere, as an image
- * names its backing: that is not known yet, and is there whole or not at all. */
+/* What its owner will find, as an image names the file of its backing: that is not known yet. */
+static void
+count_what_is_found (BanyanDeclaration *declaration, GPtrArray *given)
+{
+  g_autofree GParamSpec **pspecs = NULL;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (declaration->klass, &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    if (banyan_param_is_completable (pspecs[i]) && !g_ptr_array_find (given, pspecs[i], NULL))
+      g_ptr_array_add (given, pspecs[i]);
+}
+
+/* In an optional link, to declare nothing may mean what its owner finds elsewhere. Of that, no more
+ * than what can be completed goes together with something declared. */
 static void
 report_missing (BanyanMapper *self, BanyanDeclaration *declaration, GPtrArray *given)
 {
   guint n_problems = banyan_problems_get_length (self->problems);
   GParamSpec *link = declaration->link;
 
+  if (self->completes || (link != NULL && banyan_param_is_completing (link)))
+    count_what_is_found (declaration, given);
   banyan_param_report_missing (declaration->klass, declaration->label, given, &declaration->place,
                                declaration->subject, self->problems);
   if (banyan_problems_get_length (self->problems) > n_problems && link != NULL

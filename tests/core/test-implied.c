@@ -1,150 +1,7 @@
 /* test-implied.c - children that an image's header names
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "banyan-test.h"
-
-#include <errno.h>
-#include <glib/gstdio.h>
-#include <string.h>
-#include <unistd.h>
-
-#define HEADER_BYTES 4096
-#define IMAGE_BYTES 8192
-
-static char *folder; /* (owned): with the images of one test */
-
-/* -- Images. -- */
-
-static void
-write_file (const char *name, const char *header, guint seed)
-{
-  g_autofree char *path = g_build_filename (folder, name, NULL);
-  gsize length = (header != NULL ? HEADER_BYTES : 0) + IMAGE_BYTES;
-  g_autofree char *content = g_malloc0 (length);
-  g_autoptr (GError) error = NULL;
-
-  if (header != NULL)
-    strcpy (content, header);
-  banyan_test_fill (content + length - IMAGE_BYTES, 0, IMAGE_BYTES, seed);
-  g_file_set_contents (path, content, (gssize) length, &error);
-  g_assert_no_error (error);
-}
-
-/* @format: (nullable) */
-static void
-write_image (const char *name, const char *backing, const char *format)
-{
-  g_autofree char *header
-      = g_strdup_printf ("banyan-test-header\nbacking: %s\n%s%s\n", backing,
-                         format != NULL ? "format: " : "", format != NULL ? format : "");
-
-  write_file (name, header, 1);
-}
-
-static void
-write_base (const char *name, guint seed)
-{
-  write_file (name, NULL, seed);
-}
-
-static void
-set_up (void)
-{
-  g_autoptr (GError) error = NULL;
-
-  folder = g_dir_make_tmp ("banyan-implied-XXXXXX", &error);
-  g_assert_no_error (error);
-}
-
-static void
-remove_all (const char *path)
-{
-  GDir *dir = g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while ((name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *inner = g_build_filename (path, name, NULL);
-
-      if (g_file_test (inner, G_FILE_TEST_IS_DIR))
-        remove_all (inner);
-      else
-        g_unlink (inner);
-    }
-  g_dir_close (dir);
-  g_rmdir (path);
-}
-
-static void
-tear_down (void)
-{
-  remove_all (folder);
-  g_clear_pointer (&folder, g_free);
-}
-
-/* -- Graphs. -- */
-
-/* @nodes with each "@/" replaced by the folder. */
-static char *
-in_folder (const char *nodes)
-{
-  g_auto (GStrv) parts = g_strsplit (nodes, "@/", -1);
-  g_autofree char *between = g_strconcat (folder, "/", NULL);
-
-  return g_strjoinv (between, parts);
-}
-
-static BanyanTestGraph *
-must_load (const char *nodes)
-{
-  g_autofree char *text = in_folder (nodes);
-
-  return banyan_test_graph_must_load (text);
-}
-
-#define DISK "disk: { driver: test-header, file: { driver: file, filename: '@/disk.img' } }\n"
-
-/* What opening disk.img says that is wrong, with the folder as "@/". */
-static char *
-error_of (const char *nodes)
-{
-  g_autofree char *text = in_folder (nodes);
-  g_autofree char *between = g_strconcat (folder, "/", NULL);
-  g_autoptr (BanyanTestGraph) graph = NULL;
-  g_autoptr (GError) error = NULL;
-  g_auto (GStrv) parts = NULL;
-
-  graph = banyan_test_graph_new (text, &error);
-  g_assert_null (graph);
-  parts = g_strsplit (error->message, between, -1);
-  return g_strjoinv ("@/", parts);
-}
-
-static BanyanNode *
-find_node (BanyanTestGraph *graph, const char *id)
-{
-  return banyan_graph_get_node (banyan_test_graph_get (graph), id);
-}
-
-static void
-assert_reads (BanyanTestGraph *graph, const char *node, guint seed)
-{
-  guint8 data[IMAGE_BYTES];
-  g_autoptr (GError) error = NULL;
-
-  banyan_test_read (graph, node, 0, data, sizeof data, &error);
-  g_assert_no_error (error);
-  banyan_test_assert_filled (data, 0, sizeof data, seed);
-}
-
-static char *
-dup_string (gpointer object, const char *property)
-{
-  char *text;
-
-  g_object_get (object, property, &text, NULL);
-  return text;
-}
+#include "implied-fixture.h"
 
 /* -- What opens. -- */
 
@@ -552,28 +409,6 @@ test_removed (void)
 
 /* -- Documents. -- */
 
-/* Applies @nodes, and returns how many differences there were. */
-static guint
-apply (BanyanTestGraph *graph, const char *nodes)
-{
-  g_autofree char *text = in_folder (nodes);
-  g_autofree char *document = g_strconcat ("version: 1\nnodes:\n  ", text, NULL);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (BanyanPlan) plan = banyan_plan_new (banyan_test_graph_get (graph), document, -1,
-                                                 "test.yaml", NULL, 0, NULL, &error);
-  g_autoptr (BanyanSpec) description = NULL;
-
-  g_assert_no_error (error);
-  description = banyan_plan_describe (plan);
-  banyan_plan_apply (plan, &error);
-  g_assert_no_error (error);
-  return banyan_spec_get_length (banyan_spec_lookup (description, "changes"));
-}
-
-#define DISK_WITH(backing) \
-  "disk: { driver: test-header, backing: " backing \
-  ", file: { driver: file, filename: '@/disk.img' } }\n"
-
 static void
 test_applied (void)
 {
@@ -696,23 +531,10 @@ test_filter_above (void)
   g_assert_nonnull (find_node (graph, "disk.backing"));
 }
 
-/* Each in a folder of its own. */
-static void
-run (gconstpointer func)
-{
-  set_up ();
-  ((void (*) (void)) func) ();
-  tear_down ();
-}
-
 int
 main (int argc, char **argv)
 {
-  static const struct
-  {
-    const char *path;
-    void (*func) (void);
-  } tests[] = {
+  static const ImpliedTest tests[] = {
     { "/implied/opens", test_opens },
     { "/implied/permissions", test_permissions },
     { "/implied/declared-goes-before", test_declared },
@@ -732,12 +554,6 @@ main (int argc, char **argv)
     { "/implied/exported", test_exported },
     { "/implied/filter-above", test_filter_above },
   };
-  g_autofree char *ours = g_build_filename (g_getenv ("BANYAN_BUILD_DIR"), "tests", "core", NULL);
-  g_autofree char *path = g_strconcat (ours, ":", g_getenv ("BANYAN_PLUGIN_PATH"), NULL);
 
-  g_setenv ("BANYAN_PLUGIN_PATH", path, TRUE);
-  banyan_test_init (&argc, &argv);
-  for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
-    g_test_add_data_func (tests[i].path, (gconstpointer) tests[i].func, run);
-  return g_test_run ();
+  return run_tests (&argc, &argv, tests, G_N_ELEMENTS (tests));
 }
