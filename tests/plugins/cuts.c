@@ -25,17 +25,34 @@ apply_some (GRand *rand, guint8 *bytes, const RecorderEntry *entry, gsize *size)
     }
 }
 
+static void
+apply (guint8 *bytes, const RecorderEntry *entry, gsize *size)
+{
+  memcpy (bytes + entry->offset, entry->data, entry->length);
+  *size = MAX (*size, entry->offset + entry->length);
+}
+
+/* The last flush before entry @at. */
+static guint
+find_flush (guint at)
+{
+  GPtrArray *log = recorder_get_log ();
+  guint flushed = 0;
+
+  for (guint i = 0; i < at; i++)
+    if (((RecorderEntry *) log->pdata[i])->kind == RECORDER_FLUSH)
+      flushed = i;
+  return flushed;
+}
+
 gsize
 cuts_make (GRand *rand, const guint8 *image, gsize image_size, guint at, guint8 *bytes)
 {
   GPtrArray *log = recorder_get_log ();
   gsize size = image_size;
-  guint flushed = 0;
+  guint flushed = find_flush (at);
 
   memcpy (bytes, image, image_size);
-  for (guint i = 0; i < at; i++)
-    if (((RecorderEntry *) log->pdata[i])->kind == RECORDER_FLUSH)
-      flushed = i;
   for (guint i = 0; i < at; i++)
     {
       const RecorderEntry *entry = log->pdata[i];
@@ -47,10 +64,27 @@ cuts_make (GRand *rand, const guint8 *image, gsize image_size, guint at, guint8 
       if (i >= flushed)
         apply_some (rand, bytes, entry, &size);
       else
-        {
-          memcpy (bytes + entry->offset, entry->data, entry->length);
-          size = MAX (size, entry->offset + entry->length);
-        }
+        apply (bytes, entry, &size);
+    }
+  return size;
+}
+
+gsize
+cuts_make_alone (const guint8 *image, gsize image_size, guint at, guint8 *bytes)
+{
+  GPtrArray *log = recorder_get_log ();
+  gsize size = image_size;
+  guint flushed = find_flush (at);
+
+  memcpy (bytes, image, image_size);
+  for (guint i = 0; i <= at; i++)
+    {
+      const RecorderEntry *entry = log->pdata[i];
+
+      if (entry->kind == RECORDER_RESIZE)
+        size = MAX (size, entry->offset);
+      if (entry->kind == RECORDER_WRITE && (i < flushed || i == at))
+        apply (bytes, entry, &size);
     }
   return size;
 }

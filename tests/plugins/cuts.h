@@ -14,4 +14,8 @@ G_BEGIN_DECLS
  * Returns how long the file is. */
 gsize cuts_make (GRand *rand, const guint8 *image, gsize image_size, guint at, guint8 *bytes);
 
+/* The same, but of what came after the last flush nothing is there except entry @at, a write, all
+ * of it: whatever should have waited for a flush makes no sense without the rest. */
+gsize cuts_make_alone (const guint8 *image, gsize image_size, guint at, guint8 *bytes);
+
 G_END_DECLS

@@ -9,6 +9,7 @@
 #include "cuts.h"
 #include "images.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #define SECTOR 512
@@ -18,7 +19,10 @@
 #define N_FAILING_STEPS 10
 #define MAX_SECTORS 300
 
-#define DISK "disk: { driver: qcow2, discard: unmap, file: { driver: recorder, discard: unmap } }\n"
+/* Caches too small for the tables of the smallest clusters: they are written back in between. */
+#define DISK \
+  "disk: { driver: qcow2, discard: unmap, l2-cache-size: 4K, cache-clean-interval: 0, " \
+  "file: { driver: recorder, discard: unmap } }\n"
 
 typedef enum
 {
@@ -121,23 +125,28 @@ make_image (Work *work, const char *way)
 }
 
 static void
-run_all (Work *work, const char *way)
+run_steps (Work *work)
 {
-  gboolean is_small = strstr (way, "cluster_size=512") != NULL;
-
-  work->n_steps = N_STEPS;
   recorder_prepare (work->image, work->image_size);
   images_load (work->images, DISK);
-  for (guint i = 0; i < N_STEPS; i++)
+  for (guint i = 0; i < work->n_steps; i++)
     {
       g_autoptr (GError) error = NULL;
 
-      choose_step (work, i, is_small ? 1 : 128);
       run_step (work, i, &error);
       g_assert_no_error (error);
     }
-  recorder_set_step (N_STEPS);
+  recorder_set_step (work->n_steps);
   images_close (work->images);
+}
+
+static void
+run_all (Work *work, const char *way)
+{
+  work->n_steps = N_STEPS;
+  for (guint i = 0; i < N_STEPS; i++)
+    choose_step (work, i, strstr (way, "cluster_size=512") != NULL ? 1 : 128);
+  run_steps (work);
 }
 
 /* -- The cut. -- */
@@ -229,21 +238,31 @@ check_left (Work *work, guint step, const char *what)
         g_error ("%s: sector %u is of step %d", what, i, age - 1);
     }
   images_close (work->images);
-
   write_file (work, "b.raw", bytes, DISK_SIZE);
-  images_run (work->images, "qemu-img compare -q -f raw -F qcow2 b.raw b.qcow2");
 }
 
 static void
-cut_and_check (Work *work, guint at)
+must_read_as_qemu_does (Work *work)
+{
+  images_run (work->images, "qemu-img compare -q -f raw -F qcow2 b.raw b.qcow2");
+}
+
+/* @alone: that entry of the log is there, and of what is not flushed nothing else. */
+static void
+cut_and_check (Work *work, guint at, gboolean alone)
 {
   g_autofree guint8 *bytes = g_malloc0 (RECORDER_MAX_LENGTH);
   GPtrArray *log = recorder_get_log ();
   guint step = at < log->len ? ((RecorderEntry *) log->pdata[at])->step : work->n_steps;
-  g_autofree char *what = g_strdup_printf ("cut at %u of %u, in step %u", at, log->len, step);
+  g_autofree char *what = g_strdup_printf ("cut at %u of %u%s, in step %u", at, log->len,
+                                           alone ? ", which is there" : "", step);
+  gsize size
+      = alone ? cuts_make_alone (work->image, work->image_size, at, bytes) : cut (work, at, bytes);
 
-  write_file (work, "b.qcow2", bytes, cut (work, at, bytes));
+  write_file (work, "b.qcow2", bytes, size);
   check_left (work, step, what);
+  if (!alone)
+    must_read_as_qemu_does (work);
 }
 
 static void
@@ -277,7 +296,7 @@ cut_at_flushes (Work *work)
 
   for (guint i = 0; i < log->len; i++)
     if (((RecorderEntry *) log->pdata[i])->kind == RECORDER_FLUSH && seen++ % n == 0)
-      cut_and_check (work, i + 1);
+      cut_and_check (work, i + 1, FALSE);
 }
 
 static void
@@ -286,7 +305,7 @@ cut_often (Work *work, const char *way)
   run_all (work, way);
   cut_at_flushes (work);
   for (guint i = 0; i < n_cuts (); i++)
-    cut_and_check (work, g_rand_int_range (work->rand, 1, recorder_get_log ()->len + 1));
+    cut_and_check (work, g_rand_int_range (work->rand, 1, recorder_get_log ()->len + 1), FALSE);
 }
 
 static const char *const ways[] = {
@@ -307,6 +326,51 @@ test_cuts (void)
     return;
   for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
     with_work (ways[i], cut_often);
+}
+
+/* -- What overtakes the rest. -- */
+
+/* Clusters are given up, and others are in need of some before the next flush; parts of clusters
+ * are written, so that the rest of them has to be copied. */
+static const Step giving_up[] = {
+  { STEP_WRITE, 0, 64, FALSE },    { STEP_COMPRESS, 256, 32, FALSE },
+  { STEP_FLUSH, 0, 0, FALSE },     { STEP_DISCARD, 0, 32, FALSE },
+  { STEP_WRITE, 640, 40, FALSE },  { STEP_WRITE, 259, 3, FALSE },
+  { STEP_FLUSH, 0, 0, FALSE },     { STEP_WRITE, 1027, 30, FALSE },
+  { STEP_ZERO, 640, 32, FALSE },   { STEP_COMPRESS, 0, 32, FALSE },
+  { STEP_FLUSH, 0, 0, FALSE },     { STEP_DISCARD, 256, 64, FALSE },
+  { STEP_WRITE, 5, 2, FALSE },     { STEP_FLUSH, 0, 0, FALSE },
+  { STEP_WRITE, 1900, 50, FALSE }, { STEP_FLUSH, 0, 0, FALSE },
+};
+
+static void
+cut_alone (Work *work, const char *way)
+{
+  GPtrArray *log;
+
+  work->n_steps = G_N_ELEMENTS (giving_up);
+  memcpy (work->steps, giving_up, sizeof giving_up);
+  run_steps (work);
+  log = recorder_get_log ();
+  g_test_message ("%u entries", log->len);
+  for (guint i = 0; i < log->len; i++)
+    if (((RecorderEntry *) log->pdata[i])->kind == RECORDER_WRITE)
+      cut_and_check (work, i, TRUE);
+}
+
+static void
+test_alone (void)
+{
+  static const char *const tried[]
+      = { "-o cluster_size=4k", "-o cluster_size=512", "-o cluster_size=16k,extended_l2=on" };
+
+  g_test_summary ("Whichever write gets to storage before all others since the flush, the image is "
+                  "in order, and what was flushed is there");
+
+  if (!images_have_qemu ())
+    return;
+  for (gsize i = 0; i < G_N_ELEMENTS (tried); i++)
+    with_work (tried[i], cut_alone);
 }
 
 /* -- Failures. -- */
@@ -342,6 +406,7 @@ fail_once (Work *work, const char *way, guint after, RecorderFailure how)
   images_close (work->images);
   write_file (work, "b.qcow2", bytes, cut (work, recorder_get_log ()->len, bytes));
   check_left (work, work->n_steps, what);
+  must_read_as_qemu_does (work);
 }
 
 /* Each operation there is, in one way or another; or one of them. */
@@ -379,8 +444,12 @@ int
 main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
+  /* An image has room for the largest tables, which nobody need clear if it comes from the system.
+   */
+  mallopt (M_MMAP_THRESHOLD, 1 << 20);
   recorder_register ();
   g_test_add_func ("/qcow2/cuts/leave-an-image-in-order", test_cuts);
+  g_test_add_func ("/qcow2/cuts/nothing-overtakes-what-it-needs", test_alone);
   g_test_add_func ("/qcow2/failures/leave-an-image-in-order", test_failures);
   return g_test_run ();
 }
