@@ -76,6 +76,88 @@ test_bounds (void)
   images_must_be_clean (images, "a.qcow2");
 }
 
+/* -- What is in use. -- */
+
+/* What an entry of 512 bytes in the cache is for, with clusters of 4 KiB. */
+#define REGION (256 * KIB)
+#define N_REGIONS 12
+
+typedef struct
+{
+  BanyanChannel *channel;
+  GError *error; /* (owned) (nullable) */
+  gboolean has_ended;
+} Flush;
+
+static void
+flush_main (gpointer data)
+{
+  Flush *flush = data;
+
+  banyan_channel_flush (flush->channel, &flush->error);
+  flush->has_ended = TRUE;
+}
+
+static gboolean BANYAN_COROUTINE
+must_read (BanyanChannel *channel, guint64 offset, guint seed, GError **error)
+{
+  guint8 bytes[4 * KIB];
+  struct iovec iov = { bytes, sizeof bytes };
+  BanyanRequest request = BANYAN_REQUEST (offset, sizeof bytes, &iov, 1);
+
+  if (!banyan_channel_read (channel, &request, error))
+    return FALSE;
+  banyan_test_assert_filled (bytes, offset, sizeof bytes, seed);
+  return TRUE;
+}
+
+/* More regions than the cache has room for, so that nothing stays which may be given up. */
+static gboolean BANYAN_COROUTINE
+read_while_flushing (BanyanChannel *channel, gpointer data, GError **error)
+{
+  Flush *flush = data;
+
+  flush->channel = channel;
+  banyan_coroutine_start_on (banyan_loop_current (), flush_main, flush);
+  while (!flush->has_ended)
+    {
+      for (guint i = 0; i < N_REGIONS; i++)
+        if (!must_read (channel, i * REGION, i + 1, error))
+          return FALSE;
+      if (!must_read (channel, 4 * KIB, 50, error) || !banyan_co_sleep_ms (10, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static void
+test_in_use (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+  Flush flush = { 0 };
+
+  g_test_summary (
+      "A slice on its way to storage is given up for no other: storage has the old one");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 -o cluster_size=4k a.qcow2 16M");
+  images_load (images, "disk: { driver: qcow2, l2-cache-size: 4K, l2-cache-entry-size: 512, "
+                       "cache-clean-interval: 0, file: { driver: delay, write-delay: 100, "
+                       "file: { driver: file, filename: DIR/a.qcow2 } } }\n");
+  for (guint i = 0; i < N_REGIONS; i++)
+    images_must_write (images, "disk", i * REGION, 4 * KIB, i + 1);
+  g_assert_true (banyan_test_flush (images->graph, "disk", &error));
+  images_must_write (images, "disk", 4 * KIB, 4 * KIB, 50);
+
+  banyan_test_run (images->graph, "disk", read_while_flushing, &flush, &error);
+  g_assert_no_error (error);
+  g_assert_no_error (flush.error);
+  images_close (images);
+  images_must_be_clean (images, "a.qcow2");
+}
+
 /* -- Time. -- */
 
 static gboolean BANYAN_COROUTINE
@@ -398,6 +480,7 @@ main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
   g_test_add_func ("/qcow2/caches/stay-within-their-sizes", test_bounds);
+  g_test_add_func ("/qcow2/caches/keep-what-is-in-use", test_in_use);
   g_test_add_func ("/qcow2/caches/forget-what-is-idle", test_idle);
   g_test_add_func ("/qcow2/caches/change-their-sizes", test_resize);
   g_test_add_func ("/qcow2/live/lazy-refcounts", test_lazy);
