@@ -151,6 +151,34 @@ test_snapshot (void)
 }
 
 static void
+test_older_snapshot (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("Zeroes of a snapshot stay zeroes where version 2 has no entry that says so");
+
+  encrypted_must_make (images, "qcow2", "a.qcow2", "{ \"size\": 1048576, " LUKS " }");
+  images_load (images, ENCRYPTED ("base: { driver: memory, size: 1M }, disk: { " IMAGE (
+                           ENCRYPT) ", backing: base }"));
+  images_must_write (images, "base", 0, MIB, 4);
+  banyan_test_zeroes (images->graph, "disk", 128 * KIB, 192 * KIB, 0, &error);
+  g_assert_no_error (error);
+  banyan_test_run (images->graph, "disk", take_snapshot, NULL, &error);
+  g_assert_no_error (error);
+  images_must_write (images, "disk", 128 * KIB, 64 * KIB, 5);
+  encrypted_amend (images, "qcow2", "{ \"version\": \"v2\" }", FALSE, &error);
+  g_assert_no_error (error);
+  images_must_read (images, "disk", 128 * KIB, 64 * KIB, 5);
+  images_must_be_zero (images, "disk", 192 * KIB, 128 * KIB);
+  banyan_test_run (images->graph, "disk", apply_snapshot, NULL, &error);
+  g_assert_no_error (error);
+  images_must_read (images, "disk", 0, 128 * KIB, 4);
+  images_must_be_zero (images, "disk", 128 * KIB, 192 * KIB);
+  images_must_read (images, "disk", 320 * KIB, MIB - 320 * KIB, 4);
+}
+
+static void
 test_growth (void)
 {
   g_autoptr (Images) images = images_new ();
@@ -289,6 +317,7 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/encryption/keeps-data", test_keeps_data);
   g_test_add_func ("/qcow2/encryption/copies-from-below", test_overlay);
   g_test_add_func ("/qcow2/encryption/keeps-snapshots", test_snapshot);
+  g_test_add_func ("/qcow2/encryption/keeps-zeroes-in-version-2", test_older_snapshot);
   g_test_add_func ("/qcow2/encryption/grows-with-zeroes", test_growth);
   g_test_add_func ("/qcow2/encryption/tells-no-place", test_status);
   g_test_add_func ("/qcow2/encryption/changes-passphrases", test_passphrases);
