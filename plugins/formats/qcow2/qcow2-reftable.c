@@ -216,9 +216,10 @@ grow_table (Qcow2Image *image, guint64 cluster, GError **error)
   if (plan.n_table << image->cluster_bits > QCOW2_MAX_REFTABLE_BYTES
       || plan.first + plan.n_blocks + plan.n_table > max_cluster (image))
     return banyan_throw_errno (error, EFBIG, "%s: the image cannot become larger", image->name);
-  if (!qcow2_image_grow_child (image, image->file,
-                               (plan.first + plan.n_blocks + plan.n_table) << image->cluster_bits,
-                               error)
+  if (!qcow2_refcount_check_free (image, plan.first, plan.n_blocks + plan.n_table, error)
+      || !qcow2_image_grow_child (
+          image, image->file, (plan.first + plan.n_blocks + plan.n_table) << image->cluster_bits,
+          error)
       || !qcow2_cache_write_all (&image->refs, error) || !write_new_blocks (image, &plan, error)
       || !write_new_table (image, &plan, error) || !banyan_child_flush (image->file, error)
       || !switch_table (image, &plan, error))
