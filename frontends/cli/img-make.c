@@ -201,6 +201,16 @@ wanted_clear (Wanted *self)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Wanted, wanted_clear)
 
+/* A name in a header has no prefix; qemu-img takes one, and does not write it down. */
+static void
+strip_data_file (BanyanSpec **map)
+{
+  g_autofree char *name = g_strdup (banyan_spec_lookup_text (*map, "data-file"));
+
+  if (name != NULL && g_str_has_prefix (name, "file:"))
+    set_text (map, "data-file", name + strlen ("file:"));
+}
+
 static BanyanSpec *
 describe (const ImgMake *make)
 {
@@ -218,6 +228,7 @@ describe (const ImgMake *make)
     set_text (&map, "backing-file", make->backing);
   if (make->backing_format != NULL)
     set_text (&map, "backing-fmt", make->backing_format);
+  strip_data_file (&map);
   return map;
 }
 
@@ -233,12 +244,12 @@ set_preallocation (BanyanSpec **map, BanyanImageOptions *image)
     set_text (map, "preallocation", mode == BANYAN_PREALLOCATION_FULL ? "full" : "falloc");
 }
 
-/* It lies where the image will look for it: beside the image. */
+/* It lies where it will be looked for: relative to where one works, and not to the image. */
 static gboolean
 read_data_file (const ImgMake *make, Wanted *wanted, GError **error)
 {
   g_autoptr (BanyanSpec) map = banyan_spec_builder_end (banyan_spec_builder_new_map ());
-  g_autofree char *length = NULL, *folder = NULL, *name = NULL;
+  g_autofree char *length = NULL, *name = NULL;
 
   if (g_object_class_find_property (G_OBJECT_GET_CLASS (wanted->image), "data-file") == NULL)
     return TRUE;
@@ -246,9 +257,7 @@ read_data_file (const ImgMake *make, Wanted *wanted, GError **error)
   if (name == NULL)
     return TRUE;
 
-  folder = g_path_get_dirname (make->filename);
-  wanted->data_name
-      = g_path_is_absolute (name) ? g_strdup (name) : g_build_filename (folder, name, NULL);
+  wanted->data_name = g_strdup (name);
   length = g_strdup_printf ("%" G_GUINT64_FORMAT, banyan_image_options_get_length (wanted->image));
   set_text (&map, "filename", wanted->data_name);
   set_text (&map, "size", length);

@@ -36,9 +36,20 @@ remove_all (const char *folder)
 }
 
 void
+images_enter (Images *self)
+{
+  g_assert_null (self->before);
+  self->before = g_get_current_dir ();
+  g_assert_cmpint (g_chdir (self->folder), ==, 0);
+}
+
+void
 images_free (Images *self)
 {
   images_close (self);
+  if (self->before != NULL)
+    g_assert_cmpint (g_chdir (self->before), ==, 0);
+  g_free (self->before);
   remove_all (self->folder);
   g_free (self->folder);
   g_free (self);

@@ -12,9 +12,12 @@ typedef struct
 {
   char *folder;           /* (owned) */
   BanyanTestGraph *graph; /* (owned) (nullable) */
+  char *before;           /* (owned) (nullable): where one worked before images_enter() */
 } Images;
 
 Images *images_new (void);
+/* Works in the folder from here on: what is relative to no image is found there. */
+void images_enter (Images *self);
 void images_free (Images *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Images, images_free)
 

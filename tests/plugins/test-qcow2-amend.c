@@ -188,6 +188,7 @@ test_data_file_name (void)
     return;
   images_run (images,
               "qemu-img create -q -f qcow2 -o data_file=a.data,data_file_raw=on a.qcow2 4M");
+  images_enter (images);
   images_load (images, DISK);
   images_must_write (images, "disk", 0, MIB, 23);
   images_close (images);
@@ -239,6 +240,7 @@ test_refuses_to_amend (void)
       g_autoptr (GError) error = NULL;
 
       g_test_message ("%s: %s", bad[i].way, bad[i].json);
+      images_enter (images);
       images_run (images, line);
       g_assert_false (try_to_amend (images, bad[i].json, &error));
       g_assert_nonnull (strstr (error->message, bad[i].says));

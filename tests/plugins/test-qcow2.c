@@ -196,11 +196,14 @@ test_data_file (void)
 {
   g_autoptr (Images) images = images_new ();
 
-  g_test_summary ("The guest's data lies in the file beside the image that its header names");
+  g_test_summary ("The guest's data lies in the file that the image's header names, from where one "
+                  "works");
 
   if (!images_have_qemu ())
     return;
   make_split_image (images);
+  images_must_refuse (images, DISK, "a.data");
+  images_enter (images);
   images_load (images, DISK);
   images_must_write (images, "disk", 100000, 200000, 11);
   images_must_read (images, "disk", 100000, 200000, 11);
@@ -239,6 +242,7 @@ test_declared_data_file (void)
   if (!images_have_qemu ())
     return;
   make_split_image (images);
+  images_enter (images);
   images_run (images, "mv a.data b.data");
   images_must_refuse (images, DISK, "a.data");
   images_must_refuse (images, SPLIT ("null"), "keeps its data in a.data, and data-file is null");
@@ -262,6 +266,7 @@ test_hostile_data_file (void)
 
   if (!images_have_qemu ())
     return;
+  images_enter (images);
   images_run (images, "qemu-img create -q -f qcow2 -o data_file=abcdefg a.qcow2 4M");
   images_run (images, "sed -i s/abcdefg/nbd:x:1/ a.qcow2");
   images_run (images, "truncate -s 4M nbd:x:1");

@@ -141,10 +141,13 @@ banyan_qcow2_get_limits (BanyanNode *node, BanyanLimits *limits)
 
 /* -- Opening. -- */
 
-/* { driver: file, filename: NAME }: that alone is what the header can mean. (nullable) */
+/* { driver: file, filename: NAME }: that alone is what the header can mean. Unlike the name of a
+ * backing it is relative to where the process works, as in QEMU. (nullable) */
 static BanyanSpec *
 declare_data_file (const Qcow2Header *header)
 {
+  g_autofree char *here = g_get_current_dir ();
+  g_autofree char *path = NULL;
   BanyanOrigin origin = { .kind = BANYAN_ORIGIN_IMAGE };
   g_autoptr (BanyanSpec) driver = banyan_spec_new_scalar (BANYAN_SPEC_STRING, "file", &origin);
   g_autoptr (BanyanSpec) name = NULL;
@@ -154,7 +157,9 @@ declare_data_file (const Qcow2Header *header)
       || !g_utf8_validate (header->data_file, -1, NULL))
     return NULL;
 
-  name = banyan_spec_new_scalar (BANYAN_SPEC_STRING, header->data_file, &origin);
+  path = g_path_is_absolute (header->data_file) ? g_strdup (header->data_file)
+                                                : g_build_filename (here, header->data_file, NULL);
+  name = banyan_spec_new_scalar (BANYAN_SPEC_STRING, path, &origin);
   map = banyan_spec_builder_new (BANYAN_SPEC_MAP, &origin);
   banyan_spec_builder_add (map, "driver", &origin, driver);
   banyan_spec_builder_add (map, "filename", &origin, name);
