@@ -197,18 +197,22 @@ compare_or_rebuild (Qcow2Walk *walk, Qcow2Fix fix, GError **error)
   return compare_blocks (&self, error);
 }
 
-/* Refcounts are on storage before bits that follow from them. */
+/* Refcounts are on storage before bits that follow from them. Where all of those are right, the
+ * bits can be made right even by who is to mend leaks only: as QEMU does. */
 static gboolean BANYAN_COROUTINE
 check_copied (Qcow2Walk *walk, Qcow2Fix fix, GError **error)
 {
   Qcow2Image *image = walk->image;
+  gboolean must_fix
+      = fix == QCOW2_FIX_ALL
+        || (fix == QCOW2_FIX_LEAKS && walk->result->corruptions + walk->result->leaks == 0);
 
   if (fix != QCOW2_FIX_NOTHING
       && (!qcow2_refcount_write (image, error) || !banyan_child_flush (image->file, error)))
     return FALSE;
-  if (!qcow2_walk_check_copied (walk, fix == QCOW2_FIX_ALL, error))
+  if (!qcow2_walk_check_copied (walk, must_fix, error))
     return FALSE;
-  if (fix != QCOW2_FIX_ALL)
+  if (!must_fix)
     return TRUE;
 
   qcow2_cache_drop (&image->l2);
@@ -250,7 +254,7 @@ qcow2_check (Qcow2Image *image, Qcow2Fix fix, Qcow2CheckResult *result, GError *
   done = qcow2_walk_all (&walk, error) && compare_or_rebuild (&walk, fix, error)
          && check_copied (&walk, fix, error);
   qcow2_walk_clear (&walk);
-  if (!done || fix != QCOW2_FIX_ALL || result->corruptions > 0)
+  if (!done || fix == QCOW2_FIX_NOTHING || result->corruptions > 0)
     return done;
   return clear_bits (image, error);
 }

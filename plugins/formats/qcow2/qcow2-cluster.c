@@ -38,6 +38,22 @@ subcluster_kind (guint64 bitmap, guint subcluster, gboolean has_place)
   return has_place ? QCOW2_PLACED : QCOW2_UNALLOCATED;
 }
 
+/* Where the number of sectors begins in the entry of compressed data. */
+static guint
+packed_shift (const Qcow2Image *image)
+{
+  return 62 - (image->cluster_bits - 8);
+}
+
+/* Of small clusters, the entry has more bits for the offset than an offset may have. */
+static Qcow2Kind
+packed_kind (Qcow2Image *image, const Qcow2Entry *entry)
+{
+  guint64 offset = entry->entry & ((G_GUINT64_CONSTANT (1) << packed_shift (image)) - 1);
+
+  return image->has_data_file || offset >> QCOW2_MAX_HOST_BITS != 0 ? QCOW2_BAD : QCOW2_PACKED;
+}
+
 Qcow2Kind
 qcow2_entry_kind (Qcow2Image *image, const Qcow2Entry *entry, guint subcluster)
 {
@@ -45,7 +61,7 @@ qcow2_entry_kind (Qcow2Image *image, const Qcow2Entry *entry, guint subcluster)
   gboolean has_place = host != 0 || (image->has_data_file && (entry->entry & QCOW2_COPIED));
 
   if (entry->entry & QCOW2_COMPRESSED)
-    return image->has_data_file ? QCOW2_BAD : QCOW2_PACKED;
+    return packed_kind (image, entry);
   if (host & (image->cluster_size - 1))
     return QCOW2_BAD;
   if (image->entry_words == 2)
@@ -55,13 +71,6 @@ qcow2_entry_kind (Qcow2Image *image, const Qcow2Entry *entry, guint subcluster)
   if (image->header.version == 2)
     return QCOW2_BAD;
   return has_place ? QCOW2_ZERO_ALLOCATED : QCOW2_ZERO_PLAIN;
-}
-
-/* Where the number of sectors begins in the entry of compressed data. */
-static guint
-packed_shift (const Qcow2Image *image)
-{
-  return 62 - (image->cluster_bits - 8);
 }
 
 guint64

@@ -77,6 +77,20 @@ tell_bad_entry (Qcow2Walk *self, const Qcow2Entry *entry)
                     from, entry->entry, entry->bitmap);
 }
 
+/* What makes no difference to anybody is told to who asks, and keeps nobody from anything. It stays
+ * as it is: so QEMU has it. */
+static void
+tell_flaw (Qcow2Walk *self, guint64 entry, const char *what)
+{
+  g_autofree char *from = NULL;
+
+  if (self->result->report == NULL)
+    return;
+  self->result->corruptions++;
+  from = dup_origin (self);
+  qcow2_check_tell (self->result, "error: %s %s: %#" G_GINT64_MODIFIER "x", from, what, entry);
+}
+
 /* FALSE: it does not lie in the file. */
 static gboolean
 count (Qcow2Walk *self, guint64 offset, guint64 length)
@@ -131,17 +145,32 @@ has_bad_subclusters (Qcow2Image *image, const Qcow2Entry *entry)
 }
 
 static void
+tell_flaws (Qcow2Walk *self, guint64 entry)
+{
+  if (!(entry & QCOW2_COMPRESSED) && (entry & QCOW2_L2_RESERVED))
+    tell_flaw (self, entry, "has bits that mean nothing");
+  if ((entry & QCOW2_COMPRESSED) && (entry & QCOW2_COPIED))
+    tell_flaw (self, entry,
+               "leads to compressed data, of which no entry says that it is used once");
+}
+
+static void
 walk_entry (Qcow2Walk *self, const Qcow2Entry *entry, gboolean is_active)
 {
   guint64 length;
   guint64 place = qcow2_entry_place (self->image, entry, &length);
+  gboolean is_packed = (entry->entry & QCOW2_COMPRESSED) != 0;
 
+  tell_flaws (self, entry->entry);
   if (has_bad_subclusters (self->image, entry))
     {
       tell_bad_entry (self, entry);
+      /* Whoever goes by it uses what it leads to. */
+      if (!is_packed && (place & (self->image->cluster_size - 1)) != 0)
+        count (self, place, length);
       return;
     }
-  if (place == 0 && !(self->image->has_data_file && (entry->entry & QCOW2_COPIED)))
+  if (place == 0 && !is_packed && !(self->image->has_data_file && (entry->entry & QCOW2_COPIED)))
     return;
 
   note_statistics (self, entry, place, is_active);
@@ -209,6 +238,8 @@ walk_l1 (Qcow2Walk *self, const guint64 *l1, guint n, gboolean is_active, GError
 
       self->origin.kind = QCOW2_FROM_L1;
       self->origin.index = i;
+      if (l1[i] & QCOW2_L1_RESERVED)
+        tell_flaw (self, l1[i], "has bits that mean nothing");
       if (offset == 0 || !is_usable_table (self, seen, offset))
         continue;
       if (is_active)
