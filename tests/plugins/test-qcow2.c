@@ -3,6 +3,8 @@
 
 #include "images.h"
 
+#include "banyan-test-change.h"
+
 #include <string.h>
 
 #define KIB 1024
@@ -214,6 +216,52 @@ test_data_file (void)
   images_must_be_zero (images, "disk", 0, 100000);
 }
 
+static void
+give_up (BanyanTestGraph *graph)
+{
+  g_autoptr (GError) error = NULL;
+
+  banyan_test_discard (graph, "disk", MIB, 512 * 1024, &error);
+  g_assert_no_error (error);
+  banyan_test_zeroes (graph, "disk", 2 * MIB, 512 * 1024, BANYAN_REQUEST_MAY_UNMAP, &error);
+  g_assert_no_error (error);
+}
+
+static void
+test_data_file_space (void)
+{
+  static const char nodes[]
+      = "disk: { driver: qcow2, discard: unmap, file: { driver: file, filename: DIR/a.qcow2 }, "
+        "data-file: data }\n"
+        "data: { driver: memory, size: 4M, discard: unmap }\n";
+  g_autoptr (Images) images = images_new ();
+
+  g_test_summary ("What the guest gives up is given up in its data file, unless discards end here");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 -o data_file=a.data a.qcow2 4M");
+  images_load (images, nodes);
+  images_must_write (images, "disk", 0, 4 * MIB, 13);
+  banyan_test_set (banyan_test_get_node (images->graph, "disk"), "pass-discard-request", "false");
+  give_up (images->graph);
+  images_must_be_zero (images, "disk", MIB, 512 * 1024);
+  images_must_read (images, "data", 0, 4 * MIB, 13);
+  banyan_test_set (banyan_test_get_node (images->graph, "disk"), "pass-discard-request", "true");
+  images_must_write (images, "disk", MIB, 2 * MIB, 13);
+  give_up (images->graph);
+  for (guint i = 1; i <= 2; i++)
+    {
+      images_must_be_zero (images, "disk", i * MIB, 512 * 1024);
+      images_must_be_zero (images, "data", i * MIB, 512 * 1024);
+      images_must_read (images, "data", i * MIB + 512 * 1024, 512 * 1024, 13);
+    }
+  images_must_read (images, "disk", 0, MIB, 13);
+  images_must_read (images, "disk", 3 * MIB, MIB, 13);
+  images_close (images);
+  images_must_be_clean (images, "a.qcow2");
+}
+
 #define SPLIT(data) \
   "disk: { driver: qcow2, file: { driver: file, filename: DIR/a.qcow2 }, data-file: " data " }\n"
 
@@ -317,6 +365,7 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/backing-by-its-name", test_named_backing);
   g_test_add_func ("/qcow2/compressed-clusters", test_compressed);
   g_test_add_func ("/qcow2/data-file", test_data_file);
+  g_test_add_func ("/qcow2/data-file-gives-space-back", test_data_file_space);
   g_test_add_func ("/qcow2/data-file-is-declared", test_declared_data_file);
   g_test_add_func ("/qcow2/data-file-is-hostile", test_hostile_data_file);
   g_test_add_func ("/qcow2/refuses-what-it-does-not-know", test_refuses);

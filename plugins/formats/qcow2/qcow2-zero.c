@@ -21,6 +21,7 @@ typedef struct
   guint64 end;
   gboolean keeps_place; /* rather than to give the cluster up */
   gboolean to_nothing;  /* unallocated, whatever lies below */
+  gboolean is_discard;
 } Zeroing;
 
 /* -- Entries. -- */
@@ -139,6 +140,19 @@ zero_locked (Qcow2Image *image, const Zeroing *zeroing, Qcow2Discard why, GError
   return TRUE;
 }
 
+/* There, the guest's clusters have the places that they have for the guest, and nobody else gets
+ * them. What storage still leads to is undefined once it was thrown away, until that is flushed. */
+static void BANYAN_COROUTINE
+discard_in_data_file (Qcow2Image *image, const Zeroing *zeroing)
+{
+  guint64 end = MIN (qcow2_round_up (zeroing->end, image->cluster_size),
+                     banyan_child_get_length (image->data_file));
+  BanyanRequest request = BANYAN_REQUEST (zeroing->start, end - MIN (zeroing->start, end), NULL, 0);
+
+  if (request.length > 0)
+    banyan_child_discard (image->data_file, &request, NULL);
+}
+
 static BanyanAnswer BANYAN_COROUTINE
 zero_range (Qcow2Image *image, const Zeroing *zeroing, Qcow2Discard why, GError **error)
 {
@@ -151,6 +165,9 @@ zero_range (Qcow2Image *image, const Zeroing *zeroing, Qcow2Discard why, GError 
   if (is_possible (image, zeroing->start, zeroing->end, error, &answer)
       && !zero_locked (image, zeroing, why, error))
     answer = BANYAN_FAILED;
+  if (answer == BANYAN_DONE && zeroing->is_discard && image->has_data_file
+      && BANYAN_LIVE (image->pass_discard[QCOW2_DISCARD_REQUEST]))
+    discard_in_data_file (image, zeroing);
   banyan_range_lock_release (&image->ranges, &guard);
   return answer;
 }
@@ -190,15 +207,15 @@ qcow2_zero_clusters (Qcow2Image *image, guint64 start, guint64 end, gboolean to_
 
 /* -- Zeroes. -- */
 
-/* Whoever reads the data file as a raw disk has to find zeroes there. */
+/* @flags: besides those of the request. */
 static BanyanAnswer BANYAN_COROUTINE
-zero_data_file (Qcow2Image *image, const BanyanRequest *request, GError **error)
+zero_data_file (Qcow2Image *image, const BanyanRequest *request, guint flags, GError **error)
 {
   guint64 end = banyan_child_get_length (image->data_file);
   guint64 there = request->offset < end ? MIN (request->length, end - request->offset) : 0;
   BanyanRequest below = banyan_request_slice (request, 0, there, request->offset);
 
-  below.flags &= ~BANYAN_REQUEST_FUA;
+  below.flags = (below.flags & ~BANYAN_REQUEST_FUA) | flags;
   return there == 0 ? BANYAN_DONE : banyan_child_write_zeroes (image->data_file, &below, error);
 }
 
@@ -224,12 +241,17 @@ qcow2_io_write_zeroes (Qcow2Image *image, const BanyanRequest *request, GError *
     zeroing.keeps_place = FALSE;
   if (!qcow2_image_begin_writing (image, error))
     return BANYAN_FAILED;
+  /* Whoever reads the data file as a raw disk has to find zeroes there. Otherwise it is the space
+   * that matters, which zeroes take none of before an entry says that there are some. */
   if (image->header.autoclear & QCOW2_AUTOCLEAR_RAW_DATA)
     {
-      answer = zero_data_file (image, request, error);
+      answer = zero_data_file (image, request, 0, error);
       if (answer != BANYAN_DONE)
         return answer;
     }
+  else if (image->has_data_file && (request->flags & BANYAN_REQUEST_MAY_UNMAP)
+           && BANYAN_LIVE (image->pass_discard[QCOW2_DISCARD_REQUEST]))
+    zero_data_file (image, request, BANYAN_REQUEST_NO_FALLBACK, NULL);
 
   answer = zero_in_parts (image, request, zeroing, QCOW2_DISCARD_REQUEST, error);
   if (answer == BANYAN_DONE && (request->flags & BANYAN_REQUEST_FUA)
@@ -245,7 +267,8 @@ BanyanAnswer BANYAN_COROUTINE
 qcow2_io_discard (Qcow2Image *image, const BanyanRequest *request, GError **error)
 {
   Zeroing zeroing = { .keeps_place = BANYAN_LIVE (image->keep_discarded),
-                      .to_nothing = image->header.version == 2 || image->backing == NULL };
+                      .to_nothing = image->header.version == 2 || image->backing == NULL,
+                      .is_discard = TRUE };
 
   if (zeroing.keeps_place && image->header.version > 2)
     zeroing.to_nothing = FALSE;
@@ -254,7 +277,7 @@ qcow2_io_discard (Qcow2Image *image, const BanyanRequest *request, GError **erro
   if (image->header.version == 2 && image->backing != NULL)
     return BANYAN_DONE;
   if (image->header.autoclear & QCOW2_AUTOCLEAR_RAW_DATA)
-    return zero_data_file (image, request, error);
+    return zero_data_file (image, request, 0, error);
   if (!qcow2_image_begin_writing (image, error))
     return BANYAN_FAILED;
   return zero_in_parts (image, request, zeroing, QCOW2_DISCARD_REQUEST, error);
