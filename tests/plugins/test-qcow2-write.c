@@ -107,11 +107,116 @@ test_zeroes_and_discards (void)
     }
 }
 
+/* -- Who is still there. -- */
+
+#define DELAYED \
+  "disk: { driver: qcow2, discard: unmap, file: slow }\n" \
+  "slow: { driver: delay, discard: unmap, file: { driver: file, discard: unmap, filename: " \
+  "DIR/a.qcow2 } }\n"
+
+typedef struct
+{
+  BanyanChannel *channel;
+  BanyanNode *below; /* (unowned): a delay */
+  BanyanRequest request;
+  struct iovec iov;
+  guint8 bytes[4 * KIB];
+  gboolean is_write;
+  gboolean has_ended;
+  GError *error; /* (owned) (nullable) */
+} Slow;
+
+static void
+set_delays_ms (Slow *slow, guint delay_ms)
+{
+  g_object_set (slow->below, "read-delay", delay_ms, "write-delay", delay_ms, NULL);
+}
+
+static void
+slow_main (gpointer data)
+{
+  Slow *slow = data;
+
+  if (slow->is_write)
+    banyan_channel_write (slow->channel, &slow->request, &slow->error);
+  else
+    banyan_channel_read (slow->channel, &slow->request, &slow->error);
+  slow->has_ended = TRUE;
+}
+
+/* While a request is on its way to a cluster, that is given up, and somebody needs one. */
+static gboolean BANYAN_COROUTINE
+reuse_meanwhile (BanyanChannel *channel, gpointer data, GError **error)
+{
+  Slow *slow = data;
+  g_autofree guint8 *bytes = g_malloc (64 * KIB);
+  struct iovec iov = { bytes, 64 * KIB };
+  BanyanRequest old = BANYAN_REQUEST (0, 64 * KIB, NULL, 0);
+  BanyanRequest new = BANYAN_REQUEST (MIB, 64 * KIB, &iov, 1);
+
+  slow->channel = channel;
+  set_delays_ms (slow, 60000);
+  banyan_coroutine_start_on (banyan_loop_current (), slow_main, slow);
+  if (!banyan_co_sleep_ms (10, error))
+    return FALSE;
+  set_delays_ms (slow, 0);
+  banyan_test_fill (bytes, MIB, 64 * KIB, 2);
+  if (banyan_channel_discard (channel, &old, error) != BANYAN_DONE)
+    return FALSE;
+  for (guint i = 0; i < 2; i++)
+    if (!banyan_channel_flush (channel, error))
+      return FALSE;
+  g_assert_false (slow->has_ended);
+  if (!banyan_channel_write (channel, &new, error))
+    return FALSE;
+  while (!slow->has_ended)
+    if (!banyan_co_sleep_ms (1000, error))
+      return FALSE;
+  return banyan_channel_flush (channel, error);
+}
+
+static void
+reuse (gboolean is_write)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+  Slow slow = { .is_write = is_write };
+
+  make_image (images, "", "4M");
+  images_load (images, DELAYED);
+  slow.below = banyan_test_get_node (images->graph, "slow");
+  images_must_write (images, "disk", 0, 64 * KIB, 1);
+  images_must_read (images, "disk", 0, 64 * KIB, 1);
+  slow.iov = (struct iovec){ slow.bytes, sizeof slow.bytes };
+  slow.request = BANYAN_REQUEST (0, sizeof slow.bytes, &slow.iov, 1);
+  banyan_test_fill (slow.bytes, 0, sizeof slow.bytes, 3);
+  banyan_test_run (images->graph, "disk", reuse_meanwhile, &slow, &error);
+  g_assert_no_error (error);
+  g_assert_no_error (slow.error);
+  if (!is_write)
+    banyan_test_assert_filled (slow.bytes, 0, sizeof slow.bytes, 1);
+  images_must_read (images, "disk", MIB, 64 * KIB, 2);
+  images_close (images);
+  images_must_be_clean (images, "a.qcow2");
+}
+
+static void
+test_reuse (void)
+{
+  g_test_summary ("While somebody reads a cluster, or writes to it, it is given to nobody else");
+
+  if (!images_have_qemu ())
+    return;
+  reuse (FALSE);
+  reuse (TRUE);
+}
+
 int
 main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
   g_test_add_func ("/qcow2/write/what-qemu-reads", test_writes);
   g_test_add_func ("/qcow2/write/zeroes-and-discards", test_zeroes_and_discards);
+  g_test_add_func ("/qcow2/write/nobody-gets-what-is-in-use", test_reuse);
   return g_test_run ();
 }
