@@ -113,15 +113,23 @@ run_step (Work *work, guint index, GError **error)
 }
 
 static void
-make_image (Work *work, const char *way)
+take_image (Work *work)
 {
-  g_autofree char *line = g_strdup_printf ("qemu-img create -q -f qcow2 %s a.qcow2 1M", way);
   g_autofree char *path = g_build_filename (work->images->folder, "a.qcow2", NULL);
   g_autoptr (GError) error = NULL;
 
-  images_run (work->images, line);
+  g_clear_pointer (&work->image, g_free);
   g_file_get_contents (path, (char **) &work->image, &work->image_size, &error);
   g_assert_no_error (error);
+}
+
+static void
+make_image (Work *work, const char *way)
+{
+  g_autofree char *line = g_strdup_printf ("qemu-img create -q -f qcow2 %s a.qcow2 1M", way);
+
+  images_run (work->images, line);
+  take_image (work);
 }
 
 static void
@@ -344,18 +352,28 @@ static const Step giving_up[] = {
 };
 
 static void
-cut_alone (Work *work, const char *way)
+run_these (Work *work, const Step *steps, guint n_steps)
 {
-  GPtrArray *log;
-
-  work->n_steps = G_N_ELEMENTS (giving_up);
-  memcpy (work->steps, giving_up, sizeof giving_up);
+  work->n_steps = n_steps;
+  memcpy (work->steps, steps, n_steps * sizeof *steps);
   run_steps (work);
-  log = recorder_get_log ();
-  g_test_message ("%u entries", log->len);
-  for (guint i = 0; i < log->len; i++)
+}
+
+static void
+cut_each_alone (Work *work, guint from, guint to)
+{
+  GPtrArray *log = recorder_get_log ();
+
+  for (guint i = from; i < to; i++)
     if (((RecorderEntry *) log->pdata[i])->kind == RECORDER_WRITE)
       cut_and_check (work, i, TRUE);
+}
+
+static void
+cut_alone (Work *work, const char *way)
+{
+  run_these (work, giving_up, G_N_ELEMENTS (giving_up));
+  cut_each_alone (work, 0, recorder_get_log ()->len);
 }
 
 static void
@@ -371,6 +389,52 @@ test_alone (void)
     return;
   for (gsize i = 0; i < G_N_ELEMENTS (tried); i++)
     with_work (tried[i], cut_alone);
+}
+
+/* Where the header was written. */
+static guint
+find_switch (void)
+{
+  GPtrArray *log = recorder_get_log ();
+
+  for (guint i = 0; i < log->len; i++)
+    {
+      const RecorderEntry *entry = log->pdata[i];
+
+      if (entry->kind == RECORDER_WRITE && entry->offset == 0)
+        return i;
+    }
+  g_assert_not_reached ();
+}
+
+/* A snapshot has half of what the refcount table can count, and the disk, which was zero, gets as
+ * much. */
+static void
+cut_larger_table (Work *work, const char *way)
+{
+  static const Step steps[] = {
+    { STEP_WRITE, 0, N_SECTORS / 2, FALSE },
+    { STEP_FLUSH, 0, 0, FALSE },
+    { STEP_WRITE, N_SECTORS / 2, N_SECTORS / 2, FALSE },
+    { STEP_FLUSH, 0, 0, FALSE },
+  };
+  guint at;
+
+  images_run (work->images, "qemu-io -f qcow2 -c 'write -q -P 0 0 1M' a.qcow2");
+  images_run (work->images, "qemu-img snapshot -c one a.qcow2");
+  take_image (work);
+  run_these (work, steps, G_N_ELEMENTS (steps));
+  at = find_switch ();
+  cut_each_alone (work, at - 10, at + 10);
+}
+
+static void
+test_larger_table (void)
+{
+  g_test_summary ("A refcount table that becomes larger is there before anything leads to it");
+
+  if (images_have_qemu ())
+    with_work ("-o cluster_size=512,refcount_bits=64", cut_larger_table);
 }
 
 /* -- Failures. -- */
@@ -440,6 +504,59 @@ test_failures (void)
     with_work (ways[i], fail_each);
 }
 
+/* Fails one step at the operation that comes after so many; FALSE: there were not as many. */
+static gboolean
+fail_step (Work *work, guint after)
+{
+  g_autofree guint8 *bytes = g_malloc0 (RECORDER_MAX_LENGTH);
+  GPtrArray *log;
+  gboolean has_failed;
+
+  recorder_prepare (work->image, work->image_size);
+  images_load (work->images, DISK);
+  recorder_fail_after (after);
+  run_step (work, 0, NULL);
+  has_failed = recorder_has_failed ();
+  recorder_fail_after (-1);
+  images_close (work->images);
+  log = recorder_get_log ();
+  write_file (work, "b.qcow2", bytes, cut (work, log->len, bytes));
+  images_must_be_clean (work->images, "b.qcow2");
+  return has_failed;
+}
+
+static void
+fail_steps (Work *work, const char *way)
+{
+  static const Step tried[] = {
+    { STEP_WRITE, 5, 200, FALSE },
+    { STEP_COMPRESS, 0, 128, FALSE },
+    { STEP_COMPRESS, 0, 512, FALSE },
+  };
+
+  work->n_steps = 1;
+  for (gsize i = 0; i < G_N_ELEMENTS (tried); i++)
+    {
+      guint after = 0;
+
+      work->steps[0] = tried[i];
+      while (fail_step (work, after))
+        after++;
+      g_assert_cmpuint (after, >, 1);
+    }
+}
+
+static void
+test_leaks (void)
+{
+  g_test_summary ("A write that fails before any table was written takes no space");
+
+  if (!images_have_qemu ())
+    return;
+  with_work ("", fail_steps);
+  with_work ("-o cluster_size=16k,extended_l2=on", fail_steps);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -450,6 +567,8 @@ main (int argc, char **argv)
   recorder_register ();
   g_test_add_func ("/qcow2/cuts/leave-an-image-in-order", test_cuts);
   g_test_add_func ("/qcow2/cuts/nothing-overtakes-what-it-needs", test_alone);
+  g_test_add_func ("/qcow2/cuts/larger-refcount-tables", test_larger_table);
   g_test_add_func ("/qcow2/failures/leave-an-image-in-order", test_failures);
+  g_test_add_func ("/qcow2/failures/take-no-space", test_leaks);
   return g_test_run ();
 }
