@@ -379,8 +379,8 @@ cut_alone (Work *work, const char *way)
 static void
 test_alone (void)
 {
-  static const char *const tried[]
-      = { "-o cluster_size=4k", "-o cluster_size=512", "-o cluster_size=16k,extended_l2=on" };
+  static const char *const tried[] = { "-o cluster_size=4k", "-o cluster_size=512,refcount_bits=64",
+                                       "-o cluster_size=16k,extended_l2=on" };
 
   g_test_summary ("Whichever write gets to storage before all others since the flush, the image is "
                   "in order, and what was flushed is there");
@@ -504,12 +504,20 @@ test_failures (void)
     with_work (ways[i], fail_each);
 }
 
+/* As it was closed. */
+static void
+must_be_clean (Work *work)
+{
+  g_autofree guint8 *bytes = g_malloc0 (RECORDER_MAX_LENGTH);
+
+  write_file (work, "b.qcow2", bytes, cut (work, recorder_get_log ()->len, bytes));
+  images_must_be_clean (work->images, "b.qcow2");
+}
+
 /* Fails one step at the operation that comes after so many; FALSE: there were not as many. */
 static gboolean
 fail_step (Work *work, guint after)
 {
-  g_autofree guint8 *bytes = g_malloc0 (RECORDER_MAX_LENGTH);
-  GPtrArray *log;
   gboolean has_failed;
 
   recorder_prepare (work->image, work->image_size);
@@ -519,9 +527,7 @@ fail_step (Work *work, guint after)
   has_failed = recorder_has_failed ();
   recorder_fail_after (-1);
   images_close (work->images);
-  log = recorder_get_log ();
-  write_file (work, "b.qcow2", bytes, cut (work, log->len, bytes));
-  images_must_be_clean (work->images, "b.qcow2");
+  must_be_clean (work);
   return has_failed;
 }
 
@@ -557,6 +563,70 @@ test_leaks (void)
   with_work ("-o cluster_size=16k,extended_l2=on", fail_steps);
 }
 
+static void
+must_run (Work *work, guint index)
+{
+  g_autoptr (GError) error = NULL;
+
+  run_step (work, index, &error);
+  g_assert_no_error (error);
+}
+
+/* FALSE: the flush had no operation more to fail at. */
+static gboolean
+fail_flush (Work *work, guint after)
+{
+  guint last = work->n_steps - 1;
+  gboolean has_failed;
+
+  recorder_prepare (work->image, work->image_size);
+  images_load (work->images, DISK);
+  for (guint i = 0; i + 2 < work->n_steps; i++)
+    must_run (work, i);
+  recorder_fail_after (after);
+  work->steps[last - 1].failed = !run_step (work, last - 1, NULL);
+  has_failed = recorder_has_failed ();
+  /* What cannot be discarded is space that stays taken, and no failure. */
+  g_assert_true (has_failed || !work->steps[last - 1].failed);
+  recorder_fail_after (-1);
+  must_run (work, last);
+  after = recorder_get_log ()->len;
+  recorder_set_step (work->n_steps);
+  images_close (work->images);
+  cut_and_check (work, after, FALSE);
+  if (work->steps[last - 1].failed)
+    must_be_clean (work);
+  return has_failed;
+}
+
+static void
+fail_flushes (Work *work, const char *way)
+{
+  static const Step steps[] = {
+    { STEP_WRITE, 0, 300, FALSE },   { STEP_FLUSH, 0, 0, FALSE },  { STEP_DISCARD, 0, 128, FALSE },
+    { STEP_WRITE, 500, 300, FALSE }, { STEP_ZERO, 128, 5, FALSE }, { STEP_FLUSH, 0, 0, FALSE },
+    { STEP_FLUSH, 0, 0, FALSE },
+  };
+  guint after = 0;
+
+  work->n_steps = G_N_ELEMENTS (steps);
+  memcpy (work->steps, steps, sizeof steps);
+  while (fail_flush (work, after))
+    after++;
+  g_assert_cmpuint (after, >, 3);
+}
+
+static void
+test_flushes (void)
+{
+  g_test_summary ("What a flush could not write, the next one writes");
+
+  if (!images_have_qemu ())
+    return;
+  with_work ("-o cluster_size=4k", fail_flushes);
+  with_work ("-o cluster_size=1k,refcount_bits=64", fail_flushes);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -570,5 +640,6 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/cuts/larger-refcount-tables", test_larger_table);
   g_test_add_func ("/qcow2/failures/leave-an-image-in-order", test_failures);
   g_test_add_func ("/qcow2/failures/take-no-space", test_leaks);
+  g_test_add_func ("/qcow2/failures/are-made-up-for-by-the-next-flush", test_flushes);
   return g_test_run ();
 }

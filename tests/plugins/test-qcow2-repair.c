@@ -4,6 +4,7 @@
 #include "images.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define KIB 1024
 #define MIB (1024 * 1024)
@@ -210,6 +211,29 @@ test_many_clusters (void)
     }
 }
 
+static void
+test_leftover_clusters (void)
+{
+  g_autoptr (Images) images = images_new ();
+  guint8 noise[4096];
+
+  g_test_summary ("What a crash left where the next refcount block will be counts nothing");
+
+  if (!images_have_qemu ())
+    return;
+  /* A block counts 64 clusters, and the image has fewer. */
+  images_run (images,
+              "qemu-img create -q -f qcow2 -o cluster_size=512,refcount_bits=64 a.qcow2 1M");
+  memset (noise, 0xa5, sizeof noise);
+  images_patch (images, "a.qcow2", 64 * 512, noise, sizeof noise);
+  images_load (images, DISK);
+  images_must_write (images, "disk", 0, MIB, 8);
+  images_close (images);
+  images_must_be_clean (images, "a.qcow2");
+  images_load (images, DISK);
+  images_must_read (images, "disk", 0, MIB, 8);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -220,6 +244,7 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/resize/tables-of-many-clusters", test_many_clusters);
   g_test_add_func ("/qcow2/repair/counts-again", test_repairs);
   g_test_add_func ("/qcow2/repair/rebuilds", test_rebuilds);
+  g_test_add_func ("/qcow2/repair/counts-no-leftovers", test_leftover_clusters);
   g_test_add_func ("/qcow2/repair/notices-damage", test_notices_damage);
   return g_test_run ();
 }

@@ -107,6 +107,43 @@ test_zeroes_and_discards (void)
     }
 }
 
+static void
+write_packed (Images *images, guint64 offset)
+{
+  g_autofree guint8 *bytes = g_malloc0 (64 * KIB);
+  g_autoptr (GError) error = NULL;
+
+  bytes[0] = 1;
+  banyan_test_write_flags (images->graph, "disk", offset, bytes, 64 * KIB,
+                           BANYAN_REQUEST_COMPRESSED, &error);
+  g_assert_no_error (error);
+}
+
+static void
+test_packing (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("Compressed data joins other compressed data in a cluster, and none that came "
+                  "there when that had left");
+
+  if (!images_have_qemu ())
+    return;
+  make_image (images, "", "4M");
+  images_load (images, DISK);
+  write_packed (images, 0);
+  banyan_test_discard (images->graph, "disk", 0, 64 * KIB, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < 2; i++)
+    g_assert_true (banyan_test_flush (images->graph, "disk", &error));
+  images_must_write (images, "disk", MIB, 64 * KIB, 1);
+  write_packed (images, 2 * MIB);
+  images_must_read (images, "disk", MIB, 64 * KIB, 1);
+  images_close (images);
+  images_must_be_clean (images, "a.qcow2");
+}
+
 /* -- Who is still there. -- */
 
 #define DELAYED \
@@ -217,6 +254,7 @@ main (int argc, char **argv)
   banyan_test_init (&argc, &argv);
   g_test_add_func ("/qcow2/write/what-qemu-reads", test_writes);
   g_test_add_func ("/qcow2/write/zeroes-and-discards", test_zeroes_and_discards);
+  g_test_add_func ("/qcow2/write/packs-with-packed-data-only", test_packing);
   g_test_add_func ("/qcow2/write/nobody-gets-what-is-in-use", test_reuse);
   return g_test_run ();
 }
