@@ -12,4 +12,8 @@ GPtrArray *banyan_document_map (BanyanGraph *graph, const char *text, gssize len
                                 const char *name, const char *directory, gboolean replaces,
                                 BanyanProblems *problems);
 
+/* @spec as QEMU reads what it finds in an image: "file.filename" is the filename of file, a number
+ * in quotes a number, and no node has a name; all of it from @origin. (transfer full) */
+BanyanSpec *banyan_spec_loosen (BanyanSpec *spec, const BanyanOrigin *origin);
+
 G_END_DECLS

@@ -4,8 +4,11 @@
  * "nbd:localhost:10809", "file:disk.img": as QEMU reads what follows -drive file=, and what it has
  * written into an image's header. */
 
+#include "banyan-document-private.h"
+
 #include <banyan/banyan-file-name.h>
 
+#include <banyan/banyan-registry.h>
 #include <gio/gio.h>
 
 #include <string.h>
@@ -299,4 +302,156 @@ banyan_file_name_has_prefix (const char *name)
       return TRUE;
 
   return g_str_has_prefix (name, "json:");
+}
+
+/* -- What a header says. -- */
+
+static gboolean
+is_protocol (const char *driver)
+{
+  g_autoptr (BanyanTypeInfo) info = banyan_registry_lookup (banyan_registry_get_default (),
+                                                            1u << BANYAN_PLUGIN_PROTOCOL, driver);
+
+  return info != NULL;
+}
+
+static BanyanSpec *
+with_text (BanyanSpec *map, const char *key, const char *text)
+{
+  g_autoptr (BanyanSpec) value
+      = banyan_spec_new_scalar (BANYAN_SPEC_STRING, text, banyan_spec_get_origin (map));
+
+  return banyan_spec_with (map, key, value);
+}
+
+/* @file as an image of @format. */
+static BanyanSpec *
+wrap (BanyanSpec *file, const char *format)
+{
+  const BanyanOrigin *origin = banyan_spec_get_origin (file);
+  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, origin);
+  g_autoptr (BanyanSpec) driver = banyan_spec_new_scalar (BANYAN_SPEC_STRING, format, origin);
+
+  banyan_spec_builder_add (map, "driver", origin, driver);
+  banyan_spec_builder_add (map, "file", origin, file);
+  return banyan_spec_builder_end (map);
+}
+
+/* Old images have "host_device" for a format, which is none. */
+static BanyanSpec *
+apply_format (BanyanSpec *file, const char *format)
+{
+  if (!is_protocol (format))
+    return wrap (file, format);
+
+  return g_str_equal (banyan_spec_lookup_text (file, "driver"), "file")
+             ? with_text (file, "driver", format)
+             : banyan_spec_ref (file);
+}
+
+/* QEMU takes "file.filename" for the filename of file there, and a number for a number though it is
+ * in quotes. Names of nodes would get in the way of other images with the same backing. */
+BanyanSpec *
+banyan_spec_loosen (BanyanSpec *spec, const BanyanOrigin *origin)
+{
+  BanyanSpecKind kind = banyan_spec_get_kind (spec);
+  BanyanSpecBuilder *builder;
+  BanyanSpec *result;
+
+  if (kind == BANYAN_SPEC_NULL)
+    return banyan_spec_new_null (origin);
+  if (kind != BANYAN_SPEC_LIST && kind != BANYAN_SPEC_MAP)
+    return banyan_spec_new_scalar (kind == BANYAN_SPEC_STRING ? BANYAN_SPEC_TEXT : kind,
+                                   banyan_spec_get_text (spec), origin);
+
+  builder = banyan_spec_builder_new (kind, origin);
+  for (guint i = 0; kind == BANYAN_SPEC_LIST && i < banyan_spec_get_length (spec); i++)
+    banyan_spec_builder_take (builder, NULL,
+                              banyan_spec_loosen (banyan_spec_get_item (spec, i), origin));
+  result = banyan_spec_builder_end (builder);
+
+  for (guint i = 0; kind == BANYAN_SPEC_MAP && i < banyan_spec_get_length (spec); i++)
+    {
+      const char *key = banyan_spec_get_key (spec, i);
+      g_autoptr (BanyanSpec) value = banyan_spec_loosen (banyan_spec_get_item (spec, i), origin);
+      g_autoptr (BanyanSpec) before = result;
+
+      if (!g_str_equal (key, "node-name"))
+        result = banyan_spec_with_nested (before, key, value);
+      if (result == before || result == NULL)
+        result = banyan_spec_ref (before);
+    }
+  return result;
+}
+
+static BanyanSpec *
+read_json (const char *text, const char *format, const BanyanOrigin *origin, GError **error)
+{
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (BanyanSpec) json = banyan_spec_parse_json (text, -1, origin, problems);
+  const char *driver;
+
+  if (!banyan_problems_check (problems, error))
+    return NULL;
+  if (banyan_spec_get_kind (json) != BANYAN_SPEC_MAP)
+    {
+      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_TYPE,
+                   "what follows json: is no map");
+      return NULL;
+    }
+
+  driver = banyan_spec_lookup_text (json, "driver");
+  if (format == NULL)
+    return g_steal_pointer (&json);
+  if (driver != NULL && is_protocol (driver))
+    return apply_format (json, format);
+
+  /* To QEMU, too, what the header says of the format goes before what the name does. */
+  return is_protocol (format) ? g_steal_pointer (&json) : with_text (json, "driver", format);
+}
+
+static BanyanSpec *
+read_backing (const char *name, const char *format, const BanyanOrigin *origin, GError **error)
+{
+  g_autoptr (BanyanSpec) file = NULL;
+
+  if (g_str_has_prefix (name, "json:"))
+    return read_json (name + strlen ("json:"), format, origin, error);
+
+  file = banyan_spec_from_file_name (name, origin, BANYAN_FILE_NAME_OF_IMAGE, error);
+  if (file == NULL)
+    return NULL;
+  if (format != NULL)
+    return apply_format (file, format);
+
+  g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_MISSING,
+               "it does not say in which format that is, which is not guessed; declare what it is, "
+               "with its driver, or write the format into the image: qemu-img rebase -u -b '%s' -F "
+               "FORMAT",
+               name);
+  return NULL;
+}
+
+/**
+ * banyan_spec_from_backing_name:
+ * @name: what an image's header calls its backing
+ * @format: (nullable): the format of that, by the header
+ * @origin: where it is from, for messages and for what it becomes
+ * @error: where to put the error, or %NULL
+ *
+ * Reads such a name as QEMU does. Where banyan_file_name_has_prefix() is true of it, the names of
+ * files in it are relative to the working folder, and else to the image.
+ *
+ * Returns: (transfer full): a map of the options of a node; %NULL with @error
+ */
+BanyanSpec *
+banyan_spec_from_backing_name (const char *name, const char *format, const BanyanOrigin *origin,
+                               GError **error)
+{
+  g_autoptr (BanyanSpec) spec = NULL;
+
+  g_return_val_if_fail (name != NULL && origin != NULL, NULL);
+
+  spec = read_backing (name, format, origin, error);
+  return spec != NULL ? banyan_spec_loosen (spec, origin) : NULL;
 }

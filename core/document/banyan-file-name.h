@@ -24,6 +24,11 @@ typedef enum
 BANYAN_API
 BanyanSpec *banyan_spec_from_file_name (const char *name, const BanyanOrigin *origin, guint flags,
                                         GError **error);
+/* What an image's header means by the name of its backing, and by its format (nullable): a map of
+ * the options of a node. NULL with @error. */
+BANYAN_API
+BanyanSpec *banyan_spec_from_backing_name (const char *name, const char *format,
+                                           const BanyanOrigin *origin, GError **error);
 /* Whether it begins with something that means more than a file: "nbd:", "json:". */
 BANYAN_API
 gboolean banyan_file_name_has_prefix (const char *name);

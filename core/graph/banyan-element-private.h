@@ -74,6 +74,8 @@ BanyanSpec *banyan_element_declare_implied_file (BanyanElement *self, const char
                                                  BanyanElement *child, GError **error);
 /* Where relative names are found: the directory of the image. (nullable) */
 char *banyan_element_dup_image_directory (BanyanElement *self);
+/* The same of what it is said to have in @role. (nullable) */
+char *banyan_element_dup_implied_directory (BanyanElement *self, const char *role);
 /* The file that it is in, or its id. */
 char *banyan_element_dup_image_name (BanyanElement *self);
 /* "base.qcow2", for messages. (nullable) */

@@ -6,6 +6,7 @@
  * later, when somebody takes such a declaration back. Names in an image are hostile input like the
  * rest of it: they reach files and servers, as QEMU's do, but no object of this process. */
 
+#include "banyan-document-private.h"
 #include "banyan-element-private.h"
 
 #include <banyan/banyan-file-name.h>
@@ -120,9 +121,10 @@ banyan_element_imply_child (BanyanElement *self, const char *role, BanyanSpec *s
  *
  * What a driver calls in open, or when it has changed. People who ask about the image see it; and
  * the child is implied as by banyan_element_imply_child(): a relative name is relative to the
- * image, "json:{...}" and addresses such as nbd://HOST/EXPORT are understood as in QEMU, and all
- * else is a file. Without a format nothing is guessed: opening the image is refused, unless @role
- * is declared, or null. May be called on any thread.
+ * image, "json:{...}" and addresses such as nbd://HOST/EXPORT are understood as in QEMU, with names
+ * that are relative to the working folder, and all else is a file. Without a format nothing is
+ * guessed: opening the image is refused, unless @role is declared, or null. May be called on any
+ * thread.
  */
 void
 banyan_node_publish_backing (BanyanNode *self, const char *role, const char *name,
@@ -292,6 +294,16 @@ banyan_element_dup_image_directory (BanyanElement *self)
 }
 
 char *
+banyan_element_dup_implied_directory (BanyanElement *self, const char *role)
+{
+  g_autofree char *name = banyan_element_dup_implied_name (self, role);
+
+  return name != NULL && banyan_file_name_has_prefix (name)
+             ? g_get_current_dir ()
+             : banyan_element_dup_image_directory (self);
+}
+
+char *
 banyan_element_dup_implied_name (BanyanElement *self, const char *role)
 {
   g_auto (BanyanImplied) implied = { 0 };
@@ -311,136 +323,32 @@ is_protocol (const char *driver)
 }
 
 static BanyanSpec *
-with_text (BanyanSpec *map, const char *key, const char *text)
-{
-  g_autoptr (BanyanSpec) value
-      = banyan_spec_new_scalar (BANYAN_SPEC_STRING, text, banyan_spec_get_origin (map));
-
-  return banyan_spec_with (map, key, value);
-}
-
-/* @file as an image of @format. */
-static BanyanSpec *
-wrap (BanyanSpec *file, const char *format)
-{
-  const BanyanOrigin *origin = banyan_spec_get_origin (file);
-  BanyanSpecBuilder *map = banyan_spec_builder_new (BANYAN_SPEC_MAP, origin);
-  g_autoptr (BanyanSpec) driver = banyan_spec_new_scalar (BANYAN_SPEC_STRING, format, origin);
-
-  banyan_spec_builder_add (map, "driver", origin, driver);
-  banyan_spec_builder_add (map, "file", origin, file);
-  return banyan_spec_builder_end (map);
-}
-
-/* Old images have "host_device" for a format, which is none. */
-static BanyanSpec *
-apply_format (BanyanSpec *file, const char *format)
-{
-  if (!is_protocol (format))
-    return wrap (file, format);
-
-  return g_str_equal (banyan_spec_lookup_text (file, "driver"), "file")
-             ? with_text (file, "driver", format)
-             : banyan_spec_ref (file);
-}
-
-/* QEMU takes "file.filename" for the filename of file there, and a number for a number though it is
- * in quotes. Names of nodes would get in the way of other images with the same backing. */
-static BanyanSpec *
-loosen (BanyanSpec *spec, const BanyanOrigin *origin)
-{
-  BanyanSpecKind kind = banyan_spec_get_kind (spec);
-  BanyanSpecBuilder *builder;
-  BanyanSpec *result;
-
-  if (kind == BANYAN_SPEC_NULL)
-    return banyan_spec_new_null (origin);
-  if (kind != BANYAN_SPEC_LIST && kind != BANYAN_SPEC_MAP)
-    return banyan_spec_new_scalar (kind == BANYAN_SPEC_STRING ? BANYAN_SPEC_TEXT : kind,
-                                   banyan_spec_get_text (spec), origin);
-
-  builder = banyan_spec_builder_new (kind, origin);
-  for (guint i = 0; kind == BANYAN_SPEC_LIST && i < banyan_spec_get_length (spec); i++)
-    banyan_spec_builder_take (builder, NULL, loosen (banyan_spec_get_item (spec, i), origin));
-  result = banyan_spec_builder_end (builder);
-
-  for (guint i = 0; kind == BANYAN_SPEC_MAP && i < banyan_spec_get_length (spec); i++)
-    {
-      const char *key = banyan_spec_get_key (spec, i);
-      g_autoptr (BanyanSpec) value = loosen (banyan_spec_get_item (spec, i), origin);
-      g_autoptr (BanyanSpec) before = result;
-
-      if (!g_str_equal (key, "node-name"))
-        result = banyan_spec_with_nested (before, key, value);
-      if (result == before || result == NULL)
-        result = banyan_spec_ref (before);
-    }
-  return result;
-}
-
-static BanyanSpec *
-read_json (const BanyanImplied *implied, const BanyanOrigin *origin, GError **error)
-{
-  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  g_autoptr (BanyanSpec) json
-      = banyan_spec_parse_json (implied->name + strlen ("json:"), -1, origin, problems);
-  const char *driver;
-
-  if (!banyan_problems_check (problems, error))
-    return NULL;
-  if (banyan_spec_get_kind (json) != BANYAN_SPEC_MAP)
-    {
-      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_TYPE,
-                   "what follows json: is no map");
-      return NULL;
-    }
-
-  driver = banyan_spec_lookup_text (json, "driver");
-  if (driver == NULL && implied->format != NULL)
-    return with_text (json, "driver", implied->format);
-  if (driver != NULL && implied->format != NULL && is_protocol (driver))
-    return apply_format (json, implied->format);
-  return g_steal_pointer (&json);
-}
-
-static BanyanSpec *
 read_name (const BanyanImplied *implied, const BanyanOrigin *origin, GError **error)
 {
-  g_autoptr (BanyanSpec) file = NULL;
+  if (implied->is_text)
+    return banyan_spec_from_backing_name (implied->name, implied->format, origin, error);
 
-  if (!implied->is_text)
-    {
-      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_SYNTAX,
-                   "that is no text in UTF-8; declare what it is");
-      return NULL;
-    }
-  if (g_str_has_prefix (implied->name, "json:"))
-    return read_json (implied, origin, error);
-
-  file = banyan_spec_from_file_name (implied->name, origin, BANYAN_FILE_NAME_OF_IMAGE, error);
-  if (file == NULL)
-    return NULL;
-  if (implied->format != NULL)
-    return apply_format (file, implied->format);
-
-  g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_MISSING,
-               "it does not say in which format that is, which is not guessed; declare what it is, "
-               "with its driver, or write the format into the image: qemu-img rebase -u -b '%s' -F "
-               "FORMAT",
-               implied->name);
+  g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_SYNTAX,
+               "that is no text in UTF-8; declare what it is");
   return NULL;
 }
 
-/* Only the name that a header has as such can be told to be relative. */
+/* As QEMU does: a name that is more than a file's does not tell of a place. */
 static gboolean
-check_place (BanyanElement *self, BanyanSpec *spec, GError **error)
+is_beside_image (const BanyanImplied *implied)
+{
+  return implied->name == NULL || !banyan_file_name_has_prefix (implied->name);
+}
+
+static gboolean
+check_place (BanyanElement *self, const BanyanImplied *implied, BanyanSpec *spec, GError **error)
 {
   BanyanSpec *file = banyan_spec_lookup (spec, "file");
   const char *path = banyan_spec_lookup_text (
       file != NULL && banyan_spec_get_kind (file) == BANYAN_SPEC_MAP ? file : spec, "filename");
   g_autofree char *directory = banyan_element_dup_image_directory (self);
 
-  if (path == NULL || g_path_is_absolute (path) || directory != NULL)
+  if (path == NULL || g_path_is_absolute (path) || directory != NULL || !is_beside_image (implied))
     return TRUE;
 
   g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE,
@@ -460,12 +368,9 @@ banyan_element_declare_implied (BanyanElement *self, const char *role, GError **
   if (!get (self, role, &implied))
     return NULL;
 
-  spec = implied.spec != NULL ? banyan_spec_ref (implied.spec)
+  spec = implied.spec != NULL ? banyan_spec_loosen (implied.spec, &origin)
                               : read_name (&implied, &origin, error);
-  if (spec == NULL || !check_place (self, spec, error))
-    return NULL;
-
-  return loosen (spec, &origin);
+  return spec != NULL && check_place (self, &implied, spec, error) ? g_steal_pointer (&spec) : NULL;
 }
 
 /* -- As the file of what is declared. -- */
@@ -537,7 +442,6 @@ banyan_element_declare_implied_file (BanyanElement *self, const char *role, Bany
   g_autofree char *image = banyan_element_dup_image_name (self);
   const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_IMAGE, .name = g_intern_string (image) };
   g_autoptr (BanyanSpec) spec = NULL;
-  g_autoptr (BanyanSpec) loose = NULL;
 
   if (!get (self, role, &implied))
     return NULL;
@@ -547,17 +451,14 @@ banyan_element_declare_implied_file (BanyanElement *self, const char *role, Bany
       throw_other_format (child, implied.format, error);
       return NULL;
     }
-  if (implied.format == NULL)
+  if (implied.format == NULL && implied.name != NULL && !g_str_has_prefix (implied.name, "json:"))
     implied.format = g_strdup (
         banyan_registry_get_name_of_type (banyan_registry_get_default (), G_OBJECT_TYPE (child)));
 
-  spec = implied.spec != NULL ? banyan_spec_ref (implied.spec)
+  spec = implied.spec != NULL ? banyan_spec_loosen (implied.spec, &origin)
                               : read_name (&implied, &origin, error);
-  if (spec == NULL || !check_place (self, spec, error))
-    return NULL;
-
-  loose = loosen (spec, &origin);
-  return pick_file (loose, child, error);
+  return spec != NULL && check_place (self, &implied, spec, error) ? pick_file (spec, child, error)
+                                                                   : NULL;
 }
 
 /* -- For people. -- */

@@ -141,12 +141,11 @@ check_loop (BanyanGraphView *self, BanyanViewObject *parent, BanyanViewObject *c
 
 /* -- Making what is named. -- */
 
-/* @image: in which that stands. (transfer container) */
+/* @directory: (nullable): where relative names are found. (transfer container) */
 static GPtrArray *
-make (BanyanGraphView *self, BanyanViewObject *image, BanyanViewObject *parent, const char *role,
-      BanyanSpec *spec, BanyanProblems *problems)
+make (BanyanGraphView *self, BanyanViewObject *parent, const char *role, BanyanSpec *spec,
+      const char *directory, BanyanProblems *problems)
 {
-  g_autofree char *directory = banyan_element_dup_image_directory (BANYAN_ELEMENT (image->object));
   g_autoptr (BanyanMapper) mapper
       = banyan_mapper_new (BANYAN_ROOT (self->graph), directory, problems);
 
@@ -250,13 +249,13 @@ explain (BanyanViewObject *parent, const char *role, GError *error)
                        name != NULL ? "\"" : "", role, error->message, role);
 }
 
-/* What @spec, of @image, declares for the role of @object. (transfer container) */
+/* What @spec declares for the role of @object. (transfer container) */
 static GPtrArray *
-make_all (BanyanGraphView *self, BanyanViewObject *image, BanyanViewObject *object,
-          const char *role, BanyanSpec *spec, GError **error)
+make_all (BanyanGraphView *self, BanyanViewObject *object, const char *role, BanyanSpec *spec,
+          const char *directory, GError **error)
 {
   g_autoptr (BanyanProblems) own = banyan_problems_new ();
-  g_autoptr (GPtrArray) objects = make (self, image, object, role, spec, own);
+  g_autoptr (GPtrArray) objects = make (self, object, role, spec, directory, own);
   g_autoptr (GPtrArray) news = objects != NULL ? add_all (self, objects, object, role) : NULL;
 
   for (guint i = 0; news != NULL && i < news->len; i++)
@@ -272,13 +271,15 @@ make_all (BanyanGraphView *self, BanyanViewObject *image, BanyanViewObject *obje
 GPtrArray *
 banyan_graph_view_imply (BanyanGraphView *self, BanyanViewObject *object, const char *role)
 {
+  BanyanElement *image = BANYAN_ELEMENT (object->object);
+  g_autofree char *directory = banyan_element_dup_implied_directory (image, role);
   g_autoptr (GPtrArray) news = NULL;
   g_autoptr (BanyanSpec) spec = NULL;
   g_autoptr (GError) error = NULL;
 
-  spec = banyan_element_declare_implied (BANYAN_ELEMENT (object->object), role, &error);
+  spec = banyan_element_declare_implied (image, role, &error);
   if (spec != NULL)
-    news = make_all (self, object, object, role, spec, &error);
+    news = make_all (self, object, role, spec, directory, &error);
   if (news == NULL)
     {
       if (error != NULL)
@@ -341,6 +342,8 @@ complete (BanyanGraphView *self, BanyanViewObject *object)
 {
   BanyanViewObject *image = object->completed_by;
   const char *role = object->completed_role;
+  g_autofree char *directory
+      = banyan_element_dup_implied_directory (BANYAN_ELEMENT (image->object), role);
   g_autoptr (GPtrArray) news = NULL;
   g_autoptr (BanyanSpec) spec = NULL;
   g_autoptr (GError) error = NULL;
@@ -349,7 +352,7 @@ complete (BanyanGraphView *self, BanyanViewObject *object)
   spec = banyan_element_declare_implied_file (BANYAN_ELEMENT (image->object), role,
                                               BANYAN_ELEMENT (object->object), &error);
   if (spec != NULL)
-    news = make_all (self, image, object, find_lack (object)->child->role, spec, &error);
+    news = make_all (self, object, find_lack (object)->child->role, spec, directory, &error);
   if (error != NULL)
     explain (image, role, error);
   else if (news == NULL)

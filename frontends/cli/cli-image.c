@@ -35,7 +35,7 @@ cli_cache_writes_through (const char *name)
 static gboolean
 is_image (const CliImageSource *source)
 {
-  return source->driver != NULL || source->dotted != NULL;
+  return source->driver != NULL || source->dotted != NULL || source->spec != NULL;
 }
 
 const char *
@@ -190,7 +190,8 @@ set_aio (BanyanSpec **spec, const char *mode)
 static BanyanSpec *
 describe_image (const CliImageSource *source, BanyanProblems *problems)
 {
-  BanyanSpec *spec = source->dotted != NULL
+  BanyanSpec *spec = source->spec != NULL ? banyan_spec_ref (source->spec)
+                     : source->dotted != NULL
                          ? banyan_spec_parse_dotted (source->dotted, &origin, problems)
                          : banyan_spec_builder_end (banyan_spec_builder_new_map ());
 

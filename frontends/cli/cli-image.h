@@ -18,6 +18,7 @@ typedef struct
   const char *discard;  /* (nullable) */
   const char *snapshot; /* (nullable): an image's, shown in place of the disk */
   const char *aio;      /* (nullable): how an image's file is read and written */
+  BanyanSpec *spec;     /* (nullable): an image's options */
   BanyanSpec *objects;  /* (nullable): a map of what an image links to */
   BanyanSpec *options;  /* (nullable): a map of more options of an image */
   gboolean read_only;

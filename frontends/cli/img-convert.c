@@ -79,6 +79,25 @@ typedef struct
 
 /* -- What is wrong with the options. -- */
 
+/* What -o says of a backing is what -B and -F say. FALSE: it could not be read, which was told. */
+static gboolean
+take_backing_options (void)
+{
+  g_autoptr (BanyanSpec) map = NULL;
+
+  if (img_options.options == NULL || is_there)
+    return TRUE;
+
+  map = img_read_options (img_options.options);
+  if (map == NULL)
+    return FALSE;
+  if (target_backing == NULL)
+    target_backing = g_strdup (banyan_spec_lookup_text (map, "backing-file"));
+  if (target_backing_format == NULL)
+    target_backing_format = g_strdup (banyan_spec_lookup_text (map, "backing-fmt"));
+  return TRUE;
+}
+
 static const char *
 find_fault (void)
 {
@@ -289,18 +308,23 @@ static CliStatus
 run (char **arguments)
 {
   guint n = g_strv_length (arguments);
-  const char *fault = find_fault ();
   Convert self = { NULL };
   CliStatus status = img_options_check ();
+  const char *fault;
 
   if (status != CLI_DONE
       || img_print_options (img_options.options, target_format != NULL ? target_format : "raw",
                             &status))
     return status;
+  if (!take_backing_options ())
+    return CLI_USAGE;
+  fault = find_fault ();
   if (fault != NULL)
     return cli_fail (CLI_USAGE, "%s", fault);
   if (n < 2)
     return cli_fail (CLI_USAGE, "usage: banyan img convert %s", img_convert.arguments);
+  if (target_backing != NULL && n != 2)
+    return cli_fail (CLI_USAGE, "a target with a backing file has the content of one image");
   if (with_bitmaps && n != 2)
     return cli_fail (CLI_USAGE, "--bitmaps is for one image: those of several say nothing of them "
                                 "together");

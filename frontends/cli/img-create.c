@@ -26,23 +26,12 @@ static const GOptionEntry options[] = {
   { NULL },
 };
 
-/* Where the image will look for it. */
-static char *
-find_backing (const char *filename, const char *name)
-{
-  g_autofree char *folder = g_path_get_dirname (filename);
-
-  return g_path_is_absolute (name) ? g_strdup (name) : g_build_filename (folder, name, NULL);
-}
-
 static CliStatus
 measure_backing (const ImgMake *make, guint64 *length)
 {
-  g_autofree char *path = find_backing (make->filename, make->backing);
-  ImgSource source
-      = { .argument = path, .format = make->backing_format, .is_shared = img_options.is_shared };
+  ImgSource source = { .format = make->backing_format, .is_shared = img_options.is_shared };
   ImgImage image;
-  CliStatus status = img_open (&image, &source);
+  CliStatus status = img_open_backing (&image, make->filename, make->backing, source);
 
   if (status != CLI_DONE)
     return status;

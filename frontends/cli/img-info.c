@@ -180,7 +180,8 @@ add_backing (BanyanNode *node, BanyanSpecBuilder *map)
   if (name == NULL)
     return;
 
-  full = folder == NULL || g_path_is_absolute (name) || strchr (name, ':') != NULL
+  /* To QEMU a colon before any slash is a protocol's. */
+  full = folder == NULL || g_path_is_absolute (name) || name[strcspn (name, ":/")] == ':'
                  || g_str_equal (folder, ".")
              ? g_strdup (name)
              : g_build_filename (folder, name, NULL);

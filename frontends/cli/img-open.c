@@ -158,7 +158,9 @@ img_open (ImgImage *self, const ImgSource *source)
   if (status != CLI_DONE)
     return status;
 
-  if (is_document (source, &file, &node))
+  if (source->spec != NULL)
+    what.spec = source->spec;
+  else if (is_document (source, &file, &node))
     what = (CliImageSource){ .argument = file, .node = node };
   else if (source->is_dotted)
     what.dotted = source->argument;
@@ -174,6 +176,31 @@ img_open (ImgImage *self, const ImgSource *source)
   if (status == CLI_DONE)
     status = enter (self, source);
   return status == CLI_DONE ? CLI_DONE : img_close (self, status);
+}
+
+CliStatus
+img_open_backing (ImgImage *self, const char *image, const char *name, ImgSource source)
+{
+  static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_COMMAND_LINE };
+  g_autofree char *folder = g_path_get_dirname (image);
+  g_autofree char *path = NULL;
+  g_autoptr (BanyanSpec) spec = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!banyan_file_name_has_prefix (name))
+    {
+      path = g_path_is_absolute (name) ? g_strdup (name) : g_build_filename (folder, name, NULL);
+      source.argument = path;
+      return img_open (self, &source);
+    }
+
+  spec = banyan_spec_from_backing_name (name, source.format, &origin, &error);
+  if (spec == NULL)
+    return cli_fail (CLI_FAILED, "%s: %s", name, error->message);
+
+  source.argument = name;
+  source.spec = spec;
+  return img_open (self, &source);
 }
 
 static CliStatus

@@ -179,17 +179,14 @@ static CliStatus
 copy_with_backing (ImgImage *image)
 {
   g_autofree char *filename = img_dup_filename (image->node);
-  g_autofree char *folder = filename != NULL ? g_path_get_dirname (filename) : g_strdup (".");
-  g_autofree char *path = g_path_is_absolute (backing) ? g_strdup (backing)
-                                                       : g_build_filename (folder, backing, NULL);
   ImgSource source = {
-    .argument = path,
     .format = backing_format,
     .cache = img_options.source_cache,
     .is_shared = img_options.is_shared,
   };
   ImgImage new_backing;
-  CliStatus status = img_open (&new_backing, &source);
+  CliStatus status
+      = img_open_backing (&new_backing, filename != NULL ? filename : "image", backing, source);
 
   if (status != CLI_DONE)
     return status;

@@ -111,6 +111,7 @@ typedef struct
   const char *format;   /* (nullable) */
   const char *cache;    /* (nullable) */
   const char *snapshot; /* (nullable): QEMU's notations, too */
+  BanyanSpec *spec;     /* (nullable): instead of @argument, which is for messages */
   BanyanSpec *secrets;  /* (nullable): a map of options that name secrets */
   gboolean is_dotted;
   gboolean may_write;
@@ -130,6 +131,9 @@ typedef struct
 } ImgImage;
 
 CliStatus img_open (ImgImage *self, const ImgSource *source);
+/* The same of what @image, a file, means by @name when its header has that for a backing, which is
+ * of the format of @source. */
+CliStatus img_open_backing (ImgImage *self, const char *image, const char *name, ImgSource source);
 /* With the options that all commands share. */
 CliStatus img_open_argument (ImgImage *self, const char *argument, gboolean may_write,
                              gboolean without_backing);

@@ -7,6 +7,22 @@
 
 char *folder;
 
+static char *before; /* (owned) (nullable): where one worked */
+
+void
+enter_folder (void)
+{
+  before = g_get_current_dir ();
+  g_assert_cmpint (g_chdir (folder), ==, 0);
+}
+
+void
+leave_folder (void)
+{
+  g_assert_cmpint (g_chdir (before), ==, 0);
+  g_clear_pointer (&before, g_free);
+}
+
 /* -- Images. -- */
 
 void

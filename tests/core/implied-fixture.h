@@ -21,6 +21,9 @@ extern char *folder; /* (owned): with the images of one test */
   "disk: { driver: test-header, backing: " backing \
   ", file: { driver: file, filename: '@/disk.img' } }\n"
 
+/* Works in the folder, or again where one did. */
+void enter_folder (void);
+void leave_folder (void);
 /* @header: (nullable) */
 void write_file (const char *name, const char *header, guint seed);
 /* @format: (nullable) */

@@ -77,6 +77,7 @@ test_names (void)
   g_test_summary ("The driver that is declared is the format that the header leaves out");
 
   write_base ("base.raw", 7);
+  enter_folder ();
   for (guint i = 0; i < G_N_ELEMENTS (good); i++)
     {
       write_image ("disk.img", good[i].name, good[i].format);
@@ -86,6 +87,7 @@ test_names (void)
       assert_reads (graph, "disk", 7);
       g_assert_true (detects (graph, "disk.backing"));
     }
+  leave_folder ();
 }
 
 static void

@@ -115,6 +115,16 @@ test_inline_read_only (void)
 }
 
 static void
+assert_reads_backing (const char *wanted)
+{
+  g_autoptr (BanyanTestGraph) graph = must_load (DISK);
+  g_autofree char *name = banyan_node_dup_backing_name (find_node (graph, "disk"));
+
+  assert_reads (graph, "disk", 7);
+  g_assert_cmpstr (name, ==, wanted);
+}
+
+static void
 test_names (void)
 {
   static const struct
@@ -122,12 +132,16 @@ test_names (void)
     const char *name;
     const char *format;
   } good[] = {
-    { "base.raw", "raw" },
-    { "./base.raw", "raw" },
+    { "base.raw", "raw" },       { "./base.raw", "raw" }, { "deep/../base.raw", "raw" },
+    { "with:colon.raw", "raw" }, { "fd:3", "raw" },       { "base.raw", "file" },
+  };
+  /* And what is more than a file's name, where one works. */
+  static const struct
+  {
+    const char *name;
+    const char *format;
+  } more[] = {
     { "file:base.raw", "raw" },
-    { "deep/../base.raw", "raw" },
-    { "with:colon.raw", "raw" },
-    { "fd:3", "raw" },
     { "json:{\"driver\":\"raw\",\"file\":{\"driver\":\"file\",\"filename\":\"base.raw\"}}", NULL },
     { "json:{\"driver\":\"raw\",\"file.driver\":\"file\",\"file.filename\":\"base.raw\"}", "raw" },
     { "json:{\"file\":{\"driver\":\"file\",\"filename\":\"base.raw\"}}", "raw" },
@@ -135,7 +149,8 @@ test_names (void)
     { "json:{\"driver\":\"raw\",\"node-name\":\"disk\",\"size\":\"8192\",\"file\":"
       "{\"driver\":\"file\",\"filename\":\"base.raw\"}}",
       "raw" },
-    { "base.raw", "file" },
+    { "json:{\"driver\":\"test-header\",\"file\":{\"driver\":\"file\",\"filename\":\"base.raw\"}}",
+      "raw" },
   };
 
   g_test_summary ("Names are understood as QEMU understands those in headers, beside the image");
@@ -148,12 +163,20 @@ test_names (void)
   for (guint i = 0; i < G_N_ELEMENTS (good); i++)
     {
       write_image ("disk.img", good[i].name, good[i].format);
-      g_autoptr (BanyanTestGraph) graph = must_load (DISK);
-      g_autofree char *name = banyan_node_dup_backing_name (find_node (graph, "disk"));
-
       g_test_message ("%s", good[i].name);
-      assert_reads (graph, "disk", 7);
-      g_assert_cmpstr (name, ==, good[i].name);
+      assert_reads_backing (good[i].name);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (more); i++)
+    {
+      g_autofree char *message = NULL;
+
+      g_test_message ("%s", more[i].name);
+      write_image ("disk.img", more[i].name, more[i].format);
+      message = error_of (DISK);
+      g_assert_nonnull (strstr (message, "base.raw: No such file or directory"));
+      enter_folder ();
+      assert_reads_backing (more[i].name);
+      leave_folder ();
     }
 }
 

@@ -116,6 +116,7 @@ test_named_backing (void)
 
   if (!images_have_qemu ())
     return;
+  images_enter (images);
   images_run (images, "qemu-img create -q -f raw ./base:1.raw 1M");
   images_load (images, "base: { driver: file, filename: 'DIR/base:1.raw' }\n");
   images_must_write (images, "base", 0, MIB, 5);
