@@ -71,9 +71,9 @@ find_old_l2 (Images *images)
   return images_get64 (images, "a.qcow2", find_old_l1 (images)) & PLACE_MASK;
 }
 
-/* 0: there is none. */
+/* Where it is said where the bitmap directory lies; 0: there is none. */
 static guint64
-find_bitmaps (Images *images)
+find_bitmaps_pointer (Images *images)
 {
   guint64 at = images_get64 (images, "a.qcow2", 96) & G_MAXUINT32;
 
@@ -84,9 +84,17 @@ find_bitmaps (Images *images)
       if (head >> 32 == 0)
         return 0;
       if (head >> 32 == BITMAPS_EXTENSION)
-        return images_get64 (images, "a.qcow2", at + 24);
+        return at + 24;
       at += 8 + (((head & G_MAXUINT32) + 7) & ~7u);
     }
+}
+
+static guint64
+find_bitmaps (Images *images)
+{
+  guint64 pointer = find_bitmaps_pointer (images);
+
+  return pointer != 0 ? images_get64 (images, "a.qcow2", pointer) : 0;
 }
 
 static const struct
@@ -297,6 +305,153 @@ test_free_tables (gconstpointer data)
   g_free (image.bytes);
 }
 
+/* -- Two tables in one cluster. -- */
+
+static guint64
+find_second_block (Images *images)
+{
+  return find_reftable (images) + 8;
+}
+
+static guint64
+find_l1_pointer (Images *images)
+{
+  return 40;
+}
+
+static guint64
+find_reftable_pointer (Images *images)
+{
+  return 48;
+}
+
+static guint64
+find_snapshots_pointer (Images *images)
+{
+  return 64;
+}
+
+/* Who leads to a table, whose pointer then leads to another. */
+static const struct
+{
+  const char *name;
+  guint64 (*find) (Images *images);
+} pointers[] = {
+  { "the L1 table", find_l1_pointer },
+  { "an L2 table", find_l1 },
+  { "a refcount block", find_second_block },
+  { "the refcount table", find_reftable_pointer },
+  { "the snapshot table", find_snapshots_pointer },
+  { "a snapshot's L1 table", find_snapshots },
+  { "a snapshot's L2 table", find_old_l1 },
+  { "the bitmap directory", find_bitmaps_pointer },
+};
+
+/* Whether somebody else still leads to it, and writes there. To lead to the header is to lead
+ * nowhere. */
+static gboolean
+is_crossing (const char *pointer, const char *table)
+{
+  static const struct
+  {
+    const char *pointer;
+    const char *table;
+  } harmless[] = {
+    /* Those that only what was lost has led to. */
+    { "the L1 table", "an L2 table" },
+    { "the refcount table", "a refcount block" },
+    { "the snapshot table", "a snapshot's L1 table" },
+    { "the snapshot table", "a snapshot's L2 table" },
+    { "a snapshot's L1 table", "a snapshot's L2 table" },
+    /* An image may have them as one. */
+    { "an L2 table", "a snapshot's L2 table" },
+    { "a snapshot's L2 table", "an L2 table" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (harmless); i++)
+    if (strcmp (harmless[i].pointer, pointer) == 0 && strcmp (harmless[i].table, table) == 0)
+      return FALSE;
+  return strcmp (pointer, table) != 0 && strcmp (table, "the header") != 0;
+}
+
+/* What the pointer leads to may be no such table at all, which is told before anything is written.
+ */
+static void
+cross (Images *images, guint64 pointer, guint64 place)
+{
+  const guint64 flags = images_get64 (images, "a.qcow2", pointer) & G_GUINT64_CONSTANT (1) << 63;
+  g_autofree char *document = NULL;
+  GString *text = g_string_new (DISK);
+  g_autoptr (GError) error = NULL;
+  File before;
+
+  images_patch64 (images, "a.qcow2", pointer, place | flags);
+  before = read_file (images);
+  g_string_replace (text, "DIR", images->folder, 0);
+  document = g_string_free (text, FALSE);
+  images_close (images);
+  images->graph = banyan_test_graph_new (document, NULL);
+  if (images->graph != NULL)
+    {
+      g_assert_false (need_data (images, &error));
+      g_test_message ("%s", error->message);
+      images_close (images);
+      g_assert_cmpuint (images_get64 (images, "a.qcow2", FEATURES_AT) & CORRUPT, ==, CORRUPT);
+    }
+  must_be_as_before (images, &before);
+  g_free (before.bytes);
+}
+
+static void
+test_crossed_tables (void)
+{
+  g_autoptr (Images) images = images_new ();
+  File image;
+
+  g_test_summary ("Where two tables lie in one cluster, none of them is written");
+
+  if (!images_have_qemu ())
+    return;
+  image = make (images, TRUE);
+  for (guint i = 0; i < G_N_ELEMENTS (pointers); i++)
+    for (guint j = 0; j < G_N_ELEMENTS (tables); j++)
+      if (is_crossing (pointers[i].name, tables[j].name))
+        {
+          write_file (images, &image);
+          g_test_message ("%s in %s", pointers[i].name, tables[j].name);
+          cross (images, pointers[i].find (images), tables[j].find (images));
+        }
+  g_free (image.bytes);
+}
+
+/* -- A table that is a snapshot's alone from now on. -- */
+
+static void
+test_left_table (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+  guint8 bytes[512] = { 1 };
+  guint64 table, entry;
+
+  g_test_summary ("A table that the disk has left to a snapshot is protected like others of those");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 a.qcow2 64M");
+  images_run (images, "qemu-io -f qcow2 -c 'write -q 0 64k' -c 'write -q 32M 64k' a.qcow2");
+  images_run (images, "qemu-img snapshot -c one a.qcow2");
+  table = find_l2 (images);
+  /* In a part of the table that is not looked at before the disk has one of its own. */
+  entry = table + 32 * MIB / (64 * KIB) * 8;
+  images_patch64 (images, "a.qcow2", entry, table | G_GUINT64_CONSTANT (1) << 63);
+  images_load (images, DISK);
+  banyan_test_write (images->graph, "disk", 0, bytes, sizeof bytes, &error);
+  g_assert_no_error (error);
+  g_assert_false (banyan_test_write (images->graph, "disk", 32 * MIB, bytes, sizeof bytes, &error));
+  g_assert_nonnull (strstr (error->message, "lies in a snapshot's L2 table"));
+}
+
 /* -- Beyond what is counted. -- */
 
 #define PER_BLOCK 64 /* clusters of 512 bytes, counted with 64 bits each */
@@ -368,6 +523,8 @@ main (int argc, char **argv)
 
       g_test_add_data_func (name, GUINT_TO_POINTER (i), test_free_tables);
     }
+  g_test_add_func ("/qcow2/overlap/two-in-one-cluster", test_crossed_tables);
+  g_test_add_func ("/qcow2/overlap/left-to-a-snapshot", test_left_table);
   g_test_add_func ("/qcow2/overlap/not-counted-at-all", test_uncounted_tables);
   return g_test_run ();
 }

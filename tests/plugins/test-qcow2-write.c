@@ -107,6 +107,48 @@ test_zeroes_and_discards (void)
     }
 }
 
+/* Two clusters that lie one after the other, the second of which two others use. */
+static guint64
+share_second (Images *images)
+{
+  const guint64 mask = G_GUINT64_CONSTANT (0x00fffffffffffe00);
+  guint64 table = images_get64 (images, "a.qcow2", images_get64 (images, "a.qcow2", 40)) & mask;
+  guint64 block = images_get64 (images, "a.qcow2", images_get64 (images, "a.qcow2", 48));
+  guint64 place = images_get64 (images, "a.qcow2", table + 8) & mask;
+
+  g_assert_cmpuint (place, ==, (images_get64 (images, "a.qcow2", table) & mask) + 64 * KIB);
+  images_patch64 (images, "a.qcow2", table + 8, place);
+  images_patch (images, "a.qcow2", block + place / (64 * KIB) * 2, "\0\2", 2);
+  return place;
+}
+
+static void
+test_shared (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autofree char *path = g_build_filename (images->folder, "a.qcow2", NULL);
+  g_autofree char *bytes = NULL;
+  guint64 place;
+  gsize length;
+
+  g_test_summary ("A write over a cluster of its own goes on in place into none that is shared");
+
+  if (!images_have_qemu ())
+    return;
+  make_image (images, "", "4M");
+  images_load (images, DISK);
+  images_must_write (images, "disk", 0, 128 * KIB, 1);
+  images_close (images);
+  place = share_second (images);
+  images_load (images, DISK);
+  images_must_read (images, "disk", 0, 128 * KIB, 1);
+  images_must_write (images, "disk", 0, 128 * KIB, 2);
+  images_must_read (images, "disk", 0, 128 * KIB, 2);
+  images_close (images);
+  g_assert_true (g_file_get_contents (path, &bytes, &length, NULL));
+  banyan_test_assert_filled (bytes + place, 64 * KIB, 64 * KIB, 1);
+}
+
 static void
 write_packed (Images *images, guint64 offset)
 {
@@ -254,6 +296,7 @@ main (int argc, char **argv)
   banyan_test_init (&argc, &argv);
   g_test_add_func ("/qcow2/write/what-qemu-reads", test_writes);
   g_test_add_func ("/qcow2/write/zeroes-and-discards", test_zeroes_and_discards);
+  g_test_add_func ("/qcow2/write/changes-nothing-shared", test_shared);
   g_test_add_func ("/qcow2/write/packs-with-packed-data-only", test_packing);
   g_test_add_func ("/qcow2/write/nobody-gets-what-is-in-use", test_reuse);
   return g_test_run ();

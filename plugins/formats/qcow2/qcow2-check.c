@@ -251,8 +251,10 @@ qcow2_check (Qcow2Image *image, Qcow2Fix fix, Qcow2CheckResult *result, GError *
     return FALSE;
 
   qcow2_walk_init (&walk, image, result);
-  done = qcow2_walk_all (&walk, error) && compare_or_rebuild (&walk, fix, error)
-         && check_copied (&walk, fix, error);
+  done = qcow2_walk_all (&walk, error) && compare_or_rebuild (&walk, fix, error);
+  if (result->report != NULL)
+    result->corruptions += result->flaws;
+  done = done && check_copied (&walk, fix, error);
   qcow2_walk_clear (&walk);
   if (!done || fix == QCOW2_FIX_NOTHING || result->corruptions > 0)
     return done;

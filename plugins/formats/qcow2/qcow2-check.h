@@ -11,6 +11,7 @@ typedef struct
   guint64 leaks;
   guint64 corruptions_fixed;
   guint64 leaks_fixed;
+  guint64 flaws; /* that make no difference to anybody: corruptions where somebody is told */
   guint64 check_errors;
   guint64 total_clusters;
   guint64 allocated_clusters;

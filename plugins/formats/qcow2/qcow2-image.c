@@ -270,11 +270,9 @@ qcow2_image_flush_children (Qcow2Image *self, GError **error)
 /* -- Damage. -- */
 
 static void BANYAN_COROUTINE
-mark_corrupt (Qcow2Image *self)
+write_corrupt_bit (Qcow2Image *self)
 {
-  if (__atomic_exchange_n (&self->is_corrupt, TRUE, __ATOMIC_ACQ_REL)
-      || __atomic_load_n (&self->writing, __ATOMIC_ACQUIRE) == QCOW2_READS
-      || self->header.version == 2)
+  if (self->header.version == 2)
     return;
 
   banyan_co_mutex_lock (&self->header_mutex);
@@ -282,6 +280,15 @@ mark_corrupt (Qcow2Image *self)
   if (qcow2_header_write_fields (&self->header, self->file, NULL))
     banyan_child_flush (self->file, NULL);
   banyan_co_mutex_unlock (&self->header_mutex);
+}
+
+/* Who only reads writes nothing. */
+static void BANYAN_COROUTINE
+mark_corrupt (Qcow2Image *self)
+{
+  if (!__atomic_exchange_n (&self->is_corrupt, TRUE, __ATOMIC_ACQ_REL)
+      && __atomic_load_n (&self->writing, __ATOMIC_ACQUIRE) != QCOW2_READS)
+    write_corrupt_bit (self);
 }
 
 gboolean BANYAN_COROUTINE
@@ -331,7 +338,11 @@ begin_locked (Qcow2Image *self, GError **error)
   gboolean must_clear = (self->header.autoclear & ~(guint64) QCOW2_AUTOCLEAR_KNOWN) != 0;
 
   if (self->crossed != NULL && (self->crossed_kinds & ~BANYAN_LIVE (self->overlap_check)) == 0)
-    return qcow2_image_throw_corrupt (self, error, "%s", self->crossed);
+    {
+      __atomic_store_n (&self->is_corrupt, TRUE, __ATOMIC_RELEASE);
+      write_corrupt_bit (self);
+      return qcow2_image_throw_corrupt (self, error, "%s", self->crossed);
+    }
   if ((self->header.incompatible & QCOW2_INCOMPATIBLE_DIRTY)
       && !qcow2_check_repair_refcounts (self, error))
     return FALSE;

@@ -84,9 +84,9 @@ tell_flaw (Qcow2Walk *self, guint64 entry, const char *what)
 {
   g_autofree char *from = NULL;
 
+  self->result->flaws++;
   if (self->result->report == NULL)
     return;
-  self->result->corruptions++;
   from = dup_origin (self);
   qcow2_check_tell (self->result, "error: %s %s: %#" G_GINT64_MODIFIER "x", from, what, entry);
 }
