@@ -28,6 +28,8 @@ typedef enum
   STEP_REMOVE,
   STEP_RESIZE,
   STEP_AMEND,
+  STEP_ADD_BITMAP,
+  STEP_DROP_BITMAP,
   STEP_END,
 } StepKind;
 
@@ -86,6 +88,33 @@ static const Step script_extended[] = {
   { STEP_END },
 };
 
+/* One of each, of which every write is tried. */
+static const Step script_short[] = {
+  { STEP_WRITE, NULL, 0, 100 * KIB },
+  { STEP_ZERO, NULL, 200 * KIB, 32 * KIB },
+  { STEP_FLUSH },
+  { STEP_CREATE, "one" },
+  { STEP_WRITE, NULL, 50 * KIB, 20 * KIB },
+  { STEP_FLUSH },
+  { STEP_RESIZE, NULL, 0, 2 * MIB },
+  { STEP_WRITE, NULL, 1500 * KIB, 20 * KIB },
+  { STEP_FLUSH },
+  { STEP_APPLY, "one" },
+  { STEP_ADD_BITMAP, "map" },
+  { STEP_WRITE, NULL, 10 * KIB, 10 * KIB },
+  { STEP_FLUSH },
+  { STEP_ADD_BITMAP, "other" },
+  { STEP_DROP_BITMAP, "map" },
+  { STEP_DROP_BITMAP, "other" },
+  { STEP_AMEND, "{ \"refcount-bits\": 32 }" },
+  { STEP_AMEND, "{ \"refcount-bits\": 16 }" },
+  { STEP_AMEND, "{ \"version\": \"v2\" }" },
+  { STEP_REMOVE, "one" },
+  { STEP_RESIZE, NULL, 0, 50 * KIB + 512 },
+  { STEP_RESIZE, NULL, 0, 64 * KIB },
+  { STEP_END },
+};
+
 /* The disk after a step. */
 typedef struct
 {
@@ -112,6 +141,7 @@ edit (BanyanChannel *channel, gpointer data, GError **error)
   const Step *step = data;
   BanyanNode *node = banyan_channel_get_node (channel);
   g_autoptr (BanyanSnapshotInfo) info = banyan_snapshot_info_new ();
+  g_autoptr (BanyanBitmapInfo) map = banyan_bitmap_info_new (step->name, 64 * KIB);
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
   g_autoptr (BanyanSpec) spec = NULL;
   g_autoptr (BanyanImageOptions) options = NULL;
@@ -123,6 +153,10 @@ edit (BanyanChannel *channel, gpointer data, GError **error)
       return banyan_snapshots_create (BANYAN_SNAPSHOTS (node), info, error);
     case STEP_APPLY:
       return banyan_snapshots_apply (BANYAN_SNAPSHOTS (node), step->name, error);
+    case STEP_ADD_BITMAP:
+      return banyan_bitmaps_store (BANYAN_BITMAPS (node), map, NULL, error);
+    case STEP_DROP_BITMAP:
+      return banyan_bitmaps_remove (BANYAN_BITMAPS (node), step->name, error);
     case STEP_REMOVE:
       return banyan_snapshots_remove (BANYAN_SNAPSHOTS (node), step->name, error);
     default:
@@ -282,16 +316,23 @@ check_left (Work *work, guint step, const char *what)
 }
 
 static void
-cut_and_check (Work *work, guint at, guint step, const char *what)
+check_bytes (Work *work, const guint8 *bytes, gsize size, guint step, const char *what)
 {
-  g_autofree guint8 *bytes = g_malloc0 (RECORDER_MAX_LENGTH);
   g_autofree char *path = g_build_filename (work->images->folder, "b.qcow2", NULL);
-  gsize size = cuts_make (work->rand, work->image, work->image_size, at, bytes);
   g_autoptr (GError) error = NULL;
 
   g_file_set_contents (path, (const char *) bytes, size, &error);
   g_assert_no_error (error);
   check_left (work, step, what);
+}
+
+static void
+cut_and_check (Work *work, guint at, guint step, const char *what)
+{
+  g_autofree guint8 *bytes = g_malloc0 (RECORDER_MAX_LENGTH);
+  gsize size = cuts_make (work->rand, work->image, work->image_size, at, bytes);
+
+  check_bytes (work, bytes, size, step, what);
 }
 
 /* -- All of it. -- */
@@ -373,6 +414,35 @@ test_cuts (void)
   with_all_ways (cut_often);
 }
 
+static void
+cut_alone (Work *work)
+{
+  GPtrArray *log = recorder_get_log ();
+
+  for (guint i = 0; i < log->len; i++)
+    {
+      const RecorderEntry *entry = log->pdata[i];
+      g_autofree guint8 *bytes = g_malloc0 (RECORDER_MAX_LENGTH);
+      g_autofree char *what
+          = g_strdup_printf ("entry %u of %u alone, in step %u", i, log->len, entry->step);
+
+      if (entry->kind == RECORDER_WRITE)
+        check_bytes (work, bytes, cuts_make_alone (work->image, work->image_size, i, bytes),
+                     entry->step, what);
+    }
+}
+
+static void
+test_alone (void)
+{
+  g_test_summary (
+      "Whichever write of an edit gets to storage before all others since the flush, the "
+      "edit is done or not");
+
+  if (images_have_qemu ())
+    with_work ("-o cluster_size=1k", script_short, cut_alone);
+}
+
 /* The first step that fails is the last one. Nothing is cut: all that was written is there. */
 static void
 fail_once (Work *work, guint after)
@@ -417,6 +487,7 @@ main (int argc, char **argv)
   mallopt (M_MMAP_THRESHOLD, 1 << 20);
   recorder_register ();
   g_test_add_func ("/qcow2/edits/survive-power-cuts", test_cuts);
+  g_test_add_func ("/qcow2/edits/wait-for-what-they-need", test_alone);
   g_test_add_func ("/qcow2/edits/survive-failures", test_failures);
   return g_test_run ();
 }
