@@ -324,6 +324,37 @@ test_refuses_length (void)
   images_must_be_clean (images, "a.qcow2");
 }
 
+static gboolean BANYAN_COROUTINE
+come_and_go (BanyanChannel *channel, gpointer data, GError **error)
+{
+  BanyanBitmaps *node = BANYAN_BITMAPS (banyan_channel_get_node (channel));
+  g_autoptr (BanyanBitmapInfo) info = banyan_bitmap_info_new ("map", 64 * KIB);
+
+  return banyan_bitmaps_store (node, info, NULL, error)
+         && banyan_bitmaps_store (node, info, NULL, error)
+         && banyan_bitmaps_remove (node, "map", error);
+}
+
+static void
+test_space (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("What a bitmap took is free when it is replaced, or taken out, and written to");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 a.qcow2 8M");
+  images_load (images, DISK);
+  banyan_test_run (images->graph, "disk", come_and_go, NULL, &error);
+  g_assert_no_error (error);
+  images_must_write (images, "disk", 0, 8 * MIB, 3);
+  images_must_read (images, "disk", 0, 8 * MIB, 3);
+  images_close (images);
+  images_must_be_clean (images, "a.qcow2");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -336,5 +367,6 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/bitmaps/record-from-between-two-writes", test_flag_between_writes);
   g_test_add_func ("/qcow2/bitmaps/refuse-what-would-break-them", test_refuses);
   g_test_add_func ("/qcow2/bitmaps/refuse-a-snapshot-of-another-length", test_refuses_length);
+  g_test_add_func ("/qcow2/bitmaps/give-their-space-back", test_space);
   return g_test_run ();
 }

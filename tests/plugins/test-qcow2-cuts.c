@@ -124,6 +124,15 @@ take_image (Work *work)
 }
 
 static void
+must_run (Work *work, guint index)
+{
+  g_autoptr (GError) error = NULL;
+
+  run_step (work, index, &error);
+  g_assert_no_error (error);
+}
+
+static void
 make_image (Work *work, const char *way)
 {
   g_autofree char *line = g_strdup_printf ("qemu-img create -q -f qcow2 %s a.qcow2 1M", way);
@@ -138,12 +147,7 @@ run_steps (Work *work)
   recorder_prepare (work->image, work->image_size);
   images_load (work->images, DISK);
   for (guint i = 0; i < work->n_steps; i++)
-    {
-      g_autoptr (GError) error = NULL;
-
-      run_step (work, i, &error);
-      g_assert_no_error (error);
-    }
+    must_run (work, i);
   recorder_set_step (work->n_steps);
   images_close (work->images);
 }
@@ -437,6 +441,57 @@ test_larger_table (void)
     with_work ("-o cluster_size=512,refcount_bits=64", cut_larger_table);
 }
 
+/* -- Written through. -- */
+
+/* Zeroes go where there is something, data where there is nothing: there, tables have to change. */
+static void
+write_through (Work *work, gboolean is_zero)
+{
+  const guint start = is_zero ? 128 : 1024;
+  const Step steps[] = { { STEP_WRITE, 0, 256, FALSE },
+                         { STEP_FLUSH, 0, 0, FALSE },
+                         { is_zero ? STEP_ZERO : STEP_WRITE, start, 128, FALSE },
+                         { STEP_FLUSH, 0, 0, FALSE } };
+  g_autofree guint8 *bytes = g_malloc (128 * SECTOR);
+  g_autoptr (GError) error = NULL;
+  guint at;
+
+  work->n_steps = G_N_ELEMENTS (steps);
+  memcpy (work->steps, steps, sizeof steps);
+  recorder_prepare (work->image, work->image_size);
+  images_load (work->images, DISK);
+  must_run (work, 0);
+  must_run (work, 1);
+  fill_sectors (bytes, start, 128, 2);
+  if (is_zero)
+    banyan_test_zeroes (work->images->graph, "disk", start * SECTOR, 128 * SECTOR,
+                        BANYAN_REQUEST_FUA, &error);
+  else
+    banyan_test_write_flags (work->images->graph, "disk", start * SECTOR, bytes, 128 * SECTOR,
+                             BANYAN_REQUEST_FUA, &error);
+  g_assert_no_error (error);
+  at = recorder_get_log ()->len;
+  recorder_set_step (work->n_steps);
+  images_close (work->images);
+  cut_and_check (work, at, FALSE);
+}
+
+static void
+write_both_through (Work *work, const char *way)
+{
+  write_through (work, FALSE);
+  write_through (work, TRUE);
+}
+
+static void
+test_through (void)
+{
+  g_test_summary ("What is written through is there, with what leads to it, without a flush");
+
+  if (images_have_qemu ())
+    with_work ("", write_both_through);
+}
+
 /* -- Failures. -- */
 
 /* Returns how many failed. */
@@ -563,15 +618,6 @@ test_leaks (void)
   with_work ("-o cluster_size=16k,extended_l2=on", fail_steps);
 }
 
-static void
-must_run (Work *work, guint index)
-{
-  g_autoptr (GError) error = NULL;
-
-  run_step (work, index, &error);
-  g_assert_no_error (error);
-}
-
 /* FALSE: the flush had no operation more to fail at. */
 static gboolean
 fail_flush (Work *work, guint after)
@@ -638,6 +684,7 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/cuts/leave-an-image-in-order", test_cuts);
   g_test_add_func ("/qcow2/cuts/nothing-overtakes-what-it-needs", test_alone);
   g_test_add_func ("/qcow2/cuts/larger-refcount-tables", test_larger_table);
+  g_test_add_func ("/qcow2/cuts/keep-what-was-written-through", test_through);
   g_test_add_func ("/qcow2/failures/leave-an-image-in-order", test_failures);
   g_test_add_func ("/qcow2/failures/take-no-space", test_leaks);
   g_test_add_func ("/qcow2/failures/are-made-up-for-by-the-next-flush", test_flushes);

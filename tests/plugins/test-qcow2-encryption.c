@@ -197,6 +197,30 @@ test_growth (void)
 }
 
 static void
+test_compressed (void)
+{
+  const guint64 mask = G_GUINT64_CONSTANT (0x00fffffffffffe00);
+  g_autoptr (Images) images = images_new ();
+  g_autofree guint8 *bytes = g_malloc0 (64 * KIB);
+  g_autoptr (GError) error = NULL;
+  guint64 l1, entry;
+
+  g_test_summary ("What is to be compressed is encrypted, and nothing else");
+
+  encrypted_must_make (images, "qcow2", "a.qcow2", "{ \"size\": 1048576, " LUKS " }");
+  images_load (images, DISK (ENCRYPT));
+  bytes[0] = 1;
+  banyan_test_write_flags (images->graph, "disk", 0, bytes, 64 * KIB, BANYAN_REQUEST_COMPRESSED,
+                           &error);
+  g_assert_no_error (error);
+  images_must_be_zero (images, "disk", 1, 64 * KIB - 1);
+  images_close (images);
+  l1 = images_get64 (images, "a.qcow2", 40);
+  entry = images_get64 (images, "a.qcow2", images_get64 (images, "a.qcow2", l1) & mask);
+  g_assert_cmphex (entry & ~mask, ==, G_GUINT64_CONSTANT (1) << 63);
+}
+
+static void
 test_status (void)
 {
   g_autoptr (Images) images = images_new ();
@@ -319,6 +343,7 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/encryption/keeps-snapshots", test_snapshot);
   g_test_add_func ("/qcow2/encryption/keeps-zeroes-in-version-2", test_older_snapshot);
   g_test_add_func ("/qcow2/encryption/grows-with-zeroes", test_growth);
+  g_test_add_func ("/qcow2/encryption/stores-nothing-compressed", test_compressed);
   g_test_add_func ("/qcow2/encryption/tells-no-place", test_status);
   g_test_add_func ("/qcow2/encryption/changes-passphrases", test_passphrases);
   g_test_add_func ("/qcow2/encryption/refuses", test_refuses);

@@ -45,6 +45,31 @@ test_grows (void)
 }
 
 static void
+test_shrinks (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A shorter disk keeps neither data nor tables of what lay behind its end");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 -o cluster_size=1k a.qcow2 2M");
+  images_load (images, DISK);
+  images_must_write (images, "disk", 0, 2 * MIB, 9);
+  g_assert_cmpint (banyan_test_resize (images->graph, "disk", 100 * KIB + 512, &error), ==,
+                   BANYAN_DONE);
+  images_must_read (images, "disk", 0, 100 * KIB + 512, 9);
+  images_close (images);
+  images_must_be_clean (images, "a.qcow2");
+  images_load (images, DISK);
+  g_assert_cmpint (banyan_test_resize (images->graph, "disk", 2 * MIB, &error), ==, BANYAN_DONE);
+  images_must_be_zero (images, "disk", 100 * KIB + 512, 2 * MIB - 100 * KIB - 512);
+  images_close (images);
+  images_must_be_clean (images, "a.qcow2");
+}
+
+static void
 test_leftovers (void)
 {
   g_autoptr (Images) images = images_new ();
@@ -239,6 +264,7 @@ main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
   g_test_add_func ("/qcow2/resize/grows", test_grows);
+  g_test_add_func ("/qcow2/resize/shrinks", test_shrinks);
   g_test_add_func ("/qcow2/resize/leaves-nothing-behind", test_leftovers);
   g_test_add_func ("/qcow2/resize/hides-what-lies-below", test_hides_backing);
   g_test_add_func ("/qcow2/resize/tables-of-many-clusters", test_many_clusters);
