@@ -186,6 +186,53 @@ test_packing (void)
   images_must_be_clean (images, "a.qcow2");
 }
 
+static void
+test_old_zeroes (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary (
+      "Where no entry says zero, zeroes and discards uncover nothing of what lies below");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f raw base.raw 4M");
+  images_load (images, "base: { driver: file, filename: DIR/base.raw }\n");
+  images_must_write (images, "base", 0, 4 * MIB, 1);
+  make_image (images, "-o compat=v2 -b base.raw -F raw", "4M");
+  images_load (images, DISK);
+  images_must_write (images, "disk", 0, MIB, 2);
+  banyan_test_zeroes (images->graph, "disk", 0, 64 * KIB, BANYAN_REQUEST_MAY_UNMAP, &error);
+  g_assert_no_error (error);
+  banyan_test_discard (images->graph, "disk", 128 * KIB, 64 * KIB, &error);
+  g_assert_no_error (error);
+  images_must_be_zero (images, "disk", 0, 64 * KIB);
+  images_must_read (images, "disk", 64 * KIB, MIB - 64 * KIB, 2);
+  images_close (images);
+  images_must_be_clean (images, "a.qcow2");
+}
+
+static void
+test_zeroes_in_packed (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("Zeroes in a part of a compressed cluster are zeroes");
+
+  if (!images_have_qemu ())
+    return;
+  make_image (images, "-o extended_l2=on", "4M");
+  images_load (images, DISK);
+  write_packed (images, 0);
+  banyan_test_zeroes (images->graph, "disk", 0, 2 * KIB, 0, &error);
+  g_assert_no_error (error);
+  images_must_be_zero (images, "disk", 0, 64 * KIB);
+  images_close (images);
+  images_must_be_clean (images, "a.qcow2");
+}
+
 /* -- Who is still there. -- */
 
 #define DELAYED \
@@ -298,6 +345,8 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/write/zeroes-and-discards", test_zeroes_and_discards);
   g_test_add_func ("/qcow2/write/changes-nothing-shared", test_shared);
   g_test_add_func ("/qcow2/write/packs-with-packed-data-only", test_packing);
+  g_test_add_func ("/qcow2/write/zeroes-of-version-2", test_old_zeroes);
+  g_test_add_func ("/qcow2/write/zeroes-in-compressed-clusters", test_zeroes_in_packed);
   g_test_add_func ("/qcow2/write/nobody-gets-what-is-in-use", test_reuse);
   return g_test_run ();
 }
