@@ -70,6 +70,25 @@ test_shrinks (void)
 }
 
 static void
+test_old_snapshots (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("With snapshots that do not say how long they are, a disk stays as long");
+
+  if (!images_have_qemu ())
+    return;
+  images_run (images, "qemu-img create -q -f qcow2 -o compat=v2 a.qcow2 1M");
+  images_run (images, "qemu-img snapshot -c one a.qcow2");
+  images_load (images, DISK);
+  g_assert_cmpint (banyan_test_resize (images->graph, "disk", 512 * KIB, &error), ==,
+                   BANYAN_FAILED);
+  g_assert_error (error, BANYAN_ERRNO, ENOTSUP);
+  images_must_be_zero (images, "disk", 0, MIB);
+}
+
+static void
 test_leftovers (void)
 {
   g_autoptr (Images) images = images_new ();
@@ -265,6 +284,7 @@ main (int argc, char **argv)
   banyan_test_init (&argc, &argv);
   g_test_add_func ("/qcow2/resize/grows", test_grows);
   g_test_add_func ("/qcow2/resize/shrinks", test_shrinks);
+  g_test_add_func ("/qcow2/resize/not-below-old-snapshots", test_old_snapshots);
   g_test_add_func ("/qcow2/resize/leaves-nothing-behind", test_leftovers);
   g_test_add_func ("/qcow2/resize/hides-what-lies-below", test_hides_backing);
   g_test_add_func ("/qcow2/resize/tables-of-many-clusters", test_many_clusters);
