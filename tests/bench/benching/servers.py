@@ -46,9 +46,9 @@ class Server:
 
     def launch(self, fd):
         """With the listening socket as descriptor 3, as systemd hands it over. Only the server's own
-        shell knows the process id that has to be named."""
+        shell knows the process id that has to be named; a POSIX shell need not know descriptors above 9."""
         script = f'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&{fd}'
-        return subprocess.Popen(["/bin/sh", "-c", script, "sh", *self.command], pass_fds=[fd],
+        return subprocess.Popen(["bash", "-c", script, "bash", *self.command], pass_fds=[fd],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 stderr=self.errors, env=self.env)
 
