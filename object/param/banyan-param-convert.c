@@ -59,21 +59,63 @@ banyan_param_name_of_kind (BanyanSpecKind kind)
   return names[kind];
 }
 
-/* What stands in quotes in YAML is a string, and a number or a boolean is none. */
+static guint64
+nanoseconds_of_unit (BanyanUnit unit)
+{
+  switch (unit)
+    {
+    case BANYAN_UNIT_NS:
+      return 1;
+    case BANYAN_UNIT_US:
+      return 1000;
+    case BANYAN_UNIT_MS:
+      return 1000 * 1000;
+    case BANYAN_UNIT_S:
+      return 1000 * 1000 * 1000;
+    default:
+      return 0;
+    }
+}
+
 static gboolean
-is_quoted_in_vain (const Conversion *self)
+parse_magnitude (const Conversion *self, const char *text, gboolean has_suffixes,
+                 guint64 *magnitude, GError **error)
+{
+  BanyanUnit unit = banyan_param_get_unit (self->pspec);
+
+  if (has_suffixes && (unit == BANYAN_UNIT_BYTES || unit == BANYAN_UNIT_BYTES_PER_SECOND))
+    return banyan_scalar_parse_size (text, magnitude, error);
+  if (has_suffixes && nanoseconds_of_unit (unit) > 0)
+    return banyan_scalar_parse_duration (text, nanoseconds_of_unit (unit), magnitude, error);
+
+  return banyan_scalar_parse_uint64 (text, magnitude, error);
+}
+
+/* What stands in quotes is a string, and a number or a boolean is none. YAML needs no more than its
+ * quotes left out; in JSON a number has no unit, either. */
+static char *
+describe_way_out_of_quotes (const Conversion *self)
 {
   GType type = G_TYPE_FUNDAMENTAL (self->pspec->value_type);
+  guint64 magnitude;
 
-  return banyan_spec_get_kind (self->spec) == BANYAN_SPEC_STRING && type >= G_TYPE_BOOLEAN
-         && type <= G_TYPE_DOUBLE
-         && banyan_spec_get_origin (self->spec)->kind == BANYAN_ORIGIN_DOCUMENT;
+  if (banyan_spec_get_kind (self->spec) != BANYAN_SPEC_STRING || type < G_TYPE_BOOLEAN
+      || type > G_TYPE_DOUBLE)
+    return g_strdup ("");
+  if (banyan_spec_get_origin (self->spec)->kind == BANYAN_ORIGIN_DOCUMENT)
+    return g_strdup ("; leave out the quotes");
+  if (type == G_TYPE_BOOLEAN || type == G_TYPE_DOUBLE
+      || !parse_magnitude (self, banyan_spec_get_text (self->spec), TRUE, &magnitude, NULL))
+    return g_strdup ("");
+
+  return g_strdup_printf ("; write %" G_GUINT64_FORMAT " without quotes", magnitude);
 }
 
 static gboolean
 complain_of_kind (const Conversion *self, const char *wanted)
 {
   BanyanSpecKind kind = banyan_spec_get_kind (self->spec);
+  g_autofree char *way_out = NULL;
   g_autofree char *quoted = NULL;
 
   if (!is_scalar (self->spec) || banyan_param_is_secret (self->pspec))
@@ -81,9 +123,9 @@ complain_of_kind (const Conversion *self, const char *wanted)
                      banyan_param_name_of_kind (kind), wanted);
 
   quoted = banyan_spec_quote (banyan_spec_get_text (self->spec));
+  way_out = describe_way_out_of_quotes (self);
   return complain (self, BANYAN_CONFIG_ERROR_TYPE, "%s is %s where %s is wanted%s", quoted,
-                   banyan_param_name_of_kind (kind), wanted,
-                   is_quoted_in_vain (self) ? "; leave out the quotes" : "");
+                   banyan_param_name_of_kind (kind), wanted, way_out);
 }
 
 static gboolean
@@ -112,38 +154,6 @@ convert_boolean (const Conversion *self, GValue *value)
   return TRUE;
 }
 
-static guint64
-nanoseconds_of_unit (BanyanUnit unit)
-{
-  switch (unit)
-    {
-    case BANYAN_UNIT_NS:
-      return 1;
-    case BANYAN_UNIT_US:
-      return 1000;
-    case BANYAN_UNIT_MS:
-      return 1000 * 1000;
-    case BANYAN_UNIT_S:
-      return 1000 * 1000 * 1000;
-    default:
-      return 0;
-    }
-}
-
-static gboolean
-parse_magnitude (const Conversion *self, const char *text, guint64 *magnitude, GError **error)
-{
-  BanyanUnit unit = banyan_param_get_unit (self->pspec);
-  gboolean has_suffixes = banyan_spec_get_kind (self->spec) == BANYAN_SPEC_TEXT;
-
-  if (has_suffixes && (unit == BANYAN_UNIT_BYTES || unit == BANYAN_UNIT_BYTES_PER_SECOND))
-    return banyan_scalar_parse_size (text, magnitude, error);
-  if (has_suffixes && nanoseconds_of_unit (unit) > 0)
-    return banyan_scalar_parse_duration (text, nanoseconds_of_unit (unit), magnitude, error);
-
-  return banyan_scalar_parse_uint64 (text, magnitude, error);
-}
-
 /* All whole numbers are read as a sign and 64 bits, so that every type's own range can be told to
  * whoever went beyond it. */
 typedef struct
@@ -164,7 +174,8 @@ read_whole (const Conversion *self, Whole *whole)
 
   text = banyan_spec_get_text (self->spec);
   whole->is_negative = text[0] == '-' && g_ascii_isdigit (text[1]);
-  if (!parse_magnitude (self, text + whole->is_negative, &whole->magnitude, &error))
+  if (!parse_magnitude (self, text + whole->is_negative, kind == BANYAN_SPEC_TEXT,
+                        &whole->magnitude, &error))
     return complain_of_error (self, error);
 
   whole->is_negative = whole->is_negative && whole->magnitude > 0;

@@ -433,6 +433,41 @@ test_json_is_strict (void)
 }
 
 static void
+test_json_numbers_in_quotes (void)
+{
+  static const struct
+  {
+    const char *property;
+    const char *message;
+  } cases[] = {
+    { "\"offset\": \"4096\"",
+      "\"4096\" is a string where an integer is wanted; write 4096 without quotes" },
+    { "\"offset\": \"4K\"",
+      "\"4K\" is a string where an integer is wanted; write 4096 without quotes" },
+    { "\"offset\": \"four\"", "\"four\" is a string where an integer is wanted" },
+    { "\"read-only\": \"true\"", "\"true\" is a string where true or false is wanted" },
+  };
+
+  g_test_summary ("A number in JSON's quotes is refused with what to write instead");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (BanyanRoot) root = test_root_new ();
+      g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+      g_autoptr (BanyanMapper) mapper = banyan_mapper_new (root, NULL, problems);
+      g_autofree char *text = g_strdup_printf ("{ \"driver\": \"file\", \"filename\": \"a\", %s }",
+                                               cases[i].property);
+      g_autoptr (BanyanSpec) spec = banyan_spec_parse_json (text, -1, NULL, problems);
+      g_autoptr (GPtrArray) objects = NULL;
+
+      banyan_mapper_declare (mapper, test_root_get (root, "nodes"), "n", NULL, spec);
+      objects = banyan_mapper_build (mapper);
+      g_assert_null (objects);
+      g_assert_cmpstr (banyan_problems_get_text (problems, 0), ==, cases[i].message);
+    }
+}
+
+static void
 test_long_chain (void)
 {
   g_autoptr (BanyanRoot) root = test_root_new ();
@@ -470,6 +505,7 @@ main (int argc, char **argv)
   g_test_add_func ("/object/mapper/refuses-id-of-tree", test_taken_in_tree);
   g_test_add_func ("/object/mapper/does-not-quote-secrets", test_secrets_stay_secret);
   g_test_add_func ("/object/mapper/json-is-strict", test_json_is_strict);
+  g_test_add_func ("/object/mapper/json-numbers-in-quotes", test_json_numbers_in_quotes);
   g_test_add_func ("/object/mapper/refuses-long-circle", test_long_chain);
   return g_test_run ();
 }
