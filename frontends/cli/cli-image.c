@@ -32,10 +32,19 @@ cli_cache_writes_through (const char *name)
   return cache != NULL && cache->writes_through;
 }
 
+/* "nbd://host/export", "json:{...}" and the like, as QEMU's tools take them. */
+static gboolean
+names_protocol (const CliImageSource *source)
+{
+  return source->argument != NULL && source->dotted == NULL && source->spec == NULL
+         && banyan_file_name_has_prefix (source->argument);
+}
+
 static gboolean
 is_image (const CliImageSource *source)
 {
-  return source->driver != NULL || source->dotted != NULL || source->spec != NULL;
+  return source->driver != NULL || source->dotted != NULL || source->spec != NULL
+         || names_protocol (source);
 }
 
 const char *
@@ -187,21 +196,47 @@ set_aio (BanyanSpec **spec, const char *mode)
   set_option (spec, driver != NULL && is_protocol (driver) ? NULL : "file", "aio", mode);
 }
 
+/* What a network gives is not probed: it is raw, unless something says otherwise. */
+static BanyanSpec *
+read_name (const CliImageSource *source, BanyanProblems *problems)
+{
+  gboolean says_all = g_str_has_prefix (source->argument, "json:");
+  g_autoptr (GError) error = NULL;
+  BanyanSpec *spec = banyan_spec_from_backing_name (
+      source->argument, source->driver != NULL || says_all ? source->driver : "raw", &origin,
+      &error);
+
+  if (spec == NULL)
+    banyan_problems_add (problems, error->code, NULL, NULL, "%s: %s", source->argument,
+                         error->message);
+  return spec;
+}
+
+static BanyanSpec *
+begin_image (const CliImageSource *source, BanyanProblems *problems)
+{
+  if (source->spec != NULL)
+    return banyan_spec_ref (source->spec);
+  if (source->dotted != NULL)
+    return banyan_spec_parse_dotted (source->dotted, &origin, problems);
+  if (names_protocol (source))
+    return read_name (source, problems);
+
+  return banyan_spec_builder_end (banyan_spec_builder_new_map ());
+}
+
 static BanyanSpec *
 describe_image (const CliImageSource *source, BanyanProblems *problems)
 {
-  BanyanSpec *spec = source->spec != NULL ? banyan_spec_ref (source->spec)
-                     : source->dotted != NULL
-                         ? banyan_spec_parse_dotted (source->dotted, &origin, problems)
-                         : banyan_spec_builder_end (banyan_spec_builder_new_map ());
+  BanyanSpec *spec = begin_image (source, problems);
 
   if (spec == NULL || banyan_problems_get_length (problems) > 0
       || banyan_spec_get_kind (spec) != BANYAN_SPEC_MAP)
     return spec;
 
-  if (source->driver != NULL)
+  if (source->driver != NULL && !names_protocol (source))
     set_option (&spec, NULL, "driver", source->driver);
-  if (source->argument != NULL)
+  if (source->argument != NULL && !names_protocol (source))
     set_filename (&spec, source->argument);
   if (source->read_only)
     set_option (&spec, NULL, "read-only", "true");
