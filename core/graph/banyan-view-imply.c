@@ -308,6 +308,22 @@ find_lack (BanyanViewObject *object)
   return NULL;
 }
 
+/* Another image may name another file, and who is no image would be opened before it is there. */
+static gboolean
+check_sole_user (BanyanViewObject *object)
+{
+  g_autofree char *path = banyan_view_object_dup_path (object);
+
+  if (object->users->len == 1)
+    return TRUE;
+
+  banyan_problems_add (object->view->problems, BANYAN_CONFIG_ERROR_MISSING, NULL, NULL,
+                       "%s: its %s is not declared, and %u objects use it, so that it is nobody's "
+                       "image that names it; declare it",
+                       path, find_lack (object)->child->role, object->users->len);
+  return FALSE;
+}
+
 /* The edge of the image that shows it. (nullable) */
 static BanyanViewEdge *
 find_image (BanyanViewObject *object)
@@ -368,7 +384,7 @@ complete_object (BanyanGraphView *self, BanyanViewObject *object)
   BanyanViewEdge *user = find_image (object);
   g_autoptr (GPtrArray) news = NULL;
 
-  if (user == NULL)
+  if (user == NULL || !check_sole_user (object))
     return FALSE;
 
   object->completed_by = user->parent;

@@ -205,6 +205,32 @@ test_only_backings (void)
 }
 
 static void
+test_sole_user (void)
+{
+  static const char *const others[] = {
+    "over: { driver: test-header, backing: disk.backing, file: { driver: file, filename: "
+    "'@/over.img' } }\n",
+    "view: { driver: raw, read-only: true, file: disk.backing }\n",
+  };
+
+  g_test_summary ("What two use has no file that one of them names, whoever comes first");
+
+  write_pair ();
+  write_base ("other.raw", 3);
+  write_image ("over.img", "other.raw", "raw");
+  for (guint i = 0; i < 2 * G_N_ELEMENTS (others); i++)
+    {
+      const char *other = others[i / 2];
+      g_autofree char *nodes = i % 2 == 0 ? g_strconcat (other, DISK_WITH (DETECTS), NULL)
+                                          : g_strconcat (DISK_WITH (DETECTS), other, NULL);
+      g_autofree char *message = error_of (nodes);
+
+      g_assert_nonnull (
+          strstr (message, "/nodes/disk.backing: its file is not declared, and 2 objects use it"));
+    }
+}
+
+static void
 test_undone (void)
 {
   g_test_summary ("Wherever opening it fails, nothing is left, and it can be tried again");
@@ -339,6 +365,7 @@ main (int argc, char **argv)
     { "/completed/chain", test_chain },
     { "/completed/refuses", test_refuses },
     { "/completed/only-backings", test_only_backings },
+    { "/completed/sole-user", test_sole_user },
     { "/completed/undone", test_undone },
     { "/completed/applied", test_applied },
     { "/completed/taken-over", test_taken_over },

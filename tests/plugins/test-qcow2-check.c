@@ -328,8 +328,21 @@ move_off_clusters (Images *images)
   turn (images, get_l2 (images) + 8, 512);
 }
 
+/* Subcluster 5 has data and is zero, by bits 5 and 37. */
+static void
+contradict_subcluster (Images *images)
+{
+  turn (images, get_l2 (images) + 8, G_GUINT64_CONSTANT (1) << 37);
+}
+
 #define PLAIN \
   "sh -c 'qemu-img create -q -f qcow2 a.qcow2 1M; " \
+  "qemu-io -f qcow2 -c \"write -q 0 192k\" a.qcow2'"
+#define SUBCLUSTERS \
+  "sh -c 'qemu-img create -q -f qcow2 -o extended_l2=on a.qcow2 1M; " \
+  "qemu-io -f qcow2 -c \"write -q 0 192k\" a.qcow2'"
+#define APART \
+  "sh -c 'qemu-img create -q -f qcow2 -o data_file=$PWD/a.data a.qcow2 1M; " \
   "qemu-io -f qcow2 -c \"write -q 0 192k\" a.qcow2'"
 #define SHARED \
   "sh -c 'qemu-img create -q -f qcow2 a.qcow2 1M; " \
@@ -354,6 +367,8 @@ static const struct
   { PLAIN, turn_reserved_bits },
   { PLAIN, move_off_clusters },
   { PLAIN, pack_at_nothing },
+  { SUBCLUSTERS, contradict_subcluster },
+  { APART, move_off_clusters },
   { PACKED (""), pack_beyond_file },
   { PACKED (""), turn_data_bit },
   { PACKED ("-o cluster_size=4k"), pack_beyond_offsets },

@@ -151,6 +151,31 @@ test_snapshot (void)
 }
 
 static void
+test_data_file_zeroes (void)
+{
+  g_autoptr (Images) images = images_new ();
+  g_autofree guint8 *before = g_malloc (MIB);
+  g_autofree guint8 *behind = g_malloc (MIB);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("Zeroes leave alone what a data file holds, which is noise without the key");
+
+  encrypted_must_make (images, "qcow2", "a.qcow2",
+                       "{ \"size\": 1048576, \"data-file\": \"a.data\", " LUKS " }");
+  images_load (images,
+               ENCRYPTED ("data: { driver: memory, size: 1M, discard: unmap }, disk: { " IMAGE (
+                   ENCRYPT) ", data-file: data }"));
+  images_must_write (images, "disk", 0, MIB, 5);
+  g_assert_true (banyan_test_read (images->graph, "data", 0, before, MIB, &error));
+  banyan_test_zeroes (images->graph, "disk", 0, 512 * KIB, BANYAN_REQUEST_MAY_UNMAP, &error);
+  g_assert_no_error (error);
+  images_must_be_zero (images, "disk", 0, 512 * KIB);
+  images_must_read (images, "disk", 512 * KIB, 512 * KIB, 5);
+  g_assert_true (banyan_test_read (images->graph, "data", 0, behind, MIB, &error));
+  g_assert_cmpmem (before, MIB, behind, MIB);
+}
+
+static void
 test_older_snapshot (void)
 {
   g_autoptr (Images) images = images_new ();
@@ -342,6 +367,7 @@ main (int argc, char **argv)
   g_test_add_func ("/qcow2/encryption/copies-from-below", test_overlay);
   g_test_add_func ("/qcow2/encryption/keeps-snapshots", test_snapshot);
   g_test_add_func ("/qcow2/encryption/keeps-zeroes-in-version-2", test_older_snapshot);
+  g_test_add_func ("/qcow2/encryption/leaves-data-files-alone", test_data_file_zeroes);
   g_test_add_func ("/qcow2/encryption/grows-with-zeroes", test_growth);
   g_test_add_func ("/qcow2/encryption/stores-nothing-compressed", test_compressed);
   g_test_add_func ("/qcow2/encryption/tells-no-place", test_status);

@@ -166,7 +166,7 @@ walk_entry (Qcow2Walk *self, const Qcow2Entry *entry, gboolean is_active)
     {
       tell_bad_entry (self, entry);
       /* Whoever goes by it uses what it leads to. */
-      if (!is_packed && (place & (self->image->cluster_size - 1)) != 0)
+      if (!is_packed && place != 0 && !self->image->has_data_file)
         count (self, place, length);
       return;
     }

@@ -242,14 +242,16 @@ qcow2_io_write_zeroes (Qcow2Image *image, const BanyanRequest *request, GError *
   if (!qcow2_image_begin_writing (image, error))
     return BANYAN_FAILED;
   /* Whoever reads the data file as a raw disk has to find zeroes there. Otherwise it is the space
-   * that matters, which zeroes take none of before an entry says that there are some. */
+   * that matters, which zeroes take none of before an entry says that there are some. Through a key
+   * they would be noise as long as none does. */
   if (image->header.autoclear & QCOW2_AUTOCLEAR_RAW_DATA)
     {
       answer = zero_data_file (image, request, 0, error);
       if (answer != BANYAN_DONE)
         return answer;
     }
-  else if (image->has_data_file && (request->flags & BANYAN_REQUEST_MAY_UNMAP)
+  else if (image->has_data_file && image->encryption == NULL
+           && (request->flags & BANYAN_REQUEST_MAY_UNMAP)
            && BANYAN_LIVE (image->pass_discard[QCOW2_DISCARD_REQUEST]))
     zero_data_file (image, request, BANYAN_REQUEST_NO_FALLBACK, NULL);
 
