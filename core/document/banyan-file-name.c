@@ -306,8 +306,8 @@ banyan_file_name_has_prefix (const char *name)
 
 /* -- What a header says. -- */
 
-static gboolean
-is_protocol (const char *driver)
+gboolean
+banyan_driver_is_protocol (const char *driver)
 {
   g_autoptr (BanyanTypeInfo) info = banyan_registry_lookup (banyan_registry_get_default (),
                                                             1u << BANYAN_PLUGIN_PROTOCOL, driver);
@@ -341,7 +341,7 @@ wrap (BanyanSpec *file, const char *format)
 static BanyanSpec *
 apply_format (BanyanSpec *file, const char *format)
 {
-  if (!is_protocol (format))
+  if (!banyan_driver_is_protocol (format))
     return wrap (file, format);
 
   return g_str_equal (banyan_spec_lookup_text (file, "driver"), "file")
@@ -403,11 +403,12 @@ read_json (const char *text, const char *format, const BanyanOrigin *origin, GEr
   driver = banyan_spec_lookup_text (json, "driver");
   if (format == NULL)
     return g_steal_pointer (&json);
-  if (driver != NULL && is_protocol (driver))
+  if (driver != NULL && banyan_driver_is_protocol (driver))
     return apply_format (json, format);
 
   /* To QEMU, too, what the header says of the format goes before what the name does. */
-  return is_protocol (format) ? g_steal_pointer (&json) : with_text (json, "driver", format);
+  return driver != NULL && banyan_driver_is_protocol (format) ? g_steal_pointer (&json)
+                                                              : with_text (json, "driver", format);
 }
 
 static BanyanSpec *

@@ -20,6 +20,9 @@ typedef enum
   BANYAN_FILE_NAME_OF_IMAGE = 1 << 0,
 } BanyanFileNameFlags;
 
+/* Whether a driver is one that formats lie on; FALSE, too, where nothing has that name. */
+BANYAN_API
+gboolean banyan_driver_is_protocol (const char *driver);
 /* What a name stands for: a map of the options of a protocol's node. NULL with @error. */
 BANYAN_API
 BanyanSpec *banyan_spec_from_file_name (const char *name, const BanyanOrigin *origin, guint flags,

@@ -313,15 +313,6 @@ banyan_element_dup_implied_name (BanyanElement *self, const char *role)
 
 /* -- As a declaration. -- */
 
-static gboolean
-is_protocol (const char *driver)
-{
-  g_autoptr (BanyanTypeInfo) info = banyan_registry_lookup (banyan_registry_get_default (),
-                                                            1u << BANYAN_PLUGIN_PROTOCOL, driver);
-
-  return info != NULL;
-}
-
 static BanyanSpec *
 read_name (const BanyanImplied *implied, const BanyanOrigin *origin, GError **error)
 {
@@ -357,20 +348,23 @@ check_place (BanyanElement *self, const BanyanImplied *implied, BanyanSpec *spec
   return FALSE;
 }
 
+static BanyanSpec *
+declare (BanyanElement *self, const BanyanImplied *implied, GError **error)
+{
+  g_autofree char *image = banyan_element_dup_image_name (self);
+  const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_IMAGE, .name = g_intern_string (image) };
+  g_autoptr (BanyanSpec) spec = implied->spec != NULL ? banyan_spec_loosen (implied->spec, &origin)
+                                                      : read_name (implied, &origin, error);
+
+  return spec != NULL && check_place (self, implied, spec, error) ? g_steal_pointer (&spec) : NULL;
+}
+
 BanyanSpec *
 banyan_element_declare_implied (BanyanElement *self, const char *role, GError **error)
 {
   g_auto (BanyanImplied) implied = { 0 };
-  g_autofree char *image = banyan_element_dup_image_name (self);
-  const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_IMAGE, .name = g_intern_string (image) };
-  g_autoptr (BanyanSpec) spec = NULL;
 
-  if (!get (self, role, &implied))
-    return NULL;
-
-  spec = implied.spec != NULL ? banyan_spec_loosen (implied.spec, &origin)
-                              : read_name (&implied, &origin, error);
-  return spec != NULL && check_place (self, &implied, spec, error) ? g_steal_pointer (&spec) : NULL;
+  return get (self, role, &implied) ? declare (self, &implied, error) : NULL;
 }
 
 /* -- As the file of what is declared. -- */
@@ -420,7 +414,7 @@ pick_file (BanyanSpec *spec, BanyanElement *child, GError **error)
   const char *driver = banyan_spec_lookup_text (spec, "driver");
   BanyanSpec *file = banyan_spec_lookup (spec, "file");
 
-  if (driver != NULL && is_protocol (driver))
+  if (driver != NULL && banyan_driver_is_protocol (driver))
     return banyan_spec_ref (spec);
   if ((driver != NULL && !is_of_driver (child, driver)
        && !throw_other_format (child, driver, error))
@@ -439,13 +433,11 @@ banyan_element_declare_implied_file (BanyanElement *self, const char *role, Bany
                                      GError **error)
 {
   g_auto (BanyanImplied) implied = { 0 };
-  g_autofree char *image = banyan_element_dup_image_name (self);
-  const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_IMAGE, .name = g_intern_string (image) };
   g_autoptr (BanyanSpec) spec = NULL;
 
   if (!get (self, role, &implied))
     return NULL;
-  if (implied.format != NULL && !is_protocol (implied.format)
+  if (implied.format != NULL && !banyan_driver_is_protocol (implied.format)
       && !is_of_driver (child, implied.format))
     {
       throw_other_format (child, implied.format, error);
@@ -455,10 +447,8 @@ banyan_element_declare_implied_file (BanyanElement *self, const char *role, Bany
     implied.format = g_strdup (
         banyan_registry_get_name_of_type (banyan_registry_get_default (), G_OBJECT_TYPE (child)));
 
-  spec = implied.spec != NULL ? banyan_spec_loosen (implied.spec, &origin)
-                              : read_name (&implied, &origin, error);
-  return spec != NULL && check_place (self, &implied, spec, error) ? pick_file (spec, child, error)
-                                                                   : NULL;
+  spec = declare (self, &implied, error);
+  return spec != NULL ? pick_file (spec, child, error) : NULL;
 }
 
 /* -- For people. -- */

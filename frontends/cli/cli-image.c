@@ -5,6 +5,8 @@
 
 #include "legacy.h"
 
+#include <unistd.h>
+
 static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_COMMAND_LINE };
 
 /* QEMU's words for what are several options here. */
@@ -32,19 +34,10 @@ cli_cache_writes_through (const char *name)
   return cache != NULL && cache->writes_through;
 }
 
-/* "nbd://host/export", "json:{...}" and the like, as QEMU's tools take them. */
-static gboolean
-names_protocol (const CliImageSource *source)
-{
-  return source->argument != NULL && source->dotted == NULL && source->spec == NULL
-         && banyan_file_name_has_prefix (source->argument);
-}
-
 static gboolean
 is_image (const CliImageSource *source)
 {
-  return source->driver != NULL || source->dotted != NULL || source->spec != NULL
-         || names_protocol (source);
+  return source->driver != NULL || source->dotted != NULL || source->spec != NULL;
 }
 
 const char *
@@ -134,21 +127,12 @@ set_option (BanyanSpec **spec, const char *outer, const char *key, const char *t
   banyan_spec_unref (old);
 }
 
-static gboolean
-is_protocol (const char *name)
-{
-  g_autoptr (BanyanTypeInfo) type
-      = banyan_registry_lookup (banyan_registry_get_default (), 1u << BANYAN_PLUGIN_PROTOCOL, name);
-
-  return type != NULL;
-}
-
 /* A format lies on a file. */
 static void
 set_filename (BanyanSpec **spec, const char *filename)
 {
   const char *driver = banyan_spec_lookup_text (*spec, "driver");
-  gboolean is_file = driver != NULL && is_protocol (driver);
+  gboolean is_file = driver != NULL && banyan_driver_is_protocol (driver);
 
   if (!is_file)
     set_option (spec, "file", "driver", "file");
@@ -193,50 +177,25 @@ set_aio (BanyanSpec **spec, const char *mode)
 {
   const char *driver = banyan_spec_lookup_text (*spec, "driver");
 
-  set_option (spec, driver != NULL && is_protocol (driver) ? NULL : "file", "aio", mode);
-}
-
-/* What a network gives is not probed: it is raw, unless something says otherwise. */
-static BanyanSpec *
-read_name (const CliImageSource *source, BanyanProblems *problems)
-{
-  gboolean says_all = g_str_has_prefix (source->argument, "json:");
-  g_autoptr (GError) error = NULL;
-  BanyanSpec *spec = banyan_spec_from_backing_name (
-      source->argument, source->driver != NULL || says_all ? source->driver : "raw", &origin,
-      &error);
-
-  if (spec == NULL)
-    banyan_problems_add (problems, error->code, NULL, NULL, "%s: %s", source->argument,
-                         error->message);
-  return spec;
-}
-
-static BanyanSpec *
-begin_image (const CliImageSource *source, BanyanProblems *problems)
-{
-  if (source->spec != NULL)
-    return banyan_spec_ref (source->spec);
-  if (source->dotted != NULL)
-    return banyan_spec_parse_dotted (source->dotted, &origin, problems);
-  if (names_protocol (source))
-    return read_name (source, problems);
-
-  return banyan_spec_builder_end (banyan_spec_builder_new_map ());
+  set_option (spec, driver != NULL && banyan_driver_is_protocol (driver) ? NULL : "file", "aio",
+              mode);
 }
 
 static BanyanSpec *
 describe_image (const CliImageSource *source, BanyanProblems *problems)
 {
-  BanyanSpec *spec = begin_image (source, problems);
+  BanyanSpec *spec = source->spec != NULL ? banyan_spec_ref (source->spec)
+                     : source->dotted != NULL
+                         ? banyan_spec_parse_dotted (source->dotted, &origin, problems)
+                         : banyan_spec_builder_end (banyan_spec_builder_new_map ());
 
   if (spec == NULL || banyan_problems_get_length (problems) > 0
       || banyan_spec_get_kind (spec) != BANYAN_SPEC_MAP)
     return spec;
 
-  if (source->driver != NULL && !names_protocol (source))
+  if (source->driver != NULL)
     set_option (&spec, NULL, "driver", source->driver);
-  if (source->argument != NULL && !names_protocol (source))
+  if (source->argument != NULL)
     set_filename (&spec, source->argument);
   if (source->read_only)
     set_option (&spec, NULL, "read-only", "true");
@@ -399,10 +358,32 @@ find_node (BanyanGraph *graph, const char *id, CliStatus *status)
   return NULL;
 }
 
+/* A file name is a file name. Who comes from QEMU's tools may mean more by it. */
+static gboolean
+is_meant_for_qemu (const CliImageSource *source)
+{
+  return source->argument != NULL && banyan_file_name_has_prefix (source->argument)
+         && access (source->argument, F_OK) != 0;
+}
+
+static CliStatus
+explain_file_name (const CliImageSource *source)
+{
+  const char *name = source->argument;
+  const char *format = g_str_has_prefix (name, "json:") ? NULL : "FORMAT";
+  g_autoptr (BanyanSpec) spec = banyan_spec_from_backing_name (name, format, &origin, NULL);
+  g_autofree char *dotted = spec != NULL ? banyan_spec_to_dotted (spec) : NULL;
+
+  return cli_fail (CLI_NOT_FOUND,
+                   "no file is called %s, and names are not looked into; say --image-opts '%s'",
+                   name, dotted != NULL ? dotted : "driver=FORMAT,file.driver=...");
+}
+
 CliStatus
 cli_image_open (BanyanGraph *graph, const CliImageSource *source, BanyanNode **node)
 {
-  CliStatus status = open_graph (graph, source);
+  CliStatus status
+      = is_meant_for_qemu (source) ? explain_file_name (source) : open_graph (graph, source);
 
   *node = status == CLI_DONE
               ? find_node (graph, is_image (source) ? "image" : source->node, &status)

@@ -90,20 +90,6 @@ probe (const char *filename, gboolean may_write)
   return format != NULL ? format : "raw";
 }
 
-/* (nullable): what the name itself says, or nothing does */
-static const char *
-find_format (const ImgSource *source)
-{
-  if (source->format != NULL)
-    return source->format;
-  if (g_str_has_prefix (source->argument, "file:"))
-    return probe (source->argument + strlen ("file:"), source->may_write);
-
-  return banyan_file_name_has_prefix (source->argument)
-             ? NULL
-             : probe (source->argument, source->may_write);
-}
-
 static gboolean
 is_document (const ImgSource *source, char **file, char **node)
 {
@@ -181,7 +167,8 @@ img_open (ImgImage *self, const ImgSource *source)
   else
     {
       what.argument = source->argument;
-      what.driver = find_format (source);
+      what.driver
+          = source->format != NULL ? source->format : probe (source->argument, source->may_write);
     }
 
   self->graph = banyan_graph_new ();

@@ -129,15 +129,6 @@ check (Drive *self)
 
 /* -- The format's node. -- */
 
-static gboolean
-is_protocol (const char *driver)
-{
-  g_autoptr (BanyanTypeInfo) info
-      = banyan_registry_lookup (banyan_registry_get_default (), G_MAXUINT, driver);
-
-  return info != NULL && banyan_type_info_get_kind (info) == BANYAN_PLUGIN_PROTOCOL;
-}
-
 static void
 set_cache (Drive *self)
 {
@@ -238,7 +229,7 @@ make_root (Drive *self)
     legacy_add_text (self->option, root, "driver", driver);
   legacy_copy (self->option, root, own_keys);
   self->root = banyan_spec_builder_end (root);
-  set_file (self, driver == NULL || !is_protocol (driver));
+  set_file (self, driver == NULL || !banyan_driver_is_protocol (driver));
   set_cache (self);
   set_read_only (self);
   if (cli_spec_get (self->root, "driver") != NULL)

@@ -11,8 +11,9 @@
 /* Who has that many problems needs no more help, and looking for it must not take for ever. */
 #define MAX_HELPED 100
 
-/* "backing=" is null in QEMU's dotted keys, which have no other word for it, and in its JSON.
- * Quotes in a document are meant as they stand: it has null itself. */
+/* "backing=" is null in QEMU's dotted keys, which have no other word for it, and in its JSON; of
+ * other links it is a mistake, such as a variable that is not set. Quotes in a document are meant
+ * as they stand: it has null itself. */
 static gboolean
 means_null (GParamSpec *pspec, BanyanSpec *spec)
 {
@@ -21,8 +22,7 @@ means_null (GParamSpec *pspec, BanyanSpec *spec)
       = kind == BANYAN_SPEC_STRING && banyan_spec_get_origin (spec)->kind == BANYAN_ORIGIN_DOCUMENT;
 
   return (kind == BANYAN_SPEC_TEXT || kind == BANYAN_SPEC_STRING) && !is_quoted
-         && *banyan_spec_get_text (spec) == '\0' && !banyan_param_get_element (pspec)
-         && !banyan_param_is_required (pspec);
+         && *banyan_spec_get_text (spec) == '\0' && banyan_param_is_completing (pspec);
 }
 
 BanyanLinkValue *

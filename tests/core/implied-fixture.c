@@ -142,6 +142,47 @@ assert_reads (BanyanTestGraph *graph, const char *node, guint seed)
   banyan_test_assert_filled (data, 0, sizeof data, seed);
 }
 
+static gboolean
+try_failing_at (BanyanGraph *graph, GPtrArray *objects, guint nth)
+{
+  g_autoptr (BanyanTransaction) transaction = banyan_transaction_new (graph);
+  g_autoptr (GError) error = NULL;
+  gboolean done;
+
+  for (guint i = 0; i < objects->len; i++)
+    banyan_transaction_add (transaction, objects->pdata[i], NULL);
+  banyan_transaction_fail_at (transaction, BANYAN_PHASE_PREPARE, nth);
+  done = banyan_transaction_commit (transaction, &error);
+  if (!done)
+    g_assert_error (error, BANYAN_ERRNO, EIO);
+  return done;
+}
+
+void
+assert_whole_or_nothing (const char *nodes, const char *const *ids)
+{
+  g_autoptr (BanyanTestGraph) graph = must_load ("other: { driver: memory, size: 8192 }\n");
+  BanyanGraph *inner = banyan_test_graph_get (graph);
+  g_autofree char *inside = in_folder (nodes);
+  g_autofree char *text = g_strconcat ("version: 1\nnodes:\n  ", inside, NULL);
+  gboolean done = FALSE;
+
+  for (guint nth = 0; !done; nth++)
+    {
+      g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+      g_autoptr (GPtrArray) objects = banyan_graph_map (inner, text, -1, "d", NULL, problems);
+
+      for (guint again = 0; again < 2 && !done; again++)
+        {
+          done = try_failing_at (inner, objects, nth);
+          for (guint i = 0; ids[i] != NULL; i++)
+            g_assert_cmpint (find_node (graph, ids[i]) != NULL, ==, done);
+          g_assert_cmpint (nth, <, 100);
+        }
+    }
+  assert_reads (graph, "disk", 7);
+}
+
 char *
 dup_string (gpointer object, const char *property)
 {

@@ -37,6 +37,9 @@ BanyanTestGraph *must_load (const char *nodes);
 char *error_of (const char *nodes);
 BanyanNode *find_node (BanyanTestGraph *graph, const char *id);
 void assert_reads (BanyanTestGraph *graph, const char *node, guint seed);
+/* Fails opening @nodes in each place once, and tries it again; "disk", and all @ids, are there when
+ * it has been done, and not before. */
+void assert_whole_or_nothing (const char *nodes, const char *const *ids);
 char *dup_string (gpointer object, const char *property);
 /* Applies @nodes, and returns how many differences there were. */
 guint apply (BanyanTestGraph *graph, const char *nodes);

@@ -383,32 +383,7 @@ test_undone (void)
   g_test_summary ("Wherever opening a chain fails, nothing is left, and it can be tried again");
 
   write_chain (3);
-  g_autoptr (BanyanTestGraph) graph = must_load ("base: { driver: memory, size: 8192 }\n");
-  BanyanGraph *inner = banyan_test_graph_get (graph);
-  gboolean done = FALSE;
-
-  for (guint nth = 0; !done; nth++)
-    {
-      g_autofree char *text = in_folder ("version: 1\nnodes:\n  " DISK);
-      g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-      g_autoptr (GPtrArray) objects = banyan_graph_map (inner, text, -1, "d", NULL, problems);
-
-      for (guint again = 0; again < 2 && !done; again++)
-        {
-          g_autoptr (BanyanTransaction) transaction = banyan_transaction_new (inner);
-          g_autoptr (GError) error = NULL;
-
-          for (guint i = 0; i < objects->len; i++)
-            banyan_transaction_add (transaction, objects->pdata[i], NULL);
-          banyan_transaction_fail_at (transaction, BANYAN_PHASE_PREPARE, nth);
-          done = banyan_transaction_commit (transaction, &error);
-          if (!done)
-            g_assert_error (error, BANYAN_ERRNO, EIO);
-          g_assert_cmpint (find_node (graph, "disk.backing") != NULL, ==, done);
-          g_assert_cmpint (nth, <, 100);
-        }
-    }
-  assert_reads (graph, "disk", 7);
+  assert_whole_or_nothing (DISK, (const char *const[]){ "disk.backing", NULL });
 }
 
 static void

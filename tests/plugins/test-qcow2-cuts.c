@@ -429,6 +429,8 @@ cut_larger_table (Work *work, const char *way)
   take_image (work);
   run_these (work, steps, G_N_ELEMENTS (steps));
   at = find_switch ();
+  g_assert_cmpuint (at, >=, 10);
+  g_assert_cmpuint (at + 10, <=, recorder_get_log ()->len);
   cut_each_alone (work, at - 10, at + 10);
 }
 
