@@ -439,7 +439,7 @@ test_json_numbers_in_quotes (void)
   {
     const char *property;
     const char *message;
-  } cases[] = {
+  } quoted[] = {
     { "\"offset\": \"4096\"",
       "\"4096\" is a string where an integer is wanted; write 4096 without quotes" },
     { "\"offset\": \"4K\"",
@@ -450,20 +450,20 @@ test_json_numbers_in_quotes (void)
 
   g_test_summary ("A number in JSON's quotes is refused with what to write instead");
 
-  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+  for (gsize i = 0; i < G_N_ELEMENTS (quoted); i++)
     {
       g_autoptr (BanyanRoot) root = test_root_new ();
       g_autoptr (BanyanProblems) problems = banyan_problems_new ();
       g_autoptr (BanyanMapper) mapper = banyan_mapper_new (root, NULL, problems);
       g_autofree char *text = g_strdup_printf ("{ \"driver\": \"file\", \"filename\": \"a\", %s }",
-                                               cases[i].property);
+                                               quoted[i].property);
       g_autoptr (BanyanSpec) spec = banyan_spec_parse_json (text, -1, NULL, problems);
       g_autoptr (GPtrArray) objects = NULL;
 
       banyan_mapper_declare (mapper, test_root_get (root, "nodes"), "n", NULL, spec);
       objects = banyan_mapper_build (mapper);
       g_assert_null (objects);
-      g_assert_cmpstr (banyan_problems_get_text (problems, 0), ==, cases[i].message);
+      g_assert_cmpstr (banyan_problems_get_text (problems, 0), ==, quoted[i].message);
     }
 }
 
