@@ -185,6 +185,47 @@ images_is_consistent (Images *self, const char *name, char **said)
   return WIFEXITED (status) && (WEXITSTATUS (status) == 0 || WEXITSTATUS (status) == 3);
 }
 
+static void
+note_finding (BanyanCheck *check, const char *finding)
+{
+  g_string_append_printf (check->data, "%s\n", finding);
+}
+
+static gboolean BANYAN_COROUTINE
+check (BanyanChannel *channel, gpointer data, GError **error)
+{
+  return banyan_checkable_check (BANYAN_CHECKABLE (banyan_channel_get_node (channel)), data, error);
+}
+
+gboolean
+images_is_in_order (Images *self, const char *name, char **said)
+{
+  g_autofree char *nodes = g_strdup_printf (
+      "image: { driver: qcow2, read-only: true, file: { driver: file, filename: DIR/%s } }\n",
+      name);
+  GString *findings = g_string_new (NULL);
+  BanyanCheck result = BANYAN_CHECK_INIT;
+  g_autoptr (GError) error = NULL;
+  gboolean done;
+
+  result.found = note_finding;
+  result.data = findings;
+  images_load (self, nodes);
+  done = banyan_test_run_as (self->graph, "image", BANYAN_PERMISSION_CONSISTENT_READ, check,
+                             &result, &error);
+  if (!done)
+    g_string_append (findings, error->message);
+  images_close (self);
+  *said = g_string_free (findings, FALSE);
+  return done && result.corruptions == 0;
+}
+
+gboolean
+images_ask_qemu (GRand *rand)
+{
+  return g_test_slow () || g_rand_int_range (rand, 0, 8) == 0;
+}
+
 /* -- Damage. -- */
 
 static int

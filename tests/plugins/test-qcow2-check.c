@@ -290,6 +290,25 @@ use_twice (Images *images)
   images_patch64 (images, "a.qcow2", l2 + 8, images_get64 (images, "a.qcow2", l2));
 }
 
+/* By more entries than a byte can count. */
+static void
+use_often (Images *images)
+{
+  guint64 l2 = get_l2 (images), entry = images_get64 (images, "a.qcow2", l2) & ~COPIED;
+
+  for (guint i = 0; i < 600; i++)
+    images_patch64 (images, "a.qcow2", l2 + i * 8, entry);
+}
+
+static void
+use_as_often_as_counted (Images *images)
+{
+  guint64 cluster = (images_get64 (images, "a.qcow2", get_l2 (images)) & OFFSET_MASK) >> 16;
+
+  use_often (images);
+  images_patch (images, "a.qcow2", get_block (images) + 2 * cluster, "\2\130", 2);
+}
+
 static void
 say_corrupt (Images *images)
 {
@@ -363,6 +382,8 @@ static const struct
   { SHARED, turn_table_bit },
   { PLAIN, count_twice },
   { PLAIN, use_twice },
+  { PLAIN, use_often },
+  { PLAIN, use_as_often_as_counted },
   { PLAIN, say_corrupt },
   { PLAIN, turn_reserved_bits },
   { PLAIN, move_off_clusters },

@@ -120,7 +120,7 @@ find_gaps (Compare *self)
   while (g_hash_table_iter_next (&iter, &key, &value))
     {
       guint64 cluster = (guint64) (GPOINTER_TO_SIZE (key) - 1) * QCOW2_COUNTS_CHUNK;
-      const guint32 *counts = value;
+      const guint8 *counts = value;
 
       for (guint i = 0; i < QCOW2_COUNTS_CHUNK; i++)
         if (counts[i] != 0 && !has_block (image, cluster + i))

@@ -10,9 +10,12 @@
 
 typedef struct
 {
-  GHashTable *chunks; /* (owned): number of the chunk + 1 to guint32[QCOW2_COUNTS_CHUNK] */
+  GHashTable *chunks; /* (owned): number of the chunk + 1 to guint8[QCOW2_COUNTS_CHUNK] (unowned) */
+  GPtrArray *slabs;   /* (owned) (element-type guint8*): chunks lie in them one after the other */
+  guint n_in_last;    /* chunks taken of the last slab */
+  GHashTable *many;   /* (owned): number of the cluster + 1 to what a byte has no room for */
   gpointer last_key;  /* most are asked for again at once */
-  guint32 *last;      /* (unowned) */
+  guint8 *last;       /* (unowned) */
 } Qcow2Counts;
 
 void qcow2_counts_init (Qcow2Counts *self);

@@ -17,6 +17,7 @@ qcow2_walk_init (Qcow2Walk *self, Qcow2Image *image, Qcow2CheckResult *result)
   qcow2_counts_init (&self->counts);
   self->end
       = (banyan_child_get_length (image->file) + image->cluster_size - 1) >> image->cluster_bits;
+  self->unusual = ~(QCOW2_COPIED | (QCOW2_OFFSET_MASK & ~(image->cluster_size - 1)));
 }
 
 void
@@ -178,11 +179,37 @@ walk_entry (Qcow2Walk *self, const Qcow2Entry *entry, gboolean is_active)
     count (self, place, length);
 }
 
+/* An image may have many millions of entries, and nearly all are nothing, or lead to a cluster of
+ * data and say no more. FALSE: this one wants to be looked at. */
+static gboolean
+walk_usual_entry (Qcow2Walk *self, guint64 entry, gboolean is_active)
+{
+  guint64 place = entry & QCOW2_OFFSET_MASK;
+  guint64 cluster = place >> self->image->cluster_bits;
+
+  if ((entry & self->unusual) != 0 || cluster >= self->end)
+    return FALSE;
+  if (place == 0)
+    return TRUE;
+
+  if (is_active)
+    {
+      self->result->allocated_clusters++;
+      self->result->fragmented_clusters += self->next_host != 0 && self->next_host != place;
+      self->next_host = place + self->image->cluster_size;
+    }
+  qcow2_counts_add (&self->counts, cluster);
+  self->result->image_end_offset
+      = MAX (self->result->image_end_offset, place + self->image->cluster_size);
+  return TRUE;
+}
+
 static gboolean BANYAN_COROUTINE
 walk_l2 (Qcow2Walk *self, guint64 offset, guint64 *words, gboolean is_active, GError **error)
 {
   Qcow2Image *image = self->image;
   guint64 first = self->origin.index << (image->cluster_bits + image->l2_bits);
+  gboolean is_usual = image->entry_words == 1 && !image->has_data_file;
 
   if (!banyan_child_pread (image->file, offset, words, image->cluster_size, error))
     return FALSE;
@@ -191,6 +218,8 @@ walk_l2 (Qcow2Walk *self, guint64 offset, guint64 *words, gboolean is_active, GE
     {
       Qcow2Entry entry = { .entry = GUINT64_FROM_BE (words[i]) };
 
+      if (is_usual && walk_usual_entry (self, entry.entry, is_active))
+        continue;
       if (image->entry_words == 2)
         entry.bitmap = GUINT64_FROM_BE (words[i + 1]);
       self->origin.index = first + ((guint64) i / image->entry_words << image->cluster_bits);

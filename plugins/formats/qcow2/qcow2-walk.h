@@ -30,6 +30,7 @@ typedef struct
   Qcow2Counts counts;
   Qcow2CheckResult *result;
   guint64 end;         /* clusters in the file */
+  guint64 unusual;     /* bits that entries of most images do not have */
   gboolean is_counted; /* the refcounts of all clusters are what was counted */
   guint64 next_host;   /* where the guest's next cluster would lie, were it not fragmented */
 } Qcow2Walk;
