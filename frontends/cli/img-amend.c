@@ -92,6 +92,7 @@ img_amend_image (ImgImage *image, BanyanSpec *map, ImgProgress *progress, GError
   return is_done;
 }
 
+/* What has begun is not stopped half-way: a signal ends the program, as a power cut would. */
 static gboolean
 amend (ImgImage *image, BanyanSpec *map, GError **error)
 {
@@ -99,8 +100,6 @@ amend (ImgImage *image, BanyanSpec *map, GError **error)
   gboolean is_done;
 
   img_progress_begin (&progress, PROGRESS_TOTAL);
-  /* What has begun is not stopped half-way: SIGINT ends the program, as a power cut would. */
-  g_clear_handle_id (&progress.interrupt, g_source_remove);
   is_done = img_amend_image (image, map, &progress, error);
   img_progress_end (&progress, is_done);
   return is_done;

@@ -101,7 +101,7 @@ commit_layer (const Link *link, ImgImage *target, guint64 rate, ImgProgress *pro
   CliStatus status = img_open (&image, &source);
 
   if (status == CLI_DONE && !copy_layer (&image, target, rate, progress, &error))
-    status = cli_fail_with (error);
+    status = img_interrupt_fail (error);
   return img_close (&image, status);
 }
 
@@ -171,7 +171,10 @@ commit (GArray *chain, guint64 length, guint64 rate)
   if (status != CLI_DONE)
     return status;
 
-  status = img_close (&target, commit_layers (chain, &target, length, rate));
+  img_interrupt_begin ();
+  img_interrupt_note ("a part of %s is in its base, and it shows the same as before",
+                      g_array_index (chain, Link, 0).filename);
+  status = img_interrupt_end (img_close (&target, commit_layers (chain, &target, length, rate)));
   if (status == CLI_DONE && !is_kept && base == NULL)
     status = empty (&g_array_index (chain, Link, 0));
   if (status == CLI_DONE && !img_options.as_json)

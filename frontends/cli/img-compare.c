@@ -44,7 +44,7 @@ typedef struct
   BanyanBlockStatus status[2]; /* at the present offset */
   guint64 ends[2];             /* up to which it holds */
   BanyanBuffer *buffers[2];
-  BanyanCopy progress; /* counts, and can be cancelled */
+  BanyanCopy progress; /* counts */
 
   guint64 offset;
   gboolean is_different;
@@ -160,15 +160,8 @@ compare_all (Comparison *self, GError **error)
   guint64 whole = MAX (self->lengths[0], self->lengths[1]);
 
   while (self->offset < whole && !self->is_different)
-    {
-      if (__atomic_load_n (&self->progress.cancelled, __ATOMIC_RELAXED))
-        {
-          g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "interrupted");
-          return FALSE;
-        }
-      if (!compare_next (self, error))
-        return FALSE;
-    }
+    if (!compare_next (self, error))
+      return FALSE;
 
   return TRUE;
 }

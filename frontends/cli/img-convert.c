@@ -3,8 +3,6 @@
 
 #include "img.h"
 
-#include <unistd.h>
-
 #define SECTOR 512
 #define USUAL_PIECE (256 * 1024)
 
@@ -74,7 +72,6 @@ typedef struct
   guint64 length; /* of all sources, each in whole sectors */
   guint64 sparse_bytes;
   guint64 rate;
-  gboolean is_made; /* the file was not there before */
 } Convert;
 
 /* -- What is wrong with the options. -- */
@@ -170,7 +167,7 @@ make_target (Convert *self, const char *filename)
     .has_length = map != NULL && banyan_spec_lookup (map, "size") == NULL,
   };
 
-  return map != NULL ? img_make (&make, &self->is_made) : CLI_USAGE;
+  return map != NULL ? img_make (&make) : CLI_USAGE;
 }
 
 /* Nothing of a copy is worth waiting for until all of it is there; hence "unsafe". */
@@ -277,7 +274,7 @@ copy_all (Convert *self)
   img_progress_begin (&progress, self->length);
   is_done = copy_sources (self, &progress, &error);
   img_progress_end (&progress, is_done);
-  return is_done ? CLI_DONE : cli_fail_with (error);
+  return is_done ? CLI_DONE : img_interrupt_fail (error);
 }
 
 static CliStatus
@@ -287,11 +284,17 @@ convert (Convert *self, char **arguments, guint n_sources)
   CliStatus status = open_sources (self, arguments, n_sources);
 
   if (status == CLI_DONE && !is_there)
-    status = make_target (self, target);
+    {
+      img_interrupt_note ("%s is not whole", target);
+      status = make_target (self, target);
+    }
   if (status == CLI_DONE)
     status = open_target (self, target);
   if (status == CLI_DONE)
-    status = copy_all (self);
+    {
+      img_interrupt_note ("%s is not whole", target);
+      status = copy_all (self);
+    }
   if (status == CLI_DONE && with_bitmaps)
     status = img_copy_bitmaps (&g_array_index (self->sources, ImgImage, 0), &self->target,
                                skips_broken);
@@ -299,8 +302,6 @@ convert (Convert *self, char **arguments, guint n_sources)
   status = img_close (&self->target, status);
   for (guint i = 0; i < self->sources->len; i++)
     status = img_close (&g_array_index (self->sources, ImgImage, i), status);
-  if (status != CLI_DONE && self->is_made)
-    unlink (target);
   return status;
 }
 
@@ -333,7 +334,8 @@ run (char **arguments)
     return status;
 
   self.sources = g_array_new (FALSE, TRUE, sizeof (ImgImage));
-  status = convert (&self, arguments, n - 1);
+  img_interrupt_begin ();
+  status = img_interrupt_end (convert (&self, arguments, n - 1));
   g_array_unref (self.sources);
   return status;
 }

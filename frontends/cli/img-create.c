@@ -116,12 +116,13 @@ static CliStatus
 make_it (ImgMake *make, const char *argument)
 {
   CliStatus status = find_length (make, argument);
-  gboolean is_new;
 
   if (status != CLI_DONE)
     return status;
 
-  status = img_make (make, &is_new);
+  img_interrupt_begin ();
+  img_interrupt_note ("%s is not whole", make->filename);
+  status = img_interrupt_end (img_make (make));
   if (status == CLI_DONE && img_options.as_json)
     return print_made (make);
   if (status == CLI_DONE)

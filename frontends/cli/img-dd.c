@@ -3,8 +3,6 @@
 
 #include "img.h"
 
-#include <unistd.h>
-
 static char *target_format;
 
 static const GOptionEntry options[] = {
@@ -107,7 +105,7 @@ copy_part (ImgImage *source, const char *filename, const char *format, guint64 o
   is_done = img_copy (source, &target, &copy, &progress, &error)
             && banyan_backend_flush (target.backend, &error);
   img_progress_end (&progress, is_done);
-  return img_close (&target, is_done ? CLI_DONE : cli_fail_with (error));
+  return img_close (&target, is_done ? CLI_DONE : img_interrupt_fail (error));
 }
 
 static CliStatus
@@ -116,7 +114,6 @@ copy (ImgImage *source, const Words *words)
   const char *format = target_format != NULL ? target_format : "raw";
   guint64 length = banyan_node_get_length (source->node), limit, offset, size;
   ImgMake make = { .filename = words->output, .format = format, .has_length = TRUE };
-  gboolean is_new;
   CliStatus status;
 
   if (words->input_size != NULL && !img_parse_size (words->input_size, "isize", &limit))
@@ -126,14 +123,9 @@ copy (ImgImage *source, const Words *words)
 
   find_part (words, length, &offset, &size);
   make.length = size;
-  status = img_make (&make, &is_new);
-  if (status != CLI_DONE)
-    return status;
-
-  status = copy_part (source, words->output, format, offset, size);
-  if (status != CLI_DONE && is_new)
-    unlink (words->output);
-  return status;
+  img_interrupt_note ("%s is not whole", words->output);
+  status = img_make (&make);
+  return status == CLI_DONE ? copy_part (source, words->output, format, offset, size) : status;
 }
 
 static CliStatus
@@ -143,9 +135,13 @@ run (char **arguments)
   ImgImage source;
   CliStatus status = read_words (&words, arguments);
 
-  if (status == CLI_DONE)
-    status = img_open_argument (&source, words.input, FALSE, FALSE);
-  return status == CLI_DONE ? img_close (&source, copy (&source, &words)) : status;
+  if (status != CLI_DONE)
+    return status;
+
+  img_interrupt_begin ();
+  status = img_open_argument (&source, words.input, FALSE, FALSE);
+  return img_interrupt_end (status == CLI_DONE ? img_close (&source, copy (&source, &words))
+                                               : status);
 }
 
 const CliCommand img_dd = {

@@ -4,6 +4,7 @@
 #include "img.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -362,34 +363,53 @@ make_both (const ImgMake *make, const Wanted *wanted)
   return wanted->image != NULL ? make_image (make, wanted->image) : CLI_DONE;
 }
 
-static gboolean
-is_missing (const char *filename)
+/* Files that were not there before. One command runs in a process. */
+static GPtrArray *made; /* (owned) (nullable) (element-type filename) */
+
+/* A link that leads nowhere becomes one that leads to what is made. */
+static void
+note_missing (const char *filename)
 {
   struct stat found;
 
-  return lstat (filename, &found) < 0 && errno == ENOENT;
+  if (stat (filename, &found) == 0 || errno != ENOENT)
+    return;
+  if (made == NULL)
+    made = g_ptr_array_new_with_free_func (g_free);
+  g_ptr_array_add (made, g_strdup (filename));
+}
+
+gboolean
+img_unmake (void)
+{
+  gboolean is_any = made != NULL && made->len > 0;
+
+  for (guint i = 0; is_any && i < made->len; i++)
+    {
+      char *path = realpath (made->pdata[i], NULL);
+
+      if (path != NULL)
+        unlink (path);
+      free (path);
+    }
+  g_clear_pointer (&made, g_ptr_array_unref);
+  return is_any;
 }
 
 CliStatus
-img_make (const ImgMake *make, gboolean *is_new)
+img_make (const ImgMake *make)
 {
   g_auto (Wanted) wanted = { NULL };
   g_autoptr (GError) error = NULL;
-  gboolean has_new_data;
   CliStatus status;
 
-  *is_new = FALSE;
   if (img_complain_of_format (make->format, &status))
     return status;
   if (!read_wanted (make, &wanted, &error))
     return cli_fail_with (error);
 
-  *is_new = is_missing (make->filename);
-  has_new_data = wanted.data_name != NULL && is_missing (wanted.data_name);
-  status = make_both (make, &wanted);
-  if (status != CLI_DONE && has_new_data)
-    unlink (wanted.data_name);
-  if (status != CLI_DONE && *is_new)
-    unlink (make->filename);
-  return status;
+  note_missing (make->filename);
+  if (wanted.data_name != NULL)
+    note_missing (wanted.data_name);
+  return make_both (make, &wanted);
 }

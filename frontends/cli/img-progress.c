@@ -1,9 +1,8 @@
-/* img-progress.c - banyan img: how far it has come, and SIGINT
+/* img-progress.c - banyan img: how far it has come
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "img.h"
 
-#include <glib-unix.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -47,23 +46,11 @@ tick (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-static gboolean
-interrupt (gpointer data)
-{
-  ImgProgress *self = data;
-
-  self->is_interrupted = TRUE;
-  if (self->copy != NULL)
-    banyan_copy_cancel (self->copy);
-  return G_SOURCE_CONTINUE;
-}
-
 void
 img_progress_begin (ImgProgress *self, guint64 total)
 {
   *self = (ImgProgress){ .total = total };
   self->is_bar = !img_options.is_telling && !img_options.is_quiet && isatty (STDERR_FILENO);
-  self->interrupt = g_unix_signal_add (SIGINT, interrupt, self);
   if (img_options.is_telling || self->is_bar)
     self->timer = g_timeout_add (INTERVAL_MS, tick, self);
   if (img_options.is_telling)
@@ -76,8 +63,7 @@ img_progress_follow (ImgProgress *self, BanyanCopy *copy)
   if (self->copy != NULL)
     self->before += self->copy->length;
   self->copy = copy;
-  if (self->is_interrupted && copy != NULL)
-    banyan_copy_cancel (copy);
+  img_interrupt_follow (copy);
 }
 
 void
@@ -91,7 +77,7 @@ img_progress_end (ImgProgress *self, gboolean is_done)
     fprintf (stderr, "\r%*s\r", BAR_WIDTH + 8, "");
 
   g_clear_handle_id (&self->timer, g_source_remove);
-  g_clear_handle_id (&self->interrupt, g_source_remove);
+  img_interrupt_follow (NULL);
 }
 
 /* -- Copying. -- */

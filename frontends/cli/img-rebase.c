@@ -172,7 +172,7 @@ copy_differences (ImgImage *image, BanyanBackend *new_backing)
   if (self.backends[OLD] != NULL)
     banyan_backend_close (self.backends[OLD]);
   g_clear_object (&self.backends[OLD]);
-  return is_done ? CLI_DONE : cli_fail_with (error);
+  return is_done ? CLI_DONE : img_interrupt_fail (error);
 }
 
 static CliStatus
@@ -242,7 +242,11 @@ run (char **arguments)
     return cli_fail (CLI_USAGE, "say which format the backing file has: -F DRIVER");
 
   if (!is_unchecked)
-    status = keep_content (arguments[0]);
+    {
+      img_interrupt_begin ();
+      img_interrupt_note ("%s has the backing file that it had, and shows the same", arguments[0]);
+      status = img_interrupt_end (keep_content (arguments[0]));
+    }
   return status == CLI_DONE ? change_header (arguments[0]) : status;
 }
 

@@ -173,9 +173,10 @@ typedef struct
   gboolean has_length;
 } ImgMake;
 
-/* Makes the file, and the image in it. @is_new: (out): the file was not there before. Where it
- * fails, a file that was not there before is not there afterwards. */
-CliStatus img_make (const ImgMake *make, gboolean *is_new);
+/* Makes the file, and the image in it. */
+CliStatus img_make (const ImgMake *make);
+/* Takes away the files that were made and not there before; whether there were any. */
+gboolean img_unmake (void);
 /* Of @options, a map, those that whoever opens the image has to give, too. (transfer full) */
 BanyanSpec *img_pick_secrets (BanyanSpec *options);
 /* If one of @options asks for help, prints what @format takes. */
@@ -183,7 +184,20 @@ gboolean img_print_options (char **options, const char *format, CliStatus *statu
 /* Prints and returns TRUE where @format has no images that can be made. */
 gboolean img_complain_of_format (const char *format, CliStatus *status);
 
-/* -- img-progress.c: how far it has come, and SIGINT. -- */
+/* -- img-interrupt.c: SIGINT, SIGTERM and SIGHUP. -- */
+
+/* From now on they cancel. */
+void img_interrupt_begin (void);
+/* What is true from now on if it ends, unless that is that nothing is made. */
+void img_interrupt_note (const char *format, ...) G_GNUC_PRINTF (1, 2);
+/* What can be cancelled from now on. (nullable) */
+void img_interrupt_follow (BanyanCopy *copy);
+/* As cli_fail_with(), but for what only says that it was interrupted. */
+CliStatus img_interrupt_fail (const GError *error);
+/* Takes away what was made if @status is not good; ends the program where it was interrupted. */
+CliStatus img_interrupt_end (CliStatus status);
+
+/* -- img-progress.c: how far it has come. -- */
 
 typedef struct
 {
@@ -191,13 +205,11 @@ typedef struct
   guint64 before;   /* of it, done before @copy */
   BanyanCopy *copy; /* (nullable): the one that is under way */
   guint timer;
-  guint interrupt;
   gboolean is_bar;
-  gboolean is_interrupted;
 } ImgProgress;
 
 void img_progress_begin (ImgProgress *self, guint64 total);
-/* From now on @copy counts, and is cancelled by SIGINT. */
+/* From now on @copy counts, and can be interrupted. */
 void img_progress_follow (ImgProgress *self, BanyanCopy *copy);
 void img_progress_end (ImgProgress *self, gboolean is_done);
 /* Copies as @copy says, from the beginning of one node to another, and follows it. */
