@@ -170,6 +170,21 @@ make_target (Convert *self, const char *filename)
   return map != NULL ? img_make (&make) : CLI_USAGE;
 }
 
+static CliStatus
+check_target (Convert *self, const char *filename)
+{
+  for (guint i = 0; i < self->sources->len; i++)
+    {
+      ImgImage *source = &g_array_index (self->sources, ImgImage, i);
+
+      if (img_lies_in (source->node, filename))
+        return cli_fail (CLI_REFUSED, "%s cannot be the target: it is a part of what is copied",
+                         filename);
+    }
+
+  return CLI_DONE;
+}
+
 /* Nothing of a copy is worth waiting for until all of it is there; hence "unsafe". */
 static CliStatus
 open_target (Convert *self, const char *argument)
@@ -194,7 +209,8 @@ open_target (Convert *self, const char *argument)
   if (status != CLI_DONE)
     return status;
 
-  if (banyan_node_get_length (self->target.node) < self->length - (SECTOR - 1))
+  /* The last sector need not be whole. */
+  if (banyan_node_get_length (self->target.node) + (SECTOR - 1) < self->length)
     return cli_fail (CLI_FAILED,
                      "%s has only %" G_GUINT64_FORMAT " bytes; %" G_GUINT64_FORMAT " are wanted",
                      argument, banyan_node_get_length (self->target.node), self->length);
@@ -283,6 +299,8 @@ convert (Convert *self, char **arguments, guint n_sources)
   const char *target = arguments[n_sources];
   CliStatus status = open_sources (self, arguments, n_sources);
 
+  if (status == CLI_DONE && !is_target_dotted)
+    status = check_target (self, target);
   if (status == CLI_DONE && !is_there)
     {
       img_interrupt_note ("%s is not whole", target);

@@ -30,6 +30,8 @@ static CliStatus
 measure_backing (const ImgMake *make, guint64 *length)
 {
   ImgSource source = { .format = make->backing_format, .is_shared = img_options.is_shared };
+  const char *data_file
+      = make->options != NULL ? banyan_spec_lookup_text (make->options, "data-file") : NULL;
   ImgImage image;
   CliStatus status = img_open_backing (&image, make->filename, make->backing, source);
 
@@ -37,7 +39,13 @@ measure_backing (const ImgMake *make, guint64 *length)
     return status;
 
   *length = banyan_node_get_length (image.node);
-  return img_close (&image, CLI_DONE);
+  if (data_file != NULL && g_str_has_prefix (data_file, "file:"))
+    data_file += strlen ("file:");
+  if (img_lies_in (image.node, make->filename)
+      || (data_file != NULL && img_lies_in (image.node, data_file)))
+    status = cli_fail (CLI_REFUSED, "%s cannot be made: %s is, or is backed by, a file of it",
+                       make->filename, make->backing);
+  return img_close (&image, status);
 }
 
 /* As they are written with -o. */
@@ -96,6 +104,8 @@ find_length (ImgMake *make, const char *argument)
 
   if (make->backing != NULL && make->backing_format == NULL)
     return cli_fail (CLI_USAGE, "say which format the backing file has: -F DRIVER");
+  if (make->backing != NULL && img_means_itself (make->filename, make->backing))
+    return cli_fail (CLI_REFUSED, "%s cannot be its own backing file", make->filename);
   if (make->backing != NULL && !is_unchecked)
     status = measure_backing (make, &backing_length);
   if (status != CLI_DONE)

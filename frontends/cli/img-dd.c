@@ -116,12 +116,18 @@ copy (ImgImage *source, const Words *words)
   ImgMake make = { .filename = words->output, .format = format, .has_length = TRUE };
   CliStatus status;
 
+  if (img_lies_in (source->node, words->output))
+    return cli_fail (CLI_REFUSED, "%s cannot be the output: it is a part of what is copied",
+                     words->output);
   if (words->input_size != NULL && !img_parse_size (words->input_size, "isize", &limit))
     return CLI_USAGE;
   if (words->input_size != NULL)
     length = MIN (length, limit);
 
   find_part (words, length, &offset, &size);
+  if (offset == length && words->skip > 0)
+    cli_message ("warning: %s has nothing behind what is skipped: it ends at %" G_GUINT64_FORMAT,
+                 words->input, length);
   make.length = size;
   img_interrupt_note ("%s is not whole", words->output);
   status = img_make (&make);

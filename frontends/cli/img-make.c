@@ -250,7 +250,7 @@ static gboolean
 read_data_file (const ImgMake *make, Wanted *wanted, GError **error)
 {
   g_autoptr (BanyanSpec) map = banyan_spec_builder_end (banyan_spec_builder_new_map ());
-  g_autofree char *length = NULL, *name = NULL;
+  g_autofree char *length = NULL, *name = NULL, *path = NULL;
 
   if (g_object_class_find_property (G_OBJECT_GET_CLASS (wanted->image), "data-file") == NULL)
     return TRUE;
@@ -259,6 +259,9 @@ read_data_file (const ImgMake *make, Wanted *wanted, GError **error)
     return TRUE;
 
   wanted->data_name = g_strdup (name);
+  path = g_canonicalize_filename (name, NULL);
+  if (img_means_itself (make->filename, path))
+    return banyan_throw_errno (error, EINVAL, "%s cannot be its own data file", name);
   length = g_strdup_printf ("%" G_GUINT64_FORMAT, banyan_image_options_get_length (wanted->image));
   set_text (&map, "filename", wanted->data_name);
   set_text (&map, "size", length);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* -- Which format. -- */
@@ -178,18 +179,41 @@ img_open (ImgImage *self, const ImgSource *source)
   return status == CLI_DONE ? CLI_DONE : img_close (self, status);
 }
 
+/* What @image means by @name, which has no prefix. (transfer full) */
+static char *
+resolve_backing (const char *image, const char *name)
+{
+  g_autofree char *folder = g_path_get_dirname (image);
+
+  return g_path_is_absolute (name) ? g_strdup (name) : g_build_filename (folder, name, NULL);
+}
+
+gboolean
+img_means_itself (const char *image, const char *name)
+{
+  g_autofree char *path = resolve_backing (image, name);
+  g_autofree char *whole = g_canonicalize_filename (path, NULL);
+  g_autofree char *own = g_canonicalize_filename (image, NULL);
+  struct stat backing, top;
+
+  if (banyan_file_name_has_prefix (name))
+    return FALSE;
+  return stat (path, &backing) == 0 && stat (image, &top) == 0
+             ? backing.st_dev == top.st_dev && backing.st_ino == top.st_ino
+             : g_str_equal (whole, own);
+}
+
 CliStatus
 img_open_backing (ImgImage *self, const char *image, const char *name, ImgSource source)
 {
   static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_COMMAND_LINE };
-  g_autofree char *folder = g_path_get_dirname (image);
   g_autofree char *path = NULL;
   g_autoptr (BanyanSpec) spec = NULL;
   g_autoptr (GError) error = NULL;
 
   if (!banyan_file_name_has_prefix (name))
     {
-      path = g_path_is_absolute (name) ? g_strdup (name) : g_build_filename (folder, name, NULL);
+      path = resolve_backing (image, name);
       source.argument = path;
       return img_open (self, &source);
     }
@@ -305,6 +329,47 @@ img_dup_filename (BanyanNode *node)
     }
 
   return NULL;
+}
+
+static gboolean
+is_file (BanyanNode *node, const struct stat *wanted)
+{
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (node), "filename");
+  g_autofree char *filename = NULL;
+  struct stat found;
+
+  if (pspec == NULL || !G_IS_PARAM_SPEC_STRING (pspec))
+    return FALSE;
+
+  g_object_get (node, "filename", &filename, NULL);
+  return filename != NULL && stat (filename, &found) == 0 && found.st_dev == wanted->st_dev
+         && found.st_ino == wanted->st_ino;
+}
+
+static gboolean
+is_within (BanyanNode *node, const struct stat *wanted)
+{
+  g_autoptr (GPtrArray) children = banyan_element_list_children (BANYAN_ELEMENT (node));
+
+  if (is_file (node, wanted))
+    return TRUE;
+  for (guint i = 0; i < children->len; i++)
+    {
+      BanyanNode *below = banyan_child_get_node (children->pdata[i]);
+
+      if (below != NULL && is_within (below, wanted))
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+gboolean
+img_lies_in (BanyanNode *node, const char *filename)
+{
+  struct stat wanted;
+
+  return stat (filename, &wanted) == 0 && is_within (node, &wanted);
 }
 
 guint64

@@ -241,6 +241,9 @@ run (char **arguments)
   if (*backing != '\0' && backing_format == NULL)
     return cli_fail (CLI_USAGE, "say which format the backing file has: -F DRIVER");
 
+  if (*backing != '\0' && img_means_itself (arguments[0], backing))
+    return cli_fail (CLI_REFUSED, "%s cannot be its own backing file", arguments[0]);
+
   if (!is_unchecked)
     {
       img_interrupt_begin ();

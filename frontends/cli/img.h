@@ -134,6 +134,8 @@ CliStatus img_open (ImgImage *self, const ImgSource *source);
 /* The same of what @image, a file, means by @name when its header has that for a backing, which is
  * of the format of @source. */
 CliStatus img_open_backing (ImgImage *self, const char *image, const char *name, ImgSource source);
+/* Whether what @image means by @name is @image itself; neither need be there. */
+gboolean img_means_itself (const char *image, const char *name);
 /* With the options that all commands share. */
 CliStatus img_open_argument (ImgImage *self, const char *argument, gboolean may_write,
                              gboolean without_backing);
@@ -152,6 +154,8 @@ char *img_dup_filename (BanyanNode *node);
 BanyanNode *img_get_backing (BanyanNode *node);
 /* What a format lies on. (nullable) */
 BanyanNode *img_get_below (BanyanNode *node);
+/* Whether @filename is a file that the image lies in, or one that it is backed by. */
+gboolean img_lies_in (BanyanNode *node, const char *filename);
 /* Bytes that compressed data comes in. */
 guint64 img_get_cluster_size (BanyanNode *node);
 /* Runs @func inside a request of @self. */

@@ -251,6 +251,21 @@ grow_locked (FileLock *self, guint used, guint unshared, gboolean *unsupported, 
 
 /* -- Identities. -- */
 
+/* (nullable) */
+static Identity *
+identity_find (const struct stat *status)
+{
+  for (guint i = 0; identities != NULL && i < identities->len; i++)
+    {
+      Identity *identity = g_ptr_array_index (identities, i);
+
+      if (identity->device == status->st_dev && identity->inode == status->st_ino)
+        return identity;
+    }
+
+  return NULL;
+}
+
 static Identity *
 identity_get (int fd)
 {
@@ -259,15 +274,12 @@ identity_get (int fd)
 
   if (fstat (fd, &status) < 0)
     return NULL;
+  identity = identity_find (&status);
+  if (identity != NULL)
+    return identity;
+
   if (identities == NULL)
     identities = g_ptr_array_new ();
-  for (guint i = 0; i < identities->len; i++)
-    {
-      identity = g_ptr_array_index (identities, i);
-      if (identity->device == status.st_dev && identity->inode == status.st_ino)
-        return identity;
-    }
-
   identity = g_new0 (Identity, 1);
   identity->device = status.st_dev;
   identity->inode = status.st_ino;
@@ -413,6 +425,27 @@ file_lock_restore (FileLock *self)
   shrink_to_union (self->identity);
 }
 
+/* The kernel would refuse it as well, but knows no node to name. */
+static gboolean
+check_own_nodes (const FileLock *self, guint used, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&identities_mutex);
+  struct stat status;
+  Identity *identity = fstat (self->identity->fd, &status) == 0 ? identity_find (&status) : NULL;
+
+  for (guint i = 0; identity != NULL && i < identity->nodes->len; i++)
+    {
+      const FileLock *node = g_ptr_array_index (identity->nodes, i);
+
+      for (guint n = 0; n < N_PERMISSIONS; n++)
+        if (used & (node->used | node->unshared) & (1u << n))
+          return throw_conflict (self, node->node_path, n, (node->unshared & (1u << n)) != 0,
+                                 error);
+    }
+
+  return TRUE;
+}
+
 /* A description of its own, and so a stranger to those of this process, too. */
 gboolean
 file_lock_take_alone (int fd, const char *path, GError **error)
@@ -421,8 +454,11 @@ file_lock_take_alone (int fd, const char *path, GError **error)
   g_autofree char *name = file_path_for_message (path);
   Identity identity = { .fd = fd };
   FileLock self = { .identity = &identity, .path = name };
-  int result = grow_to (&identity, used, used);
+  int result;
 
+  if (!check_own_nodes (&self, used, error))
+    return FALSE;
+  result = grow_to (&identity, used, used);
   if (result == -ENOLCK || result == -EOPNOTSUPP || result == -EINVAL)
     return TRUE;
   if (result < 0)
