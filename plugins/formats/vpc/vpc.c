@@ -327,9 +327,13 @@ banyan_vpc_probe (const guint8 *head, gsize length)
 static guint
 banyan_vpc_probe_end (const guint8 *tail, gsize length, guint64 image_length)
 {
-  const guint8 *footer = tail + length - FOOTER_SIZE;
+  const guint8 *footer;
 
-  return length >= FOOTER_SIZE && is_right (footer) && get_type (footer) == TYPE_FIXED
+  if (length < FOOTER_SIZE)
+    return 0;
+
+  footer = tail + length - FOOTER_SIZE;
+  return is_right (footer) && get_type (footer) == TYPE_FIXED
                  && banyan_get_be64 (footer + AT_SIZE) == image_length - FOOTER_SIZE
              ? BANYAN_PROBE_END
              : 0;
