@@ -76,7 +76,7 @@ SERVED_HEAD = ["backend", "workload", "conns", "server", "ops/s", "-%", "MB/s", 
                "cpu us/op", "x qemu-nbd", "x best peer", "goals"]
 
 
-def served_lines(case):
+def served_lines(case, has_goals):
     backend, workload, connections, rows, failures = case
     qemu = rows.get("qemu-nbd")
     peers = [rows[name] for name in servers.PEERS if name in rows]
@@ -86,7 +86,7 @@ def served_lines(case):
         first = [backend, workload.name, str(connections), name]
         if name in rows:
             r = rows[name]
-            text = goals_text(goals(backend, workload, rows)) if name == "banyan" else ""
+            text = goals_text(goals(backend, workload, rows)) if name == "banyan" and has_goals else ""
             lines.append(first + [number(r.rate), number(r.spread * 100), number(r.bytes_rate / 1e6),
                                   number(r.p50_us, 1), number(r.p99_us, 1),
                                   number(r.server_us, 2), ratio(r.rate, qemu),
@@ -96,23 +96,23 @@ def served_lines(case):
     return lines
 
 
-def print_served(cases, not_started):
+def print_served(cases, not_started, has_goals):
     lines = []
     for case in cases:
         if lines:
             lines.append([""] * len(SERVED_HEAD))
-        lines += served_lines(case)
+        lines += served_lines(case, has_goals)
     print_table(SERVED_HEAD, lines)
     for (backend, name), reason in not_started.items():
         print(f"not measured: {name} on {backend}: {reason}")
 
 
-def case_json(case):
+def case_json(case, has_goals):
     backend, workload, connections, rows, failures = case
     return {"backend": backend, "workload": workload.name, "connections": connections,
             "servers": {name: r._asdict() for name, r in rows.items()},
             "failed": failures,
-            "goals": [goal.json() for goal in goals(backend, workload, rows)]}
+            "goals": [goal.json() for goal in goals(backend, workload, rows)] if has_goals else []}
 
 
 def print_layers(table):
