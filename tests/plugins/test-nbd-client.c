@@ -275,6 +275,34 @@ test_leaves_silent_later (void)
   banyan_test_graph_free (graph);
 }
 
+static void
+test_closes_silent (void)
+{
+  g_autoptr (Peer) peer = NULL;
+  BanyanTestGraph *graph;
+  g_autoptr (GError) error = NULL;
+  gint64 began_us;
+
+  g_test_summary ("A server that never answers holds up closing for 30 s, and not for ever");
+  if (!g_test_slow ())
+    {
+      g_test_skip ("it takes half a minute");
+      return;
+    }
+
+  peer = peer_new (SIZE, 0);
+  graph = peer_must_load (peer, PATIENT);
+  write_block (graph, 4096, 0);
+  peer_ignore (peer, PEER_FLUSH);
+  began_us = g_get_monotonic_time ();
+  g_test_expect_message ("Banyan", G_LOG_LEVEL_WARNING, "*said nothing for 30 s*");
+  g_assert_false (banyan_graph_close (banyan_test_graph_get (graph), &error));
+  g_test_assert_expected_messages ();
+  g_assert_error (error, BANYAN_ERRNO, EIO);
+  g_assert_cmpint (g_get_monotonic_time () - began_us, >=, 30 * G_USEC_PER_SEC);
+  banyan_test_graph_free (graph);
+}
+
 /* -- What a server may have forgotten. -- */
 
 static void
@@ -560,6 +588,7 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/nbd/leaves-server-that-shuts-down", test_leaves_leaving);
   g_test_add_func ("/protocol/nbd/leaves-silent-server", test_leaves_silent);
   g_test_add_func ("/protocol/nbd/leaves-silent-server-when-told", test_leaves_silent_later);
+  g_test_add_func ("/protocol/nbd/closes-beside-silent-server", test_closes_silent);
   g_test_add_func ("/protocol/nbd/reports-lost-writes", test_reports_lost_writes);
   g_test_add_func ("/protocol/nbd/sees-another-size", test_sees_size);
   g_test_add_func ("/protocol/nbd/grows-where-it-may", test_grows);

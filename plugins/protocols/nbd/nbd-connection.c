@@ -222,7 +222,8 @@ nbd_connection_wait (NbdConnection *self, GError **error)
       BanyanWaitResult result;
 
       if (self->is_stopping || left_ns <= 0 || !self->client->can_reconnect
-          || __atomic_load_n (&self->client->n_drains, __ATOMIC_SEQ_CST) > 0)
+          || __atomic_load_n (&self->client->n_drains, __ATOMIC_SEQ_CST) > 0
+          || banyan_element_is_leaving (BANYAN_ELEMENT (self->client->node)))
         return throw_away (self, error);
 
       enlist (self, &waiter);

@@ -27,6 +27,9 @@
 #define SILENCE_PARTS 4
 /* Without a limit: how often to look whether there is one now. */
 #define LOOK_NS NS_PER_S
+/* The limit where none was set and the node is about to close: nobody waits for the answers any
+ * more, but others may wait for their turn to close. */
+#define LEAVING_S 30
 
 /* -- Beginning. -- */
 
@@ -57,6 +60,7 @@ new_link (const NbdTarget *target, int fd, const NbdInfo *info)
   self->loop = banyan_loop_current ();
   self->fd = fd;
   self->info = *info;
+  self->node = target->node;
   self->silence_s = target->silence_s;
   self->n_counted = &target->answers[banyan_loop_get_index (self->loop) * NBD_ANSWERS_STRIDE];
   self->queue_last = &self->queue_first;
@@ -117,6 +121,15 @@ give_up (NbdLink *self, guint64 limit_s)
   nbd_link_break (self, why);
 }
 
+static guint64
+get_limit_s (const NbdLink *self)
+{
+  guint64 limit_s = BANYAN_LIVE (*self->silence_s);
+
+  return limit_s == 0 && banyan_element_is_leaving (BANYAN_ELEMENT (self->node)) ? LEAVING_S
+                                                                                 : limit_s;
+}
+
 static void BANYAN_COROUTINE
 watch (gpointer data)
 {
@@ -127,7 +140,7 @@ watch (gpointer data)
   self->watcher = banyan_coroutine_self ();
   while (!self->is_over && count_under_way (self) > 0)
     {
-      guint64 limit_s = BANYAN_LIVE (*self->silence_s);
+      guint64 limit_s = get_limit_s (self);
 
       if (!banyan_co_sleep_ns (limit_s > 0 ? limit_s * NS_PER_S / SILENCE_PARTS : LOOK_NS, NULL))
         break;

@@ -38,6 +38,7 @@ typedef struct
   BanyanSocketAddress *server; /* (owned) */
   char *export;                /* (owned) */
   char *context;               /* (owned): what block status asks of */
+  BanyanNode *node;            /* (unowned): that it is for */
   const guint64 *silence_s; /* live: after how long a server that says nothing is gone; 0: never */
   guint64 *answers;         /* NbdAnswers (atomic) */
 } NbdTarget;
@@ -85,7 +86,8 @@ typedef struct
   BanyanLoop *loop;
   int fd; /* (owned) */
   NbdInfo info;
-  const guint64 *silence_s; /* as the target's */
+  BanyanNode *node;         /* as the target's */
+  const guint64 *silence_s; /* likewise */
   gboolean is_over;         /* nothing more comes or goes */
   GError *why;              /* (owned) (nullable) */
 

@@ -197,6 +197,7 @@ set_target (BanyanNbd *self)
   target->server = g_object_ref (self->server);
   target->export = g_strdup (self->export != NULL ? self->export : "");
   target->context = g_strdup (self->dirty_bitmap != NULL ? self->dirty_bitmap : USUAL_CONTEXT);
+  target->node = BANYAN_NODE (self);
   target->silence_s = &self->client.silence_s;
   target->answers = self->client.answers;
   self->client.max_connections = self->connections;
