@@ -175,12 +175,23 @@ break_reftable (Images *images)
       "error: refcount table entry 1 leads to 0x7fff0000, which is not within the file");
 }
 
+static char *
+mark_reftable (Images *images)
+{
+  guint64 table = images_get64 (images, "a.qcow2", 48);
+  guint64 entry = images_get64 (images, "a.qcow2", table) | 2;
+
+  images_patch64 (images, "a.qcow2", table, entry);
+  return g_strdup_printf (
+      "error: refcount table entry 0 has bits that mean nothing: %#" G_GINT64_MODIFIER "x", entry);
+}
+
 static void
 test_places (void)
 {
   static char *(*const damages[]) (Images * images)
-      = { break_l1,   repeat_l1,     break_l2,       misplace,
-          forget_bit, count_too_few, count_too_many, break_reftable };
+      = { break_l1,      repeat_l1,      break_l2,       misplace,     forget_bit,
+          count_too_few, count_too_many, break_reftable, mark_reftable };
 
   g_test_summary ("Each problem is told with its place and value");
 
@@ -226,6 +237,30 @@ test_mended (void)
   g_assert_cmpfloat (told.progress, >, 0);
   g_ptr_array_unref (told.told);
   images_must_be_clean (images, "a.qcow2");
+}
+
+static void
+test_reftable (void)
+{
+  static char *(*const damages[]) (Images * images) = { break_reftable, mark_reftable };
+
+  g_test_summary ("A refcount table that says what it may not is made anew");
+
+  if (!images_have_qemu ())
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS (damages); i++)
+    {
+      g_autoptr (Images) images = images_new ();
+      Told told;
+
+      make (images);
+      g_free (damages[i](images));
+      run_check (images, BANYAN_CHECK_FIX_ERRORS | BANYAN_CHECK_FIX_LEAKS, &told);
+      g_assert_cmpuint (told.check.corruptions, >, 0);
+      g_assert_cmpuint (told.check.corruptions_fixed, ==, told.check.corruptions);
+      g_ptr_array_unref (told.told);
+      images_must_be_clean (images, "a.qcow2");
+    }
 }
 
 static void
@@ -517,6 +552,7 @@ main (int argc, char **argv)
   banyan_test_init (&argc, &argv);
   g_test_add_func ("/qcow2/check/tells-places", test_places);
   g_test_add_func ("/qcow2/check/tells-what-is-mended", test_mended);
+  g_test_add_func ("/qcow2/check/makes-refcount-tables-anew", test_reftable);
   g_test_add_func ("/qcow2/check/ends-telling", test_many);
   g_test_add_func ("/qcow2/check/agrees-with-qemu", test_like_qemu);
   g_test_add_func ("/qcow2/check/tells-whose-it-is", test_snapshots);

@@ -342,6 +342,19 @@ qcow2_walk_all (Qcow2Walk *self, GError **error)
   return qcow2_walk_trees (self, image->l1, image->l1_size, image->snapshots, error);
 }
 
+static void
+tell_reftable_bits (Qcow2Walk *self, guint64 entry)
+{
+  g_autofree char *from = NULL;
+
+  self->result->corruptions++;
+  if (self->result->report == NULL)
+    return;
+  from = dup_origin (self);
+  qcow2_check_tell (self->result, "error: %s has bits that mean nothing: %#" G_GINT64_MODIFIER "x",
+                    from, entry);
+}
+
 gboolean
 qcow2_walk_refcounts (Qcow2Walk *self, gboolean *is_sound)
 {
@@ -357,6 +370,8 @@ qcow2_walk_refcounts (Qcow2Walk *self, gboolean *is_sound)
       guint64 offset = image->reftable[i] & ~G_GUINT64_CONSTANT (511);
 
       self->origin = (Qcow2Origin){ QCOW2_FROM_REFCOUNTS, i, NULL };
+      if (image->reftable[i] & 511)
+        tell_reftable_bits (self, image->reftable[i]);
       if (offset == 0 || !is_usable_table (self, seen, offset))
         continue;
       count (self, offset, image->cluster_size);

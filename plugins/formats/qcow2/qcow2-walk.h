@@ -47,8 +47,8 @@ gboolean BANYAN_COROUTINE qcow2_walk_trees (Qcow2Walk *self, const guint64 *l1, 
 /* Counts what a tree leads to once more, as a second one is to lead there. */
 gboolean BANYAN_COROUTINE qcow2_walk_again (Qcow2Walk *self, const guint64 *l1, guint n,
                                             GError **error);
-/* Counts the refcount table and its blocks. @is_sound: each lies where it can, and no two are
- * one. */
+/* Counts the refcount table and its blocks. @is_sound: each lies where it can, no two are
+ * one, and the table says nothing else. */
 gboolean qcow2_walk_refcounts (Qcow2Walk *self, gboolean *is_sound);
 
 /* Makes the bits of the active tables that say whether a cluster is used once only say so. */
