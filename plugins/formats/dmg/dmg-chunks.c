@@ -86,16 +86,8 @@ dmg_sum_get_crc (const DmgSum *self)
 static gboolean
 throw_type (guint32 type, const char *name, GError **error)
 {
-  static const struct
-  {
-    guint32 type;
-    const char *method;
-  } methods[] = { { TYPE_LZFSE, "lzfse" }, { TYPE_LZMA, "lzma" } };
-  const char *method = "an unknown method";
+  const char *method = type == TYPE_LZFSE ? "lzfse" : "an unknown method";
 
-  for (gsize i = 0; i < G_N_ELEMENTS (methods); i++)
-    if (methods[i].type == type)
-      method = methods[i].method;
   return banyan_throw_errno (error, ENOTSUP,
                              "%s: the image has chunks packed by %s (type %u), which is not read; "
                              "pack it anew on macOS: hdiutil convert OLD -format UDZO -o NEW",
@@ -124,6 +116,9 @@ find_kind (guint32 type, DmgKind *kind, const char *name, GError **error)
       return TRUE;
     case TYPE_BZIP2:
       *kind = DMG_BZIP2;
+      return TRUE;
+    case TYPE_LZMA:
+      *kind = DMG_LZMA;
       return TRUE;
     default:
       return throw_type (type, name, error);

@@ -16,6 +16,7 @@ typedef enum
   DMG_ADC,
   DMG_ZLIB,
   DMG_BZIP2,
+  DMG_LZMA,
 } DmgKind;
 
 typedef struct

@@ -4,7 +4,11 @@
 #include "dmg.h"
 
 #include <bzlib.h>
+#include <lzma.h>
 #include <string.h>
+
+/* For the largest of its usual settings, whose dictionary has 64 MiB. */
+#define MAX_LZMA_MEMORY (80 * 1024 * 1024)
 
 typedef struct
 {
@@ -23,6 +27,21 @@ unpack_bzip2 (gpointer data)
   return BZ2_bzBuffToBuffDecompress ((char *) work->unit, &size, (char *) work->packed,
                                      work->packed_size, 0, 0)
                  == BZ_OK
+             ? (gssize) size
+             : -1;
+}
+
+/* What Apple calls lzma are files of xz. */
+static gssize
+unpack_lzma (gpointer data)
+{
+  const Work *work = data;
+  guint64 memory = MAX_LZMA_MEMORY;
+  gsize taken = 0, size = 0;
+
+  return lzma_stream_buffer_decode (&memory, 0, NULL, work->packed, &taken, work->packed_size,
+                                    work->unit, &size, work->unit_size)
+                 == LZMA_OK
              ? (gssize) size
              : -1;
 }
@@ -101,6 +120,9 @@ dmg_unpack (BanyanDmg *self, const Mapping *mapping, const guint8 *packed, guint
     {
     case DMG_BZIP2:
       size = banyan_co_offload (unpack_bzip2, &work);
+      break;
+    case DMG_LZMA:
+      size = banyan_co_offload (unpack_lzma, &work);
       break;
     case DMG_ADC:
       size = banyan_co_offload (unpack_adc, &work);
