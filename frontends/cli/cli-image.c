@@ -241,9 +241,9 @@ declare_objects (BanyanMapper *mapper, BanyanGraph *graph, BanyanSpec *objects)
         banyan_spec_get_key_origin (objects, i), banyan_spec_get_item (objects, i));
 }
 
-/* One node, called "image". */
 static GPtrArray *
-map_image (BanyanGraph *graph, const CliImageSource *source, BanyanProblems *problems)
+map_image (BanyanGraph *graph, const CliImageSource *source, const char *id,
+           BanyanProblems *problems)
 {
   g_autoptr (BanyanSpec) spec = describe_image (source, problems);
   g_autoptr (BanyanMapper) mapper = NULL;
@@ -253,7 +253,7 @@ map_image (BanyanGraph *graph, const CliImageSource *source, BanyanProblems *pro
 
   mapper = banyan_mapper_new (BANYAN_ROOT (graph), NULL, problems);
   declare_objects (mapper, graph, source->objects);
-  banyan_mapper_declare (mapper, get_collection (graph, "nodes"), "image", &origin, spec);
+  banyan_mapper_declare (mapper, get_collection (graph, "nodes"), id, &origin, spec);
   return banyan_mapper_build (mapper);
 }
 
@@ -288,12 +288,12 @@ open_objects (BanyanGraph *graph, GPtrArray *objects, GError **error)
 }
 
 static CliStatus
-open_graph (BanyanGraph *graph, const CliImageSource *source)
+open_graph (BanyanGraph *graph, const CliImageSource *source, const char *id)
 {
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) objects = is_image (source)
-                                      ? map_image (graph, source, problems)
+                                      ? map_image (graph, source, id, problems)
                                       : map_document (graph, source->argument, problems, &error);
 
   if (error != NULL)
@@ -359,39 +359,102 @@ find_node (BanyanGraph *graph, const char *id, CliStatus *status)
 }
 
 /* A file name is a file name. Who comes from QEMU's tools may mean more by it. */
+gboolean
+cli_name_is_for_qemu (const char *name)
+{
+  return banyan_file_name_has_prefix (name) && access (name, F_OK) != 0;
+}
+
+char *
+cli_name_to_dotted (const char *name, const char *format)
+{
+  const char *driver = g_str_has_prefix (name, "json:") ? NULL : format;
+  g_autoptr (BanyanSpec) spec = banyan_spec_from_backing_name (name, driver, &origin, NULL);
+
+  return spec != NULL ? banyan_spec_to_dotted (spec)
+                      : g_strdup_printf ("driver=%s,file.driver=...", format);
+}
+
 static gboolean
 is_meant_for_qemu (const CliImageSource *source)
 {
-  return source->argument != NULL && banyan_file_name_has_prefix (source->argument)
-         && access (source->argument, F_OK) != 0;
+  return source->argument != NULL && cli_name_is_for_qemu (source->argument);
 }
 
 static CliStatus
 explain_file_name (const CliImageSource *source)
 {
-  const char *name = source->argument;
-  const char *format = g_str_has_prefix (name, "json:") ? NULL : "FORMAT";
-  g_autoptr (BanyanSpec) spec = banyan_spec_from_backing_name (name, format, &origin, NULL);
-  g_autofree char *dotted = spec != NULL ? banyan_spec_to_dotted (spec) : NULL;
+  g_autofree char *dotted = cli_name_to_dotted (source->argument, "FORMAT");
 
   return cli_fail (CLI_NOT_FOUND,
                    "no file is called %s, and names are not looked into; say --image-opts '%s'",
-                   name, dotted != NULL ? dotted : "driver=FORMAT,file.driver=...");
+                   source->argument, dotted);
 }
 
 CliStatus
 cli_image_open (BanyanGraph *graph, const CliImageSource *source, BanyanNode **node)
 {
+  const char *name = source->name != NULL       ? source->name
+                     : source->argument != NULL ? source->argument
+                                                : source->dotted;
+  const char *id = is_image (source) ? cli_names_add (graph, name) : source->node;
   CliStatus status
-      = is_meant_for_qemu (source) ? explain_file_name (source) : open_graph (graph, source);
+      = is_meant_for_qemu (source) ? explain_file_name (source) : open_graph (graph, source, id);
 
-  *node = status == CLI_DONE
-              ? find_node (graph, is_image (source) ? "image" : source->node, &status)
-              : NULL;
+  *node = status == CLI_DONE ? find_node (graph, id, &status) : NULL;
   return status;
 }
 
+/* -- Closing. -- */
+
+static void
+drop_message (const char *domain, GLogLevelFlags level, const char *message, gpointer data)
+{
+}
+
+/* What goes wrong is told by the error, and what follows from it, such as that the next node cannot
+ * flush either, is no news. */
+gboolean
+cli_image_close (BanyanGraph *graph, GError **error)
+{
+  guint handler = g_log_set_handler ("Banyan", G_LOG_LEVEL_WARNING, drop_message, NULL);
+  gboolean is_closed = banyan_graph_close (graph, error);
+
+  g_log_remove_handler ("Banyan", handler);
+  return is_closed;
+}
+
 /* -- Asking. -- */
+
+BanyanNode *
+cli_node_get_below (BanyanNode *node)
+{
+  g_autoptr (GPtrArray) children = banyan_element_list_children (BANYAN_ELEMENT (node));
+
+  for (guint i = 0; i < children->len; i++)
+    if (banyan_child_get_role_flags (children->pdata[i])
+        & (BANYAN_CHILD_PRIMARY | BANYAN_CHILD_FILTERED))
+      return banyan_child_get_node (children->pdata[i]);
+
+  return NULL;
+}
+
+char *
+cli_node_dup_filename (BanyanNode *node)
+{
+  for (; node != NULL; node = cli_node_get_below (node))
+    {
+      GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (node), "filename");
+      char *filename = NULL;
+
+      if (pspec == NULL || !G_IS_PARAM_SPEC_STRING (pspec))
+        continue;
+      g_object_get (node, "filename", &filename, NULL);
+      return filename;
+    }
+
+  return NULL;
+}
 
 gboolean
 cli_node_get_number (BanyanNode *node, const char *property, guint64 *value)

@@ -12,6 +12,7 @@ typedef struct
 {
   const char *argument; /* (nullable): a document, an image, or "-" */
   const char *node;     /* (nullable): of a document */
+  const char *name;     /* (nullable): what a person calls it, if that is not @argument */
   const char *driver;   /* (nullable): @argument is an image */
   const char *dotted;   /* (nullable): an image's options in dotted keys */
   const char *cache;    /* (nullable): QEMU's word for several options */
@@ -46,6 +47,19 @@ const char *cli_image_find_fault (const CliImageSource *source);
 /* Puts what @source says into the empty @graph, without frontends and jobs, and says on standard
  * error what is wrong. @node: (out) (transfer none): the one that is meant. */
 CliStatus cli_image_open (BanyanGraph *graph, const CliImageSource *source, BanyanNode **node);
+
+/* Whether @name is no file's, and QEMU's tools would look into it: "nbd:host:port". */
+gboolean cli_name_is_for_qemu (const char *name);
+/* What such a name means, as far as we see what. (transfer full) */
+char *cli_name_to_dotted (const char *name, const char *format);
+/* Closes it, and says no more than @error does. */
+gboolean cli_image_close (BanyanGraph *graph, GError **error);
+/* The image in @graph is called @name: the id of its node, unlike those of others. */
+const char *cli_names_add (BanyanGraph *graph, const char *name);
+/* The file that the image lies in; NULL: none. (transfer full) */
+char *cli_node_dup_filename (BanyanNode *node);
+/* What a format lies on. (nullable) */
+BanyanNode *cli_node_get_below (BanyanNode *node);
 
 /* A property of the driver's, where it has it and its value is a number. */
 gboolean cli_node_get_number (BanyanNode *node, const char *property, guint64 *value);

@@ -92,14 +92,30 @@ errno_of_file_error (int code)
     }
 }
 
+/* Several problems are several lines, each with its own place in a document or on the command
+ * line. A path in the graph is no such place. */
+static gboolean
+begins_with_place (const char *message)
+{
+  static const char *const collections[] = { "/nodes/", "/objects/", "/frontends/", "/jobs/" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (collections); i++)
+    if (g_str_has_prefix (message, collections[i]))
+      return FALSE;
+
+  return strchr (message, ':') != NULL;
+}
+
 CliStatus
 cli_fail_with (const GError *error)
 {
-  /* Several problems are several lines, each with its own place. */
-  if (error->domain == BANYAN_CONFIG_ERROR && strchr (error->message, ':') != NULL)
-    say ("", error->message);
+  g_autofree char *message = cli_names_explain (error->message);
+  gboolean is_explained = !g_str_equal (message, error->message);
+
+  if (error->domain == BANYAN_CONFIG_ERROR && !is_explained && begins_with_place (message))
+    say ("", message);
   else
-    cli_message ("%s", error->message);
+    cli_message ("%s", message);
 
   if (error->domain == BANYAN_CONFIG_ERROR)
     return status_of_config_error (error->code);

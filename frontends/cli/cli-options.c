@@ -3,6 +3,8 @@
 
 #include "cli.h"
 
+#include <unistd.h>
+
 static guint
 count_options (const CliCommand *command)
 {
@@ -83,6 +85,9 @@ complain (const CliCommand *command, char **words, const GError *error)
         char letter = find_unknown_letter (command, words[i]);
         const char *nearest;
 
+        if (letter != 0 && access (words[i], F_OK) == 0)
+          return cli_fail (CLI_USAGE, "%s has no option -%c; if the file is meant, write ./%s",
+                           command->name, letter, words[i]);
         if (letter != 0)
           return cli_fail (CLI_USAGE, "%s has no option -%c; see banyan help %s", command->name,
                            letter, command->name);

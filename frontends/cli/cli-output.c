@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -132,8 +133,8 @@ cli_print_json (BanyanSpec *spec)
   return cli_print (text);
 }
 
-char *
-cli_make_printable (const char *text)
+static char *
+make_printable (const char *text, const char *kept)
 {
   g_autofree char *valid = g_utf8_make_valid (text, -1);
   GString *printable = g_string_sized_new (strlen (valid));
@@ -142,11 +143,23 @@ cli_make_printable (const char *text)
     {
       gunichar letter = g_utf8_get_char (p);
 
-      if (letter == '\n' || letter == '\t' || !g_unichar_iscntrl (letter))
+      if (!g_unichar_iscntrl (letter) || (letter < 128 && strchr (kept, letter) != NULL))
         g_string_append_unichar (printable, letter);
       else
         g_string_append_printf (printable, "\\x%02x", letter);
     }
 
   return g_string_free (printable, FALSE);
+}
+
+char *
+cli_make_printable (const char *text)
+{
+  return make_printable (text, "\n\t");
+}
+
+char *
+cli_make_line (const char *text)
+{
+  return make_printable (text, "");
 }

@@ -86,7 +86,7 @@ cli_spec_to_line (BanyanSpec *value)
   if (banyan_spec_get_kind (value) == BANYAN_SPEC_NULL)
     return g_strdup ("null");
   if (banyan_spec_get_kind (value) < BANYAN_SPEC_LIST)
-    return cli_make_printable (banyan_spec_get_text (value));
+    return cli_make_line (banyan_spec_get_text (value));
 
   return g_strchomp (banyan_spec_to_json (value, FALSE));
 }

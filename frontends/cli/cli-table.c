@@ -50,7 +50,7 @@ cli_table_add (CliTable *self, const char *first, ...)
   va_start (arguments, first);
   for (guint i = 0; i < self->n_columns; i++)
     {
-      g_ptr_array_add (self->cells, cli_make_printable (cell != NULL ? cell : ""));
+      g_ptr_array_add (self->cells, cli_make_line (cell != NULL ? cell : ""));
       if (i + 1 < self->n_columns)
         cell = va_arg (arguments, const char *);
     }

@@ -118,6 +118,13 @@ CliStatus cli_print_json (BanyanSpec *spec);
 /* Control characters that a plugin or a document brought along are made visible: they are not the
  * terminal's to obey. (transfer full) */
 char *cli_make_printable (const char *text);
+/* The same in one line, whatever is in @text. */
+char *cli_make_line (const char *text);
+/* @message with the files in place of the nodes that the command line made of them; as it is where
+ * there are none. (transfer full) */
+char *cli_names_explain (const char *message);
+/* @name in quotes and escaped, where it is not plain text of one line. (transfer full) */
+char *cli_names_quote (const char *name);
 
 /* -- cli-table.c: aligned columns without borders. -- */
 

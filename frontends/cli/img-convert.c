@@ -173,6 +173,9 @@ make_target (Convert *self, const char *filename)
 static CliStatus
 check_target (Convert *self, const char *filename)
 {
+  if (img_complain_of_name (filename, target_format != NULL ? target_format : "raw"))
+    return CLI_NOT_FOUND;
+
   for (guint i = 0; i < self->sources->len; i++)
     {
       ImgImage *source = &g_array_index (self->sources, ImgImage, i);

@@ -70,12 +70,13 @@ static void
 tell (const ImgMake *make)
 {
   g_autoptr (GString) text = g_string_new (NULL);
+  g_autofree char *filename = cli_make_line (make->filename);
+  g_autofree char *below = make->backing != NULL ? cli_names_quote (make->backing) : NULL;
 
-  g_string_append_printf (text, "Formatting '%s', fmt=%s size=%" G_GUINT64_FORMAT, make->filename,
+  g_string_append_printf (text, "Formatting '%s', fmt=%s size=%" G_GUINT64_FORMAT, filename,
                           make->format, make->length);
-  if (make->backing != NULL)
-    g_string_append_printf (text, " backing_file=%s backing_fmt=%s", make->backing,
-                            make->backing_format);
+  if (below != NULL)
+    g_string_append_printf (text, " backing_file=%s backing_fmt=%s", below, make->backing_format);
   if (make->options != NULL)
     append_options (text, "", make->options);
   img_say ("%s\n", text->str);

@@ -356,14 +356,24 @@ append_snapshots (GString *text, BanyanSpec *list)
   img_append_snapshots (text, list);
 }
 
+/* (transfer full) (nullable): what an image says is not to look like what we say. */
+static char *
+dup_quoted (BanyanSpec *map, const char *key)
+{
+  const char *name = banyan_spec_lookup_text (map, key);
+
+  return name != NULL ? cli_names_quote (name) : NULL;
+}
+
 static void
 append_image (GString *text, BanyanSpec *map)
 {
-  const char *backing = banyan_spec_lookup_text (map, "backing-filename");
-  const char *full = banyan_spec_lookup_text (map, "full-backing-filename");
-  const char *format = banyan_spec_lookup_text (map, "backing-filename-format");
+  g_autofree char *filename = dup_quoted (map, "filename");
+  g_autofree char *backing = dup_quoted (map, "backing-filename");
+  g_autofree char *full = dup_quoted (map, "full-backing-filename");
+  g_autofree char *format = dup_quoted (map, "backing-filename-format");
 
-  g_string_append_printf (text, "image: %s\n", banyan_spec_lookup_text (map, "filename"));
+  g_string_append_printf (text, "image: %s\n", filename);
   g_string_append_printf (text, "file format: %s\n", banyan_spec_lookup_text (map, "format"));
   append_size (text, "virtual size", get_number (map, "virtual-size"), TRUE);
   if (banyan_spec_lookup (map, "actual-size") != NULL)

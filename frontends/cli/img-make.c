@@ -58,6 +58,22 @@ img_complain_of_format (const char *format, CliStatus *status)
   return TRUE;
 }
 
+/* Else a file would be made that is called so, and the data not be where it was meant to be. */
+gboolean
+img_complain_of_name (const char *filename, const char *format)
+{
+  g_autofree char *dotted = NULL;
+
+  if (!cli_name_is_for_qemu (filename))
+    return FALSE;
+
+  dotted = cli_name_to_dotted (filename, format);
+  cli_message ("no file is called %s, and names are not looked into; what is there is written to "
+               "by convert -n --target-image-opts '%s', and ./%s makes a file",
+               filename, dotted, filename);
+  return TRUE;
+}
+
 /* -- Help. -- */
 
 /* Where QEMU's name has a dot, people know that one. */
@@ -408,6 +424,8 @@ img_make (const ImgMake *make)
 
   if (img_complain_of_format (make->format, &status))
     return status;
+  if (img_complain_of_name (make->filename, make->format))
+    return CLI_NOT_FOUND;
   if (!read_wanted (make, &wanted, &error))
     return cli_fail_with (error);
 

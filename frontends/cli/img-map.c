@@ -56,7 +56,7 @@ static void
 add_line (const ImgExtent *extent, gpointer data)
 {
   Map *map = data;
-  g_autofree char *filename = NULL;
+  g_autofree char *filename = NULL, *shown = NULL;
   char number[3][32];
 
   if ((extent->flags & BANYAN_BLOCK_ZERO) || !(extent->flags & BANYAN_BLOCK_DATA))
@@ -68,12 +68,13 @@ add_line (const ImgExtent *extent, gpointer data)
     }
 
   filename = img_dup_filename (extent->leaf);
+  shown = filename != NULL ? cli_names_quote (filename) : NULL;
   g_snprintf (number[0], sizeof number[0], "%#" G_GINT64_MODIFIER "x", extent->start);
   g_snprintf (number[1], sizeof number[1], "%#" G_GINT64_MODIFIER "x", extent->length);
   g_snprintf (number[2], sizeof number[2], "%#" G_GINT64_MODIFIER "x", extent->offset);
   g_string_append_printf (map->text, "%-16s%-16s%-16s%s\n", number[0], number[1], number[2],
-                          filename != NULL ? filename
-                                           : banyan_object_get_id (BANYAN_OBJECT (extent->leaf)));
+                          shown != NULL ? shown
+                                        : banyan_object_get_id (BANYAN_OBJECT (extent->leaf)));
 }
 
 static CliStatus

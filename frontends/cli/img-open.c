@@ -150,6 +150,7 @@ img_open (ImgImage *self, const ImgSource *source)
     .snapshot = snapshot,
     .objects = objects,
     .options = source->secrets,
+    .name = source->argument,
     .read_only = !source->may_write,
     .force_share = source->is_shared && !source->may_write,
     .without_backing = source->without_backing,
@@ -273,7 +274,7 @@ img_close (ImgImage *self, CliStatus status)
     banyan_backend_close (self->backend);
   g_clear_object (&self->backend);
   if (self->graph != NULL)
-    banyan_graph_close (self->graph, &error);
+    cli_image_close (self->graph, &error);
   g_clear_object (&self->graph);
 
   return error == NULL || status != CLI_DONE ? status : cli_fail_with (error);
@@ -290,45 +291,28 @@ img_get_format (BanyanNode *node)
   return name != NULL ? name : G_OBJECT_TYPE_NAME (node);
 }
 
-static BanyanNode *
-get_child (BanyanNode *node, guint flags)
+BanyanNode *
+img_get_backing (BanyanNode *node)
 {
   g_autoptr (GPtrArray) children = banyan_element_list_children (BANYAN_ELEMENT (node));
 
   for (guint i = 0; i < children->len; i++)
-    if (banyan_child_get_role_flags (children->pdata[i]) & flags)
+    if (banyan_child_get_role_flags (children->pdata[i]) & BANYAN_CHILD_COW)
       return banyan_child_get_node (children->pdata[i]);
 
   return NULL;
 }
 
 BanyanNode *
-img_get_backing (BanyanNode *node)
-{
-  return get_child (node, BANYAN_CHILD_COW);
-}
-
-BanyanNode *
 img_get_below (BanyanNode *node)
 {
-  return get_child (node, BANYAN_CHILD_PRIMARY | BANYAN_CHILD_FILTERED);
+  return cli_node_get_below (node);
 }
 
 char *
 img_dup_filename (BanyanNode *node)
 {
-  for (; node != NULL; node = img_get_below (node))
-    {
-      GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (node), "filename");
-      char *filename = NULL;
-
-      if (pspec == NULL || !G_IS_PARAM_SPEC_STRING (pspec))
-        continue;
-      g_object_get (node, "filename", &filename, NULL);
-      return filename;
-    }
-
-  return NULL;
+  return cli_node_dup_filename (node);
 }
 
 static gboolean

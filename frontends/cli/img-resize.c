@@ -94,7 +94,8 @@ resize (ImgImage *image, const char *text, BanyanPreallocation preallocation)
                      image->name, old, length);
   if (length < old && preallocation != BANYAN_PREALLOCATION_OFF)
     return cli_fail (CLI_USAGE, "--preallocation is for images that grow");
-  if (!img_set_length (image, length, preallocation, &error))
+  if (!img_set_length (image, length, preallocation, &error)
+      || !banyan_backend_flush (image->backend, &error))
     return cli_fail_with (error);
 
   return print_length (image);

@@ -177,6 +177,8 @@ typedef struct
   gboolean has_length;
 } ImgMake;
 
+/* Prints and returns TRUE where @filename is meant to be more than a file's name. */
+gboolean img_complain_of_name (const char *filename, const char *format);
 /* Makes the file, and the image in it. */
 CliStatus img_make (const ImgMake *make);
 /* Takes away the files that were made and not there before; whether there were any. */

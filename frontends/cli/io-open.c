@@ -59,7 +59,7 @@ io_close (IoSession *self)
 
   leave_node (self);
   self->node = NULL;
-  banyan_graph_close (self->graph, &error);
+  cli_image_close (self->graph, &error);
   g_clear_object (&self->graph);
   return error == NULL ? CLI_DONE : cli_fail_with (error);
 }

@@ -86,14 +86,14 @@ gboolean
 io_report_failure (IoSession *self, const char *what, const GError *error)
 {
   int number = error == NULL ? ENOTSUP : qemu_errno (error);
+  g_autofree char *why = error != NULL ? cli_names_explain (error->message) : NULL;
 
   if (number == 0 || self->as_json)
-    return io_complain (self, "%s failed: %s", what,
-                        error != NULL ? error->message : g_strerror (number));
+    return io_complain (self, "%s failed: %s", what, why != NULL ? why : g_strerror (number));
 
   io_complain (self, "%s failed: %s", what, g_strerror (number));
   fflush (stdout);
-  if (error != NULL && !g_str_equal (error->message, g_strerror (number)))
-    cli_message ("%s", error->message);
+  if (why != NULL && !g_str_equal (why, g_strerror (number)))
+    cli_message ("%s", why);
   return FALSE;
 }

@@ -43,6 +43,9 @@ advise (const FileOpen *how, int number)
       return how->direct ? " (its file system may have no direct I/O; cache.direct: false)" : "";
     case ENOENT:
       return " (what is missing is not made; banyan img create makes an image)";
+    case ENXIO:
+      return " (it is a socket, or a device that is not there; an image is a regular file or a "
+             "block device)";
     case EACCES:
     case EPERM:
     case EROFS:
@@ -69,7 +72,9 @@ throw_open_error (const FileOpen *how, int number, GError **error)
   g_autofree char *user
       = number == EACCES ? g_strdup_printf (" as user %u", geteuid ()) : g_strdup ("");
 
-  if (is_confined (how, number))
+  if (*how->path == '\0')
+    g_set_error (error, BANYAN_ERRNO, number, "a file name is empty");
+  else if (is_confined (how, number))
     g_set_error (error, BANYAN_ERRNO, number, "opening %s: %s (%s)", path, g_strerror (number),
                  banyan_descriptors_get_only (how->descriptors));
   else

@@ -3,6 +3,7 @@
 
 #include "file-image.h"
 
+#include "file-cache.h"
 #include "file-lock.h"
 
 #include <errno.h>
@@ -96,25 +97,39 @@ allocate (const BanyanFileImage *self, int fd, guint64 length)
 static gboolean
 fill (const BanyanFileImage *self, int fd, guint64 length, GError **error)
 {
+  g_autofree char *name = file_path_for_message (self->filename);
   struct stat status;
   int number;
 
   if (fstat (fd, &status) == 0 && !S_ISREG (status.st_mode))
     return S_ISBLK (status.st_mode)
-           || banyan_throw_errno (error, EINVAL, "%s is no regular file", self->filename);
+           || banyan_throw_errno (error, EINVAL, "%s is no regular file", name);
   if (!file_lock_take_alone (fd, self->filename, error))
     return FALSE;
   if (ftruncate (fd, 0) < 0)
-    return banyan_throw_errno (error, errno, "emptying %s", self->filename);
+    return banyan_throw_errno (error, errno, "emptying %s", name);
 
   set_hints (self, fd);
   if (ftruncate (fd, length) < 0)
-    return banyan_throw_errno (error, errno, "making %s %" G_GUINT64_FORMAT " bytes long",
-                               self->filename, length);
+    return banyan_throw_errno (error, errno, "making %s %" G_GUINT64_FORMAT " bytes long", name,
+                               length);
   number = allocate (self, fd, length);
   return number == 0
          || banyan_throw_errno (error, number, "taking %" G_GUINT64_FORMAT " bytes for %s", length,
-                                self->filename);
+                                name);
+}
+
+static void
+throw_open_error (const BanyanFileImage *self, int number, GError **error)
+{
+  g_autofree char *name = file_path_for_message (self->filename);
+
+  if (*self->filename == '\0')
+    g_set_error (error, BANYAN_ERRNO, number, "a file name is empty");
+  else if (number == ENXIO)
+    banyan_throw_errno (error, number, "%s is no regular file", name);
+  else
+    banyan_throw_errno (error, number, "making %s", name);
 }
 
 /* What was there before stays, whatever fails; its content is what the caller gave up. */
@@ -128,7 +143,7 @@ open_file (const BanyanFileImage *self, gboolean *is_new, GError **error)
   if (fd < 0 && errno == EEXIST)
     fd = open (self->filename, flags | O_CREAT, 0644);
   if (fd < 0)
-    banyan_throw_errno (error, errno, "making %s", self->filename);
+    throw_open_error (self, errno, error);
   return fd;
 }
 
