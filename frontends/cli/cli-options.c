@@ -190,6 +190,27 @@ put_last_word (char ***argv, char *word)
   (*argv)[n + 1] = NULL;
 }
 
+/* What is UTF-8 is taken as it is, whatever the locale says of words: a service has none. */
+static void
+add_entries (GOptionContext *context, const CliCommand *command, char **words)
+{
+  guint n = count_options (command);
+  g_autofree GOptionEntry *entries = g_new0 (GOptionEntry, n + 1);
+  gboolean is_utf8 = TRUE;
+
+  for (guint i = 0; words[i] != NULL; i++)
+    is_utf8 = is_utf8 && g_utf8_validate (words[i], -1, NULL);
+  for (guint i = 0; i < n; i++)
+    {
+      entries[i] = command->options[i];
+      if (is_utf8 && entries[i].arg == G_OPTION_ARG_STRING)
+        entries[i].arg = G_OPTION_ARG_FILENAME;
+      else if (is_utf8 && entries[i].arg == G_OPTION_ARG_STRING_ARRAY)
+        entries[i].arg = G_OPTION_ARG_FILENAME_ARRAY;
+    }
+  g_option_context_add_main_entries (context, entries, NULL);
+}
+
 CliStatus
 cli_options_parse (const CliCommand *command, int *argc, char ***argv, gboolean *wants_help)
 {
@@ -204,8 +225,7 @@ cli_options_parse (const CliCommand *command, int *argc, char ***argv, gboolean 
 
   end_lone_options (command, *argv);
   g_option_context_set_help_enabled (context, FALSE);
-  if (command->options != NULL)
-    g_option_context_add_main_entries (context, command->options, NULL);
+  add_entries (context, command, words);
   g_option_context_add_main_entries (context, help, NULL);
 
   if (!g_option_context_parse_strv (context, argv, &error))

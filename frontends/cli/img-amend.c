@@ -16,7 +16,9 @@ static const GOptionEntry options[] = {
   IMG_PROGRESS,
   IMG_QUIET,
   { "force", 0, 0, G_OPTION_ARG_NONE, &is_forced,
-    "Also what loses data: the last passphrase of an encrypted image", NULL },
+    "Also what loses data: the last passphrase of an encrypted image, or what lies behind the end "
+    "of a shorter one",
+    NULL },
   IMG_JSON,
   { NULL },
 };
@@ -92,6 +94,23 @@ img_amend_image (ImgImage *image, BanyanSpec *map, ImgProgress *progress, GError
   return is_done;
 }
 
+/* An image is made shorter by who says that he means it, as by resize. */
+static CliStatus
+check_size (ImgImage *image, BanyanSpec *map)
+{
+  const char *text = banyan_spec_lookup_text (map, "size");
+  guint64 old = banyan_node_get_length (image->node), length = old;
+
+  if (text != NULL && !img_parse_size (text, "size", &length))
+    return CLI_USAGE;
+  if (length < old && !is_forced)
+    return cli_fail (CLI_REFUSED,
+                     "%s has %" G_GUINT64_FORMAT " bytes; what lies behind %" G_GUINT64_FORMAT
+                     " would be lost. --force does it all the same",
+                     image->name, old, length);
+  return CLI_DONE;
+}
+
 /* What has begun is not stopped half-way: a signal ends the program, as a power cut would. */
 static gboolean
 amend (ImgImage *image, BanyanSpec *map, GError **error)
@@ -125,7 +144,8 @@ run (char **arguments)
   status = img_open_argument (&image, arguments[0], TRUE, TRUE);
   if (status != CLI_DONE)
     return status;
-  if (!img_can_amend (image.node, &error) || !amend (&image, map, &error))
+  status = check_size (&image, map);
+  if (status == CLI_DONE && (!img_can_amend (image.node, &error) || !amend (&image, map, &error)))
     status = cli_fail_with (error);
   return img_close (&image, status);
 }

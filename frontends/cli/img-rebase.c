@@ -20,7 +20,7 @@ static const GOptionEntry options[] = {
   IMG_SHARE,
   IMG_CACHE ("writeback without it"),
   IMG_SOURCE_CACHE,
-  { "backing", 'b', 0, G_OPTION_ARG_STRING, &backing,
+  { "backing", 'b', 0, G_OPTION_ARG_FILENAME, &backing,
     "The new backing file, relative to the image; \"\": none", "FILE" },
   { "backing-format", 'F', 0, G_OPTION_ARG_STRING, &backing_format, "The format of that",
     "DRIVER" },

@@ -42,6 +42,11 @@ read_length (const char *text, guint64 old, guint64 *length)
   gboolean is_change = *text == '+' || *text == '-';
   guint64 size;
 
+  if (is_change && (text[1] == '+' || text[1] == '-'))
+    {
+      cli_message ("size: \"%s\" has more than one sign", text);
+      return FALSE;
+    }
   if (!img_parse_size (text + is_change, "size", &size))
     return FALSE;
   if (*text == '-' && size > old)
