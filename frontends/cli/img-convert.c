@@ -320,7 +320,7 @@ convert (Convert *self, char **arguments, guint n_sources)
     status = img_copy_bitmaps (&g_array_index (self->sources, ImgImage, 0), &self->target,
                                skips_broken);
 
-  status = img_close (&self->target, status);
+  status = img_close_made (&self->target, status);
   for (guint i = 0; i < self->sources->len; i++)
     status = img_close (&g_array_index (self->sources, ImgImage, i), status);
   return status;

@@ -105,7 +105,7 @@ copy_part (ImgImage *source, const char *filename, const char *format, guint64 o
   is_done = img_copy (source, &target, &copy, &progress, &error)
             && banyan_backend_flush (target.backend, &error);
   img_progress_end (&progress, is_done);
-  return img_close (&target, is_done ? CLI_DONE : img_interrupt_fail (error));
+  return img_close_made (&target, is_done ? CLI_DONE : img_interrupt_fail (error));
 }
 
 static CliStatus

@@ -4,9 +4,12 @@
 #include "img.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Behind those that QEMU's locks are made of. */
+#define CLAIM_BYTE 300
 
 static const BanyanOrigin origin = { .kind = BANYAN_ORIGIN_COMMAND_LINE };
 
@@ -303,6 +306,106 @@ read_wanted (const ImgMake *make, Wanted *wanted, GError **error)
   return wanted->file != NULL;
 }
 
+/* -- What was not there before. -- */
+
+/* Files that were not there before. One command runs in a process. */
+static GPtrArray *made; /* (owned) (nullable) (element-type filename) */
+
+/* What a link that leads nowhere leads to, or @filename. (transfer full) */
+static char *
+follow_link (const char *filename)
+{
+  g_autofree char *link = g_file_read_link (filename, NULL);
+  g_autofree char *folder = g_path_get_dirname (filename);
+
+  if (link == NULL)
+    return g_strdup (filename);
+  return g_path_is_absolute (link) ? g_strdup (link) : g_build_filename (folder, link, NULL);
+}
+
+/* FALSE: another command has it. Where nothing can be locked, nothing is. */
+static gboolean
+lock_claim (int fd)
+{
+  struct flock lock
+      = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = CLAIM_BYTE, .l_len = 1 };
+
+  return fcntl (fd, F_OFD_SETLK, &lock) == 0 || (errno != EAGAIN && errno != EACCES);
+}
+
+/* Whoever had it before may have taken it away. */
+static gboolean
+is_still_there (int fd, const char *path)
+{
+  struct stat ours, theirs;
+
+  return fstat (fd, &ours) == 0 && stat (path, &theirs) == 0 && ours.st_dev == theirs.st_dev
+         && ours.st_ino == theirs.st_ino;
+}
+
+static void
+note_made (const char *path)
+{
+  if (made == NULL)
+    made = g_ptr_array_new_with_free_func (g_free);
+  g_ptr_array_add (made, g_strdup (path));
+}
+
+/* A file is closed and opened again between being made and being filled. The claim lasts as long as
+ * this process, so that of several commands that make one file at a time one does. What is wrong
+ * with the name is told when the file is made. */
+static gboolean
+claim (const char *filename)
+{
+  const int flags = O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  g_autofree char *path = follow_link (filename);
+
+  for (guint n_tries = 0; n_tries < 100; n_tries++)
+    {
+      int new_fd = open (path, flags | O_CREAT | O_EXCL, 0644);
+      int fd = new_fd < 0 && errno == EEXIST ? open (path, flags) : new_fd;
+
+      if (fd < 0 && errno == ENOENT && access (path, F_OK) == 0)
+        continue;
+      if (fd < 0)
+        return TRUE;
+      if (!lock_claim (fd))
+        {
+          close (fd);
+          cli_message ("%s is being made by another command", filename);
+          return FALSE;
+        }
+      if (new_fd >= 0)
+        note_made (path);
+      if (new_fd >= 0 || is_still_there (fd, path))
+        return TRUE;
+      close (fd);
+    }
+
+  return TRUE;
+}
+
+gboolean
+img_unmake (void)
+{
+  static gboolean is_any;
+
+  for (guint i = 0; made != NULL && i < made->len; i++)
+    unlink (made->pdata[i]);
+  is_any |= made != NULL;
+  g_clear_pointer (&made, g_ptr_array_unref);
+  return is_any;
+}
+
+CliStatus
+img_close_made (ImgImage *self, CliStatus status)
+{
+  /* As long as it is locked nobody else can have begun to write it. */
+  if (status != CLI_DONE)
+    img_unmake ();
+  return img_close (self, status);
+}
+
 /* -- Making. -- */
 
 typedef struct
@@ -364,7 +467,7 @@ make_image (const ImgMake *make, BanyanImageOptions *options)
   if (!banyan_image_options_bind (options, file.graph, &error)
       || !img_run_inside (&file, make_inside, options, &error))
     status = cli_fail_with (error);
-  return img_close (&file, status);
+  return img_close_made (&file, status);
 }
 
 static CliStatus
@@ -382,39 +485,6 @@ make_both (const ImgMake *make, const Wanted *wanted)
   return wanted->image != NULL ? make_image (make, wanted->image) : CLI_DONE;
 }
 
-/* Files that were not there before. One command runs in a process. */
-static GPtrArray *made; /* (owned) (nullable) (element-type filename) */
-
-/* A link that leads nowhere becomes one that leads to what is made. */
-static void
-note_missing (const char *filename)
-{
-  struct stat found;
-
-  if (stat (filename, &found) == 0 || errno != ENOENT)
-    return;
-  if (made == NULL)
-    made = g_ptr_array_new_with_free_func (g_free);
-  g_ptr_array_add (made, g_strdup (filename));
-}
-
-gboolean
-img_unmake (void)
-{
-  gboolean is_any = made != NULL && made->len > 0;
-
-  for (guint i = 0; is_any && i < made->len; i++)
-    {
-      char *path = realpath (made->pdata[i], NULL);
-
-      if (path != NULL)
-        unlink (path);
-      free (path);
-    }
-  g_clear_pointer (&made, g_ptr_array_unref);
-  return is_any;
-}
-
 CliStatus
 img_make (const ImgMake *make)
 {
@@ -429,8 +499,7 @@ img_make (const ImgMake *make)
   if (!read_wanted (make, &wanted, &error))
     return cli_fail_with (error);
 
-  note_missing (make->filename);
-  if (wanted.data_name != NULL)
-    note_missing (wanted.data_name);
+  if (!claim (make->filename) || (wanted.data_name != NULL && !claim (wanted.data_name)))
+    return CLI_REFUSED;
   return make_both (make, &wanted);
 }

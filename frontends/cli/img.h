@@ -181,8 +181,11 @@ typedef struct
 gboolean img_complain_of_name (const char *filename, const char *format);
 /* Makes the file, and the image in it. */
 CliStatus img_make (const ImgMake *make);
-/* Takes away the files that were made and not there before; whether there were any. */
+/* Takes away the files that were made and not there before; whether there were any, now or
+ * before. */
 gboolean img_unmake (void);
+/* As img_close(), and takes away what was made if @status is not good. */
+CliStatus img_close_made (ImgImage *self, CliStatus status);
 /* Of @options, a map, those that whoever opens the image has to give, too. (transfer full) */
 BanyanSpec *img_pick_secrets (BanyanSpec *options);
 /* If one of @options asks for help, prints what @format takes. */
