@@ -16,6 +16,10 @@
   "driver: blkdebug, inject-error: [ { event: none, iotype: read, errno: 5, sector: 2048 } ], " \
   "image: { driver: memory, size: 4MiB }"
 
+#define UNREADABLE \
+  "driver: blkdebug, inject-error: [ { event: none, iotype: read, errno: 5, once: false } ], " \
+  "image: { driver: memory, size: 4MiB }"
+
 typedef struct
 {
   BanyanTestGraph *graph;
@@ -328,6 +332,46 @@ test_two_threads (void)
     }
 }
 
+/* @data: whether each of two threads was seen. */
+static void
+note_thread (BanyanCopy *self, guint64 offset, guint64 length, const GError *why)
+{
+  GThread **seen = self->data;
+
+  if (seen[0] == NULL || seen[0] == g_thread_self ())
+    seen[0] = g_thread_self ();
+  else
+    seen[1] = g_thread_self ();
+}
+
+/* Any one copy may be over before the second thread has begun. */
+static void
+test_both_threads (void)
+{
+  GThread *seen[2] = { NULL, NULL };
+
+  g_test_summary ("Where a copy is given two threads, both read");
+
+  for (guint i = 0; i < 100 && seen[1] == NULL; i++)
+    {
+      g_autoptr (BanyanTestGraph) graph
+          = banyan_test_graph_must_load (TWO_DISKS (UNREADABLE, MEMORY));
+      g_autoptr (BanyanGraph) other = banyan_graph_new ();
+      Copying self = { graph, .copy = BANYAN_COPY_INIT, .other = other };
+
+      put (graph, "source", 0, 4 * MIB, 1);
+      self.copy.length = 4 * MIB;
+      self.copy.piece_bytes = 16 * 1024;
+      self.copy.flags = BANYAN_COPY_SALVAGE;
+      self.copy.lost = note_thread;
+      self.copy.data = seen;
+      seen[0] = NULL;
+      must_copy (&self);
+      banyan_graph_close (other, NULL);
+    }
+  g_assert_nonnull (seen[1]);
+}
+
 static void
 test_runs (void)
 {
@@ -388,7 +432,8 @@ main (int argc, char **argv)
   g_test_add_func ("/copy/fails", test_fails);
   g_test_add_func ("/copy/salvages", test_salvages);
   g_test_add_func ("/copy/is-cancelled", test_cancelled);
-  g_test_add_func ("/copy/uses-two-threads", test_two_threads);
+  g_test_add_func ("/copy/on-two-threads", test_two_threads);
+  g_test_add_func ("/copy/uses-both-threads", test_both_threads);
   g_test_add_func ("/copy/finds-runs", test_runs);
   g_test_add_func ("/probe/tells-formats", test_probes);
   return g_test_run ();
