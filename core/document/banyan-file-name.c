@@ -306,6 +306,12 @@ banyan_file_name_has_prefix (const char *name)
 
 /* -- What a header says. -- */
 
+/**
+ * banyan_driver_is_protocol: (skip)
+ * @driver: a driver's name, as QEMU or an image's header has it
+ *
+ * Returns: whether it is a protocol, which has nothing below it, and no format
+ */
 gboolean
 banyan_driver_is_protocol (const char *driver)
 {
