@@ -103,12 +103,7 @@ check_size (ImgImage *image, BanyanSpec *map)
 
   if (text != NULL && !img_parse_size (text, "size", &length))
     return CLI_USAGE;
-  if (length < old && !is_forced)
-    return cli_fail (CLI_REFUSED,
-                     "%s has %" G_GUINT64_FORMAT " bytes; what lies behind %" G_GUINT64_FORMAT
-                     " would be lost. --force does it all the same",
-                     image->name, old, length);
-  return CLI_DONE;
+  return length < old && !is_forced ? img_refuse_to_shorten (image, length, "--force") : CLI_DONE;
 }
 
 /* What has begun is not stopped half-way: a signal ends the program, as a power cut would. */

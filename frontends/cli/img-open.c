@@ -303,12 +303,6 @@ img_get_backing (BanyanNode *node)
   return NULL;
 }
 
-BanyanNode *
-img_get_below (BanyanNode *node)
-{
-  return cli_node_get_below (node);
-}
-
 char *
 img_dup_filename (BanyanNode *node)
 {
@@ -404,6 +398,15 @@ grow (BanyanChannel *channel, gpointer data, GError **error)
     default:
       return FALSE;
     }
+}
+
+CliStatus
+img_refuse_to_shorten (const ImgImage *self, guint64 length, const char *option)
+{
+  return cli_fail (CLI_REFUSED,
+                   "%s has %" G_GUINT64_FORMAT " bytes; what lies behind %" G_GUINT64_FORMAT
+                   " would be lost. %s does it all the same",
+                   self->name, banyan_node_get_length (self->node), length, option);
 }
 
 gboolean

@@ -93,10 +93,7 @@ resize (ImgImage *image, const char *text, BanyanPreallocation preallocation)
   if (!read_length (text, old, &length))
     return CLI_USAGE;
   if (length < old && !may_shrink)
-    return cli_fail (CLI_REFUSED,
-                     "%s has %" G_GUINT64_FORMAT " bytes; what lies behind %" G_GUINT64_FORMAT
-                     " would be lost. --shrink does it all the same",
-                     image->name, old, length);
+    return img_refuse_to_shorten (image, length, "--shrink");
   if (length < old && preallocation != BANYAN_PREALLOCATION_OFF)
     return cli_fail (CLI_USAGE, "--preallocation is for images that grow");
   if (!img_set_length (image, length, preallocation, &error)

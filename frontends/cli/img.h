@@ -152,14 +152,14 @@ const char *img_get_format (BanyanNode *node);
 char *img_dup_filename (BanyanNode *node);
 /* What the image is backed by. (nullable) */
 BanyanNode *img_get_backing (BanyanNode *node);
-/* What a format lies on. (nullable) */
-BanyanNode *img_get_below (BanyanNode *node);
 /* Whether @filename is a file that the image lies in, or one that it is backed by. */
 gboolean img_lies_in (BanyanNode *node, const char *filename);
 /* Bytes that compressed data comes in. */
 guint64 img_get_cluster_size (BanyanNode *node);
 /* Runs @func inside a request of @self. */
 gboolean img_run_inside (ImgImage *self, BanyanChannelFunc func, gpointer data, GError **error);
+/* Says what would be lost, and which @option does it all the same. */
+CliStatus img_refuse_to_shorten (const ImgImage *self, guint64 length, const char *option);
 /* Makes the image exactly @length long. */
 gboolean img_set_length (ImgImage *self, guint64 length, BanyanPreallocation preallocation,
                          GError **error);

@@ -8,23 +8,11 @@
 
 #include <errno.h>
 
-static BanyanNode *
-find_below (BanyanNode *node)
-{
-  g_autoptr (GPtrArray) children = banyan_element_list_children (BANYAN_ELEMENT (node));
-
-  for (guint i = 0; i < children->len; i++)
-    if (banyan_child_get_role_flags (children->pdata[i])
-        & (BANYAN_CHILD_PRIMARY | BANYAN_CHILD_FILTERED))
-      return banyan_child_get_node (children->pdata[i]);
-  return NULL;
-}
-
 /* The first on the way down to storage. (transfer none) (nullable) */
 static BanyanBreakpoints *
 find_breakpoints (IoSession *self)
 {
-  for (BanyanNode *node = self->node; node != NULL; node = find_below (node))
+  for (BanyanNode *node = self->node; node != NULL; node = cli_node_get_below (node))
     if (BANYAN_IS_BREAKPOINTS (node))
       return BANYAN_BREAKPOINTS (node);
 

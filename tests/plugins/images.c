@@ -197,27 +197,42 @@ check (BanyanChannel *channel, gpointer data, GError **error)
   return banyan_checkable_check (BANYAN_CHECKABLE (banyan_channel_get_node (channel)), data, error);
 }
 
+char *
+images_dup_findings (Images *self, const char *node, guint64 *corruptions, GError **error)
+{
+  GString *findings = g_string_new (NULL);
+  BanyanCheck result = BANYAN_CHECK_INIT;
+
+  result.found = note_finding;
+  result.data = findings;
+  if (!banyan_test_run_as (self->graph, node, BANYAN_PERMISSION_CONSISTENT_READ, check, &result,
+                           error))
+    {
+      g_string_free (findings, TRUE);
+      return NULL;
+    }
+
+  *corruptions = result.corruptions;
+  return g_string_free (findings, FALSE);
+}
+
 gboolean
 images_is_in_order (Images *self, const char *name, char **said)
 {
   g_autofree char *nodes = g_strdup_printf (
       "image: { driver: qcow2, read-only: true, file: { driver: file, filename: DIR/%s } }\n",
       name);
-  GString *findings = g_string_new (NULL);
-  BanyanCheck result = BANYAN_CHECK_INIT;
+  guint64 corruptions = 0;
   g_autoptr (GError) error = NULL;
-  gboolean done;
 
-  result.found = note_finding;
-  result.data = findings;
   images_load (self, nodes);
-  done = banyan_test_run_as (self->graph, "image", BANYAN_PERMISSION_CONSISTENT_READ, check,
-                             &result, &error);
-  if (!done)
-    g_string_append (findings, error->message);
+  *said = images_dup_findings (self, "image", &corruptions, &error);
   images_close (self);
-  *said = g_string_free (findings, FALSE);
-  return done && result.corruptions == 0;
+  if (*said != NULL)
+    return corruptions == 0;
+
+  *said = g_strdup (error->message);
+  return FALSE;
 }
 
 gboolean

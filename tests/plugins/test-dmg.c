@@ -274,35 +274,18 @@ test_encrypted (void)
 
 /* -- Checks. -- */
 
-static void
-take_finding (BanyanCheck *check, const char *finding)
-{
-  g_string_append_printf (check->data, "%s\n", finding);
-}
-
-static gboolean BANYAN_COROUTINE
-check_inside (BanyanChannel *channel, gpointer data, GError **error)
-{
-  return banyan_checkable_check (BANYAN_CHECKABLE (banyan_channel_get_node (channel)), data, error);
-}
-
 /* (transfer full): the findings, one on each line */
 static char *
 dup_findings (Images *images, guint64 *corruptions)
 {
-  GString *findings = g_string_new (NULL);
-  BanyanCheck check = BANYAN_CHECK_INIT;
   g_autoptr (GError) error = NULL;
+  char *findings;
 
-  check.found = take_finding;
-  check.data = findings;
   foreign_load (images, "dmg");
-  banyan_test_run_as (images->graph, "disk", BANYAN_PERMISSION_CONSISTENT_READ, check_inside,
-                      &check, &error);
+  findings = images_dup_findings (images, "disk", corruptions, &error);
   g_assert_no_error (error);
   images_close (images);
-  *corruptions = check.corruptions;
-  return g_string_free (findings, FALSE);
+  return findings;
 }
 
 static void

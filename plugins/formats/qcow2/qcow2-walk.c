@@ -78,18 +78,25 @@ tell_bad_entry (Qcow2Walk *self, const Qcow2Entry *entry)
                     from, entry->entry, entry->bitmap);
 }
 
+/* @count: of the result. */
+static void
+tell_bits (Qcow2Walk *self, guint64 *count, guint64 entry, const char *what)
+{
+  g_autofree char *from = NULL;
+
+  ++*count;
+  if (self->result->report == NULL)
+    return;
+  from = dup_origin (self);
+  qcow2_check_tell (self->result, "error: %s %s: %#" G_GINT64_MODIFIER "x", from, what, entry);
+}
+
 /* What makes no difference to anybody is told to who asks, and keeps nobody from anything. It stays
  * as it is: so QEMU has it. */
 static void
 tell_flaw (Qcow2Walk *self, guint64 entry, const char *what)
 {
-  g_autofree char *from = NULL;
-
-  self->result->flaws++;
-  if (self->result->report == NULL)
-    return;
-  from = dup_origin (self);
-  qcow2_check_tell (self->result, "error: %s %s: %#" G_GINT64_MODIFIER "x", from, what, entry);
+  tell_bits (self, &self->result->flaws, entry, what);
 }
 
 /* FALSE: it does not lie in the file. */
@@ -342,19 +349,6 @@ qcow2_walk_all (Qcow2Walk *self, GError **error)
   return qcow2_walk_trees (self, image->l1, image->l1_size, image->snapshots, error);
 }
 
-static void
-tell_reftable_bits (Qcow2Walk *self, guint64 entry)
-{
-  g_autofree char *from = NULL;
-
-  self->result->corruptions++;
-  if (self->result->report == NULL)
-    return;
-  from = dup_origin (self);
-  qcow2_check_tell (self->result, "error: %s has bits that mean nothing: %#" G_GINT64_MODIFIER "x",
-                    from, entry);
-}
-
 gboolean
 qcow2_walk_refcounts (Qcow2Walk *self, gboolean *is_sound)
 {
@@ -371,7 +365,8 @@ qcow2_walk_refcounts (Qcow2Walk *self, gboolean *is_sound)
 
       self->origin = (Qcow2Origin){ QCOW2_FROM_REFCOUNTS, i, NULL };
       if (image->reftable[i] & 511)
-        tell_reftable_bits (self, image->reftable[i]);
+        tell_bits (self, &self->result->corruptions, image->reftable[i],
+                   "has bits that mean nothing");
       if (offset == 0 || !is_usable_table (self, seen, offset))
         continue;
       count (self, offset, image->cluster_size);
