@@ -6,6 +6,8 @@
 
 #include "images.h"
 
+#include "banyan-test-change.h"
+
 #include <string.h>
 
 #define KIB 1024
@@ -424,6 +426,88 @@ test_crossed_tables (void)
   g_free (image.bytes);
 }
 
+/* -- Where writing has begun all the same. -- */
+
+static guint64
+find_second_l1_entry (Images *images)
+{
+  return find_l1 (images) + 8;
+}
+
+/* Of the two in one cluster, only one is protected, or both are too late: who writes the other is
+ * told. The place of what it would have written there has zeroes before. */
+static const struct
+{
+  const char *checks;
+  const char *checks_then; /* (nullable): after something was written */
+  guint64 (*find_pointer) (Images *images);
+  guint64 (*find_place) (Images *images);
+  guint word;
+  const char *says;
+} late[] = {
+  { "{ template: none, refcount-block: true }", NULL, find_second_l1_entry, find_refblock, 511,
+    "an L2 table at %#" G_GINT64_MODIFIER "x would be written over a refcount block" },
+  { "{ template: none, bitmap-directory: true }", NULL, find_second_l1_entry, find_bitmaps, 511,
+    "an L2 table at %#" G_GINT64_MODIFIER "x would be written over the bitmap directory" },
+  { "{ template: none, refcount-table: true }", NULL, find_l1_pointer, find_reftable, 1,
+    "the L1 table at %#" G_GINT64_MODIFIER "x would be written over the refcount table" },
+  { "none", "all", find_second_l1_entry, find_refblock, 511,
+    "a refcount block at %#" G_GINT64_MODIFIER "x would be written over an L2 table" },
+};
+
+static void
+must_refuse_late (Images *images, guint index)
+{
+  guint64 place = late[index].find_place (images);
+  g_autofree char *disk = g_strdup_printf (
+      "disk: { driver: qcow2, overlap-check: %s, file: { driver: file, filename: DIR/a.qcow2 } }\n",
+      late[index].checks);
+  g_autofree char *says = g_strdup_printf (late[index].says, place);
+  g_autoptr (GError) error = NULL;
+  guint8 bytes[CLUSTER] = { 1 };
+
+  images_patch64 (images, "a.qcow2", late[index].find_pointer (images),
+                  place | (late[index].word == 511 ? G_GUINT64_CONSTANT (1) << 63 : 0));
+  g_assert_cmpuint (images_get64 (images, "a.qcow2", place + late[index].word * 8), ==, 0);
+  images_load (images, disk);
+  banyan_test_write (images->graph, "disk", 4 * MIB - CLUSTER, bytes, sizeof bytes, &error);
+  g_assert_no_error (error);
+  if (late[index].checks_then != NULL)
+    banyan_test_set (banyan_test_get_node (images->graph, "disk"), "overlap-check",
+                     late[index].checks_then);
+
+  g_assert_false (banyan_test_flush (images->graph, "disk", &error));
+  if (strstr (error->message, says) == NULL)
+    g_error ("not \"%s\" but: %s", says, error->message);
+  g_test_expect_message ("Banyan", G_LOG_LEVEL_WARNING, "*would be written over*");
+  g_assert_false (banyan_graph_close (banyan_test_graph_get (images->graph), NULL));
+  g_test_assert_expected_messages ();
+  images_close (images);
+  g_assert_cmpuint (images_get64 (images, "a.qcow2", place + late[index].word * 8), ==, 0);
+  g_assert_cmpuint (images_get64 (images, "a.qcow2", FEATURES_AT) & CORRUPT, ==, CORRUPT);
+}
+
+static void
+test_each_write (void)
+{
+  g_autoptr (Images) images = images_new ();
+  File image;
+
+  g_test_summary ("No table is written over another that is protected, whenever that is found");
+
+  if (!images_have_qemu ())
+    return;
+  image = make (images, TRUE);
+  for (guint i = 0; i < G_N_ELEMENTS (late); i++)
+    {
+      write_file (images, &image);
+      images_run (images, "truncate -s %4096 a.qcow2");
+      g_test_message ("%s", late[i].says);
+      must_refuse_late (images, i);
+    }
+  g_free (image.bytes);
+}
+
 /* -- A table that is a snapshot's alone from now on. -- */
 
 static void
@@ -524,6 +608,7 @@ main (int argc, char **argv)
       g_test_add_data_func (name, GUINT_TO_POINTER (i), test_free_tables);
     }
   g_test_add_func ("/qcow2/overlap/two-in-one-cluster", test_crossed_tables);
+  g_test_add_func ("/qcow2/overlap/each-write", test_each_write);
   g_test_add_func ("/qcow2/overlap/left-to-a-snapshot", test_left_table);
   g_test_add_func ("/qcow2/overlap/not-counted-at-all", test_uncounted_tables);
   return g_test_run ();

@@ -102,7 +102,8 @@ write_clusters (Qcow2Image *image, BanyanBitmap *bitmap, guint64 *entries, guint
       if (!gather (image, bitmap, i, bytes))
         continue;
       if (!allocate (image, image->cluster_size, fresh, &offset, error)
-          || !banyan_child_pwrite (image->file, offset, bytes, image->cluster_size, 0, error))
+          || !qcow2_image_write_table (image, QCOW2_META_BITMAP, offset, bytes, image->cluster_size,
+                                       error))
         return FALSE;
       entries[i] = GUINT64_TO_BE (offset);
     }
@@ -130,7 +131,8 @@ write_bitmap (Qcow2Image *image, BanyanBitmap *bitmap, Qcow2Bitmap *kept, Cluste
   entries = g_malloc0 (length);
   return write_clusters (image, bitmap, entries, n, fresh, error)
          && allocate (image, length, fresh, &kept->table_offset, error)
-         && banyan_child_pwrite (image->file, kept->table_offset, entries, length, 0, error);
+         && qcow2_image_write_table (image, QCOW2_META_BITMAP, kept->table_offset, entries, length,
+                                     error);
 }
 
 /* -- The directory. -- */
@@ -181,7 +183,8 @@ write_directory (Qcow2Image *image, GArray *bitmaps, gsize size, Clusters *fresh
       at += entry_size (bitmap);
     }
   return allocate (image, length, fresh, offset, error)
-         && banyan_child_pwrite (image->file, *offset, bytes, length, 0, error);
+         && qcow2_image_write_table (image, QCOW2_META_BITMAP_DIRECTORY, *offset, bytes, length,
+                                     error);
 }
 
 static void

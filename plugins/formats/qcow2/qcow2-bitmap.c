@@ -91,8 +91,9 @@ qcow2_bitmap_write_flags (Qcow2Image *image, Qcow2Bitmap *bitmap, guint32 flags,
   guint8 bytes[4];
 
   qcow2_put32 (bytes, flags);
-  if (!banyan_child_pwrite (image->file, image->header.bitmaps_offset + bitmap->flags_at, bytes,
-                            sizeof bytes, 0, error))
+  if (!qcow2_image_write_table (image, QCOW2_META_BITMAP_DIRECTORY,
+                                image->header.bitmaps_offset + bitmap->flags_at, bytes,
+                                sizeof bytes, error))
     return FALSE;
 
   bitmap->flags = flags;

@@ -294,7 +294,7 @@ write_slot (Qcow2Cache *self, Qcow2Slot *slot, BanyanBuffer *buffer, GError **er
     words[i] = __atomic_load_n (&slot->words[i], __ATOMIC_ACQUIRE);
   qcow2_image_announce (self->image, self->update_event);
   if (offset != 0
-      && banyan_child_pwrite (self->image->file, offset, words, self->slice_size, 0, error))
+      && qcow2_image_write_table (self->image, self->kind, offset, words, self->slice_size, error))
     return TRUE;
   if (offset == 0)
     banyan_throw_errno (error, EIO, "%s: a table lost its place", self->image->name);

@@ -7,6 +7,8 @@
 
 #pragma once
 
+#include "qcow2-overlap.h"
+
 #include <banyan/banyan-plugin.h>
 
 typedef struct _Qcow2Image Qcow2Image;
@@ -33,6 +35,8 @@ struct _Qcow2Cache
   /* Makes slices clean that were not. */
   gboolean (*clean) (Qcow2Image *image, GError **error);
 
+  /* Of the tables. */
+  Qcow2Meta kind;
   /* What is announced before a slice is read, and written. */
   BanyanDebugEvent load_event;
   BanyanDebugEvent update_event;

@@ -63,11 +63,13 @@ qcow2_caches_init (Qcow2Caches *self, Qcow2Image *image, const Qcow2CacheSizes *
 
   self->l2_slice_bits = g_bit_storage (slice / (image->entry_words * 8)) - 1;
   self->l2.locate = qcow2_cluster_locate;
+  self->l2.kind = QCOW2_META_ACTIVE_L2;
   self->l2.check = qcow2_cluster_check_slice;
   self->l2.load_event = BANYAN_DEBUG_EVENT_L2_LOAD;
   self->l2.update_event = BANYAN_DEBUG_EVENT_L2_UPDATE;
   self->l2.clean = qcow2_order_write_back;
   self->refs.locate = qcow2_refcount_locate;
+  self->refs.kind = QCOW2_META_REFCOUNT_BLOCK;
   self->refs.load_event = BANYAN_DEBUG_EVENT_REFBLOCK_LOAD;
   self->refs.update_event = BANYAN_DEBUG_EVENT_REFBLOCK_UPDATE_PART;
   self->refs.clean = qcow2_refcount_clean;

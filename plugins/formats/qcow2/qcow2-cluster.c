@@ -329,17 +329,16 @@ copy_table (Qcow2Image *image, guint64 from, guint64 to, GError **error)
 
   qcow2_image_announce (image, BANYAN_DEBUG_EVENT_L2_ALLOC_COW_READ);
   return banyan_child_pread (image->file, from, buffer->data, image->cluster_size, error)
-         && banyan_child_pwrite (image->file, to, buffer->data, image->cluster_size, 0, error);
+         && qcow2_image_write_table (image, QCOW2_META_ACTIVE_L2, to, buffer->data,
+                                     image->cluster_size, error);
 }
 
 static gboolean BANYAN_COROUTINE
 fill_table (Qcow2Image *image, guint64 old, guint64 offset, GError **error)
 {
-  BanyanRequest zeroes = BANYAN_REQUEST (offset, image->cluster_size, NULL, 0);
-
   if (old != 0)
     return copy_table (image, old, offset, error);
-  return banyan_child_write_zeroes (image->file, &zeroes, error) == BANYAN_DONE;
+  return qcow2_image_zero_table (image, QCOW2_META_ACTIVE_L2, offset, image->cluster_size, error);
 }
 
 static void BANYAN_COROUTINE

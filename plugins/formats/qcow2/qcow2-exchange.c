@@ -104,12 +104,14 @@ allocate (Work *self, gsize bytes, guint32 n_users, guint64 *offset, GError **er
 
 /* @bytes has room for whole clusters. */
 static gboolean BANYAN_COROUTINE
-write_new (Work *self, gconstpointer bytes, gsize length, guint64 *offset, GError **error)
+write_new (Work *self, Qcow2Meta kind, gconstpointer bytes, gsize length, guint64 *offset,
+           GError **error)
 {
   return allocate (self, length, 1, offset, error)
          && (length == 0
-             || banyan_child_pwrite (self->image->file, *offset, bytes,
-                                     qcow2_round_up (length, self->image->cluster_size), 0, error));
+             || qcow2_image_write_table (self->image, kind, *offset, bytes,
+                                         qcow2_round_up (length, self->image->cluster_size),
+                                         error));
 }
 
 /* -- L2 tables. -- */
@@ -151,7 +153,8 @@ copy_table (Work *self, guint64 *table, const guint64 *words, GError **error)
         return FALSE;
       qcow2_counts_set (&self->walk.counts, old >> image->cluster_bits, 0);
     }
-  return banyan_child_pwrite (image->file, *table, words, image->cluster_size, 0, error);
+  return qcow2_image_write_table (image, QCOW2_META_INACTIVE_L2, *table, words, image->cluster_size,
+                                  error);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -177,7 +180,7 @@ correct_tables (Work *self, GError **error)
 /* -- L1 tables. -- */
 
 static gboolean BANYAN_COROUTINE
-write_l1 (Work *self, guint64 *offset, GError **error)
+write_l1 (Work *self, Qcow2Meta kind, guint64 *offset, GError **error)
 {
   const Qcow2Exchange *wanted = self->wanted;
   gsize bytes = (gsize) wanted->n_l1 * 8;
@@ -185,7 +188,7 @@ write_l1 (Work *self, guint64 *offset, GError **error)
 
   for (guint i = 0; i < wanted->n_l1; i++)
     entries[i] = GUINT64_TO_BE (wanted->l1[i]);
-  return write_new (self, entries, bytes, offset, error);
+  return write_new (self, kind, entries, bytes, offset, error);
 }
 
 /* -- The list of snapshots. -- */
@@ -232,7 +235,8 @@ write_list (Work *self, GError **error)
   if (wanted->made != NULL)
     format_entry (wanted->made, bytes + at);
   self->roots.n_snapshots = wanted->kept->len + (wanted->made != NULL);
-  return write_new (self, bytes, size, &self->roots.snapshots_offset, error);
+  return write_new (self, QCOW2_META_SNAPSHOT_TABLE, bytes, size, &self->roots.snapshots_offset,
+                    error);
 }
 
 /* -- What becomes free. -- */
@@ -380,9 +384,10 @@ write_all (Work *self, GError **error)
   Qcow2Exchange *wanted = self->wanted;
 
   return count_all (self, error) && correct_tables (self, error)
-         && (wanted->made == NULL || write_l1 (self, &wanted->made->l1_offset, error))
-         && write_l1 (self, &self->roots.l1_offset, error) && write_list (self, error)
-         && find_freed (self, error) && switch_over (self, error);
+         && (wanted->made == NULL
+             || write_l1 (self, QCOW2_META_INACTIVE_L1, &wanted->made->l1_offset, error))
+         && write_l1 (self, QCOW2_META_ACTIVE_L1, &self->roots.l1_offset, error)
+         && write_list (self, error) && find_freed (self, error) && switch_over (self, error);
 }
 
 static void BANYAN_COROUTINE

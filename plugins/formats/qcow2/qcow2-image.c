@@ -313,6 +313,42 @@ qcow2_image_put_back_header (Qcow2Image *self)
     __atomic_store_n (&self->is_corrupt, TRUE, __ATOMIC_RELEASE);
 }
 
+/* -- Writing tables. -- */
+
+static gboolean BANYAN_COROUTINE
+check_place (Qcow2Image *self, Qcow2Meta kind, guint64 offset, guint64 length, GError **error)
+{
+  guint64 first = offset >> self->cluster_bits;
+  guint64 n = ((offset + length - 1) >> self->cluster_bits) - first + 1;
+  Qcow2Meta found;
+
+  if (!qcow2_overlap_find (&self->overlap, first, n,
+                           BANYAN_LIVE (self->overlap_check) & qcow2_meta_others (kind), &found))
+    return TRUE;
+
+  return qcow2_image_throw_corrupt (
+      self, error, "%s at %#" G_GINT64_MODIFIER "x would be written over %s",
+      qcow2_meta_to_string (kind), offset, qcow2_meta_to_string (found));
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_image_write_table (Qcow2Image *self, Qcow2Meta kind, guint64 offset, gconstpointer bytes,
+                         gsize length, GError **error)
+{
+  return check_place (self, kind, offset, length, error)
+         && banyan_child_pwrite (self->file, offset, bytes, length, 0, error);
+}
+
+gboolean BANYAN_COROUTINE
+qcow2_image_zero_table (Qcow2Image *self, Qcow2Meta kind, guint64 offset, guint64 length,
+                        GError **error)
+{
+  BanyanRequest zeroes = BANYAN_REQUEST (offset, length, NULL, 0);
+
+  return check_place (self, kind, offset, length, error)
+         && banyan_child_write_zeroes (self->file, &zeroes, error) == BANYAN_DONE;
+}
+
 /* -- Before the first write, and after the last. -- */
 
 static gboolean BANYAN_COROUTINE

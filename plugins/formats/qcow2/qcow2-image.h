@@ -215,6 +215,15 @@ void BANYAN_COROUTINE qcow2_image_put_back_header (Qcow2Image *self);
  * cluster destroys the other, so nothing is written then; reading does no harm. */
 void qcow2_image_claim (Qcow2Image *self, guint64 offset, guint64 n, Qcow2Meta kind);
 
+/* All tables are written by these two, at a place that nothing else has, as far as overlap-check
+ * asks: otherwise nothing is written, and the image is damaged. Not under header_mutex. The header
+ * itself lies where it must. */
+gboolean BANYAN_COROUTINE qcow2_image_write_table (Qcow2Image *self, Qcow2Meta kind, guint64 offset,
+                                                   gconstpointer bytes, gsize length,
+                                                   GError **error);
+gboolean BANYAN_COROUTINE qcow2_image_zero_table (Qcow2Image *self, Qcow2Meta kind, guint64 offset,
+                                                  guint64 length, GError **error);
+
 /* How many L1 entries @size bytes take. */
 guint64 qcow2_image_l1_entries (Qcow2Image *self, guint64 size);
 

@@ -218,8 +218,9 @@ write_l1 (Qcow2Image *image, GError **error)
   for (guint i = from; i < to; i++)
     entries[i - from] = GUINT64_TO_BE (image->l1[i]);
   qcow2_image_announce (image, BANYAN_DEBUG_EVENT_L1_UPDATE);
-  if (!banyan_child_pwrite (image->file, image->header.l1_offset + from * sizeof *entries, entries,
-                            (to - from) * sizeof *entries, 0, error))
+  if (!qcow2_image_write_table (image, QCOW2_META_ACTIVE_L1,
+                                image->header.l1_offset + from * sizeof *entries, entries,
+                                (to - from) * sizeof *entries, error))
     return FALSE;
 
   image->l1_dirty_from = G_MAXUINT;

@@ -6,7 +6,9 @@
 
 #include "qcow2-overlap.h"
 
-#define KIND_BITS 4
+/* A key is the number of a cluster, and which kinds are there. */
+#define KIND_BITS QCOW2_N_METAS
+#define KINDS ((1u << KIND_BITS) - 1)
 #define LEFT G_MAXUINT64 /* somebody was here: go on looking */
 #define FIRST_SIZE 1024
 
@@ -50,7 +52,7 @@ insert (Qcow2Overlap *self, guint64 key)
   guint slot = find_slot (self, key >> KIND_BITS);
 
   self->used += self->keys[slot] == 0;
-  self->keys[slot] = key;
+  self->keys[slot] |= key;
 }
 
 static void
@@ -76,7 +78,7 @@ qcow2_overlap_add (Qcow2Overlap *self, guint64 cluster, guint64 count, Qcow2Meta
     {
       if (self->used >= self->size / 2)
         make_room (self);
-      insert (self, (cluster + i) << KIND_BITS | (kind + 1));
+      insert (self, (cluster + i) << KIND_BITS | 1u << kind);
     }
   g_mutex_unlock (&self->mutex);
 }
@@ -88,7 +90,7 @@ qcow2_overlap_claim (Qcow2Overlap *self, guint64 cluster, guint64 count, Qcow2Me
   gboolean is_free = TRUE;
 
   for (guint64 i = 0; i < count && is_free; i++)
-    is_free = !qcow2_overlap_find (self, cluster + i, 1, ~(1u << kind), found);
+    is_free = !qcow2_overlap_find (self, cluster + i, 1, qcow2_meta_others (kind), found);
   qcow2_overlap_add (self, cluster, count, kind);
   return is_free;
 }
@@ -107,20 +109,17 @@ qcow2_overlap_remove (Qcow2Overlap *self, guint64 cluster, guint64 count)
   g_mutex_unlock (&self->mutex);
 }
 
-static Qcow2Meta
-kind_of (guint64 key)
-{
-  return (key & ((1u << KIND_BITS) - 1)) - 1;
-}
-
 void
 qcow2_overlap_remove_kinds (Qcow2Overlap *self, guint kinds)
 {
   g_mutex_lock (&self->mutex);
   for (guint slot = 0; slot < self->size; slot++)
-    if (self->keys[slot] != 0 && self->keys[slot] != LEFT
-        && (kinds & 1u << kind_of (self->keys[slot])))
-      self->keys[slot] = LEFT;
+    if (self->keys[slot] != 0 && self->keys[slot] != LEFT)
+      {
+        self->keys[slot] &= ~(guint64) (kinds & KINDS);
+        if ((self->keys[slot] & KINDS) == 0)
+          self->keys[slot] = LEFT;
+      }
   g_mutex_unlock (&self->mutex);
 }
 
@@ -128,13 +127,13 @@ qcow2_overlap_remove_kinds (Qcow2Overlap *self, guint kinds)
 static gboolean
 is_one_of (const Qcow2Overlap *self, guint64 cluster, guint kinds, Qcow2Meta *found)
 {
-  guint64 key = self->keys[find_slot (self, cluster)];
+  guint there = self->keys[find_slot (self, cluster)] & KINDS & kinds;
 
-  if (key == 0 || key == LEFT)
+  if (there == 0)
     return FALSE;
 
-  *found = kind_of (key);
-  return (kinds & 1u << *found) != 0;
+  *found = g_bit_nth_lsf (there, -1);
+  return TRUE;
 }
 
 gboolean
@@ -163,14 +162,29 @@ qcow2_overlap_find_any (Qcow2Overlap *self, const guint64 *clusters, guint n, gu
   return is_there;
 }
 
+guint
+qcow2_meta_others (Qcow2Meta kind)
+{
+  guint own = 1u << kind;
+
+  if (kind == QCOW2_META_INACTIVE_L2)
+    own |= 1u << QCOW2_META_ACTIVE_L2;
+  return ~own;
+}
+
 const char *
 qcow2_meta_to_string (Qcow2Meta kind)
 {
-  static const char *const names[QCOW2_N_METAS] = {
-    "the header",          "the L1 table",       "an L2 table",           "a refcount block",
-    "the refcount table",  "the snapshot table", "a snapshot's L1 table", "a snapshot's L2 table",
-    "the bitmap directory"
-  };
+  static const char *const names[QCOW2_N_METAS + 1] = { "the header",
+                                                        "the L1 table",
+                                                        "an L2 table",
+                                                        "a refcount block",
+                                                        "the refcount table",
+                                                        "the snapshot table",
+                                                        "a snapshot's L1 table",
+                                                        "a snapshot's L2 table",
+                                                        "the bitmap directory",
+                                                        "a bitmap" };
 
   return names[kind];
 }

@@ -16,14 +16,15 @@ typedef enum
   QCOW2_META_INACTIVE_L1,
   QCOW2_META_INACTIVE_L2,
   QCOW2_META_BITMAP_DIRECTORY,
-  QCOW2_N_METAS
+  QCOW2_N_METAS,
+  QCOW2_META_BITMAP = QCOW2_N_METAS /* its bits or table, as in QEMU none that is protected */
 } Qcow2Meta;
 
-/* A set of cluster numbers, each with what is there. Any thread. */
+/* A set of cluster numbers, each with the kinds that are there. Any thread. */
 typedef struct
 {
   GMutex mutex;
-  guint64 *keys; /* (owned): number and kind; 0 is nothing */
+  guint64 *keys; /* (owned): number and kinds; 0 is nothing */
   guint size;    /* a power of 2 */
   guint used;    /* slots that are not empty, those of clusters that left included */
 } Qcow2Overlap;
@@ -43,4 +44,7 @@ gboolean qcow2_overlap_find (Qcow2Overlap *self, guint64 cluster, guint64 count,
 /* The same of @n clusters, each anywhere. */
 gboolean qcow2_overlap_find_any (Qcow2Overlap *self, const guint64 *clusters, guint n, guint kinds,
                                  Qcow2Meta *found);
+/* A mask of what must not be where a table of the @kind is. A snapshot's L2 table is the disk's,
+ * too, until somebody writes there. */
+guint qcow2_meta_others (Qcow2Meta kind);
 const char *qcow2_meta_to_string (Qcow2Meta kind);

@@ -137,7 +137,8 @@ write_blocks (Rebuild *self, GArray *sorted, guint64 *table, GError **error)
                                    image->name);
       table[block] = GUINT64_TO_BE (offset);
       if (!fill_block (self, block, words, error)
-          || !banyan_child_pwrite (image->file, offset, words, image->cluster_size, 0, error))
+          || !qcow2_image_write_table (image, QCOW2_META_REFCOUNT_BLOCK, offset, words,
+                                       image->cluster_size, error))
         return FALSE;
     }
   return TRUE;
@@ -213,7 +214,7 @@ write_all (Rebuild *self, GError **error)
     qcow2_counts_add (self->counts, cluster);
   if (!qcow2_image_grow_child (image, image->file, end << image->cluster_bits, error)
       || !write_blocks (self, sorted, table, error)
-      || !banyan_child_pwrite (image->file, offset, table, bytes, 0, error)
+      || !qcow2_image_write_table (image, QCOW2_META_REFCOUNT_TABLE, offset, table, bytes, error)
       || !banyan_child_flush (image->file, error) || !lead_there (self, offset, error))
     return FALSE;
 

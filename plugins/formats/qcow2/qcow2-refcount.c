@@ -312,7 +312,8 @@ write_table_entries (Qcow2Image *image, GError **error)
   for (guint i = from; i < to; i++)
     entries[i - from] = GUINT64_TO_BE (image->reftable[i]);
   qcow2_image_announce (image, BANYAN_DEBUG_EVENT_REFBLOCK_ALLOC_HOOKUP);
-  if (!banyan_child_pwrite (image->file, offset, entries, (to - from) * sizeof *entries, 0, error))
+  if (!qcow2_image_write_table (image, QCOW2_META_REFCOUNT_TABLE, offset, entries,
+                                (to - from) * sizeof *entries, error))
     return FALSE;
 
   qcow2_refcount_forget_table (image);

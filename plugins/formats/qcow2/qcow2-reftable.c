@@ -22,12 +22,11 @@ max_cluster (const Qcow2Image *image)
 static gboolean BANYAN_COROUTINE
 zero_clusters (Qcow2Image *image, guint64 cluster, guint64 count, GError **error)
 {
-  BanyanRequest zeroes
-      = BANYAN_REQUEST (cluster << image->cluster_bits, count << image->cluster_bits, NULL, 0);
+  guint64 offset = cluster << image->cluster_bits, length = count << image->cluster_bits;
 
-  return qcow2_image_grow_child (image, image->file, zeroes.offset + zeroes.length, error)
+  return qcow2_image_grow_child (image, image->file, offset + length, error)
          && (cluster >= image->high_water
-             || banyan_child_write_zeroes (image->file, &zeroes, error) == BANYAN_DONE);
+             || qcow2_image_zero_table (image, QCOW2_META_REFCOUNT_BLOCK, offset, length, error));
 }
 
 static gboolean
@@ -144,8 +143,9 @@ write_new_blocks (Qcow2Image *image, const NewTable *plan, GError **error)
           *word = GUINT64_TO_BE (counts);
         }
       left -= here;
-      written = banyan_child_pwrite (image->file, (plan->first + i) << image->cluster_bits, words,
-                                     image->cluster_size, 0, error);
+      written = qcow2_image_write_table (image, QCOW2_META_REFCOUNT_BLOCK,
+                                         (plan->first + i) << image->cluster_bits, words,
+                                         image->cluster_size, error);
     }
   return written;
 }
@@ -162,8 +162,9 @@ write_new_table (Qcow2Image *image, const NewTable *plan, GError **error)
     table[(plan->first >> qcow2_image_block_bits (image)) + i]
         = GUINT64_TO_BE ((plan->first + i) << image->cluster_bits);
   qcow2_image_announce (image, BANYAN_DEBUG_EVENT_REFBLOCK_ALLOC_WRITE_TABLE);
-  return banyan_child_pwrite (image->file, (plan->first + plan->n_blocks) << image->cluster_bits,
-                              table, bytes, 0, error);
+  return qcow2_image_write_table (image, QCOW2_META_REFCOUNT_TABLE,
+                                  (plan->first + plan->n_blocks) << image->cluster_bits, table,
+                                  bytes, error);
 }
 
 static gboolean BANYAN_COROUTINE

@@ -58,7 +58,7 @@ write_l1_copy (Qcow2Image *image, guint64 offset, guint64 n_clusters, GError **e
   for (guint i = 0; i < image->l1_size; i++)
     entries[i] = GUINT64_TO_BE (image->l1[i]);
   qcow2_image_announce (image, BANYAN_DEBUG_EVENT_L1_GROW_WRITE_TABLE);
-  return banyan_child_pwrite (image->file, offset, entries, bytes, 0, error)
+  return qcow2_image_write_table (image, QCOW2_META_ACTIVE_L1, offset, entries, bytes, error)
          && banyan_child_flush (image->file, error);
 }
 

@@ -187,22 +187,14 @@ qcow2_snapshots_show (Qcow2Image *image, const char *key, GError **error)
 /* In pieces: an L1 table may have 32 MiB. */
 #define L1_PIECE 8192
 
-/* A table that the disk has, too, is known as the disk's. What is no such table is written to by
- * somebody, and the snapshot's with it. */
 static void
 note_inactive (Qcow2Image *image, const guint64 *entries, guint n)
 {
   for (guint i = 0; i < n; i++)
     {
       guint64 table = GUINT64_FROM_BE (entries[i]) & QCOW2_OFFSET_MASK;
-      guint64 cluster = table >> image->cluster_bits;
-      Qcow2Meta found;
 
-      if (table == 0)
-        continue;
-      if (!qcow2_overlap_find (&image->overlap, cluster, 1, G_MAXUINT, &found))
-        qcow2_overlap_add (&image->overlap, cluster, 1, QCOW2_META_INACTIVE_L2);
-      else if (found != QCOW2_META_ACTIVE_L2 && found != QCOW2_META_INACTIVE_L2)
+      if (table != 0)
         qcow2_image_claim (image, table, 1, QCOW2_META_INACTIVE_L2);
     }
 }

@@ -418,6 +418,7 @@ note_difference (Qcow2Walk *self, const char *what, guint64 index, guint64 value
   self->result->corruptions_fixed += fix;
 }
 
+/* A snapshot may have the table, too. */
 static gboolean BANYAN_COROUTINE
 check_l2 (Qcow2Walk *self, guint64 offset, guint64 *words, gboolean fix, GError **error)
 {
@@ -446,7 +447,8 @@ check_l2 (Qcow2Walk *self, guint64 offset, guint64 *words, gboolean fix, GError 
       changed = TRUE;
     }
   return !changed || !fix
-         || banyan_child_pwrite (image->file, offset, words, image->cluster_size, 0, error);
+         || qcow2_image_write_table (image, QCOW2_META_INACTIVE_L2, offset, words,
+                                     image->cluster_size, error);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -470,8 +472,9 @@ check_l1_entry (Qcow2Walk *self, guint index, gboolean fix, GError **error)
     return TRUE;
   __atomic_store_n (&image->l1[index], value, __ATOMIC_RELEASE);
   bytes = GUINT64_TO_BE (value);
-  return banyan_child_pwrite (image->file, image->header.l1_offset + index * sizeof bytes, &bytes,
-                              sizeof bytes, 0, error);
+  return qcow2_image_write_table (image, QCOW2_META_ACTIVE_L1,
+                                  image->header.l1_offset + index * sizeof bytes, &bytes,
+                                  sizeof bytes, error);
 }
 
 gboolean BANYAN_COROUTINE
