@@ -60,7 +60,9 @@ leave (BanyanCoroutine *coroutine)
   banyan_fiber_arrive (&coroutine->fiber);
 }
 
-/* The loop's turn of coroutines: those who are ready, up to the budget. */
+/* The loop's turn of coroutines: those who are ready, up to the budget, which calls on the spot use
+ * up as well: whoever makes many has others wait who are not ready yet, and become so only when the
+ * ring is looked at. */
 BANYAN_CONTEXT_SWITCHES void
 banyan_coroutines_run (BanyanLoop *loop)
 {
@@ -70,6 +72,8 @@ banyan_coroutines_run (BanyanLoop *loop)
 
       loop->ready_first = coroutine->next;
       enter (coroutine);
+      if (loop->inline_left == 0)
+        break;
     }
 }
 

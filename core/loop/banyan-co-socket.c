@@ -12,7 +12,7 @@
 /**
  * banyan_co_charge: (skip)
  *
- * Counts one call that was made on the spot. When there were as many as a loop allows in a row,
+ * Counts one call that was made on the spot. When there were as many as a loop allows in a round,
  * others have a turn.
  */
 void
@@ -20,11 +20,10 @@ banyan_co_charge (void)
 {
   BanyanLoop *loop = banyan_thread.loop;
 
-  if (G_LIKELY (--loop->inline_left > 0))
-    return;
-
-  loop->inline_left = loop->budget;
-  banyan_co_yield ();
+  if (loop->inline_left > 0)
+    loop->inline_left--;
+  if (G_UNLIKELY (loop->inline_left == 0))
+    banyan_co_yield ();
 }
 
 typedef struct

@@ -214,8 +214,8 @@ run_timers (BanyanLoop *loop)
 gboolean
 banyan_loop_run_once (BanyanLoop *loop)
 {
-  loop->inline_left = loop->budget;
   run_inbox (loop);
+  loop->inline_left = loop->budget;
   banyan_coroutines_run (loop);
   run_timers (loop);
   return loop->ready_first != NULL || banyan_loop_has_mail (loop);

@@ -475,6 +475,59 @@ test_inline_budget (gconstpointer backend)
   run_alone (backend, always_ready, NULL);
 }
 
+/* A round of the loop makes 128 calls on the spot. */
+#define SOON 1000
+
+typedef struct
+{
+  int own[2];
+  int other[2];
+  guint n_received;
+  gboolean is_over;
+} Busy;
+
+static void
+receive_beside (gpointer data)
+{
+  Busy *busy = data;
+  guint8 byte;
+
+  banyan_co_yield ();
+  g_assert_cmpint (write (busy->other[1], "x", 1), ==, 1);
+  while (!busy->is_over && banyan_co_recv (busy->own[0], &byte, 1, MSG_PEEK) == 1)
+    busy->n_received++;
+}
+
+static void
+one_that_waits (gpointer data)
+{
+  Busy busy = { 0 };
+  guint8 byte;
+
+  make_pair (busy.own);
+  make_pair (busy.other);
+  g_assert_cmpint (write (busy.own[1], "x", 1), ==, 1);
+  banyan_coroutine_start (receive_beside, &busy);
+  g_assert_cmpint (banyan_co_recv (busy.other[0], &byte, 1, 0), ==, 1);
+  busy.is_over = TRUE;
+  g_assert_cmpuint (busy.n_received, <, SOON);
+  banyan_co_yield ();
+  for (guint i = 0; i < 2; i++)
+    {
+      close (busy.own[i]);
+      close (busy.other[i]);
+    }
+}
+
+static void
+test_waiting_beside (gconstpointer backend)
+{
+  g_test_summary ("Who waits for its socket has its turn soon after something came, whatever is "
+                  "always ready beside it");
+
+  run_alone (backend, one_that_waits, NULL);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -488,5 +541,6 @@ main (int argc, char **argv)
   add_for_each_loop ("cancel/ends-waits", test_cancel);
   add_for_each_loop ("cancel/loses-no-data", test_cancel_race);
   add_for_each_loop ("socket/always-ready-starves-nobody", test_inline_budget);
+  add_for_each_loop ("socket/always-ready-delays-nobody", test_waiting_beside);
   return g_test_run ();
 }
