@@ -135,7 +135,8 @@ find (BanyanBitmaps *bitmaps, const char *name, GError **error)
       return info;
     }
   if (list != NULL)
-    banyan_throw_errno (error, ENOENT, "no bitmap is called \"%s\"", name);
+    banyan_throw_errno (error, ENOENT, "%s: no bitmap is called \"%s\"",
+                        banyan_object_get_id (BANYAN_OBJECT (bitmaps)), name);
   return NULL;
 }
 
@@ -154,7 +155,8 @@ add (BanyanBitmaps *bitmaps, Work *work, GError **error)
   g_autoptr (BanyanBitmapInfo) info = banyan_bitmap_info_new (work->name, granularity);
 
   if (there != NULL)
-    return banyan_throw_errno (error, EEXIST, "there is a bitmap \"%s\" already", work->name);
+    return banyan_throw_errno (error, EEXIST, "%s: there is a bitmap \"%s\" already",
+                               banyan_object_get_id (BANYAN_OBJECT (bitmaps)), work->name);
   return banyan_bitmaps_store (bitmaps, info, NULL, error);
 }
 
