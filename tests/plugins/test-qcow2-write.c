@@ -107,6 +107,36 @@ test_zeroes_and_discards (void)
     }
 }
 
+/* What is not there ends within a cluster, where subclusters begin that are. */
+static void
+test_zeroes_in_subclusters (void)
+{
+  g_test_summary ("Zeroes that begin where nothing is end where they should, in the middle of a "
+                  "cluster with subclusters, too");
+
+  if (!images_have_qemu ())
+    return;
+  for (guint is_discard = 0; is_discard < 2; is_discard++)
+    {
+      g_autoptr (Images) images = images_new ();
+      g_autoptr (GError) error = NULL;
+
+      make_image (images, "-o extended_l2=on,cluster_size=16k", "1M");
+      images_load (images, DISK);
+      images_must_write (images, "disk", 27 * KIB, 37 * KIB, 5);
+      if (is_discard)
+        banyan_test_discard (images->graph, "disk", 0, 43 * KIB, &error);
+      else
+        banyan_test_zeroes (images->graph, "disk", 0, 43 * KIB, BANYAN_REQUEST_MAY_UNMAP, &error);
+      g_assert_no_error (error);
+      /* What is thrown away may be whole clusters only. */
+      images_must_be_zero (images, "disk", 0, is_discard ? 32 * KIB : 43 * KIB);
+      images_must_read (images, "disk", 43 * KIB, 21 * KIB, 5);
+      images_close (images);
+      images_must_be_clean (images, "a.qcow2");
+    }
+}
+
 /* Two clusters that lie one after the other, the second of which two others use. */
 static guint64
 share_second (Images *images)
@@ -347,6 +377,7 @@ main (int argc, char **argv)
   banyan_test_init (&argc, &argv);
   g_test_add_func ("/qcow2/write/what-qemu-reads", test_writes);
   g_test_add_func ("/qcow2/write/zeroes-and-discards", test_zeroes_and_discards);
+  g_test_add_func ("/qcow2/write/zeroes-in-subclusters", test_zeroes_in_subclusters);
   g_test_add_func ("/qcow2/write/changes-nothing-shared", test_shared);
   g_test_add_func ("/qcow2/write/packs-with-packed-data-only", test_packing);
   g_test_add_func ("/qcow2/write/zeroes-of-version-2", test_old_zeroes);

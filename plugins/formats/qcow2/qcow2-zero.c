@@ -103,18 +103,25 @@ is_possible (Qcow2Image *image, guint64 start, guint64 end, GError **error, Bany
   return TRUE;
 }
 
-/* A table that is not there needs no entries that say the same. */
+/* A table that is not there needs no entries that say the same. Only whole clusters are left out,
+ * but at the end: the next one begins where an entry does. */
 static gboolean BANYAN_COROUTINE
 says_so_already (Qcow2Image *image, const Zeroing *zeroing, guint64 offset, guint64 *length)
 {
   Qcow2Mapping mapping;
+  guint64 said;
 
   if (!qcow2_map (image, offset, *length, &mapping, NULL))
     return FALSE;
   if (mapping.kind != QCOW2_UNALLOCATED || (!zeroing->to_nothing && image->backing != NULL))
     return FALSE;
 
-  *length = mapping.length;
+  said
+      = mapping.length < *length ? qcow2_round_down (mapping.length, image->cluster_size) : *length;
+  if (said == 0)
+    return FALSE;
+
+  *length = said;
   return TRUE;
 }
 
