@@ -95,7 +95,7 @@ transfer (const BanyanFileOp *op, guint flags)
 
   if ((flags & BANYAN_IO_TRY_INLINE) != 0 && try_inline (op, &result))
     {
-      banyan_co_charge ();
+      banyan_co_charge (MAX (result, 0));
       return result;
     }
 

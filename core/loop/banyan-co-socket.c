@@ -9,19 +9,22 @@
 /* A unix socket whose backlog is full says so at once, and cannot be polled for room. */
 #define CONNECT_RETRY_NS (1000 * 1000)
 
+/* A call that moves more than this counts as several. */
+#define BYTES_PER_CALL 4096
+
 /**
  * banyan_co_charge: (skip)
+ * @bytes: how much the call moved
  *
- * Counts one call that was made on the spot. When there were as many as a loop allows in a round,
- * others have a turn.
+ * Counts a call that was made on the spot, and what it moved: one receive may bring a hundred
+ * requests or one. When there was as much as a loop allows in a round, others have a turn.
  */
 void
-banyan_co_charge (void)
+banyan_co_charge (gsize bytes)
 {
   BanyanLoop *loop = banyan_thread.loop;
 
-  if (loop->inline_left > 0)
-    loop->inline_left--;
+  loop->inline_left -= MIN (loop->inline_left, 1 + bytes / BYTES_PER_CALL);
   if (G_UNLIKELY (loop->inline_left == 0))
     banyan_co_yield ();
 }
@@ -153,7 +156,7 @@ banyan_co_recv (int fd, gpointer buffer, gsize length, int flags)
       result = recv (fd, buffer, length, flags | MSG_DONTWAIT);
       if (result >= 0)
         {
-          banyan_co_charge ();
+          banyan_co_charge (result);
           return result;
         }
       if (errno != EAGAIN && errno != EINTR)
@@ -189,7 +192,7 @@ banyan_co_sendmsg (int fd, const struct msghdr *message, int flags)
 
       if (result >= 0)
         {
-          banyan_co_charge ();
+          banyan_co_charge (result);
           return result;
         }
       if (errno == EINTR)

@@ -101,7 +101,7 @@ struct _BanyanLoop
   BanyanTimerHeap timers;
   BanyanSleep *sleeps;
   guint in_flight;   /* operations that end by themselves: no time passes virtually meanwhile */
-  guint inline_left; /* calls that may still succeed on the spot before others have a turn */
+  guint inline_left; /* calls, or pages, on the spot before others have a turn */
   guint budget;
   gpointer backend;
   BanyanLoopState state;

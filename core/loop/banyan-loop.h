@@ -95,9 +95,9 @@ int BANYAN_COROUTINE banyan_co_fallocate (int fd, int mode, guint64 offset, guin
                                           guint flags);
 
 /* For what was done on the spot by a call of the caller's own: lets others go first once that was
- * often enough. */
+ * often enough, or enough bytes. */
 BANYAN_API
-void BANYAN_COROUTINE banyan_co_charge (void);
+void BANYAN_COROUTINE banyan_co_charge (gsize bytes);
 
 /* Sockets, non-blocking ones: tried on the spot first, then waited for. Cancellable: -ECANCELED. */
 BANYAN_API

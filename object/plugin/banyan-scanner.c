@@ -271,9 +271,9 @@ blame (Scanner *self, char *reason, gboolean hung)
   self->next++;
 }
 
-/* Follows one process to its end. FALSE if it ended without having done anything. */
+/* Follows one process to its end. FALSE with @reason if it ended without having done anything. */
 static gboolean
-follow (Scanner *self)
+follow (Scanner *self, char **reason)
 {
   gboolean late = FALSE, sound = TRUE;
   int status;
@@ -293,7 +293,12 @@ follow (Scanner *self)
   else if (self->started && self->next == self->first)
     blame (self, describe_end (status), FALSE);
 
-  return self->next > self->first || self->started;
+  if (self->next > self->first || self->started)
+    return TRUE;
+
+  *reason = late ? g_strdup_printf ("did not begin within %g s", self->limit_ms / 1000.0)
+                 : g_strdup ("ended at once");
+  return FALSE;
 }
 
 static void
@@ -320,13 +325,14 @@ banyan_scanner_run (GPtrArray *plugins)
   while (self.next < plugins->len)
     {
       g_autoptr (GError) error = NULL;
+      g_autofree char *end = NULL;
       g_autofree char *reason = NULL;
 
       if (!start (&self, program, &error))
         give_up (&self, error->message);
-      else if (!follow (&self))
+      else if (!follow (&self, &end))
         {
-          reason = g_strdup_printf ("%s ends at once: run it by hand to see why", program);
+          reason = g_strdup_printf ("%s %s: run it by hand to see why", program, end);
           give_up (&self, reason);
         }
     }

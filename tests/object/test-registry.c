@@ -497,6 +497,36 @@ test_no_scanner (void)
                     G_TYPE_INVALID);
 }
 
+static void
+assert_scanner_is_told_of (const char *folder, const char *script, const char *what)
+{
+  g_autofree char *scanner = g_build_filename (folder, "scanner", NULL);
+  g_autofree char *told = g_strdup_printf ("not scanned: %s %s: run it by hand", scanner, what);
+  g_autoptr (BanyanRegistry) registry = NULL;
+  g_autofree char *broken = NULL;
+
+  g_assert_true (
+      g_file_set_contents_full (scanner, script, -1, G_FILE_SET_CONTENTS_NONE, 0700, NULL));
+  g_setenv ("BANYAN_PLUGIN_SCANNER", scanner, TRUE);
+  registry = make_cold_registry (folder);
+  broken = dup_broken (registry, folder, "pear");
+  g_unsetenv ("BANYAN_PLUGIN_SCANNER");
+  assert_has (broken, told);
+}
+
+static void
+test_scanner_does_nothing (void)
+{
+  g_autoptr (Folder) folder = test_make_folder ("pear");
+
+  g_test_summary ("Of a scanner that does nothing it is told whether it ended or was too slow");
+
+  assert_scanner_is_told_of (folder, "#!/bin/false\n", "ended at once");
+  g_setenv ("BANYAN_PLUGIN_SCAN_LIMIT_MS", "100", TRUE);
+  assert_scanner_is_told_of (folder, "#!/bin/sh\nexec sleep 600\n", "did not begin within 0.1 s");
+  g_unsetenv ("BANYAN_PLUGIN_SCAN_LIMIT_MS");
+}
+
 /* -- The cache. -- */
 
 /* What is known without a scanner is known from the cache. */
@@ -678,6 +708,7 @@ main (int argc, char **argv)
   g_test_add_func ("/registry/larger-descriptor", test_larger_descriptor);
   g_test_add_func ("/registry/first-folder-wins", test_first_folder_wins);
   g_test_add_func ("/registry/does-without-scanner", test_no_scanner);
+  g_test_add_func ("/registry/tells-of-scanner-that-does-nothing", test_scanner_does_nothing);
   g_test_add_func ("/registry/cache-knows", test_cache_knows);
   g_test_add_func ("/registry/cache-notices-change", test_cache_notices_change);
   g_test_add_func ("/registry/cache-damaged", test_cache_damaged);

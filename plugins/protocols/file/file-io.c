@@ -58,7 +58,7 @@ write_inline (FileHandle *handle, int fd, const struct iovec *iov, guint n_iov, 
     rest = count_sleeps () == sleeps ? FILE_PACE_RAN : FILE_PACE_SLEPT;
   file_pace_note (&handle->pace, ended_us, ended_us - begun_us, rest);
 
-  banyan_co_charge ();
+  banyan_co_charge (MAX (result, 0));
   return result < 0 ? -number : result;
 }
 

@@ -111,7 +111,7 @@ receive_vectors (NbdLink *self, struct iovec *iov, guint n_iov)
       if (received >= 0)
         {
           self->n_received += received;
-          banyan_co_charge ();
+          banyan_co_charge (received);
           return received;
         }
       if (errno != EAGAIN && errno != EINTR)
