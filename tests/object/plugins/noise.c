@@ -10,7 +10,7 @@ DECLARE_FRUIT (Berry, berry, BERRY)
 static void
 test_berry_class_init (TestBerryClass *klass)
 {
-  puts ("a berry was here");
+  puts ("# a berry was here"); /* a comment where a test has it within its own output */
   fflush (stdout);
 }
 
