@@ -6,6 +6,9 @@
 
 #include "image.h"
 
+#include "../../plugins/protocols/file/file-cache.h"
+#include "../../plugins/protocols/file/file-folios.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +22,10 @@ static gint interrupts; /* so many fail with EINTR */
 static gint shorts;     /* so many move only one byte */
 static gint refuses;    /* errno of all fallocates and copies; 0: none */
 static gint sync_fails; /* errno of the next fdatasync */
+static gint write_us;   /* how long each write takes at least */
 
-static gint n_reads, n_writes, n_fua_writes, n_syncs, n_punches, n_zero_ranges, n_copies;
+static gint n_reads, n_writes, n_fua_writes, n_syncs, n_range_syncs, n_punches, n_zero_ranges,
+    n_copies;
 
 static gboolean
 take (gint *counter)
@@ -58,6 +63,16 @@ preadv2 (int fd, const struct iovec *iov, int n_iov, off_t offset, int flags)
   return take (&shorts) ? next (fd, &one, 1, offset, flags) : next (fd, iov, n_iov, offset, flags);
 }
 
+/* The processor's time, as the kernel's ways through a folio: no rest. */
+static void
+be_slow (gint us)
+{
+  gint64 end = g_get_monotonic_time () + us;
+
+  while (us > 0 && g_get_monotonic_time () < end)
+    ;
+}
+
 OURS ssize_t
 pwritev2 (int fd, const struct iovec *iov, int n_iov, off_t offset, int flags)
 {
@@ -65,6 +80,7 @@ pwritev2 (int fd, const struct iovec *iov, int n_iov, off_t offset, int flags)
   struct iovec one = { iov[0].iov_base, 1 };
 
   g_atomic_int_inc (flags & RWF_DSYNC ? &n_fua_writes : &n_writes);
+  be_slow (g_atomic_int_get (&write_us));
   if (take (&interrupts))
     return errno = EINTR, -1;
   return take (&shorts) ? next (fd, &one, 1, offset, flags) : next (fd, iov, n_iov, offset, flags);
@@ -81,6 +97,17 @@ fdatasync (int fd)
     return errno = EINTR, -1;
   g_atomic_int_set (&sync_fails, 0);
   return number != 0 ? (errno = number, -1) : next (fd);
+}
+
+/* To wait would take errors from the next flush. */
+OURS int
+sync_file_range (int fd, off_t offset, off_t length, unsigned int flags)
+{
+  int (*next) (int, off_t, off_t, unsigned int) = real ("sync_file_range");
+
+  g_assert_cmpuint (flags, ==, SYNC_FILE_RANGE_WRITE);
+  g_atomic_int_inc (&n_range_syncs);
+  return next (fd, offset, length, flags);
 }
 
 OURS int
@@ -201,6 +228,102 @@ test_failed_flush (void)
   g_assert_no_error (error);
   banyan_test_flush (image->graph, "disk", &error);
   g_assert_no_error (error);
+}
+
+/* -- Folios: what writes of a few microseconds more are taken for. -- */
+
+/* Written in one piece, as a copy of an image is. FALSE: skipped. */
+static gboolean
+open_in_large_folios (Image *image, const char *more)
+{
+  g_autofree guint8 *bytes = g_malloc (IMAGE_SIZE);
+  int fd = open (image->path, O_RDWR | O_CLOEXEC);
+  FileCacheState state = { 0 };
+  gboolean is_large;
+
+  banyan_test_fill (bytes, 0, IMAGE_SIZE, 1);
+  g_assert_cmpint (pwrite (fd, bytes, IMAGE_SIZE, 0), ==, IMAGE_SIZE);
+  g_assert_cmpint (fsync (fd), ==, 0);
+  g_assert_cmpint (pwrite (fd, bytes, 1, 0), ==, 1);
+  is_large = file_folios_can_split (fd) && file_cache_look (fd, 0, IMAGE_SIZE, &state)
+             && state.n_dirty * sysconf (_SC_PAGESIZE) >= 256 << 10;
+  close (fd);
+  if (!is_large)
+    {
+      g_test_skip ("no large folios here (ext4, Linux 6.16)");
+      return FALSE;
+    }
+
+  image_open (image, more);
+  n_range_syncs = 0;
+  return TRUE;
+}
+
+static guint64
+count_splits (Image *image)
+{
+  guint64 n_splits;
+
+  g_object_get (banyan_test_get_node (image->graph, "disk"), "folio-splits", &n_splits, NULL);
+  return n_splits;
+}
+
+/* How many of at most @n_most writes it took until folios were split, or @n_most. */
+static guint
+write_slowly (Image *image, guint n_most)
+{
+  guint n = 0;
+
+  g_atomic_int_set (&write_us, 40);
+  while (n < n_most && count_splits (image) == 0)
+    {
+      image_must_write (image, "disk", n % 64 * 4096, 4096, n + 1);
+      n++;
+    }
+  g_atomic_int_set (&write_us, 0);
+  return n;
+}
+
+static void
+test_slow_writes_split_folios (void)
+{
+  g_autoptr (Image) image = image_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("Small writes that are slow have the folios split, which the node counts, and "
+                  "nothing of what is written is lost");
+
+  if (!open_in_large_folios (image, ", aio: threads"))
+    return;
+
+  g_assert_cmpuint (write_slowly (image, 100 * 1000), <, 100 * 1000);
+  g_assert_cmpuint (count_splits (image), ==, 1);
+  g_assert_cmpint (n_range_syncs, >, 0);
+  g_assert_true (banyan_test_flush (image->graph, "disk", &error));
+  g_assert_no_error (error);
+  image_must_read (image, "disk", 64 * 4096, IMAGE_SIZE - 64 * 4096, 1);
+}
+
+static void
+check_left_alone (const char *more)
+{
+  g_autoptr (Image) image = image_new ();
+
+  if (!open_in_large_folios (image, more))
+    return;
+
+  write_slowly (image, 200);
+  g_assert_cmpint (n_range_syncs, ==, 0);
+  g_assert_cmpuint (count_splits (image), ==, 0);
+}
+
+static void
+test_folios_can_be_left (void)
+{
+  g_test_summary ("split-folios: false leaves folios alone, and so does cache.no-flush");
+
+  check_left_alone (", aio: threads, split-folios: false");
+  check_left_alone (", aio: threads, cache: { no-flush: true }");
 }
 
 static void
@@ -448,6 +571,8 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/file/calls/fua-ends-on-the-disk", test_fua);
   g_test_add_func ("/protocol/file/calls/no-flush", test_no_flush);
   g_test_add_func ("/protocol/file/calls/failed-flush", test_failed_flush);
+  g_test_add_func ("/protocol/file/calls/slow-writes-split-folios", test_slow_writes_split_folios);
+  g_test_add_func ("/protocol/file/calls/folios-can-be-left", test_folios_can_be_left);
   g_test_add_func ("/protocol/file/calls/interrupted-ones-are-repeated", test_interrupted);
   g_test_add_func ("/protocol/file/calls/short-ones-go-on", test_short);
   g_test_add_func ("/protocol/file/calls/remembers-what-is-missing",

@@ -30,6 +30,7 @@ file_handle_free (FileHandle *self)
   close_descriptor (self, self->fd);
   close_descriptor (self, self->tail_fd);
   g_clear_object (&self->descriptors);
+  g_clear_pointer (&self->folios, file_folios_free);
   g_free (self);
 }
 
@@ -327,5 +328,8 @@ file_handle_open (const FileOpen *how, GError **error)
       && !file_cache_drop (self->fd, how->path, how->check_dropped, error))
     return NULL;
   probe_alignment (self);
+  if (how->split_folios && !self->read_only && !self->direct && file_folios_can_split (self->fd))
+    self->folios = file_folios_new ();
+  self->n_splits = how->n_splits;
   return g_steal_pointer (&self);
 }

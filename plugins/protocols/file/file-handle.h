@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "file-folios.h"
 #include "file-lock.h"
 #include "file-options.h"
 #include "file-pace.h"
@@ -22,6 +23,8 @@ typedef struct
   gboolean must_lock; /* locking: on rather than auto */
   gboolean drop_cache;
   gboolean check_dropped;
+  gboolean split_folios;
+  guint64 *n_splits; /* atomic: counts them */
   FileAio aio;
   guint used;
   guint shared;
@@ -52,7 +55,9 @@ typedef struct
   gboolean no_copy_range;
   /* A failed fsync may have dropped dirty pages: no later one may call them safe. */
   gboolean lost_data;
-  FilePace pace; /* of buffered writes */
+  FilePace pace;      /* of buffered writes */
+  FileFolios *folios; /* (owned) (nullable): where they are split */
+  guint64 *n_splits;  /* atomic: the node's */
 } FileHandle;
 
 /* Waits for storage: called on the pool's threads. Takes no lock. */

@@ -34,6 +34,30 @@ may_write_inline (FileHandle *handle, guint64 length, int rwf_flags, gint64 now_
          && !file_pace_is_slow (&handle->pace, now_us);
 }
 
+typedef struct
+{
+  FileHandle *handle;
+  guint64 offset;
+} Split;
+
+static gssize
+run_split (gpointer data)
+{
+  Split *split = data;
+
+  return file_folios_split (split->handle->folios, split->handle->fd, split->offset);
+}
+
+/* The request waits for it, so that nothing has to be waited for when the file is closed. */
+static void BANYAN_COROUTINE
+split_folios (FileHandle *handle, guint64 offset)
+{
+  Split split = { handle, offset };
+
+  if (banyan_co_offload (run_split, &split))
+    __atomic_fetch_add (handle->n_splits, 1, __ATOMIC_RELAXED);
+}
+
 /* Times that this thread was made to wait for something other than a processor. */
 static glong
 count_sleeps (void)
@@ -59,6 +83,9 @@ write_inline (FileHandle *handle, int fd, const struct iovec *iov, guint n_iov, 
   file_pace_note (&handle->pace, ended_us, ended_us - begun_us, rest);
 
   banyan_co_charge (MAX (result, 0));
+  if (handle->folios != NULL && result > 0
+      && file_folios_note (handle->folios, offset, result, ended_us - begun_us))
+    split_folios (handle, offset);
   return result < 0 ? -number : result;
 }
 

@@ -6,42 +6,21 @@
  * comes before the peer has taken the data may show in it: both were under way at the same time,
  * and either order is right. */
 
+#include "file-cache.h"
 #include "file-io.h"
 
 #include <errno.h>
 #include <sys/sendfile.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-/* Linux 6.5; its numbers are the same on every machine. */
-#ifndef __NR_cachestat
-#define __NR_cachestat 451
-#endif
-
-typedef struct
-{
-  guint64 offset;
-  guint64 length;
-} CacheRange;
-
-typedef struct
-{
-  guint64 n_cached; /* pages, as all of these */
-  guint64 n_dirty;
-  guint64 n_writeback;
-  guint64 n_evicted;
-  guint64 n_recently_evicted;
-} CacheState;
 
 static gboolean
 is_cached (int fd, guint64 offset, gsize length)
 {
   const guint64 page = sysconf (_SC_PAGESIZE);
   const guint64 first = offset / page, last = (offset + length - 1) / page;
-  CacheRange range = { offset, length };
-  CacheState state = { 0 };
+  FileCacheState state;
 
-  return syscall (__NR_cachestat, fd, &range, &state, 0) == 0 && state.n_cached == last - first + 1;
+  return file_cache_look (fd, offset, length, &state) && state.n_cached == last - first + 1;
 }
 
 /* Only of what it is sure about: the rest is for file_io_read (), errors included. */

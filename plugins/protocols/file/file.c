@@ -21,6 +21,8 @@ struct _BanyanFile
   FileAio aio;
   gboolean drop_cache;
   gboolean check_dropped;
+  gboolean split_folios;
+  guint64 n_splits; /* atomic */
   char *pr_manager; /* (owned) (nullable) */
 
   FileHandle *handle; /* (owned): while open; changed in a switch only */
@@ -34,6 +36,8 @@ enum
   PROP_AIO,
   PROP_DROP_CACHE,
   PROP_CHECK_CACHE_DROPPED,
+  PROP_SPLIT_FOLIOS,
+  PROP_FOLIO_SPLITS,
   PROP_PR_MANAGER,
   N_PROPS
 };
@@ -183,14 +187,14 @@ banyan_file_check (BanyanObject *object, const BanyanProposal *proposal, BanyanP
 }
 
 static gboolean
-uses_direct (const GValue *cache)
+caches_so (const BanyanProposal *proposal, const char *option)
 {
-  GObject *value = g_value_get_object (cache);
-  gboolean direct = FALSE;
+  GObject *cache = g_value_get_object (banyan_proposal_get (proposal, "cache"));
+  gboolean is_on = FALSE;
 
-  if (value != NULL)
-    g_object_get (value, "direct", &direct, NULL);
-  return direct;
+  if (cache != NULL)
+    g_object_get (cache, option, &is_on, NULL);
+  return is_on;
 }
 
 /* Who writes to an image is alone in that, whatever the users of this node let each other do: two
@@ -222,12 +226,15 @@ how_to_open (BanyanFile *self, const BanyanProposal *proposal, guint used, guint
     .path = g_value_get_string (banyan_proposal_get (proposal, "filename")),
     .read_only = g_value_get_boolean (banyan_proposal_get (proposal, "read-only")),
     .auto_read_only = g_value_get_boolean (banyan_proposal_get (proposal, "auto-read-only")),
-    .direct = uses_direct (banyan_proposal_get (proposal, "cache")),
+    .direct = caches_so (proposal, "direct"),
     .lock = locking != FILE_LOCKING_OFF,
     .must_lock = locking == FILE_LOCKING_ON,
     .aio = g_value_get_enum (banyan_proposal_get (proposal, "aio")),
     .drop_cache = g_value_get_boolean (banyan_proposal_get (proposal, "drop-cache")),
     .check_dropped = g_value_get_boolean (banyan_proposal_get (proposal, "x-check-cache-dropped")),
+    .split_folios = g_value_get_boolean (banyan_proposal_get (proposal, "split-folios"))
+                    && !caches_so (proposal, "no-flush"),
+    .n_splits = &self->n_splits,
   };
 
   fill_permissions (&how, g_value_get_boolean (banyan_proposal_get (proposal, "force-share")), used,
@@ -311,8 +318,8 @@ file_change_free (gpointer data)
 static gboolean
 needs_another_handle (BanyanChange *change)
 {
-  static const char *const names[]
-      = { "filename", "locking", "aio", "read-only", "auto-read-only", "force-share", "cache" };
+  static const char *const names[] = { "filename",       "locking",     "aio",   "read-only",
+                                       "auto-read-only", "force-share", "cache", "split-folios" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     if (banyan_change_touches (change, names[i]))
@@ -467,6 +474,15 @@ install_properties (GObjectClass *object_class)
                             "page cache; for tests",
                             FALSE, G_STRUCT_OFFSET (BanyanFile, check_dropped)),
       BANYAN_MUTABLE_BEFORE_OPEN);
+  properties[PROP_SPLIT_FOLIOS] = banyan_param_mutable (
+      banyan_param_boolean ("split-folios", "Split folios",
+                            "Whether the large folios in which the page cache has the image are "
+                            "split where small writes are slow",
+                            TRUE, G_STRUCT_OFFSET (BanyanFile, split_folios)),
+      BANYAN_MUTABLE_REOPEN);
+  properties[PROP_FOLIO_SPLITS] = banyan_param_counter (
+      "folio-splits", "Folio splits", "How many times the folios of a region of 2 MiB were split",
+      BANYAN_UNIT_NONE, G_STRUCT_OFFSET (BanyanFile, n_splits));
   properties[PROP_PR_MANAGER] = banyan_param_mutable (
       banyan_param_string ("pr-manager", "Persistent reservations",
                            "QEMU's helper for persistent reservations, which are not supported: "
