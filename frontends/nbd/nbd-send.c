@@ -77,7 +77,9 @@ send_data (NbdConnection *self, guint64 offset, gsize length)
           if (!read_and_send (self, offset, sent))
             return FALSE;
         }
-      else if (sent == 0 && banyan_co_poll (self->fd, POLLOUT, G_MAXUINT64) <= 0)
+      else if (sent > 0)
+        banyan_co_charge (sent);
+      else if (banyan_co_poll (self->fd, POLLOUT, G_MAXUINT64) <= 0)
         return FALSE;
       offset += sent;
       length -= sent;
