@@ -357,7 +357,8 @@ write_promises (Qcow2Image *self, gboolean is_lazy, GError **error)
   gboolean done;
 
   banyan_co_mutex_lock (&self->header_mutex);
-  self->header.autoclear &= QCOW2_AUTOCLEAR_KNOWN;
+  /* Requests look at it meanwhile. */
+  BANYAN_LIVE_SET (self->header.autoclear, self->header.autoclear & QCOW2_AUTOCLEAR_KNOWN);
   if (is_lazy)
     self->header.incompatible |= QCOW2_INCOMPATIBLE_DIRTY;
   done = qcow2_header_write_fields (&self->header, self->file, error)

@@ -251,7 +251,7 @@ qcow2_io_write_zeroes (Qcow2Image *image, const BanyanRequest *request, GError *
   /* Whoever reads the data file as a raw disk has to find zeroes there. Otherwise it is the space
    * that matters, which zeroes take none of before an entry says that there are some. Through a key
    * they would be noise as long as none does. */
-  if (image->header.autoclear & QCOW2_AUTOCLEAR_RAW_DATA)
+  if (BANYAN_LIVE (image->header.autoclear) & QCOW2_AUTOCLEAR_RAW_DATA)
     {
       answer = zero_data_file (image, request, 0, error);
       if (answer != BANYAN_DONE)
@@ -285,7 +285,7 @@ qcow2_io_discard (Qcow2Image *image, const BanyanRequest *request, GError **erro
     zeroing.keeps_place = FALSE;
   if (image->header.version == 2 && image->backing != NULL)
     return BANYAN_DONE;
-  if (image->header.autoclear & QCOW2_AUTOCLEAR_RAW_DATA)
+  if (BANYAN_LIVE (image->header.autoclear) & QCOW2_AUTOCLEAR_RAW_DATA)
     return zero_data_file (image, request, 0, error);
   if (!qcow2_image_begin_writing (image, error))
     return BANYAN_FAILED;

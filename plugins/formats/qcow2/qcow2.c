@@ -116,7 +116,8 @@ banyan_qcow2_get_capabilities (BanyanNode *node, guint inherited)
   if (is_open && !image->has_data_file && image->encryption == NULL)
     capabilities |= BANYAN_CAN_COMPRESS;
   if (is_open
-      && (image->header.version == 2 || (image->header.autoclear & QCOW2_AUTOCLEAR_RAW_DATA)))
+      && (image->header.version == 2
+          || (BANYAN_LIVE (image->header.autoclear) & QCOW2_AUTOCLEAR_RAW_DATA)))
     capabilities &= ~BANYAN_CAN_FAST_ZERO;
   return capabilities;
 }
