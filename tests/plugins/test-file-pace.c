@@ -29,7 +29,8 @@ test_preempted_writes_stay (void)
 
   file_pace_note (&pace, SECOND, 4000, FILE_PACE_UNKNOWN);
   g_assert_false (file_pace_is_slow (&pace, SECOND));
-  g_assert_true (file_pace_is_watched (&pace, SECOND));
+  g_assert_true (file_pace_is_watched (&pace, SECOND + 79999));
+  g_assert_false (file_pace_is_watched (&pace, SECOND + 80000));
 
   file_pace_note (&pace, SECOND + 5000, 4000, FILE_PACE_RAN);
   file_pace_note (&pace, SECOND + 90000, 80000, FILE_PACE_RAN);
