@@ -5,9 +5,9 @@
  * of one type and what identifies them is the same; whatever they are called, and wherever in a
  * list they stand (banyan-plan-lists.c). Then by place alone. Then what is left: the one object of
  * a type that has the same identifying properties (a file's name), or, where a type has none, that
- * belongs to the same declaration; so a node that moves stays open, while data is never handed to a
- * disk that has nothing to do with the one before. What has been found gives more places to look
- * at. */
+ * belongs to the same declaration, or else is below the same export; so a node that moves stays
+ * open, while data is never handed to a disk that has nothing to do with the one before. What has
+ * been found gives more places to look at. */
 
 #include "banyan-plan-match.h"
 
@@ -186,9 +186,19 @@ match_places (BanyanMatch *self)
 
 /* -- What is left. -- */
 
-/* The nearest object above that has been found; as an object that runs. */
+/* As an object that runs; NULL: it has not been found. */
 static BanyanObject *
-find_top (BanyanMatch *self, GHashTable *tops, BanyanObject *object, gboolean is_twin)
+find_running (BanyanMatch *self, BanyanObject *object, gboolean is_twin)
+{
+  if (is_twin)
+    return g_hash_table_lookup (self->objects, object);
+  return g_hash_table_contains (self->twins, object) ? object : NULL;
+}
+
+/* The object above that has been found, the nearest or only the uppermost; as one that runs. */
+static BanyanObject *
+find_top (BanyanMatch *self, GHashTable *tops, BanyanObject *object, BanyanMatchTop which,
+          gboolean is_twin)
 {
   BanyanObject *first = banyan_object_get_first_user (object);
   BanyanObject *user = first;
@@ -196,12 +206,12 @@ find_top (BanyanMatch *self, GHashTable *tops, BanyanObject *object, gboolean is
 
   while (user != NULL && top == NULL && !g_hash_table_lookup_extended (tops, user, NULL, &top))
     {
+      BanyanObject *next = banyan_object_get_first_user (user);
+
       self->plan->n_visits++;
-      if (is_twin)
-        top = g_hash_table_lookup (self->objects, user);
-      else if (g_hash_table_contains (self->twins, user))
-        top = user;
-      user = banyan_object_get_first_user (user);
+      if (which == BANYAN_MATCH_NEAREST || next == NULL)
+        top = find_running (self, user, is_twin);
+      user = next;
     }
 
   /* Who asks from further below need not go the same way again. */
@@ -225,7 +235,8 @@ append_length (GString *key, BanyanObject *object)
 
 /* What have the same may be the same. NULL: it has nothing to be found by. */
 static char *
-describe (BanyanMatch *self, GHashTable *tops, BanyanObject *object, gboolean is_twin)
+describe (BanyanMatch *self, GHashTable *tops, BanyanObject *object, BanyanMatchTop which,
+          gboolean is_twin)
 {
   g_autoptr (GString) key = g_string_new (NULL);
   BanyanObject *top;
@@ -234,7 +245,7 @@ describe (BanyanMatch *self, GHashTable *tops, BanyanObject *object, gboolean is
   if (banyan_match_append_identity (key, object))
     return g_string_free (g_steal_pointer (&key), FALSE);
 
-  top = find_top (self, tops, object, is_twin);
+  top = find_top (self, tops, object, which, is_twin);
   if (top == NULL)
     return NULL;
   append_length (key, object);
@@ -244,7 +255,8 @@ describe (BanyanMatch *self, GHashTable *tops, BanyanObject *object, gboolean is
 
 /* By what they have; NULL where there are several. */
 static GHashTable *
-index_free (BanyanMatch *self, GPtrArray *all, GHashTable *taken, gboolean is_twin)
+index_free (BanyanMatch *self, GPtrArray *all, GHashTable *taken, BanyanMatchTop which,
+            gboolean is_twin)
 {
   GHashTable *index = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   g_autoptr (GHashTable) tops = g_hash_table_new (NULL, NULL);
@@ -254,7 +266,7 @@ index_free (BanyanMatch *self, GPtrArray *all, GHashTable *taken, gboolean is_tw
       BanyanObject *object = all->pdata[i];
       char *key = !BANYAN_IS_NODE (object) || g_hash_table_contains (taken, object)
                       ? NULL
-                      : describe (self, tops, object, is_twin);
+                      : describe (self, tops, object, which, is_twin);
 
       if (key != NULL)
         g_hash_table_replace (index, key, g_hash_table_contains (index, key) ? NULL : object);
@@ -263,10 +275,10 @@ index_free (BanyanMatch *self, GPtrArray *all, GHashTable *taken, gboolean is_tw
 }
 
 static gboolean
-match_rest (BanyanMatch *self)
+match_rest (BanyanMatch *self, BanyanMatchTop which)
 {
-  g_autoptr (GHashTable) twins = index_free (self, self->plan->twins, self->objects, TRUE);
-  g_autoptr (GHashTable) objects = index_free (self, self->running, self->twins, FALSE);
+  g_autoptr (GHashTable) twins = index_free (self, self->plan->twins, self->objects, which, TRUE);
+  g_autoptr (GHashTable) objects = index_free (self, self->running, self->twins, which, FALSE);
   gboolean found = FALSE;
   GHashTableIter iter;
   gpointer key, twin;
@@ -336,7 +348,7 @@ banyan_plan_match (BanyanPlan *self)
 
   do
     match_places (&match);
-  while (match_rest (&match));
+  while (match_rest (&match, BANYAN_MATCH_NEAREST) || match_rest (&match, BANYAN_MATCH_UPPERMOST));
 
   banyan_births_keep_names (self->births);
   for (guint i = 0; i < self->twins->len; i++)

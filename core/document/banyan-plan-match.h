@@ -16,6 +16,13 @@ typedef enum
   BANYAN_MATCH_BY_PLACE,    /* where it is */
 } BanyanMatchManner;
 
+/* Which of the objects above one both have to be below. */
+typedef enum
+{
+  BANYAN_MATCH_NEAREST,
+  BANYAN_MATCH_UPPERMOST,
+} BanyanMatchTop;
+
 typedef struct
 {
   BanyanPlan *plan;

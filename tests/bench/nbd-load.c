@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ static const char help_text[]
       "  --size SIZE                   use only that much of the export's beginning\n"
       "  --seconds S                   stop after S seconds, which may be a fraction (1)\n"
       "  --count N                     stop after N requests\n"
+      "  --until-eof                   stop when standard input ends, and not after a time\n"
       "  --verify                      writes carry a pattern, reads check it\n"
       "  --mix                         all kinds of requests, verified against a model\n"
       "  --longest SIZE                the mix's longest request (64K)\n"
@@ -151,6 +153,14 @@ percentile_us (double fraction)
   return load_statistics.longest_ns / 1e3;
 }
 
+static bool
+is_time_over (uint64_t end_ns)
+{
+  struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+
+  return load_options.until_eof ? poll (&input, 1, 0) > 0 : load_now_ns () >= end_ns;
+}
+
 /* Runs the present phase until nothing is in flight and there is nothing to begin. */
 static void
 run_phase (int epoll_fd, uint64_t end_ns)
@@ -184,7 +194,7 @@ run_phase (int epoll_fd, uint64_t end_ns)
       n_busy = 0;
       for (unsigned i = 0; i < load_options.connections; i++)
         n_busy += !load_connection_is_idle (connections[i]);
-      if (load_phase == LOAD_RUNNING && load_now_ns () >= end_ns)
+      if (load_phase == LOAD_RUNNING && is_time_over (end_ns))
         load_phase = LOAD_DRAINING;
 
       /* A single connection waits in recv: one system call less between reply and request. */
@@ -351,13 +361,17 @@ parse_seconds (const char *text)
 }
 
 static const struct option long_options[] = {
-  { "unix", 1, NULL, 'u' },        { "tcp", 1, NULL, 't' },        { "export", 1, NULL, 'e' },
-  { "connections", 1, NULL, 'c' }, { "depth", 1, NULL, 'd' },      { "pattern", 1, NULL, 'p' },
-  { "block-size", 1, NULL, 'b' },  { "size", 1, NULL, 'z' },       { "seconds", 1, NULL, 's' },
-  { "count", 1, NULL, 'n' },       { "verify", 0, NULL, 'v' },     { "mix", 0, NULL, 'm' },
-  { "longest", 1, NULL, 'l' },     { "zeroed", 0, NULL, 'Z' },     { "seed", 1, NULL, 'S' },
-  { "structured", 0, NULL, 'r' },  { "server-pid", 1, NULL, 'P' }, { "json", 0, NULL, 'j' },
-  { "interleave", 0, NULL, 'i' },  { "help", 0, NULL, 'h' },       { NULL, 0, NULL, 0 },
+  { "unix", 1, NULL, 'u' },       { "tcp", 1, NULL, 't' },
+  { "export", 1, NULL, 'e' },     { "connections", 1, NULL, 'c' },
+  { "depth", 1, NULL, 'd' },      { "pattern", 1, NULL, 'p' },
+  { "block-size", 1, NULL, 'b' }, { "size", 1, NULL, 'z' },
+  { "seconds", 1, NULL, 's' },    { "count", 1, NULL, 'n' },
+  { "verify", 0, NULL, 'v' },     { "mix", 0, NULL, 'm' },
+  { "longest", 1, NULL, 'l' },    { "zeroed", 0, NULL, 'Z' },
+  { "seed", 1, NULL, 'S' },       { "structured", 0, NULL, 'r' },
+  { "server-pid", 1, NULL, 'P' }, { "json", 0, NULL, 'j' },
+  { "interleave", 0, NULL, 'i' }, { "until-eof", 0, NULL, 'E' },
+  { "help", 0, NULL, 'h' },       { NULL, 0, NULL, 0 },
 };
 
 static void
@@ -396,6 +410,9 @@ take_option (int c, const char *name, const char *value)
       break;
     case 'n':
       o->limit_requests = parse_number (name, value, 1, UINT64_MAX, false);
+      break;
+    case 'E':
+      o->until_eof = true;
       break;
     case 'v':
       o->verify = true;

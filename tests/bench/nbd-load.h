@@ -47,6 +47,7 @@ typedef struct
   bool interleave;        /* the mix's connections have every Nth block, not a part each */
   uint64_t size_bytes;    /* 0: the whole export */
   uint64_t limit_requests;
+  bool until_eof;
   double seconds;
   uint64_t seed;
   int server_pid;

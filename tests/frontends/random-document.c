@@ -9,7 +9,8 @@ typedef struct
 {
   GRand *random;
   GPtrArray *nodes; /* (owned) (element-type utf8): lines of their section */
-  guint n_names;
+  guint disk;       /* whose layers are drawn, the mirror's first; RANDOM_DISKS: no disk's */
+  guint n_names[RANDOM_DISKS + 1];
 } Draft;
 
 static gboolean
@@ -35,8 +36,9 @@ put (Draft *self, char *mapping, gboolean must_have_name)
   if (!must_have_name && one_in (self, 2))
     return mapping;
 
-  /* Ids come again in other documents for other things. */
-  name = g_strdup_printf ("n%u", self->n_names++);
+  /* Ids come again in other documents for other things, but not for another disk's: a document
+   * that has an export lead to what has the name of another disk means that disk. */
+  name = g_strdup_printf ("%c%u", "xyzn"[self->disk], self -> n_names[self->disk]++);
   g_ptr_array_add (self->nodes, g_strdup_printf ("  %s: %s\n", name, mapping));
   g_free (mapping);
   return name;
@@ -193,10 +195,13 @@ add_disks (Draft *self, GString *exports)
 
   for (guint i = 0; i < RANDOM_DISKS; i++)
     {
-      g_autofree char *top = stack_some (self, bottoms[i]);
+      g_autofree char *top = NULL;
 
+      self->disk = i;
+      top = stack_some (self, bottoms[i]);
       g_string_append_printf (exports, "      d%u: { node: %s, writable: true }\n", i, top);
     }
+  self->disk = RANDOM_DISKS;
 }
 
 /* -- What comes and goes. -- */
@@ -286,7 +291,9 @@ join_shuffled (Draft *self)
 char *
 random_document_new (GRand *random)
 {
-  Draft self = { .random = random, .nodes = g_ptr_array_new_with_free_func (g_free) };
+  Draft self = { .random = random,
+                 .nodes = g_ptr_array_new_with_free_func (g_free),
+                 .disk = RANDOM_DISKS - 1 };
   g_autoptr (GString) exports = g_string_new (NULL);
   g_autoptr (GString) frontends = g_string_new (NULL);
   static const char *const threads[] = { "",

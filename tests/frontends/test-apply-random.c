@@ -9,12 +9,14 @@
 #include "banyan-test.h"
 #include "random-document.h"
 
+#include <fcntl.h>
 #include <gio/gio.h>
+#include <glib-unix.h>
 #include <glib/gstdio.h>
+#include <unistd.h>
 
 /* nbd-load itself gives up when it waits 20 s for an answer. */
 #define PATIENCE_S 120
-#define REQUESTS "1500"
 #define MOST_DRAWS 200
 
 typedef struct
@@ -24,6 +26,7 @@ typedef struct
   GRand *random;      /* (owned) */
   char *document;     /* (owned): the one in force */
   GPtrArray *clients; /* (owned) (element-type GSubprocess) */
+  int input[2];       /* of the clients: they go on until it is closed at its other end */
   guint n_running;
   guint n_failures; /* that were injected */
   guint n_documents;
@@ -140,12 +143,15 @@ start_client (Walk *self, guint disk)
       = g_build_filename (g_getenv ("BANYAN_BUILD_DIR"), "tests", "bench", "nbd-load", NULL);
   g_autofree char *path = g_build_filename (self->folder, "disks.sock", NULL);
   g_autofree char *name = g_strdup_printf ("d%u", disk);
-  const char *const argv[] = { program,    "--unix",  path, "--export", name,     "--mix",
-                               "--zeroed", "--depth", "8",  "--count",  REQUESTS, NULL };
+  const char *const argv[] = { program,    "--unix",  path, "--export",    name, "--mix",
+                               "--zeroed", "--depth", "8",  "--until-eof", NULL };
   g_autoptr (GError) error = NULL;
-  GSubprocess *client = g_subprocess_newv (
-      argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, &error);
+  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (
+      G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE);
+  GSubprocess *client;
 
+  g_subprocess_launcher_take_stdin_fd (launcher, dup (self->input[0]));
+  client = g_subprocess_launcher_spawnv (launcher, argv, &error);
   g_assert_no_error (error);
   g_ptr_array_add (self->clients, client);
   g_subprocess_communicate_utf8_async (client, NULL, NULL, client_ended, self);
@@ -185,6 +191,8 @@ walk_new (guint32 seed)
   random_document_make_files (self->folder);
   self->random = g_rand_new_with_seed (seed);
   self->clients = g_ptr_array_new_with_free_func (g_object_unref);
+  g_unix_open_pipe (self->input, FD_CLOEXEC, &error);
+  g_assert_no_error (error);
   self->graph = banyan_graph_new ();
   self->document = draw_document (self);
   banyan_graph_load (self->graph, self->document, -1, "random.yaml", self->folder, &error);
@@ -201,6 +209,7 @@ walk_free (Walk *self)
   g_assert_no_error (error);
   g_object_unref (self->graph);
   g_ptr_array_unref (self->clients);
+  close (self->input[0]);
   random_document_remove_files (self->folder);
   g_rand_free (self->random);
   g_free (self->document);
@@ -275,6 +284,8 @@ go (guint32 seed, guint n_visits)
   for (guint i = 0; i < n_visits; i++)
     visit_next (self);
 
+  g_assert_cmpuint (self->n_running, ==, RANDOM_DISKS);
+  close (self->input[1]);
   timeout = g_timeout_add_seconds (PATIENCE_S, give_up, NULL);
   while (self->n_running > 0)
     g_main_context_iteration (NULL, TRUE);
