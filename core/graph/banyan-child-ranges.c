@@ -271,6 +271,9 @@ assume_data (BanyanNode *node, guint64 offset, guint64 length, BanyanBlockStatus
   status->leaf_offset = offset;
 }
 
+/* The question begins where a block does. What the node then tells may end before @offset, since it
+ * knows parts of blocks apart; where it ended by itself, it can be asked on. The parts are not made
+ * into one answer, as half a block in this layer is neither in it nor not. */
 static BanyanAnswer
 ask_status (const BanyanRoute *route, guint64 offset, guint64 length, BanyanBlockStatus *status,
             GError **error)
@@ -279,19 +282,28 @@ ask_status (const BanyanRoute *route, guint64 offset, guint64 length, BanyanBloc
   guint64 end = __atomic_load_n (route->length, __ATOMIC_ACQUIRE);
   guint64 start = banyan_round_down (offset, alignment);
   guint64 stop = MIN (banyan_round_up (offset + length, alignment), end);
-  BanyanAnswer answer;
 
-  answer = route->block_status (route->node, start, stop - start, status, error);
-  if (answer != BANYAN_DONE)
-    return answer;
-
-  /* A driver that says less than one block about the block would make its callers spin. */
-  if (status->length <= offset - start)
+  while (TRUE)
     {
-      banyan_throw_errno (error, EIO, "%s told nothing about %" G_GUINT64_FORMAT,
-                          banyan_node_get_name (route->node), offset);
-      return BANYAN_FAILED;
+      BanyanAnswer answer;
+
+      *status = (BanyanBlockStatus){ .size = sizeof *status };
+      answer = route->block_status (route->node, start, stop - start, status, error);
+      if (answer != BANYAN_DONE)
+        return answer;
+      if (status->length > offset - start)
+        break;
+
+      /* Would make us and our callers spin. */
+      if (status->length == 0)
+        {
+          banyan_throw_errno (error, EIO, "%s told nothing about %" G_GUINT64_FORMAT,
+                              banyan_node_get_name (route->node), start);
+          return BANYAN_FAILED;
+        }
+      start += status->length;
     }
+
   status->length = MIN (status->length - (offset - start), length);
   if (status->flags & BANYAN_BLOCK_LOCATED)
     status->leaf_offset += offset - start;

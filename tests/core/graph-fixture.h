@@ -27,6 +27,7 @@ struct _TestLeaf
   guint64 sleep_ms;        /* how long a read takes */
   BanyanCoSemaphore *stop; /* (unowned) (nullable): a read waits for it */
   guint fails;             /* so many requests */
+  guint64 extent;          /* bytes that status tells of at a time */
   BanyanAnswer answer;     /* of discard and write_zeroes; FAILED: carry it out */
 
   /* Atomic. */

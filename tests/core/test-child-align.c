@@ -380,6 +380,62 @@ test_neat_writes_go_together (void)
   test_node_free (leaf);
 }
 
+/* -- Extents that end inside blocks. -- */
+
+/* What @disk's leaf tells, however odd the question. */
+static void
+walk_extents (gpointer data)
+{
+  Disk *disk = data;
+  guint64 extent = disk->leaf->extent;
+  BanyanBlockStatus status;
+
+  for (guint64 offset = 0; offset < disk->length; offset += 1 + offset % 211)
+    {
+      g_autoptr (GError) error = NULL;
+
+      banyan_child_block_status (disk->edge, offset, disk->length - offset, &status, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (status.flags & (BANYAN_BLOCK_DATA | BANYAN_BLOCK_ZERO), ==,
+                        offset / extent % 2 == 0 ? BANYAN_BLOCK_DATA : BANYAN_BLOCK_ZERO);
+      g_assert_cmpuint (status.length, ==, MIN (extent - offset % extent, disk->length - offset));
+      g_assert_true (status.leaf == BANYAN_NODE (disk->leaf));
+      g_assert_cmpuint (status.leaf_offset, ==, offset);
+    }
+}
+
+static void
+walk_extents_of (TestLeaf *leaf, gpointer top, guint64 extent)
+{
+  Disk disk = { .edge = test_connect (NULL, top), .leaf = leaf, .length = LENGTH };
+
+  leaf->extent = extent;
+  run_alone (NULL, walk_extents, &disk);
+  test_lead (disk.edge, NULL);
+  banyan_child_unref (disk.edge);
+  test_node_free (top);
+}
+
+static void
+test_extents_end_inside_blocks (void)
+{
+  BanyanLimits limits = { .size = sizeof limits, .request_alignment = 4096, .memory_alignment = 1 };
+  static const guint64 extents[] = { 777, 4095, 4097, 9001, 65536 };
+
+  g_test_summary ("Status is told to the byte where extents end inside the blocks that a node, or "
+                  "a filter above it, asks for");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (extents); i++)
+    {
+      TestLeaf *leaf = test_leaf_new (LENGTH);
+
+      test_leaf_set_limits (leaf, &limits, 0);
+      walk_extents_of (leaf, leaf, extents[i]);
+      leaf = test_leaf_new (LENGTH);
+      walk_extents_of (leaf, put_aligned_filter (leaf), extents[i]);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -391,5 +447,6 @@ main (int argc, char **argv)
   g_test_add_func ("/child/align/odd-offset-over-aligned-child", test_shift_over_aligned);
   g_test_add_func ("/child/align/halves-of-a-block", test_halves_of_a_block);
   g_test_add_func ("/child/align/neat-writes-go-together", test_neat_writes_go_together);
+  g_test_add_func ("/child/align/extents-end-inside-blocks", test_extents_end_inside_blocks);
   return g_test_run ();
 }
