@@ -3,6 +3,10 @@
 
 #include "banyan-test.h"
 
+#include <dlfcn.h>
+#include <errno.h>
+#include <semaphore.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -272,6 +276,154 @@ test_threads (void)
   banyan_backend_close (backend);
 }
 
+/* -- One thread empties a chunk while another goes on with it. -- */
+
+/* Long enough for the other one to do all it wants, if nothing stops it. */
+#define EMPTYING_MS 200
+
+static gint stops_emptying; /* atomic */
+static sem_t emptying, gone_on;
+
+static void
+wait_for_the_other (void)
+{
+  struct timespec until;
+
+  clock_gettime (CLOCK_REALTIME, &until);
+  until.tv_nsec += EMPTYING_MS * 1000000;
+  until.tv_sec += until.tv_nsec / 1000000000;
+  until.tv_nsec %= 1000000000;
+  while (sem_timedwait (&gone_on, &until) < 0 && errno == EINTR)
+    ;
+}
+
+/* Ours goes before the C library's, for the plugin too. */
+__attribute__ ((visibility ("default"))) int
+madvise (void *address, size_t length, int advice)
+{
+  int (*next) (void *, size_t, int) = dlsym (RTLD_NEXT, "madvise");
+
+  if (advice == MADV_DONTNEED && g_atomic_int_compare_and_exchange (&stops_emptying, TRUE, FALSE))
+    {
+      sem_post (&emptying);
+      wait_for_the_other ();
+    }
+  return next (address, length, advice);
+}
+
+typedef struct
+{
+  BanyanBackend *backend;
+  BanyanCoroutineFunc func;
+  gsize length; /* bytes of the first chunk to zero */
+  gint is_done; /* atomic */
+} Zeroer;
+
+static void
+zero_first_bytes (BanyanChannel *channel, gsize length)
+{
+  BanyanRequest request = BANYAN_REQUEST (0, length, NULL, 0);
+  g_autoptr (GError) error = NULL;
+
+  request.flags = BANYAN_REQUEST_MAY_UNMAP;
+  g_assert_cmpint (banyan_channel_write_zeroes (channel, &request, &error), ==, BANYAN_DONE);
+  g_assert_no_error (error);
+}
+
+static void
+end_zeroer (Zeroer *self, BanyanChannel *channel)
+{
+  banyan_channel_close (channel);
+  g_atomic_int_set (&self->is_done, TRUE);
+  g_main_context_wakeup (NULL);
+}
+
+static void
+empty_first_chunk (gpointer data)
+{
+  Zeroer *self = data;
+  BanyanChannel *channel = banyan_backend_open_channel (self->backend);
+
+  zero_first_bytes (channel, CHUNK);
+  end_zeroer (self, channel);
+}
+
+/* Zeroes, and then makes the chunk one with data again. */
+static void
+go_on_beside (gpointer data)
+{
+  static const guint8 zeroes[CHUNK / 2];
+  Zeroer *self = data;
+  BanyanChannel *channel = banyan_backend_open_channel (self->backend);
+  guint8 bytes[CHUNK / 2];
+  gsize length = MIN (self->length, sizeof bytes);
+  struct iovec iov = { bytes, length };
+  BanyanRequest write = BANYAN_REQUEST (CHUNK / 2, BLOCK, &iov, 1);
+  BanyanRequest read = BANYAN_REQUEST (0, length, &iov, 1);
+
+  while (sem_wait (&emptying) < 0)
+    ;
+  zero_first_bytes (channel, self->length);
+  memset (bytes, 'w', BLOCK);
+  g_assert_true (banyan_channel_write (channel, &write, NULL));
+  g_assert_true (banyan_channel_read (channel, &read, NULL));
+  g_assert_cmpmem (bytes, length, zeroes, length);
+
+  sem_post (&gone_on);
+  end_zeroer (self, channel);
+}
+
+static void
+zero_while_emptying (BanyanTestGraph *graph, BanyanBackend *backend, gsize length)
+{
+  Zeroer zeroers[]
+      = { { backend, empty_first_chunk, CHUNK, FALSE }, { backend, go_on_beside, length, FALSE } };
+  BanyanObject *objects
+      = banyan_object_get_child (BANYAN_OBJECT (banyan_test_graph_get (graph)), "objects");
+
+  must_write (graph, 0, CHUNK);
+  sem_init (&emptying, 0, 0);
+  sem_init (&gone_on, 0, 0);
+  g_atomic_int_set (&stops_emptying, TRUE);
+  for (guint i = 0; i < G_N_ELEMENTS (zeroers); i++)
+    {
+      g_autofree char *id = g_strdup_printf ("io%u", i);
+
+      banyan_coroutine_start_on (
+          banyan_iothread_get_loop (BANYAN_IOTHREAD (banyan_object_get_child (objects, id))),
+          zeroers[i].func, &zeroers[i]);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (zeroers); i++)
+    while (!g_atomic_int_get (&zeroers[i].is_done))
+      g_main_context_iteration (NULL, TRUE);
+
+  assert_zero (graph, 0, CHUNK / 2);
+}
+
+#define EMPTYING \
+  "version: 1\n" \
+  "objects: { io0: { type: iothread }, io1: { type: iothread } }\n" \
+  "nodes:\n" \
+  "  disk: { driver: memory, size: 1MiB, discard: unmap }\n"
+
+static void
+test_emptying_shows_nothing (void)
+{
+  g_autoptr (BanyanTestGraph) graph = banyan_test_graph_must_load (EMPTYING);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (BanyanBackend) backend = banyan_backend_new (
+      banyan_test_get_node (graph, "disk"), "emptier",
+      BANYAN_PERMISSION_CONSISTENT_READ | BANYAN_PERMISSION_WRITE, BANYAN_PERMISSIONS_ALL, &error);
+
+  g_test_summary ("What was zeroed stays zero when the chunk is written to while another thread "
+                  "has not given its pages back yet");
+
+  g_assert_no_error (error);
+  zero_while_emptying (graph, backend, CHUNK);
+  zero_while_emptying (graph, backend, BLOCK);
+  banyan_backend_close (backend);
+}
+
 /* What the process has in memory, in bytes. */
 static guint64
 get_resident (void)
@@ -346,6 +498,7 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/memory/cut-is-forgotten", test_cut_is_forgotten);
   g_test_add_func ("/protocol/memory/refuses-bad-size", test_refuses_bad_size);
   g_test_add_func ("/protocol/memory/threads-lose-nothing", test_threads);
+  g_test_add_func ("/protocol/memory/emptying-shows-nothing", test_emptying_shows_nothing);
   g_test_add_func ("/protocol/memory/process-shrinks", test_process_shrinks);
   g_test_add_func ("/protocol/memory/sends-from-where-it-lies", test_sends_from_where_it_lies);
   return g_test_run ();

@@ -6,8 +6,20 @@
  * plain pointers and needs no lock. To zero a whole chunk clears its DATA bit and gives its pages
  * back with MADV_DONTNEED; the address stays good for whoever is still reading it.
  *
- * The DATA bit is set after the bytes are in place: a writer that set it first could bring back
- * what was there before the chunk was zeroed. */
+ * A chunk without DATA holds nothing but zeroes, and what writers under way have put there so far.
+ * Therefore whoever empties a chunk clears DATA first, and DATA is not set again before the old
+ * bytes are gone: both take the chunk's mutex. Everybody else goes by the bit alone:
+ *
+ * - A reader who finds no DATA has zeroes. One who found it, and is overtaken, has bytes of before,
+ *   of after, or both, and was under way all the time.
+ * - A writer sets DATA after its bytes are in place. Set first, it would show what was there before
+ *   the chunk was zeroed. If DATA is there already, the write may end at once: who clears it from
+ *   then on zeroes after the write. If it has to be set and somebody is emptying the chunk, the
+ *   bytes may go too, even of a write that began after another zeroing was answered. That is right:
+ *   to empty a chunk is to zero all of it, and it began before the write ended and ends after it
+ *   began, so the zeroes may come last.
+ * - Who zeroes the chunk or a part of it and finds no DATA has nothing to do, even while somebody
+ *   else is emptying it: what is left in there will never show. */
 
 #include "memory-store.h"
 
@@ -26,6 +38,9 @@
 /* In the low bits of a leaf's entry. */
 #define CHUNK_DATA ((guintptr) 1)
 
+/* Enough that two threads, each at a chunk of its own, seldom meet. */
+#define N_MUTEXES 64
+
 typedef struct
 {
   guintptr entry[LEVEL_SIZE]; /* atomic: a Table, or a chunk and its bits in the last level */
@@ -39,6 +54,8 @@ struct _MemoryStore
   GPtrArray *slabs;  /* (owned) (element-type guint8) */
   guint slab_used;   /* chunks taken of the last slab */
   guint64 allocated; /* atomic: bytes in chunks that hold data */
+
+  GMutex chunk_mutexes[N_MUTEXES]; /* see above; by the chunk's address */
 };
 
 static void
@@ -80,6 +97,8 @@ memory_store_new (void)
   MemoryStore *self = g_new0 (MemoryStore, 1);
 
   g_mutex_init (&self->mutex);
+  for (guint i = 0; i < N_MUTEXES; i++)
+    g_mutex_init (&self->chunk_mutexes[i]);
   self->slabs = g_ptr_array_new_with_free_func (slab_free);
   return self;
 }
@@ -102,6 +121,8 @@ memory_store_free (MemoryStore *self)
 
   g_ptr_array_unref (self->slabs);
   g_mutex_clear (&self->mutex);
+  for (guint i = 0; i < N_MUTEXES; i++)
+    g_mutex_clear (&self->chunk_mutexes[i]);
   g_free (self);
 }
 
@@ -260,6 +281,21 @@ memory_store_point_at (MemoryStore *self, guint64 offset, gsize length, struct i
   return n;
 }
 
+static GMutex *
+chunk_mutex (MemoryStore *self, const guint8 *chunk)
+{
+  return &self->chunk_mutexes[((guintptr) chunk >> CHUNK_BITS) % N_MUTEXES];
+}
+
+static void
+set_data (MemoryStore *self, guintptr *entry, const guint8 *chunk)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (chunk_mutex (self, chunk));
+
+  if (!(__atomic_fetch_or (entry, CHUNK_DATA, __ATOMIC_ACQ_REL) & CHUNK_DATA))
+    __atomic_fetch_add (&self->allocated, CHUNK_SIZE, __ATOMIC_RELAXED);
+}
+
 gboolean
 memory_store_write (MemoryStore *self, guint64 offset, const guint8 *from, gsize length)
 {
@@ -275,9 +311,10 @@ memory_store_write (MemoryStore *self, guint64 offset, const guint8 *from, gsize
         return FALSE;
 
       copy_bytes (chunk + within, from, piece);
-      if (!(__atomic_load_n (entry, __ATOMIC_ACQUIRE) & CHUNK_DATA)
-          && !(__atomic_fetch_or (entry, CHUNK_DATA, __ATOMIC_ACQ_REL) & CHUNK_DATA))
-        __atomic_fetch_add (&self->allocated, CHUNK_SIZE, __ATOMIC_RELAXED);
+      /* The compiler must not look before it has copied; for the processor see empty_chunk(). */
+      __atomic_signal_fence (__ATOMIC_SEQ_CST);
+      if (!(__atomic_load_n (entry, __ATOMIC_ACQUIRE) & CHUNK_DATA))
+        set_data (self, entry, chunk);
 
       offset += piece;
       from += piece;
@@ -298,20 +335,23 @@ zero_bytes (guint8 *bytes, gsize length)
 #endif
 }
 
+/* To take pages away interrupts the processors that use them. That also orders what a writer there
+ * has copied before its look at DATA, without a fence in every write. */
 static void
-zero_chunk (MemoryStore *self, guintptr *entry)
+empty_chunk (MemoryStore *self, guintptr *entry)
 {
-  guintptr before = __atomic_fetch_and (entry, ~CHUNK_DATA, __ATOMIC_ACQ_REL);
+  guint8 *chunk = entry_chunk (__atomic_load_n (entry, __ATOMIC_ACQUIRE));
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (chunk_mutex (self, chunk));
 
-  if (!(before & CHUNK_DATA))
+  if (!(__atomic_fetch_and (entry, ~CHUNK_DATA, __ATOMIC_ACQ_REL) & CHUNK_DATA))
     return;
   __atomic_fetch_sub (&self->allocated, CHUNK_SIZE, __ATOMIC_RELAXED);
   /* Else the kernel, where it finds part of a huge page in use, fills in the rest in a while. */
-  madvise (chunk_slab (entry_chunk (before)), SLAB_SIZE, MADV_NOHUGEPAGE);
+  madvise (chunk_slab (chunk), SLAB_SIZE, MADV_NOHUGEPAGE);
   /* Refused for memory that the process has locked: the next write to the chunk would bring back
    * what is left in it. */
-  if (madvise (entry_chunk (before), CHUNK_SIZE, MADV_DONTNEED) != 0)
-    zero_bytes (entry_chunk (before), CHUNK_SIZE);
+  if (madvise (chunk, CHUNK_SIZE, MADV_DONTNEED) != 0)
+    zero_bytes (chunk, CHUNK_SIZE);
 }
 
 void
@@ -324,15 +364,12 @@ memory_store_zero (MemoryStore *self, guint64 offset, guint64 length)
       guint64 within = offset & (gap - 1);
       guint64 piece = MIN (length, gap - within);
 
-      if (entry != NULL && piece == CHUNK_SIZE)
-        zero_chunk (self, entry);
-      else if (entry != NULL)
-        {
-          guintptr present = __atomic_load_n (entry, __ATOMIC_ACQUIRE);
+      guintptr present = entry != NULL ? __atomic_load_n (entry, __ATOMIC_ACQUIRE) : 0;
 
-          if (present & CHUNK_DATA)
-            zero_bytes (entry_chunk (present) + within, piece);
-        }
+      if (present & CHUNK_DATA && piece == CHUNK_SIZE)
+        empty_chunk (self, entry);
+      else if (present & CHUNK_DATA)
+        zero_bytes (entry_chunk (present) + within, piece);
 
       offset += piece;
       length -= piece;
