@@ -338,6 +338,26 @@ join_ids (GPtrArray *nodes)
   return g_string_free (text, FALSE);
 }
 
+/* Any node may be meant; with no slip in it, one at the top is. */
+static CliStatus
+refuse_node (BanyanGraph *graph, const char *id, const char *roots)
+{
+  BanyanObject *collection = banyan_object_get_child (BANYAN_OBJECT (graph), "nodes");
+  g_autoptr (GPtrArray) nodes = banyan_object_list_children (collection);
+  g_autoptr (GPtrArray) ids = g_ptr_array_new ();
+  const char *nearest;
+
+  for (guint i = 0; i < nodes->len; i++)
+    g_ptr_array_add (ids, (gpointer) banyan_object_get_id (nodes->pdata[i]));
+  g_ptr_array_add (ids, NULL);
+
+  nearest = banyan_did_you_mean (id, (const char *const *) ids->pdata);
+  if (nearest != NULL)
+    return cli_fail (CLI_NOT_FOUND, "no node is called \"%s\"; did you mean \"%s\"?", id, nearest);
+
+  return cli_fail (CLI_NOT_FOUND, "no node is called \"%s\"; at the top there are: %s", id, roots);
+}
+
 static BanyanNode *
 find_node (BanyanGraph *graph, const char *id, CliStatus *status)
 {
@@ -348,8 +368,7 @@ find_node (BanyanGraph *graph, const char *id, CliStatus *status)
   if (node != NULL || (id == NULL && roots->len == 1))
     return node != NULL ? node : roots->pdata[0];
   if (id != NULL)
-    *status
-        = cli_fail (CLI_NOT_FOUND, "no node is called \"%s\"; at the top there are: %s", id, ids);
+    *status = refuse_node (graph, id, ids);
   else if (roots->len == 0)
     *status = cli_fail (CLI_NOT_FOUND, "the document has no nodes");
   else

@@ -199,68 +199,74 @@ banyan_mapper_expand_link (BanyanMapper *mapper, BanyanDeclaration *owner, Banya
 
 /* -- Resolving. -- */
 
-typedef struct
-{
-  GString *list;
-  guint length;
-} Candidates;
-
-static void
-add_candidate (Candidates *self, const char *id)
-{
-  if (self->length == MAX_CANDIDATES)
-    g_string_append (self->list, ", ...");
-  else if (self->length < MAX_CANDIDATES)
-    g_string_append_printf (self->list, "%s%s", self->length > 0 ? ", " : "", id);
-  self->length++;
-}
-
 /* What was declared, then what is there already; but not what was born inline, which nobody has
  * given a name. */
-static char *
+static GPtrArray *
 list_candidates (BanyanMapper *mapper, BanyanCollection *collection, GType type)
 {
-  g_autoptr (GPtrArray) children = NULL;
-  Candidates candidates = { g_string_new (NULL), 0 };
+  g_autoptr (GPtrArray) children = banyan_object_list_children (BANYAN_OBJECT (collection));
+  GPtrArray *ids = g_ptr_array_new ();
 
-  for (guint i = 0; i < mapper->declarations->len && candidates.length <= MAX_CANDIDATES; i++)
+  for (guint i = 0; i < mapper->declarations->len; i++)
     {
       BanyanDeclaration *declaration = mapper->declarations->pdata[i];
 
       if (declaration->collection == collection && !declaration->parent && *declaration->id
           && g_type_is_a (G_OBJECT_CLASS_TYPE (declaration->klass), type))
-        add_candidate (&candidates, declaration->id);
+        g_ptr_array_add (ids, declaration->id);
     }
-
-  children = banyan_object_list_children (BANYAN_OBJECT (collection));
-  for (guint i = 0; i < children->len && candidates.length <= MAX_CANDIDATES; i++)
+  for (guint i = 0; i < children->len; i++)
     if (!banyan_object_is_implicit (children->pdata[i])
         && !banyan_mapper_find (mapper, collection, banyan_object_get_id (children->pdata[i]))
         && g_type_is_a (G_OBJECT_TYPE (children->pdata[i]), type))
-      add_candidate (&candidates, banyan_object_get_id (children->pdata[i]));
+      g_ptr_array_add (ids, (gpointer) banyan_object_get_id (children->pdata[i]));
 
-  return g_string_free (candidates.list, FALSE);
+  return ids;
+}
+
+/* The one of @ids that was meant, or else the first of them. */
+static char *
+advise (const char *written, GPtrArray *ids)
+{
+  g_autoptr (GString) list = NULL;
+  const char *nearest;
+
+  if (ids->len == 0)
+    return g_strdup ("there are none");
+
+  g_ptr_array_add (ids, NULL);
+  nearest = banyan_did_you_mean (written, (const char *const *) ids->pdata);
+  g_ptr_array_set_size (ids, ids->len - 1);
+  if (nearest)
+    return g_strdup_printf ("did you mean \"%s\"?", nearest);
+
+  list = g_string_new ("there are: ");
+  for (guint i = 0; i < ids->len && i < MAX_CANDIDATES; i++)
+    g_string_append_printf (list, "%s%s", i > 0 ? ", " : "", (char *) ids->pdata[i]);
+  if (ids->len > MAX_CANDIDATES)
+    g_string_append (list, ", ...");
+
+  return g_string_free (g_steal_pointer (&list), FALSE);
 }
 
 static gboolean
 complain_of_reference (BanyanMapper *mapper, BanyanLinkValue *self, BanyanCollection *collection,
                        GType type)
 {
+  const char *written = banyan_spec_get_text (self->spec);
   g_autofree char *name = banyan_param_name_of_type (target_of (self));
-  g_autofree char *quoted = banyan_spec_quote (banyan_spec_get_text (self->spec));
-  g_autofree char *candidates = NULL;
+  g_autofree char *quoted = banyan_spec_quote (written);
+  g_autoptr (GPtrArray) ids = NULL;
+  g_autofree char *advice = NULL;
 
   if (banyan_problems_get_length (mapper->problems) >= MAX_HELPED)
     return complain (mapper, self, BANYAN_CONFIG_ERROR_REFERENCE, "no %s is called %s", name,
                      quoted);
 
-  candidates = collection ? list_candidates (mapper, collection, type) : g_strdup ("");
-  if (*candidates)
-    return complain (mapper, self, BANYAN_CONFIG_ERROR_REFERENCE,
-                     "no %s is called %s; there are: %s", name, quoted, candidates);
-
-  return complain (mapper, self, BANYAN_CONFIG_ERROR_REFERENCE,
-                   "no %s is called %s; there are none", name, quoted);
+  ids = collection ? list_candidates (mapper, collection, type) : g_ptr_array_new ();
+  advice = advise (written, ids);
+  return complain (mapper, self, BANYAN_CONFIG_ERROR_REFERENCE, "no %s is called %s; %s", name,
+                   quoted, advice);
 }
 
 static gboolean

@@ -111,8 +111,8 @@ static const Case cases[] = {
     "nodes:\n"
     "  base: { driver: file, filename: b }\n"
     "  disk0: { driver: qcow2, file: bse }\n",
-    { "disk.yaml:3:33: nodes.disk0.file: no test-node is called \"bse\"; there are: "
-      "base, disk0" } },
+    { "disk.yaml:3:33: nodes.disk0.file: no test-node is called \"bse\"; did you "
+      "mean \"base\"?" } },
   { "a reference to nothing among many",
     "nodes:\n"
     "  n0: { driver: file, filename: b }\n"
@@ -128,6 +128,20 @@ static const Case cases[] = {
     "  disk0: { driver: qcow2, file: bse }\n",
     { "disk.yaml:12:33: nodes.disk0.file: no test-node is called \"bse\"; there are: "
       "n0, n1, n2, n3, n4, n5, n6, n7, ..." } },
+  { "a reference to nothing, with a slip, among many",
+    "nodes:\n"
+    "  n0: { driver: file, filename: b }\n"
+    "  n1: { driver: file, filename: b }\n"
+    "  n2: { driver: file, filename: b }\n"
+    "  n3: { driver: file, filename: b }\n"
+    "  n4: { driver: file, filename: b }\n"
+    "  n5: { driver: file, filename: b }\n"
+    "  n6: { driver: file, filename: b }\n"
+    "  n7: { driver: file, filename: b }\n"
+    "  system-disk: { driver: file, filename: b }\n"
+    "  disk0: { driver: qcow2, file: sytem-disk }\n",
+    { "disk.yaml:11:33: nodes.disk0.file: no test-node is called \"sytem-disk\"; did you mean "
+      "\"system-disk\"?" } },
   { "a reference where nothing is",
     "nodes: { slow: { driver: delay, file: f, throttle-group: gold }, f: { driver: "
     "file, filename: a } }\n",
