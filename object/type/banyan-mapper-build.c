@@ -137,14 +137,9 @@ adopt_members (BanyanMapper *self, BanyanDeclaration *owner)
     }
 }
 
-/* An object is constructed when nothing is wrong with it and what it links to has been: that much
- * its class's rules may rely on. Others keep their problems, and nothing is handed out. */
 static void
-construct (BanyanMapper *self, BanyanDeclaration *declaration)
+construct_whole (BanyanMapper *self, BanyanDeclaration *declaration)
 {
-  if (declaration->is_wrong || !fetch_links (declaration))
-    return;
-
   declaration->object
       = g_object_new (G_OBJECT_CLASS_TYPE (declaration->klass), "id", declaration->id, NULL);
   check_rules (self, declaration);
@@ -155,6 +150,38 @@ construct (BanyanMapper *self, BanyanDeclaration *declaration)
     }
   if (declaration->is_wrong)
     g_clear_object (&declaration->object);
+}
+
+/* Takes the place of what cannot be made, with those of its values that are right, so that the
+ * rules of what links to it are checked all the same. The rules of an owner ask for more of its
+ * members. */
+static void
+construct_stand_in (BanyanDeclaration *declaration)
+{
+  const char *id = banyan_id_is_well_formed (declaration->id) ? declaration->id : NULL;
+
+  if (declaration->is_member)
+    return;
+
+  declaration->object = g_object_new (G_OBJECT_CLASS_TYPE (declaration->klass), "id", id, NULL);
+  for (guint i = 0; i < declaration->settings->len; i++)
+    {
+      BanyanSetting *setting = declaration->settings->pdata[i];
+
+      if (!setting->link)
+        banyan_object_put (declaration->object, setting->pspec, &setting->value, NULL);
+    }
+}
+
+/* The rules of its class are asked of an object when nothing else is wrong with it. When anything
+ * is wrong anywhere, nothing is handed out. */
+static void
+construct (BanyanMapper *self, BanyanDeclaration *declaration)
+{
+  if (!declaration->is_wrong && fetch_links (declaration))
+    construct_whole (self, declaration);
+  if (!declaration->object)
+    construct_stand_in (declaration);
 }
 
 /* At once, since they are users of what is in the tree. */
@@ -191,7 +218,7 @@ banyan_mapper_build (BanyanMapper *self)
 
   expand_and_resolve (self);
   order = banyan_mapper_order (self);
-  for (guint i = 0; order && i < order->len; i++)
+  for (guint i = 0; i < order->len; i++)
     construct (self, order->pdata[i]);
   if (banyan_problems_get_length (self->problems) > 0)
     {

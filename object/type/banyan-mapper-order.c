@@ -29,8 +29,8 @@ report_loop (BanyanMapper *self, GPtrArray *path, BanyanLinkValue *closing)
                        "the links lead in a circle: %s%s", loop->str, closing->target->id);
 }
 
-/* One step of the search: into a target not seen yet, or back. Returns whether all is well. */
-static gboolean
+/* One step of the search: into a target not seen yet, or back. */
+static void
 step (BanyanMapper *self, GPtrArray *path, GPtrArray *order)
 {
   BanyanDeclaration *last = path->pdata[path->len - 1];
@@ -41,30 +41,27 @@ step (BanyanMapper *self, GPtrArray *path, GPtrArray *order)
       last->mark = BANYAN_ORDERED;
       g_ptr_array_add (order, last);
       g_ptr_array_remove_index (path, path->len - 1);
-      return TRUE;
+      return;
     }
 
   link = last->links->pdata[last->next_link++];
   if (link->target->mark == BANYAN_ON_PATH)
     {
       report_loop (self, path, link);
-      return FALSE;
+      last->is_wrong = TRUE;
     }
-  if (link->target->mark == BANYAN_UNSEEN)
+  else if (link->target->mark == BANYAN_UNSEEN)
     {
       link->target->mark = BANYAN_ON_PATH;
       g_ptr_array_add (path, link->target);
     }
-
-  return TRUE;
 }
 
 GPtrArray *
 banyan_mapper_order (BanyanMapper *self)
 {
-  g_autoptr (GPtrArray) order = g_ptr_array_new ();
+  GPtrArray *order = g_ptr_array_new ();
   g_autoptr (GPtrArray) path = g_ptr_array_new ();
-  gboolean is_ordered = TRUE;
 
   for (guint i = 0; i < self->declarations->len; i++)
     {
@@ -76,8 +73,8 @@ banyan_mapper_order (BanyanMapper *self)
       declaration->mark = BANYAN_ON_PATH;
       g_ptr_array_add (path, declaration);
       while (path->len > 0)
-        is_ordered &= step (self, path, order);
+        step (self, path, order);
     }
 
-  return is_ordered ? g_steal_pointer (&order) : NULL;
+  return order;
 }

@@ -52,7 +52,7 @@ struct _BanyanDeclaration
   GObjectClass *klass;  /* (owned) */
   GPtrArray *settings;  /* (owned): of BanyanSetting */
   gboolean is_wrong;    /* has problems of its own: not to be constructed */
-  BanyanObject *object; /* (owned) (nullable) */
+  BanyanObject *object; /* (owned) (nullable): what stands in for it, if there are problems */
   GPtrArray *links;     /* (owned): of BanyanLinkValue (unowned) with a target */
   guint next_link;      /* where the search for an order is */
   enum
@@ -149,7 +149,7 @@ void banyan_link_value_collect (BanyanLinkValue *self, GPtrArray *links);
 
 /* -- banyan-mapper-order.c -- */
 
-/* Declarations, targets before what links to them; NULL where links lead in a circle, which has
+/* Declarations, targets before what links to them, but for a link that closes a circle, which has
  * been reported. (transfer container) */
 GPtrArray *banyan_mapper_order (BanyanMapper *self);
 
