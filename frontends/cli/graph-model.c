@@ -179,15 +179,17 @@ graph_model_list_roots (GraphModel *self, const char *path, gboolean is_inverse)
 
 /* -- In words. -- */
 
+/* A part of a line: nothing in it may end that. */
 static char *
 shorten (const char *text)
 {
   if (g_utf8_strlen (text, -1) <= MAX_VALUE)
-    return g_strdup (text);
+    return cli_make_line (text);
 
   g_autofree char *begin = g_utf8_substring (text, 0, MAX_VALUE);
+  g_autofree char *line = cli_make_line (begin);
 
-  return g_strconcat (begin, "...", NULL);
+  return g_strconcat (line, "...", NULL);
 }
 
 static void append_values (GPtrArray *parts, const char *name, BanyanSpec *value);
@@ -197,7 +199,8 @@ append_fields (GPtrArray *parts, const char *name, BanyanSpec *map)
 {
   for (guint i = 0; i < cli_spec_count (map); i++)
     {
-      g_autofree char *inner = g_strconcat (name, ".", banyan_spec_get_key (map, i), NULL);
+      g_autofree char *key = cli_make_line (banyan_spec_get_key (map, i));
+      g_autofree char *inner = g_strconcat (name, ".", key, NULL);
 
       append_values (parts, inner, banyan_spec_get_item (map, i));
     }
