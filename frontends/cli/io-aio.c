@@ -126,7 +126,8 @@ io_aio_write (IoSession *self, int argc, char **argv)
     return skip (self, "write");
   /* Zeroes take no memory that others could wait for meanwhile. */
   if (options.is_zero)
-    return io_write (self, argc, argv);
+    return argc - first > 2 ? io_complain (self, "-z supports only a single length parameter")
+                            : io_write (self, argc, argv);
 
   bytes = g_bytes_new_take (
       memset (g_malloc (MAX (length, 1)), options.has_pattern ? options.pattern : 0xcd, length),
