@@ -95,16 +95,18 @@ static void
 test_zeroing_gives_memory_back (void)
 {
   g_autoptr (BanyanTestGraph) graph
-      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1MiB }\n");
+      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1MiB, discard: unmap }\n");
   g_autoptr (GError) error = NULL;
   guint8 bytes[CHUNK];
 
-  g_test_summary ("Zeroing gives whole chunks back, clears parts of others, and leaves the rest");
+  g_test_summary ("Zeroing that may unmap gives whole chunks back, clears parts of others, and "
+                  "leaves the rest");
 
   must_write (graph, 0, 4 * CHUNK);
   g_assert_cmpuint (get_allocated (graph), ==, 4 * CHUNK);
-  g_assert_cmpint (banyan_test_zeroes (graph, "disk", 100, 3 * CHUNK - 100, 0, &error), ==,
-                   BANYAN_DONE);
+  g_assert_cmpint (
+      banyan_test_zeroes (graph, "disk", 100, 3 * CHUNK - 100, BANYAN_REQUEST_MAY_UNMAP, &error),
+      ==, BANYAN_DONE);
   g_assert_no_error (error);
   g_assert_cmpuint (get_allocated (graph), ==, 2 * CHUNK);
 
@@ -115,12 +117,35 @@ test_zeroing_gives_memory_back (void)
   banyan_test_assert_filled (bytes, 3 * CHUNK, CHUNK, 1);
 }
 
+static void
+test_zeroing_keeps_memory (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1TiB, discard: unmap }\n");
+  g_autoptr (GError) error = NULL;
+  BanyanBlockStatus status;
+
+  g_test_summary ("Zeroing that may not unmap keeps what there is, as data, and takes nothing for "
+                  "what was never written");
+
+  must_write (graph, 0, 2 * CHUNK);
+  g_assert_cmpint (banyan_test_zeroes (graph, "disk", 0, TIB, 0, &error), ==, BANYAN_DONE);
+  g_assert_no_error (error);
+  assert_zero (graph, 0, 2 * CHUNK);
+  g_assert_cmpuint (get_allocated (graph), ==, 2 * CHUNK);
+
+  banyan_test_block_status (graph, "disk", 0, TIB, &status, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (status.length, ==, 2 * CHUNK);
+  g_assert_cmpuint (status.flags & (BANYAN_BLOCK_DATA | BANYAN_BLOCK_ZERO), ==, BANYAN_BLOCK_DATA);
+}
+
 /* Pages that are locked cannot be given back. */
 static void
 test_zeroes_locked_memory (void)
 {
   g_autoptr (BanyanTestGraph) graph
-      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1MiB }\n");
+      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1MiB, discard: unmap }\n");
   g_autoptr (GError) error = NULL;
 
   g_test_summary ("What was zeroed stays zero in a process that locks its memory");
@@ -132,7 +157,8 @@ test_zeroes_locked_memory (void)
     }
 
   must_write (graph, 0, CHUNK);
-  g_assert_cmpint (banyan_test_zeroes (graph, "disk", 0, CHUNK, 0, &error), ==, BANYAN_DONE);
+  g_assert_cmpint (banyan_test_zeroes (graph, "disk", 0, CHUNK, BANYAN_REQUEST_MAY_UNMAP, &error),
+                   ==, BANYAN_DONE);
   g_assert_no_error (error);
   must_write (graph, 0, 512);
   assert_zero (graph, 512, CHUNK - 512);
@@ -494,6 +520,7 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/memory/reads-back", test_reads_back);
   g_test_add_func ("/protocol/memory/terabyte-costs-nothing", test_terabyte_costs_nothing);
   g_test_add_func ("/protocol/memory/zeroing-gives-memory-back", test_zeroing_gives_memory_back);
+  g_test_add_func ("/protocol/memory/zeroing-keeps-memory", test_zeroing_keeps_memory);
   g_test_add_func ("/protocol/memory/zeroes-locked-memory", test_zeroes_locked_memory);
   g_test_add_func ("/protocol/memory/cut-is-forgotten", test_cut_is_forgotten);
   g_test_add_func ("/protocol/memory/refuses-bad-size", test_refuses_bad_size);

@@ -355,7 +355,7 @@ empty_chunk (MemoryStore *self, guintptr *entry)
 }
 
 void
-memory_store_zero (MemoryStore *self, guint64 offset, guint64 length)
+memory_store_zero (MemoryStore *self, guint64 offset, guint64 length, gboolean gives_back)
 {
   while (length > 0)
     {
@@ -366,7 +366,7 @@ memory_store_zero (MemoryStore *self, guint64 offset, guint64 length)
 
       guintptr present = entry != NULL ? __atomic_load_n (entry, __ATOMIC_ACQUIRE) : 0;
 
-      if (present & CHUNK_DATA && piece == CHUNK_SIZE)
+      if (present & CHUNK_DATA && piece == CHUNK_SIZE && gives_back)
         empty_chunk (self, entry);
       else if (present & CHUNK_DATA)
         zero_bytes (entry_chunk (present) + within, piece);

@@ -27,8 +27,9 @@ gboolean memory_store_write (MemoryStore *self, guint64 offset, const guint8 *fr
  * there as long as the store does, and a write to them shows. */
 guint memory_store_point_at (MemoryStore *self, guint64 offset, gsize length, struct iovec *iov,
                              guint n_iov);
-/* Whole chunks give their memory back to the system. */
-void memory_store_zero (MemoryStore *self, guint64 offset, guint64 length);
+/* With @gives_back whole chunks give their memory back to the system; else what has memory keeps
+ * it, as data. What has none takes none either way. */
+void memory_store_zero (MemoryStore *self, guint64 offset, guint64 length, gboolean gives_back);
 /* How far from @offset on, at most @length bytes, the store is all data or all zeroes. */
 guint64 memory_store_extent (MemoryStore *self, guint64 offset, guint64 length, gboolean *is_data);
 /* Bytes of chunks that hold data. */

@@ -92,10 +92,20 @@ banyan_memory_flush (BanyanNode *node, GError **error)
 }
 
 static BanyanAnswer
-banyan_memory_zero (BanyanNode *node, const BanyanRequest *request, GError **error)
+banyan_memory_discard (BanyanNode *node, const BanyanRequest *request, GError **error)
 {
-  memory_store_zero (BANYAN_NODE_SELF (BanyanMemory, node)->store, request->offset,
-                     request->length);
+  memory_store_zero (BANYAN_NODE_SELF (BanyanMemory, node)->store, request->offset, request->length,
+                     TRUE);
+  return BANYAN_DONE;
+}
+
+/* Without leave to unmap, what is there stays. What never was is not made: to zero a sparse disk
+ * would take as much memory as it is long. Status goes on calling that a hole. */
+static BanyanAnswer
+banyan_memory_write_zeroes (BanyanNode *node, const BanyanRequest *request, GError **error)
+{
+  memory_store_zero (BANYAN_NODE_SELF (BanyanMemory, node)->store, request->offset, request->length,
+                     (request->flags & BANYAN_REQUEST_MAY_UNMAP) != 0);
   return BANYAN_DONE;
 }
 
@@ -150,7 +160,7 @@ banyan_memory_resize (BanyanNode *node, const BanyanResize *resize, GError **err
 
   if (resize->length < length)
     memory_store_zero (BANYAN_NODE_SELF (BanyanMemory, node)->store, resize->length,
-                       length - resize->length);
+                       length - resize->length, TRUE);
   banyan_node_publish_length (node, resize->length);
   return BANYAN_DONE;
 }
@@ -160,8 +170,8 @@ static const BanyanNodeOps banyan_memory_ops = {
   .read = banyan_memory_read,
   .write = banyan_memory_write,
   .flush = banyan_memory_flush,
-  .discard = banyan_memory_zero,
-  .write_zeroes = banyan_memory_zero,
+  .discard = banyan_memory_discard,
+  .write_zeroes = banyan_memory_write_zeroes,
   .block_status = banyan_memory_block_status,
   .resize = banyan_memory_resize,
   .send = banyan_memory_send,
