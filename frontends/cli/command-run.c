@@ -257,6 +257,33 @@ enter_sandbox (Server *self)
   return FALSE;
 }
 
+/* Without opening anything. */
+static gboolean
+find_problems (Server *self, BanyanProblems *problems)
+{
+  g_autoptr (BanyanGraph) graph = banyan_graph_new ();
+  CliDocument *document = self->document;
+  g_autofree char *directory
+      = document != NULL ? g_strdup (document->directory) : g_get_current_dir ();
+
+  if (self->spec != NULL)
+    return !banyan_graph_check_spec (graph, self->spec, directory, problems);
+
+  return !banyan_graph_check (graph, document->text, document->length, document->name, directory,
+                              problems);
+}
+
+/* A document that contradicts itself is a wrong one, as check says of it; a refusal is by others.
+ */
+static CliStatus
+fail_to_open (Server *self, const GError *error)
+{
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  CliStatus status = cli_fail_with (error);
+
+  return status == CLI_REFUSED && find_problems (self, problems) ? CLI_FAILED : status;
+}
+
 static void
 opened (GObject *object, GAsyncResult *result, gpointer data)
 {
@@ -266,7 +293,7 @@ opened (GObject *object, GAsyncResult *result, gpointer data)
   if (!banyan_graph_load_finish (self->graph, result, &error))
     {
       if (!self->is_stopping)
-        self->status = cli_fail_with (error);
+        self->status = fail_to_open (self, error);
       close_graph (self);
       return;
     }
@@ -341,12 +368,9 @@ add_options (Server *self, GPtrArray *words)
 static CliStatus
 check_whole (Server *self)
 {
-  g_autoptr (BanyanGraph) graph = banyan_graph_new ();
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
-  g_autofree char *directory
-      = self->document != NULL ? g_strdup (self->document->directory) : g_get_current_dir ();
 
-  if (banyan_graph_check_spec (graph, self->spec, directory, problems))
+  if (!find_problems (self, problems))
     return CLI_DONE;
 
   cli_say_problems (problems);
