@@ -9,6 +9,8 @@
 
 #include "banyan-blocking-private.h"
 
+#include <banyan/banyan-scalar.h>
+
 #define ALL_KINDS G_MAXUINT
 
 static const char *const sections[] = { "objects", "nodes", "frontends", "jobs", NULL };
@@ -46,6 +48,7 @@ check_version (BanyanSpec *document, BanyanProblems *problems)
 {
   BanyanSpec *version = banyan_spec_lookup (document, "version");
   BanyanSpecKind kind;
+  guint64 number;
 
   if (version == NULL)
     {
@@ -57,7 +60,7 @@ check_version (BanyanSpec *document, BanyanProblems *problems)
 
   kind = banyan_spec_get_kind (version);
   if ((kind != BANYAN_SPEC_TEXT && kind != BANYAN_SPEC_NUMBER)
-      || !g_str_equal (banyan_spec_get_text (version), "1"))
+      || !banyan_scalar_parse_uint64 (banyan_spec_get_text (version), &number, NULL) || number != 1)
     banyan_problems_add (problems, BANYAN_CONFIG_ERROR_RANGE, banyan_spec_get_origin (version),
                          "version", "this Banyan reads version: 1");
 }

@@ -97,7 +97,7 @@ make_pattern_with (BanyanSpec *facts, const Suffix *suffixes, guint64 scale)
   const char *minimum = banyan_spec_lookup_text (facts, "minimum");
   gboolean is_signed = minimum != NULL && minimum[0] == '-';
   guint64 limit = is_signed ? 0 : get_limit (facts, scale);
-  GString *pattern = g_string_new (is_signed ? "^-?(" : "^(");
+  GString *pattern = g_string_new (is_signed ? "^[-+]?(" : "^\\+?(");
 
   for (guint i = 0; suffixes[i].suffix != NULL; i++)
     {
@@ -124,5 +124,5 @@ schema_make_pattern (BanyanSpec *facts)
     if (g_strcmp0 (unit, units[i].unit) == 0)
       return make_pattern_with (facts, units[i].suffixes, units[i].scale);
 
-  return g_strdup ("^-?(0x[0-9A-Fa-f]+|0o[0-7]+|[0-9]+)$");
+  return g_strdup ("^[-+]?(0x[0-9A-Fa-f]+|0o[0-7]+|[0-9]+)$");
 }

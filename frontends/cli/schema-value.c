@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define DECIMAL_PATTERN "^-?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?$"
+#define DECIMAL_PATTERN "^[-+]?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?$"
 
 BanyanSpec *
 schema_reference (const char *name)
