@@ -100,6 +100,8 @@ banyan_param_flatten_keys (GObjectClass *klass, BanyanSpec *map)
         banyan_spec_builder_add (flat, key, banyan_spec_get_key_origin (map, i), item);
     }
 
+  if (banyan_spec_is_partial (map))
+    banyan_spec_builder_set_partial (flat);
   return banyan_spec_builder_end (flat);
 }
 

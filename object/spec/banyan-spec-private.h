@@ -20,6 +20,10 @@ G_BEGIN_DECLS
 /* Someone else has it, too, as far as this thread knows. */
 gboolean banyan_spec_is_shared (BanyanSpec *self);
 
+/* A map of a text that has entries which could not be read: what it lacks may be among them. */
+void banyan_spec_builder_set_partial (BanyanSpecBuilder *builder);
+gboolean banyan_spec_is_partial (BanyanSpec *self);
+
 /* The place where @builder's map got @key, or NULL. */
 const BanyanOrigin *banyan_spec_builder_find (BanyanSpecBuilder *builder, const char *key);
 

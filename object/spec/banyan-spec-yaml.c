@@ -439,6 +439,8 @@ parse_entry (Parser *self, BanyanSpecBuilder *builder, const yaml_event_t *key_e
 
   if (key && value)
     add_to_map (self, builder, key, &key_event->start_mark, value);
+  else
+    banyan_spec_builder_set_partial (builder);
 }
 
 static BanyanSpec *

@@ -20,7 +20,8 @@ struct _BanyanSpec
 {
   gint references; /* atomic */
   guint kind : 3;
-  guint length : 29; /* items, entries, or bytes of text */
+  guint is_partial : 1;
+  guint length : 28; /* items, entries, or bytes of text */
   BanyanOrigin origin;
 };
 
@@ -55,6 +56,7 @@ struct _BanyanSpecBuilder
 {
   int references;
   BanyanSpecKind kind;
+  gboolean is_partial;
   BanyanOrigin origin;
   GArray *entries; /* (owned): BanyanSpecEntry */
   GTree *index;    /* (owned) (nullable): borrowed key → position, for a large map */
@@ -453,12 +455,25 @@ banyan_spec_builder_end (BanyanSpecBuilder *self)
   g_return_val_if_fail (self != NULL, NULL);
 
   spec = self->kind == BANYAN_SPEC_LIST ? builder_end_list (self) : builder_end_map (self);
+  spec->is_partial = self->is_partial;
   g_array_set_size (self->entries, 0);
   banyan_spec_builder_free (self);
   return spec;
 }
 
+void
+banyan_spec_builder_set_partial (BanyanSpecBuilder *self)
+{
+  self->is_partial = TRUE;
+}
+
 /* -- Reading -- */
+
+gboolean
+banyan_spec_is_partial (BanyanSpec *self)
+{
+  return self->is_partial;
+}
 
 /**
  * banyan_spec_get_kind:

@@ -250,7 +250,7 @@ choose_id (BanyanMapper *self, BanyanSpec *spec, const char *otherwise, gboolean
   BanyanSpec *written = find_written_id (spec);
   const char *text;
 
-  if (!written && !otherwise)
+  if (!written && !otherwise && !banyan_spec_is_partial (spec))
     banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_MISSING, place, subject,
                          "needs a name: \"id\", or \"node-name\" of a node");
   if (!written)
@@ -290,8 +290,9 @@ read_type_name (BanyanMapper *self, BanyanSpec *spec, const char *key, const Ban
 
   if (!name)
     {
-      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_MISSING, place, subject,
-                           "needs the key \"%s\", which tells what it is", key);
+      if (!banyan_spec_is_partial (spec))
+        banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_MISSING, place, subject,
+                             "needs the key \"%s\", which tells what it is", key);
       return NULL;
     }
 
@@ -390,6 +391,8 @@ report_missing (BanyanMapper *self, BanyanDeclaration *declaration, GPtrArray *g
   guint n_problems = banyan_problems_get_length (self->problems);
   GParamSpec *link = declaration->link;
 
+  if (banyan_spec_is_partial (declaration->spec))
+    return;
   if (self->completes || (link != NULL && banyan_param_is_completing (link)))
     count_what_is_found (declaration, given);
   banyan_param_report_missing (declaration->klass, declaration->label, given, &declaration->place,

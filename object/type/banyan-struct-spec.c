@@ -140,8 +140,9 @@ fill (const Reading *self, BanyanStruct *instance, const char *discriminator)
       if (pspecs->pdata[i] && banyan_param_is_path (pspecs->pdata[i]) == (pass == 1))
         set_property (self, instance, pspecs->pdata[i], banyan_spec_get_item (self->spec, i));
 
-  banyan_param_report_missing (klass, label, pspecs, banyan_spec_get_origin (self->spec),
-                               self->path, self->problems);
+  if (!banyan_spec_is_partial (self->spec))
+    banyan_param_report_missing (klass, label, pspecs, banyan_spec_get_origin (self->spec),
+                                 self->path, self->problems);
 }
 
 static BanyanStruct *
