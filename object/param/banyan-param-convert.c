@@ -533,7 +533,8 @@ convert (const Conversion *self, GValue *value)
     case G_TYPE_FLAGS:
       return convert_flags (self, value);
     default:
-      return complain (self, BANYAN_CONFIG_ERROR_TYPE, "a %s cannot be declared",
+      return complain (self, BANYAN_CONFIG_ERROR_TYPE, "%s %s cannot be declared",
+                       banyan_param_article (g_type_name (pspec->value_type)),
                        g_type_name (pspec->value_type));
     }
 }

@@ -4,6 +4,7 @@
 #include "banyan-param-private.h"
 
 #include <float.h>
+#include <string.h>
 
 char *
 banyan_param_name_of_type (const char *type_name)
@@ -27,6 +28,13 @@ banyan_param_name_of_type (const char *type_name)
     }
 
   return g_string_free (name, FALSE);
+}
+
+/* None of our names begins with a "u" that is no "you": unix, uint. */
+const char *
+banyan_param_article (const char *name)
+{
+  return *name != '\0' && strchr ("AEIOaeio", *name) ? "an" : "a";
 }
 
 static char *

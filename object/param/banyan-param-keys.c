@@ -44,11 +44,17 @@ report_twice (GParamSpec *pspec, BanyanSpec *map, guint first, guint second, con
               BanyanProblems *problems)
 {
   g_autofree char *place = banyan_origin_to_string (banyan_spec_get_key_origin (map, first));
+  const char *key = banyan_spec_get_key (map, second);
 
-  banyan_problems_add (problems, BANYAN_CONFIG_ERROR_DUPLICATE,
-                       banyan_spec_get_key_origin (map, second), path,
-                       "\"%s\" means \"%s\", which %s gives already",
-                       banyan_spec_get_key (map, second), pspec->name, place);
+  if (g_str_equal (key, pspec->name))
+    banyan_problems_add (problems, BANYAN_CONFIG_ERROR_DUPLICATE,
+                         banyan_spec_get_key_origin (map, second), path,
+                         "\"%s\" is what \"%s\" means, which %s gives already", key,
+                         banyan_spec_get_key (map, first), place);
+  else
+    banyan_problems_add (problems, BANYAN_CONFIG_ERROR_DUPLICATE,
+                         banyan_spec_get_key_origin (map, second), path,
+                         "\"%s\" means \"%s\", which %s gives already", key, pspec->name, place);
 }
 
 /* -- Aliases with a dot: "limits.iops-total" is what stands in a map of that name. -- */

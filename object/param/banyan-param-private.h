@@ -29,6 +29,8 @@ gboolean banyan_param_is_settable (GParamSpec *pspec);
 
 /* "BanyanThrottleGroup" is "throttle-group" to people. */
 char *banyan_param_name_of_type (const char *type_name);
+/* "a" or "an", before the name of a type. */
+const char *banyan_param_article (const char *name);
 
 /* Sets the fields of a new instance to their properties' defaults, without asking setters. */
 void banyan_param_init_fields (GObject *instance);

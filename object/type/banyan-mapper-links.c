@@ -106,13 +106,15 @@ declare_inline (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanLinkValue 
 
   if (!owner)
     return complain (mapper, self, BANYAN_CONFIG_ERROR_TYPE,
-                     "a map was given where the id of a %s is wanted; add the object first", name);
+                     "a map was given where the id of %s %s is wanted; add the object first",
+                     banyan_param_article (name), name);
 
   if (type != G_TYPE_INVALID && mapper->root)
     collection = banyan_root_get_collection_for_type (mapper->root, type);
   if (!collection)
     return complain (mapper, self, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
-                     "a %s cannot be declared inline; declare it by itself and refer to it", name);
+                     "%s %s cannot be declared inline; declare it by itself and refer to it",
+                     banyan_param_article (name), name);
 
   self->target = banyan_mapper_add (mapper, collection, &birth, self->path,
                                     banyan_spec_get_origin (self->spec), self->spec);
@@ -166,7 +168,8 @@ static gboolean
 complain_of_link (BanyanMapper *mapper, BanyanLinkValue *self)
 {
   g_autofree char *name = banyan_param_name_of_type (target_of (self));
-  g_autofree char *wanted = g_strconcat ("the id of a ", name, NULL);
+  g_autofree char *wanted
+      = g_strconcat ("the id of ", banyan_param_article (name), " ", name, NULL);
 
   return complain_of_kind (mapper, self, wanted);
 }
@@ -277,8 +280,10 @@ complain_of_type (BanyanMapper *mapper, BanyanLinkValue *self, GType found)
   const char *what = banyan_registry_get_name_of_type (banyan_registry_get_default (), found);
   g_autofree char *fallback = banyan_param_name_of_type (g_type_name (found));
 
-  return complain (mapper, self, BANYAN_CONFIG_ERROR_REFERENCE, "%s is a %s where a %s is wanted",
-                   quoted, what ? what : fallback, name);
+  if (!what)
+    what = fallback;
+  return complain (mapper, self, BANYAN_CONFIG_ERROR_REFERENCE, "%s is %s %s where %s %s is wanted",
+                   quoted, banyan_param_article (what), what, banyan_param_article (name), name);
 }
 
 static gboolean

@@ -87,8 +87,9 @@ banyan_collection_accepts (BanyanCollection *self, BanyanObject *child, GError *
 
   wanted = banyan_param_name_of_type (g_type_name (self->base_type));
   g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_TYPE,
-               "\"%s\" is a %s; /%s takes what is a %s", banyan_object_get_id (child),
-               G_OBJECT_TYPE_NAME (child), banyan_object_get_id (BANYAN_OBJECT (self)), wanted);
+               "\"%s\" is %s %s; /%s takes what is %s %s", banyan_object_get_id (child),
+               banyan_param_article (G_OBJECT_TYPE_NAME (child)), G_OBJECT_TYPE_NAME (child),
+               banyan_object_get_id (BANYAN_OBJECT (self)), banyan_param_article (wanted), wanted);
   return FALSE;
 }
 

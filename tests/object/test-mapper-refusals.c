@@ -170,6 +170,10 @@ static const Case cases[] = {
     "nodes: { f: { driver: file, filename: a, read-only: true, readonly: true } }\n",
     { "disk.yaml:1:59: nodes.f: \"readonly\" means \"read-only\", which disk.yaml:1:42 "
       "gives already" } },
+  { "a property under two names, its own after another",
+    "nodes: { f: { driver: file, filename: a, readonly: true, read-only: true } }\n",
+    { "disk.yaml:1:58: nodes.f: \"read-only\" is what \"readonly\" means, which disk.yaml:1:42 "
+      "gives already" } },
   { "no driver",
     "nodes: { f: { filename: a }, g: { driver: [file] }, h: 5, i: [a] }\n",
     { "disk.yaml:1:10: nodes.f: needs the key \"driver\", which tells what it is",
