@@ -206,15 +206,24 @@ has_alias (BanyanSpec *facts, const char *name)
   return FALSE;
 }
 
+/* All, those that belong to others too. */
+static GPtrArray *
+list_all (BanyanSpec *description)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) inspect_property_free);
+  const Place place = { "", NULL, FALSE, 0 };
+
+  add_fields (list, cli_spec_get (description, "properties"), &place);
+  return list;
+}
+
 /* All that belongs to the property called @outer: "cache.direct" and the like. */
 GPtrArray *
 inspect_list_parts (BanyanSpec *description, const char *outer)
 {
-  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) inspect_property_free);
-  const Place place = { "", NULL, FALSE, 0 };
+  GPtrArray *list = list_all (description);
   gsize length = strlen (outer);
 
-  add_fields (list, cli_spec_get (description, "properties"), &place);
   for (guint i = list->len; i-- > 0;)
     {
       const InspectProperty *property = list->pdata[i];
@@ -227,21 +236,54 @@ inspect_list_parts (BanyanSpec *description, const char *outer)
   return list;
 }
 
+/* "exports.node" for "exports.ID.node": whoever asks for it may leave out what stands for any. */
+static char *
+leave_out_any (const char *name)
+{
+  static const char *const any[] = { ".ID", ".KEY", "[]" };
+  GString *text = g_string_new (name);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (any); i++)
+    g_string_replace (text, any[i], "", 0);
+  return g_string_free (text, FALSE);
+}
+
+static gboolean
+is_called (const InspectProperty *property, const char *name)
+{
+  g_autofree char *shorter = leave_out_any (property->name);
+
+  return g_str_equal (property->name, name) || g_str_equal (shorter, name)
+         || (strchr (property->name, '.') == NULL && has_alias (property->facts, name));
+}
+
+char *
+inspect_find_nearest (BanyanSpec *description, const char *name)
+{
+  g_autoptr (GPtrArray) list = list_all (description);
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < list->len; i++)
+    {
+      const InspectProperty *property = list->pdata[i];
+
+      g_ptr_array_add (names, leave_out_any (property->name));
+    }
+  g_ptr_array_add (names, NULL);
+
+  return g_strdup (banyan_did_you_mean (name, (const char *const *) names->pdata));
+}
+
 InspectProperty *
 inspect_find_property (BanyanSpec *description, const char *name)
 {
-  BanyanSpec *properties = cli_spec_get (description, "properties");
-  g_autoptr (GPtrArray) list
-      = g_ptr_array_new_with_free_func ((GDestroyNotify) inspect_property_free);
-  const Place place = { "", NULL, FALSE, 0 };
+  g_autoptr (GPtrArray) list = list_all (description);
 
-  add_fields (list, properties, &place);
   for (guint i = 0; i < list->len; i++)
     {
       InspectProperty *property = list->pdata[i];
 
-      if (g_str_equal (property->name, name)
-          || (strchr (property->name, '.') == NULL && has_alias (property->facts, name)))
+      if (is_called (property, name))
         {
           list->pdata[i] = g_new0 (InspectProperty, 1);
           return property;

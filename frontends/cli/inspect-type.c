@@ -245,16 +245,8 @@ inspect_print_type (BanyanTypeInfo *type, gboolean as_json)
 static CliStatus
 complain_of_property (BanyanTypeInfo *type, BanyanSpec *description, const char *name)
 {
-  BanyanSpec *properties = cli_spec_get (description, "properties");
-  g_autoptr (GPtrArray) names = g_ptr_array_new ();
-  const char *nearest;
+  g_autofree char *nearest = inspect_find_nearest (description, name);
 
-  for (guint i = 0; i < cli_spec_count (properties); i++)
-    g_ptr_array_add (
-        names, (char *) banyan_spec_lookup_text (banyan_spec_get_item (properties, i), "name"));
-  g_ptr_array_add (names, NULL);
-
-  nearest = banyan_did_you_mean (name, (const char *const *) names->pdata);
   if (nearest != NULL)
     return cli_fail (CLI_NOT_FOUND, "%s has no property \"%s\"; did you mean \"%s\"?",
                      banyan_type_info_get_name (type), name, nearest);

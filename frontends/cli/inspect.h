@@ -32,6 +32,8 @@ GPtrArray *inspect_list_properties (BanyanSpec *description, InspectGroup group)
 GPtrArray *inspect_list_parts (BanyanSpec *description, const char *outer);
 /* @name may be an alias. NULL: there is none. (transfer full) */
 InspectProperty *inspect_find_property (BanyanSpec *description, const char *name);
+/* What may have been meant. (transfer full) (nullable) */
+char *inspect_find_nearest (BanyanSpec *description, const char *name);
 void inspect_property_free (InspectProperty *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (InspectProperty, inspect_property_free)
 
