@@ -217,6 +217,28 @@ banyan_image_options_param_object (GParamSpec *pspec, GType type)
 }
 
 static gboolean
+refuse_object (BanyanCollection *objects, GParamSpec *pspec, GType type, const char *id,
+               GError **error)
+{
+  g_autoptr (GPtrArray) children = banyan_object_list_children (BANYAN_OBJECT (objects));
+  g_autoptr (GPtrArray) ids = g_ptr_array_new ();
+  g_autofree char *name = banyan_param_name_of_type (g_type_name (type));
+  const char *near;
+
+  for (guint i = 0; i < children->len; i++)
+    if (g_type_is_a (G_OBJECT_TYPE (children->pdata[i]), type))
+      g_ptr_array_add (ids, (gpointer) banyan_object_get_id (children->pdata[i]));
+  g_ptr_array_add (ids, NULL);
+
+  near = banyan_did_you_mean (id, (const char *const *) ids->pdata);
+  g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE,
+               "%s: no %s is called \"%s\"%s%s%s", pspec->name, name, id,
+               near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+               near != NULL ? "\"?" : "");
+  return FALSE;
+}
+
+static gboolean
 bind_object (BanyanImageOptions *self, BanyanCollection *objects, GParamSpec *pspec, GType type,
              GError **error)
 {
@@ -229,13 +251,7 @@ bind_object (BanyanImageOptions *self, BanyanCollection *objects, GParamSpec *ps
 
   object = banyan_object_get_child (BANYAN_OBJECT (objects), id);
   if (object == NULL || !g_type_is_a (G_OBJECT_TYPE (object), type))
-    {
-      g_autofree char *name = banyan_param_name_of_type (g_type_name (type));
-
-      g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_REFERENCE,
-                   "%s: no %s is called \"%s\"", pspec->name, name, id);
-      return FALSE;
-    }
+    return refuse_object (objects, pspec, type, id, error);
 
   g_hash_table_insert (private_of (self)->objects, pspec, g_object_ref (object));
   return TRUE;

@@ -153,6 +153,8 @@ test_needs_passphrase (void)
   } bad[] = {
     { "{ \"size\": 512 }", "needs a passphrase" },
     { "{ \"size\": 512, \"key-secret\": \"four\" }", "no secret is called \"four\"" },
+    { "{ \"size\": 512, \"key-secret\": \"twoo\" }",
+      "no secret is called \"twoo\"; did you mean \"two\"?" },
     { "{ \"size\": 512, " QUICK ", \"new-secret\": \"two\" }", "banyan img amend" },
     { "{ \"size\": 512, " QUICK ", \"cipher-alg\": \"cast5-128\" }", "choose cbc" },
     { "{ \"size\": 512, " QUICK ", \"ivgen-alg\": \"essiv\", \"ivgen-hash-alg\": \"sha1\" }",
