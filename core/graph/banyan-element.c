@@ -91,7 +91,7 @@ declare_role (const char *name, guint role_flags, const char *blurb)
       banyan_param_inline_default (pspec, "auto-read-only", "false");
     }
 
-  return banyan_param_mutable (pspec, BANYAN_MUTABLE_REOPEN);
+  return banyan_param_edge (banyan_param_mutable (pspec, BANYAN_MUTABLE_REOPEN));
 }
 
 static void

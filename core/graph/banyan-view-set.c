@@ -3,6 +3,7 @@
 
 #include "banyan-view-private.h"
 
+#include "banyan-object-private.h"
 #include "banyan-param-private.h"
 
 #include <string.h>
@@ -272,6 +273,7 @@ banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
       || !may_set (self, object, pspec, step->value))
     return;
 
+  g_ptr_array_remove (object->resets, (gpointer) pspec->name);
   if (step->is_on && !is_implied (object, pspec))
     g_ptr_array_add (object->resets, (gpointer) pspec->name);
   follow_name (self, &value);
@@ -281,6 +283,8 @@ banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
   if (banyan_param_get_role (pspec) == NULL)
     {
       set_value (object, pspec, &value, spec);
+      if (step->is_on)
+        banyan_proposal_withdraw (banyan_view_object_get_proposal (object), pspec->name);
       note_length (object, pspec, &value);
       return;
     }

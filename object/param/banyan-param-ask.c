@@ -92,6 +92,14 @@ banyan_param_is_required (GParamSpec *pspec)
 }
 
 gboolean
+banyan_param_is_edge (GParamSpec *pspec)
+{
+  const BanyanParamMetadata *self = metadata_peek (pspec);
+
+  return self && self->is_edge;
+}
+
+gboolean
 banyan_param_is_completing (GParamSpec *pspec)
 {
   const BanyanParamMetadata *self = metadata_peek (pspec);
@@ -344,6 +352,21 @@ banyan_param_has_links (GParamSpec *pspec)
     pspec = banyan_param_get_element (pspec);
 
   return banyan_param_is_link (pspec);
+}
+
+gboolean
+banyan_param_has_structs (GParamSpec *pspec)
+{
+  while (banyan_param_get_element (pspec))
+    pspec = banyan_param_get_element (pspec);
+
+  return banyan_param_is_struct (pspec);
+}
+
+gboolean
+banyan_param_is_readable_field (GParamSpec *pspec)
+{
+  return banyan_param_get_offset (pspec) != BANYAN_NO_FIELD || (pspec->flags & G_PARAM_READABLE);
 }
 
 gboolean

@@ -284,6 +284,20 @@ objects_equal (gpointer one, gpointer other)
 }
 
 gboolean
+banyan_value_is_null (const GValue *value)
+{
+  switch (G_TYPE_FUNDAMENTAL (G_VALUE_TYPE (value)))
+    {
+    case G_TYPE_STRING:
+    case G_TYPE_OBJECT:
+    case G_TYPE_BOXED:
+      return g_value_peek_pointer (value) == NULL;
+    default:
+      return FALSE;
+    }
+}
+
+gboolean
 banyan_value_equal (const GValue *one, const GValue *other)
 {
   GType type = G_VALUE_TYPE (one);

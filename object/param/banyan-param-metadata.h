@@ -23,6 +23,7 @@ typedef struct
   gboolean is_path;
   gboolean is_completing;
   gboolean is_completable;
+  gboolean is_edge;
   char *computed_default;   /* (owned) (nullable) */
   GPtrArray *aliases;       /* (owned): ends with NULL */
   GPtrArray *value_aliases; /* (owned): pairs, the old nick first */

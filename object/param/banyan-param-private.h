@@ -35,6 +35,13 @@ const char *banyan_param_article (const char *name);
 /* Sets the fields of a new instance to their properties' defaults, without asking setters. */
 void banyan_param_init_fields (GObject *instance);
 
+/* Whether there is nothing where a string, a value or an object may be. */
+gboolean banyan_value_is_null (const GValue *value);
+/* Whether the value can be asked of an instance: a secret has no way out but its field. */
+gboolean banyan_param_is_readable_field (GParamSpec *pspec);
+/* Whether it is a struct, or a list or map of them. */
+gboolean banyan_param_has_structs (GParamSpec *pspec);
+
 /* Compares values, those inside structs, lists and maps included. */
 gboolean banyan_value_equal (const GValue *one, const GValue *other);
 
@@ -65,6 +72,9 @@ void banyan_param_report_missing (GObjectClass *klass, const char *label, GPtrAr
  * and the required link that may lack there. */
 GParamSpec *banyan_param_completing (GParamSpec *pspec);
 GParamSpec *banyan_param_completable (GParamSpec *pspec);
+/* A link that is an edge of the graph, where it is seen to that a required one leads somewhere. */
+GParamSpec *banyan_param_edge (GParamSpec *pspec);
+gboolean banyan_param_is_edge (GParamSpec *pspec);
 gboolean banyan_param_is_completing (GParamSpec *pspec);
 gboolean banyan_param_is_completable (GParamSpec *pspec);
 

@@ -791,6 +791,13 @@ banyan_param_inline_default (GParamSpec *pspec, const char *property, const char
 }
 
 GParamSpec *
+banyan_param_edge (GParamSpec *pspec)
+{
+  metadata_ensure (pspec)->is_edge = TRUE;
+  return pspec;
+}
+
+GParamSpec *
 banyan_param_completing (GParamSpec *pspec)
 {
   metadata_ensure (pspec)->is_completing = TRUE;

@@ -41,6 +41,8 @@ const char **banyan_object_class_list_keys (GObjectClass *klass);
 /* How problems call the object, and its place, while it is not in the tree. */
 void banyan_proposal_set_subject (BanyanProposal *self, const char *subject,
                                   const BanyanOrigin *place);
+/* What was proposed for @property is nobody's word any more, but what it is without one. */
+void banyan_proposal_withdraw (BanyanProposal *self, const char *property);
 
 gboolean banyan_collection_accepts (BanyanCollection *self, BanyanObject *child, GError **error);
 

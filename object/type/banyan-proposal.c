@@ -3,6 +3,9 @@
 
 #include "banyan-object-private.h"
 #include "banyan-param-private.h"
+#include "banyan-struct-private.h"
+
+#include <banyan/banyan-registry.h>
 
 /* Values that nobody proposed are fetched when someone asks, so a proposal of one change costs one
  * value whatever the class. */
@@ -11,6 +14,7 @@ typedef struct
   GValue value;
   BanyanOrigin origin;
   gboolean is_proposed;
+  gboolean is_withdrawn;
 } Entry;
 
 struct _BanyanProposal
@@ -133,6 +137,15 @@ banyan_proposal_set (BanyanProposal *self, const char *property, const GValue *v
   g_hash_table_replace (self->entries, (gpointer) pspec->name, entry);
 }
 
+void
+banyan_proposal_withdraw (BanyanProposal *self, const char *property)
+{
+  Entry *entry = g_hash_table_lookup (self->entries, property);
+
+  if (entry)
+    entry->is_withdrawn = TRUE;
+}
+
 /**
  * banyan_proposal_get: (skip)
  * @self: a proposal
@@ -188,6 +201,12 @@ banyan_proposal_is_changed (const BanyanProposal *self, const char *property)
   return !banyan_value_equal (&entry->value, &current);
 }
 
+static char *
+dup_subject (const BanyanProposal *self)
+{
+  return self->subject ? g_strdup (self->subject) : banyan_object_dup_subject (self->object);
+}
+
 static void
 find_place (const BanyanProposal *self, const char *property, BanyanOrigin *place)
 {
@@ -229,11 +248,79 @@ banyan_proposal_problem (const BanyanProposal *self, BanyanProblems *problems, c
   text = g_strdup_vprintf (format, arguments);
   va_end (arguments);
 
-  subject = self->subject ? g_strdup (self->subject) : banyan_object_dup_subject (self->object);
+  subject = dup_subject (self);
   path = g_strconcat (subject, ".", property, NULL);
   find_place (self, property, &place);
   banyan_problems_add (problems, BANYAN_CONFIG_ERROR_CONFLICT,
                        place.kind == BANYAN_ORIGIN_DEFAULT ? NULL : &place, path, "%s", text);
+}
+
+/* -- What has to be given: the mapper asks this of documents before there is an object, and this
+ * asks it of what was made in code. -- */
+
+static gboolean
+is_given (const BanyanProposal *self, GParamSpec *pspec)
+{
+  Entry *entry = g_hash_table_lookup (self->entries, pspec->name);
+  BanyanSpec *declared;
+
+  if (entry && entry->is_proposed && entry->is_withdrawn)
+    return FALSE;
+  if (!entry || !entry->is_proposed)
+    {
+      declared = banyan_spec_lookup (banyan_object_get_declaration (self->object), pspec->name);
+      if (!declared || banyan_spec_get_kind (declared) == BANYAN_SPEC_NULL)
+        return FALSE;
+    }
+
+  return !banyan_param_is_readable_field (pspec)
+         || !banyan_value_is_null (banyan_proposal_get (self, pspec->name));
+}
+
+static void
+report_missing (const BanyanProposal *self, GParamSpec *pspec, BanyanProblems *problems)
+{
+  GType type = G_OBJECT_TYPE (self->object);
+  const char *label = banyan_registry_get_name_of_type (banyan_registry_get_default (), type);
+  g_autofree char *fallback = banyan_param_name_of_type (g_type_name (type));
+  g_autofree char *subject = dup_subject (self);
+
+  banyan_problems_add (problems, BANYAN_CONFIG_ERROR_MISSING, self->has_place ? &self->place : NULL,
+                       subject, "%s needs the property \"%s\"", label ? label : fallback,
+                       pspec->name);
+}
+
+static void
+check_struct (const BanyanProposal *self, GParamSpec *pspec, BanyanProblems *problems)
+{
+  g_autofree char *subject = dup_subject (self);
+  g_autofree char *path = g_strconcat (subject, ".", pspec->name, NULL);
+  const GValue *value = banyan_proposal_get (self, pspec->name);
+  BanyanOrigin place;
+
+  find_place (self, pspec->name, &place);
+  banyan_struct_check_value (value, place.kind == BANYAN_ORIGIN_DEFAULT ? NULL : &place, path,
+                             problems);
+}
+
+/* Edges are the graph's to check: where they lead may be found when an image is opened. */
+static void
+check_given (const BanyanProposal *self, BanyanProblems *problems)
+{
+  g_autofree GParamSpec **pspecs = NULL;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (self->object), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    {
+      if (!banyan_param_is_settable (pspecs[i]) || banyan_param_is_edge (pspecs[i]))
+        continue;
+
+      if (banyan_param_is_required (pspecs[i]) && !is_given (self, pspecs[i]))
+        report_missing (self, pspecs[i], problems);
+      else if (banyan_param_has_structs (pspecs[i]) && banyan_param_is_readable_field (pspecs[i]))
+        check_struct (self, pspecs[i], problems);
+    }
 }
 
 static void
@@ -259,13 +346,21 @@ check_class (BanyanObjectClass *klass, BanyanObject *self, const BanyanProposal 
  * @proposal: the values that it would have
  * @problems: where to report
  *
- * Runs the rules across properties of all classes of @self, the base's first.
+ * Tells what is required and lacks. Where nothing does, runs the rules across properties of all
+ * classes of @self, the base's first.
  */
 void
 banyan_object_check (BanyanObject *self, const BanyanProposal *proposal, BanyanProblems *problems)
 {
+  guint n_problems;
+
   g_return_if_fail (BANYAN_IS_OBJECT (self));
   g_return_if_fail (proposal != NULL && problems != NULL);
 
-  check_class (BANYAN_OBJECT_GET_CLASS (self), self, proposal, problems);
+  n_problems = banyan_problems_get_length (problems);
+  check_given (proposal, problems);
+
+  /* Rules may rely on what is required being there. */
+  if (banyan_problems_get_length (problems) == n_problems)
+    check_class (BANYAN_OBJECT_GET_CLASS (self), self, proposal, problems);
 }

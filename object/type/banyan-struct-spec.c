@@ -42,6 +42,16 @@ list_names (const GType *variants, guint n_variants)
 }
 
 static void
+report_no_variant (const char *key, const char *const *names, const BanyanOrigin *place,
+                   const char *path, BanyanProblems *problems)
+{
+  g_autofree char *choices = g_strjoinv (", ", (char **) names);
+
+  banyan_problems_add (problems, BANYAN_CONFIG_ERROR_MISSING, place, path,
+                       "needs the key \"%s\": %s", key, choices);
+}
+
+static void
 report_variant (const Reading *self, const char *key, BanyanSpec *given, const char *const *names)
 {
   g_autofree char *choices = g_strjoinv (", ", (char **) names);
@@ -50,9 +60,8 @@ report_variant (const Reading *self, const char *key, BanyanSpec *given, const c
 
   if (!given)
     {
-      banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_MISSING,
-                           banyan_spec_get_origin (self->spec), self->path,
-                           "needs the key \"%s\": %s", key, choices);
+      report_no_variant (key, names, banyan_spec_get_origin (self->spec), self->path,
+                         self->problems);
       return;
     }
 
@@ -262,6 +271,109 @@ banyan_struct_from_spec (GType type, BanyanSpec *spec, const char *path, BanyanP
   return banyan_struct_convert (type, spec, NULL, path, problems);
 }
 
+static void
+read_value (BanyanStruct *self, GParamSpec *pspec, GValue *value)
+{
+  g_value_init (value, pspec->value_type);
+  if (banyan_param_get_offset (pspec) != BANYAN_NO_FIELD)
+    banyan_param_read_field (pspec, self, value);
+  else if (pspec->flags & G_PARAM_READABLE)
+    g_object_get_property (G_OBJECT (self), pspec->name, value);
+}
+
+/* -- What was made in code. -- */
+
+/* A class that documents tell by a key, and that no value of the key means. */
+static gboolean
+has_variant (BanyanStruct *self, const BanyanOrigin *place, const char *path,
+             BanyanProblems *problems)
+{
+  BanyanStructClass *klass = BANYAN_STRUCT_GET_CLASS (self);
+  const char *key = banyan_struct_class_get_discriminator (klass);
+  g_autofree GType *variants = NULL;
+  g_autofree const char **names = NULL;
+  guint n_variants;
+
+  if (!key || banyan_struct_class_get_name (klass))
+    return TRUE;
+
+  variants = banyan_struct_list_variants (G_OBJECT_TYPE (self), &n_variants);
+  names = list_names (variants, n_variants);
+  report_no_variant (key, names, place, path, problems);
+  return FALSE;
+}
+
+static void
+check_members (BanyanStruct *self, const BanyanOrigin *place, const char *path,
+               BanyanProblems *problems)
+{
+  g_autofree char *label = label_of (BANYAN_STRUCT_GET_CLASS (self));
+  g_autofree GParamSpec **pspecs = NULL;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (self), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    {
+      g_autofree char *inner = g_strconcat (path, ".", pspecs[i]->name, NULL);
+      g_auto (GValue) value = G_VALUE_INIT;
+
+      if (!banyan_param_is_settable (pspecs[i]))
+        continue;
+      if (banyan_param_is_required (pspecs[i]) && !banyan_struct_is_given (self, pspecs[i]))
+        banyan_problems_add (problems, BANYAN_CONFIG_ERROR_MISSING, place, path,
+                             "%s needs the property \"%s\"", label, pspecs[i]->name);
+      if (!banyan_param_has_structs (pspecs[i]) || !banyan_param_is_readable_field (pspecs[i]))
+        continue;
+
+      read_value (self, pspecs[i], &value);
+      banyan_struct_check_value (&value, place, inner, problems);
+    }
+}
+
+static void
+check_struct (BanyanStruct *self, const BanyanOrigin *place, const char *path,
+              BanyanProblems *problems)
+{
+  const BanyanOrigin program = { .kind = BANYAN_ORIGIN_PROGRAM };
+  BanyanStructClass *klass = BANYAN_STRUCT_GET_CLASS (self);
+  guint n_problems = banyan_problems_get_length (problems);
+
+  if (has_variant (self, place, path, problems))
+    check_members (self, place, path, problems);
+  if (banyan_problems_get_length (problems) == n_problems && klass->check)
+    klass->check (self, place ? place : &program, path, problems);
+}
+
+void
+banyan_struct_check_value (const GValue *value, const BanyanOrigin *place, const char *path,
+                           BanyanProblems *problems)
+{
+  if (G_VALUE_HOLDS (value, BANYAN_TYPE_STRUCT) && g_value_get_object (value))
+    check_struct (g_value_get_object (value), place, path, problems);
+  else if (G_VALUE_HOLDS (value, BANYAN_TYPE_LIST))
+    {
+      BanyanList *list = g_value_get_boxed (value);
+
+      for (guint i = 0; list && i < banyan_list_get_length (list); i++)
+        {
+          g_autofree char *inner = g_strdup_printf ("%s.%u", path, i);
+
+          banyan_struct_check_value (banyan_list_get_value (list, i), place, inner, problems);
+        }
+    }
+  else if (G_VALUE_HOLDS (value, BANYAN_TYPE_MAP))
+    {
+      BanyanMap *map = g_value_get_boxed (value);
+
+      for (guint i = 0; map && i < banyan_map_get_length (map); i++)
+        {
+          g_autofree char *inner = g_strconcat (path, ".", banyan_map_get_key (map, i), NULL);
+
+          banyan_struct_check_value (banyan_map_get_value (map, i), place, inner, problems);
+        }
+    }
+}
+
 /* -- And back. -- */
 
 static void
@@ -274,11 +386,7 @@ write_property (BanyanStruct *self, GParamSpec *pspec, BanyanSpecBuilder *builde
   if (!banyan_param_is_settable (pspec))
     return;
 
-  g_value_init (&value, pspec->value_type);
-  if (banyan_param_get_offset (pspec) != BANYAN_NO_FIELD)
-    banyan_param_read_field (pspec, self, &value);
-  else if (pspec->flags & G_PARAM_READABLE)
-    g_object_get_property (G_OBJECT (self), pspec->name, &value);
+  read_value (self, pspec, &value);
 
   /* A required one is written whatever it is: without it the spec would be refused. */
   if (!banyan_param_is_required (pspec)

@@ -7,12 +7,14 @@
 #include <banyan/banyan-struct.h>
 
 #include "banyan-param-private.h"
+#include "banyan-struct-private.h"
 
 #include <string.h>
 
 typedef struct
 {
-  gint is_frozen; /* atomic */
+  gint is_frozen;   /* atomic */
+  GPtrArray *given; /* (owned) (nullable): what was set of what is required; none of it owned */
 } BanyanStructPrivate;
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (BanyanStruct, banyan_struct, G_TYPE_OBJECT)
@@ -34,7 +36,10 @@ banyan_struct_constructed (GObject *object)
 static void
 banyan_struct_finalize (GObject *object)
 {
+  BanyanStructPrivate *private = banyan_struct_get_instance_private (BANYAN_STRUCT (object));
+
   banyan_param_clear_fields (object);
+  g_clear_pointer (&private->given, g_ptr_array_unref);
 
   G_OBJECT_CLASS (banyan_struct_parent_class)->finalize (object);
 }
@@ -249,6 +254,36 @@ read_property (BanyanStruct *self, GParamSpec *pspec, GValue *value)
   return TRUE;
 }
 
+static void
+note_given (BanyanStruct *self, GParamSpec *pspec)
+{
+  BanyanStructPrivate *private = banyan_struct_get_instance_private (self);
+
+  if (!banyan_param_is_required (pspec))
+    return;
+  if (!private->given)
+  private->given = g_ptr_array_new ();
+  if (!g_ptr_array_find (private->given, pspec, NULL))
+    g_ptr_array_add (private->given, pspec);
+}
+
+/* A number that was set to its default is given, too. Who sets a field by other ways gives it. */
+gboolean
+banyan_struct_is_given (BanyanStruct *self, GParamSpec *pspec)
+{
+  BanyanStructPrivate *private = banyan_struct_get_instance_private (self);
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  if (!read_property (self, pspec, &value))
+    return TRUE;
+  if (banyan_value_is_null (&value))
+    return FALSE;
+
+  return banyan_param_get_offset (pspec) == BANYAN_NO_FIELD
+         || !banyan_value_equal (&value, g_param_spec_get_default_value (pspec))
+         || (private->given && g_ptr_array_find (private->given, pspec, NULL));
+}
+
 /**
  * banyan_struct_copy:
  * @self: a struct
@@ -272,7 +307,8 @@ banyan_struct_copy (BanyanStruct *self)
     {
       g_auto (GValue) value = G_VALUE_INIT;
 
-      if (read_property (self, pspecs[i], &value) && (pspecs[i]->flags & G_PARAM_WRITABLE))
+      if (read_property (self, pspecs[i], &value) && (pspecs[i]->flags & G_PARAM_WRITABLE)
+          && (!banyan_param_is_required (pspecs[i]) || banyan_struct_is_given (self, pspecs[i])))
         g_object_set_property (G_OBJECT (copy), pspecs[i]->name, &value);
     }
 
@@ -344,6 +380,7 @@ banyan_struct_set_field (GObject *object, guint id, const GValue *value, GParamS
       return;
     }
 
+  note_given (BANYAN_STRUCT (object), pspec);
   g_value_init (&old, pspec->value_type);
   banyan_param_read_field (pspec, object, &old);
   if (banyan_value_equal (&old, value))

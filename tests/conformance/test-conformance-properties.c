@@ -260,11 +260,97 @@ test_unknown_keys (const Case *the_case)
   must_refuse (the_case, "state", "open", "state");
 }
 
+/* -- Values that have to be given, where no document is read. -- */
+
+static GParamSpec **
+list_required (BanyanObject *object, guint *n_required)
+{
+  guint n_pspecs;
+  GParamSpec **pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object), &n_pspecs);
+
+  *n_required = 0;
+  for (guint i = 0; i < n_pspecs; i++)
+    if (banyan_param_is_required (pspecs[i]))
+      pspecs[(*n_required)++] = pspecs[i];
+  return pspecs;
+}
+
+static void
+test_bare (const Case *the_case)
+{
+  g_autoptr (BanyanGraph) graph = banyan_graph_new ();
+  g_autoptr (BanyanTransaction) transaction = banyan_transaction_new (graph);
+  g_autofree GParamSpec **required = NULL;
+  g_autoptr (BanyanObject) object = NULL;
+  g_autoptr (GError) error = NULL;
+  gboolean opened;
+  guint n_required;
+
+  g_test_summary ("What is made in code without any property is refused, with all that it needs");
+
+  object = banyan_object_new (the_case->type, "bare", &error);
+  g_assert_no_error (error);
+  required = list_required (object, &n_required);
+  banyan_transaction_add (transaction, object, NULL);
+  opened = banyan_transaction_commit (transaction, &error);
+  g_assert_true (n_required == 0 || !opened);
+  for (guint i = 0; i < n_required; i++)
+    {
+      g_autofree char *property = g_strdup_printf ("\"%s\"", required[i]->name);
+      g_autofree char *edge = g_strdup_printf ("bare:%s ", required[i]->name);
+
+      if (strstr (error->message, property) == NULL && strstr (error->message, edge) == NULL)
+        g_error ("%s does not say that it needs %s: %s", the_case->type, property, error->message);
+    }
+
+  g_clear_object (&transaction);
+  g_clear_error (&error);
+  banyan_graph_close (graph, &error);
+  g_assert_no_error (error);
+}
+
+static void
+must_keep (BanyanTestGraph *graph, BanyanObject *object, const char *property)
+{
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (GError) error = NULL;
+
+  banyan_transaction_reset (transaction, object, property);
+  if (banyan_transaction_commit (transaction, &error))
+    g_error ("%s was reset, and is required", property);
+}
+
+static void
+test_reset (const Case *the_case)
+{
+  g_autofree GParamSpec **required = NULL;
+  g_autofree char *document = NULL;
+  BanyanTestGraph *graph;
+  BanyanObject *object;
+  guint n_required;
+  Stage stage;
+
+  g_test_summary ("What an open driver requires cannot be taken back");
+
+  stage_init (&stage, the_case);
+  document = stage_dup_document (&stage, "");
+  graph = stage_load (&stage, document);
+  object = BANYAN_OBJECT (banyan_test_get_node (graph, "top"));
+  required = list_required (object, &n_required);
+  for (guint i = 0; i < n_required; i++)
+    must_keep (graph, object, required[i]->name);
+  banyan_test_graph_free (graph);
+  stage_clear (&stage);
+}
+
 int
 main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
   conformance_add (ALL_KINDS, "refuses-wrong-values", test_wrong_values);
   conformance_add (ALL_KINDS, "refuses-unknown-keys", test_unknown_keys);
+  conformance_add (ALL_KINDS, "says-what-it-needs", test_bare);
+  conformance_add (DRIVER_KINDS, "keeps-what-it-needs", test_reset);
   return g_test_run ();
 }

@@ -380,8 +380,9 @@ test_life (void)
 static void
 test_open_checks (void)
 {
+  g_autoptr (BanyanList) children = banyan_list_new (BANYAN_TYPE_OBJECT, NULL, 0);
   g_autoptr (BanyanObject) quorum
-      = g_object_new (TEST_TYPE_QUORUM, "id", "q", "vote-threshold", 2, NULL);
+      = g_object_new (TEST_TYPE_QUORUM, "id", "q", "vote-threshold", 2, "children", children, NULL);
   g_autoptr (GError) error = NULL;
 
   g_test_summary ("Opening runs the class's rules and leaves a refused object as it was");
@@ -444,8 +445,9 @@ static void
 test_closed_uses_nobody (void)
 {
   g_autoptr (BanyanObject) group = g_object_new (TEST_TYPE_GROUP, "id", "g", NULL);
+  g_autoptr (BanyanObject) file = g_object_new (TEST_TYPE_FILE, "id", "f", NULL);
   g_autoptr (BanyanObject) delay
-      = g_object_new (TEST_TYPE_DELAY, "id", "d", "throttle-group", group, NULL);
+      = g_object_new (TEST_TYPE_DELAY, "id", "d", "file", file, "throttle-group", group, NULL);
 
   g_test_summary ("A closed object lets go of what it linked to, and still says what was declared");
 
@@ -453,7 +455,7 @@ test_closed_uses_nobody (void)
   g_assert_true (banyan_object_close (delay, NULL));
   g_assert_cmpuint (banyan_object_get_n_users (group), ==, 0);
   g_assert_null (TEST_DELAY (delay)->group);
-  assert_declared (delay, "{\"throttle-group\": \"g\"}");
+  assert_declared (delay, "{\"file\": \"f\", \"throttle-group\": \"g\"}");
 }
 
 static gboolean
@@ -565,6 +567,51 @@ test_proposal (void)
   g_assert_cmpstr (message, ==, "d.yaml:3:4: f.offset: is odd");
 }
 
+/* -- What has to be given. -- */
+
+static void
+assert_open_tells (BanyanObject *object, const char *expected)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (banyan_object_open (object, &error));
+  g_assert_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_MISSING);
+  g_assert_cmpstr (error->message, ==, expected);
+  g_assert_cmpint (banyan_object_get_state (object), ==, BANYAN_OBJECT_CONSTRUCTED);
+}
+
+static void
+test_required (void)
+{
+  g_autoptr (BanyanObject) file = g_object_new (TEST_TYPE_FILE, "id", "f", NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("What is made in code opens only with what a document would have to give");
+
+  assert_open_tells (file, "f: file needs the property \"filename\"");
+  g_object_set (file, "filename", NULL, NULL);
+  assert_open_tells (file, "f: file needs the property \"filename\"");
+  g_object_set (file, "filename", "a", NULL);
+  g_assert_true (banyan_object_open (file, &error));
+  g_assert_no_error (error);
+}
+
+static void
+test_structs_are_checked (void)
+{
+  g_autoptr (BanyanObject) file = g_object_new (TEST_TYPE_FILE, "id", "f", "filename", "a", NULL);
+  g_autoptr (BanyanStruct) cache
+      = g_object_new (TEST_TYPE_CACHE, "direct", TRUE, "no-flush", TRUE, NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("The rules of a struct hold for one that was made in code, too");
+
+  g_object_set (file, "cache", cache, NULL);
+  g_assert_false (banyan_object_open (file, &error));
+  g_assert_cmpstr (error->message, ==,
+                   "program: f.cache: direct and no-flush exclude each other here");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -589,5 +636,7 @@ main (int argc, char **argv)
   g_test_add_func ("/object/object/queued-notify-is-coalesced", test_notify_is_coalesced);
   g_test_add_func ("/object/object/notify-tells-changes", test_notify_on_change);
   g_test_add_func ("/object/proposal/has-all-values", test_proposal);
+  g_test_add_func ("/object/required/open-refuses-without", test_required);
+  g_test_add_func ("/object/required/structs-are-checked", test_structs_are_checked);
   return g_test_run ();
 }
