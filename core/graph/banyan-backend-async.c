@@ -55,13 +55,19 @@ call_done (BanyanTask *done)
 }
 
 static void
+throw_shut (BanyanBackend *self, GError **error)
+{
+  banyan_throw_errno (error, ESHUTDOWN, "%s is closed, or being closed", self->edge->role);
+}
+
+static void
 call_main (gpointer data)
 {
   Call *call = data;
   BanyanChannel *channel = banyan_backend_open_channel (call->backend);
 
   if (channel == NULL)
-    banyan_throw_errno (&call->error, ESHUTDOWN, "%s is being closed", call->backend->edge->role);
+    throw_shut (call->backend, &call->error);
   else
     {
       call->succeeded = call->func (channel, call->func_data, &call->error);
@@ -90,6 +96,7 @@ call_new (BanyanBackend *self, BanyanChannelFunc func, GCancellable *cancellable
 static void
 call_start (Call *call)
 {
+  gboolean is_shut;
   BanyanLoop *home;
 
   if (g_task_return_error_if_cancelled (call->task))
@@ -100,7 +107,19 @@ call_start (Call *call)
 
   banyan_backends_lock ();
   home = call->backend->home;
+  is_shut = call->backend->is_shut;
   banyan_backends_unlock ();
+
+  /* Its home may have gone with the graph. */
+  if (is_shut)
+    {
+      g_autoptr (GTask) task = call->task;
+      GError *error = NULL;
+
+      throw_shut (call->backend, &error);
+      g_task_return_error (task, error);
+      return;
+    }
   banyan_coroutine_start_on (home, call_main, call);
 }
 

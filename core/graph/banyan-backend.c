@@ -4,6 +4,7 @@
 #include "banyan-channel-private.h"
 
 #include <banyan/banyan-graph.h>
+#include <unistd.h>
 
 G_DEFINE_FINAL_TYPE (BanyanBackend, banyan_backend, G_TYPE_OBJECT)
 
@@ -54,7 +55,8 @@ banyan_backend_new_for_edge (BanyanElement *owner, BanyanChild *edge, BanyanLoop
  * @error: where to put the error
  *
  * Makes a way into the graph for a program, which belongs to no element. Attaching it is a change
- * of the graph, for which this waits, as banyan_transaction_commit() does.
+ * of the graph, for which this waits, as banyan_transaction_commit() does. It keeps the graph until
+ * it is closed; who drops it without closing it closes it.
  *
  * Returns: (transfer full): a backend, to be closed with banyan_backend_close(), or NULL
  */
@@ -80,6 +82,7 @@ banyan_backend_new (BanyanNode *node, const char *name, guint used, guint shared
   if (!banyan_graph_attach (BANYAN_GRAPH (root), edge, node, error))
     return NULL;
 
+  self->graph = g_object_ref (BANYAN_GRAPH (root));
   banyan_backend_note_length (self, banyan_node_get_length (node));
   return g_steal_pointer (&self);
 }
@@ -132,12 +135,13 @@ banyan_backend_close (BanyanBackend *self)
 {
   Shutting shutting = { .backend = self };
   g_autoptr (GError) error = NULL;
-  BanyanObject *root;
+  g_autoptr (BanyanGraph) graph = NULL;
 
   g_return_if_fail (BANYAN_IS_BACKEND (self));
   g_return_if_fail (self->is_programs);
   g_return_if_fail (g_main_depth () == 0);
 
+  graph = g_steal_pointer (&self->graph);
   if (self->edge->node == NULL)
     return;
 
@@ -145,8 +149,7 @@ banyan_backend_close (BanyanBackend *self)
   while (!shutting.is_done)
     g_main_context_iteration (NULL, TRUE);
 
-  root = banyan_object_get_root (BANYAN_OBJECT (self->edge->node));
-  if (!banyan_graph_attach (BANYAN_GRAPH (root), self->edge, NULL, &error))
+  if (!banyan_graph_attach (graph, self->edge, NULL, &error))
     g_critical ("%s cannot be closed: %s", self->edge->role, error->message);
 }
 
@@ -237,6 +240,61 @@ banyan_backend_get_statistics (BanyanBackend *self, BanyanStatistics *statistics
 
 /* -- Life. -- */
 
+/* An edge that still leads somewhere is left to its node, with the backend. */
+static void
+drop_done (GObject *transaction, GAsyncResult *result, gpointer data)
+{
+  BanyanBackend *self = data;
+  g_autoptr (GError) error = NULL;
+
+  if (!banyan_transaction_commit_finish (BANYAN_TRANSACTION (transaction), result, &error)
+      && self->edge->node != NULL)
+    g_critical ("%s was dropped, and cannot be closed: %s", self->edge->role, error->message);
+  else
+    g_object_unref (self);
+}
+
+static gboolean
+drop_later (gpointer data)
+{
+  BanyanBackend *self = data;
+  g_autoptr (BanyanTransaction) transaction = banyan_transaction_new (self->graph);
+
+  banyan_transaction_replace_child (transaction, self->edge, NULL);
+  banyan_transaction_commit_async (transaction, NULL, drop_done, self);
+  return G_SOURCE_REMOVE;
+}
+
+/* Collectors of garbage let go of things in any callback and on any thread. Requests and channels
+ * hold a reference, so there are none; what is left to do can wait for the main loop. */
+static void
+drop (BanyanBackend *self)
+{
+  if (getpid () == gettid () && g_main_depth () == 0)
+    {
+      banyan_backend_close (self);
+      return;
+    }
+
+  banyan_backends_lock ();
+  self->is_shut = TRUE;
+  banyan_backends_unlock ();
+  g_idle_add_full (G_PRIORITY_DEFAULT, drop_later, g_object_ref (self), NULL);
+}
+
+static void
+banyan_backend_dispose (GObject *object)
+{
+  BanyanBackend *self = BANYAN_BACKEND (object);
+
+  if (self->is_programs && self->graph != NULL && self->edge->node != NULL)
+    drop (self);
+  if (self->edge == NULL || !self->is_programs || self->edge->node == NULL)
+    g_clear_object (&self->graph);
+
+  G_OBJECT_CLASS (banyan_backend_parent_class)->dispose (object);
+}
+
 static void
 banyan_backend_finalize (GObject *object)
 {
@@ -258,6 +316,7 @@ banyan_backend_finalize (GObject *object)
 static void
 banyan_backend_class_init (BanyanBackendClass *klass)
 {
+  G_OBJECT_CLASS (klass)->dispose = banyan_backend_dispose;
   G_OBJECT_CLASS (klass)->finalize = banyan_backend_finalize;
 }
 

@@ -72,6 +72,7 @@ struct _BanyanBackend
   BanyanElement *owner; /* (unowned) (nullable) */
   BanyanChild *edge;    /* (owned) if is_program's, else (unowned) */
   gboolean is_programs;
+  BanyanGraph *graph;  /* (owned) (nullable): of a program's, until it is closed */
   guint64 length;      /* atomic: what it was when the main thread last looked */
   gboolean is_hurried; /* live: what is inside sleeps no longer */
   BanyanFailures failures;

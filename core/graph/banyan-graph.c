@@ -60,6 +60,12 @@ banyan_graph_dispose (GObject *object)
   BanyanGraph *self = BANYAN_GRAPH (object);
   g_autoptr (GError) error = NULL;
 
+  /* In a callback it cannot be waited for: the task holds the graph until it is closed. */
+  if (self->loop != NULL && g_main_depth () > 0)
+    {
+      banyan_graph_close_async (self, NULL, NULL, NULL);
+      return;
+    }
   if (self->loop != NULL && !banyan_graph_close (self, &error))
     g_critical ("A graph that is open was dropped: %s", error->message);
 

@@ -22,6 +22,8 @@ banyan_transaction_drop_draft (BanyanTransaction *self)
 static BanyanGraphView *
 get_draft (BanyanTransaction *self)
 {
+  g_return_val_if_fail (self->graph != NULL, NULL);
+
   if (self->draft != NULL && self->draft_age != banyan_graph_get_age (self->graph))
     banyan_transaction_drop_draft (self);
   if (self->steps->len == 0)

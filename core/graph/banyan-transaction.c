@@ -36,7 +36,7 @@ banyan_transaction_finalize (GObject *object)
   g_ptr_array_unref (self->news);
   g_clear_pointer (&self->told_steps, banyan_spec_unref);
   g_clear_error (&self->close_error);
-  g_object_unref (self->graph);
+  g_clear_object (&self->graph);
   g_mutex_clear (&self->lock);
 
   G_OBJECT_CLASS (banyan_transaction_parent_class)->finalize (object);
@@ -589,6 +589,13 @@ banyan_transaction_commit_async (BanyanTransaction *self, GCancellable *cancella
 
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_check_cancellable (task, FALSE);
+  if (self->graph == NULL)
+    {
+      g_task_return_new_error (task, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_STATE,
+                               "The transaction has no graph; make it with "
+                               "banyan_transaction_new()");
+      return;
+    }
   if (self->queued_us != 0 || banyan_graph_is_closed (self->graph))
     {
       g_task_return_new_error (task, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_STATE,
