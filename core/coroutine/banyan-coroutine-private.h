@@ -78,6 +78,9 @@ void banyan_stacks_init (BanyanStacks *stacks);
 void banyan_stacks_clear (BanyanStacks *stacks);
 void banyan_stacks_trim (BanyanStacks *stacks);
 BanyanCoroutine *banyan_stacks_grow (BanyanStacks *stacks, void (*entry) (void));
+/* Whether fewer than @percent of the stacks that the process can have are in use. What other
+ * threads keep in their pools counts as if it were. */
+gboolean banyan_stacks_have_room (const BanyanStacks *stacks, guint percent);
 
 /* Calls @func for all coroutines at home on @loop that have not ended; its thread only. */
 void banyan_stacks_foreach (BanyanLoop *loop, void (*func) (BanyanCoroutine *, gpointer),

@@ -105,7 +105,18 @@ grow (BanyanStacks *stacks)
 {
   BanyanCoroutine *coroutine = banyan_stacks_grow (stacks, coroutine_main);
 
-  coroutine->wake.func = wake_posted;
+  if (coroutine != NULL)
+    coroutine->wake.func = wake_posted;
+  return coroutine;
+}
+
+static __attribute__ ((noinline)) BanyanCoroutine *
+must_grow (BanyanStacks *stacks)
+{
+  BanyanCoroutine *coroutine = grow (stacks);
+
+  if (coroutine == NULL)
+    g_error ("no memory for the stack of a coroutine: %s", g_strerror (errno));
   return coroutine;
 }
 
@@ -118,7 +129,7 @@ new_coroutine (BanyanLoop *loop, BanyanCoroutineFunc func, gpointer data, gpoint
   if (G_LIKELY (coroutine != NULL))
     stacks->pool = coroutine->next;
   else
-    coroutine = grow (stacks);
+    coroutine = must_grow (stacks);
 
   stacks->in_use++;
   coroutine->func = func;
@@ -128,6 +139,35 @@ new_coroutine (BanyanLoop *loop, BanyanCoroutineFunc func, gpointer data, gpoint
   coroutine->woken = FALSE;
   __atomic_store_n (&coroutine->cancelled, FALSE, __ATOMIC_RELAXED);
   return coroutine;
+}
+
+/**
+ * banyan_coroutine_may_use: (skip)
+ * @percent: the share of all stacks that the caller may use up
+ *
+ * Asks before coroutines are started for somebody who may want any number of them: too many would
+ * leave none for what has to go on. To be called on a loop's thread.
+ *
+ * Returns: whether less than @percent of the stacks that this process can have are in use, and
+ * there is one for the next coroutine that is started on this loop
+ */
+gboolean
+banyan_coroutine_may_use (guint percent)
+{
+  BanyanStacks *stacks = &banyan_thread.loop->stacks;
+  BanyanCoroutine *coroutine;
+
+  if (!banyan_stacks_have_room (stacks, percent))
+    return FALSE;
+  if (G_LIKELY (stacks->pool != NULL))
+    return TRUE;
+
+  coroutine = grow (stacks);
+  if (coroutine == NULL)
+    return FALSE;
+  coroutine->next = NULL;
+  stacks->pool = coroutine;
+  return TRUE;
 }
 
 /**

@@ -85,6 +85,11 @@ void banyan_gather_start (BanyanGather *gather, BanyanGatherFunc func, gpointer 
 BANYAN_API
 gboolean BANYAN_COROUTINE banyan_co_gather (BanyanGather *gather, GError **error);
 
+/* Whether less than @percent of all the stacks that the process can have are in use, and there is
+ * one for the next coroutine on this loop. */
+BANYAN_API
+gboolean banyan_coroutine_may_use (guint percent);
+
 /* Counters for tests and `banyan inspect`: stacks allocated, in use, peak, by thread. */
 typedef struct
 {

@@ -3,6 +3,9 @@
 
 #include "banyan-coroutine-private.h"
 
+/* Beyond this share of all stacks, branches have none of their own. */
+#define MAX_PERCENT 75
+
 /* A branch takes its arguments from the starter's frame: it is entered before the starter goes on.
  */
 typedef struct
@@ -37,7 +40,8 @@ branch_main (gpointer data)
  * @func: what to run
  * @data: its argument
  *
- * Runs @func as a branch of @gather on the calling loop, at once, until it first suspends.
+ * Runs @func as a branch of @gather on the calling loop, at once, until it first suspends; to its
+ * end, where so many coroutines are in use that there should be no more.
  */
 void
 banyan_gather_start (BanyanGather *gather, BanyanGatherFunc func, gpointer data)
@@ -45,7 +49,11 @@ banyan_gather_start (BanyanGather *gather, BanyanGatherFunc func, gpointer data)
   Branch branch = { gather, func, data };
 
   gather->running++;
-  banyan_coroutine_start (branch_main, &branch);
+  /* One after the other is slow, but needs no stacks. */
+  if (G_LIKELY (banyan_coroutine_may_use (MAX_PERCENT)) || banyan_thread.current == NULL)
+    banyan_coroutine_start (branch_main, &branch);
+  else
+    branch_main (&branch);
 }
 
 /**

@@ -4,6 +4,7 @@
 #include "banyan-loop-core.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* A stack is a mapping of its own:
@@ -33,9 +34,18 @@
 /* What a thread keeps for itself when it has nothing to do. */
 #define KEEP 256
 
+/* A stack and its guard are two of the mappings that vm.max_map_count allows a process. */
+#define MAPPING_BYTES (BANYAN_STACK_GUARD_BYTES + STACK_SIZE_BYTES)
+#define DEFAULT_MAX_MAP_COUNT 65530
+#define MIN_CAPACITY KEEP
+#define MAX_CAPACITY (1u << 18)
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static BanyanCoroutine *spare;
 static guint n_mapped;
+static guint n_taken; /* atomic, changed with the lock: not among the spare ones */
+/* How many there can be. Falls where the kernel says no before that. */
+static guint capacity; /* atomic; 0: not known yet */
 
 /* All coroutines, pooled ones included; debuggers walk it. */
 BanyanCoroutine *banyan_coroutine_registry;
@@ -46,6 +56,7 @@ take_spare (guint *colour)
   BanyanCoroutine *coroutine;
 
   pthread_mutex_lock (&lock);
+  BANYAN_LIVE_SET (n_taken, n_taken + 1);
   coroutine = spare;
   if (coroutine != NULL)
     {
@@ -69,6 +80,18 @@ enlist (BanyanCoroutine *coroutine)
   pthread_mutex_unlock (&lock);
 }
 
+/* What the kernel would not give is not asked for again. */
+static void
+note_failure (void)
+{
+  pthread_mutex_lock (&lock);
+  n_mapped--;
+  BANYAN_LIVE_SET (n_taken, n_taken - 1);
+  BANYAN_LIVE_SET (capacity, MAX (n_mapped, MIN_CAPACITY));
+  pthread_mutex_unlock (&lock);
+}
+
+/* (nullable): errno says why. */
 static BanyanCoroutine *
 map_stack (guint colour)
 {
@@ -77,10 +100,18 @@ map_stack (guint colour)
   char *mapping;
   gsize top;
 
-  mapping = mmap (NULL, guard + STACK_SIZE_BYTES, PROT_READ | PROT_WRITE,
+  mapping = mmap (NULL, MAPPING_BYTES, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-  if (mapping == MAP_FAILED || mprotect (mapping, guard, PROT_NONE) < 0)
-    g_error ("no memory for the stack of a coroutine, the %uth: %s", n_mapped, g_strerror (errno));
+  if (mapping == MAP_FAILED)
+    return NULL;
+  if (mprotect (mapping, guard, PROT_NONE) < 0)
+    {
+      int saved = errno;
+
+      munmap (mapping, MAPPING_BYTES);
+      errno = saved;
+      return NULL;
+    }
 
   top = STACK_SIZE_BYTES - colour * COLOUR_BYTES - sizeof (BanyanCoroutine);
   coroutine = (BanyanCoroutine *) (mapping + guard + (top & ~(gsize) 63));
@@ -91,7 +122,36 @@ map_stack (guint colour)
   return coroutine;
 }
 
-/* Another coroutine for @stacks, not in its pool yet. */
+static guint
+read_capacity (void)
+{
+  g_autofree char *text = NULL;
+  guint64 n = DEFAULT_MAX_MAP_COUNT;
+  struct rlimit space;
+
+  if (g_file_get_contents ("/proc/sys/vm/max_map_count", &text, NULL, NULL))
+    n = g_ascii_strtoull (text, NULL, 10);
+  n /= 2;
+  /* Others want half of it. */
+  if (getrlimit (RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
+    n = MIN (n, space.rlim_cur / 2 / MAPPING_BYTES);
+  return CLAMP (n, MIN_CAPACITY, MAX_CAPACITY);
+}
+
+gboolean
+banyan_stacks_have_room (const BanyanStacks *stacks, guint percent)
+{
+  guint limit = BANYAN_LIVE (capacity);
+
+  if (G_UNLIKELY (limit == 0))
+    {
+      limit = read_capacity ();
+      BANYAN_LIVE_SET (capacity, limit);
+    }
+  return BANYAN_LIVE (n_taken) - (stacks->allocated - stacks->in_use) < limit * percent / 100;
+}
+
+/* (nullable): another coroutine for @stacks, not in its pool yet. errno says why there is none. */
 BanyanCoroutine *
 banyan_stacks_grow (BanyanStacks *stacks, void (*entry) (void))
 {
@@ -100,6 +160,11 @@ banyan_stacks_grow (BanyanStacks *stacks, void (*entry) (void))
 
   if (coroutine == NULL)
     coroutine = map_stack (colour);
+  if (coroutine == NULL)
+    {
+      note_failure ();
+      return NULL;
+    }
 
   banyan_context_make (&coroutine->context, coroutine->stack,
                        (gsize) ((char *) coroutine - (char *) coroutine->stack), entry);
@@ -133,6 +198,7 @@ give_back (BanyanStacks *stacks, guint keep)
       pthread_mutex_lock (&lock);
       coroutine->next = spare;
       spare = coroutine;
+      BANYAN_LIVE_SET (n_taken, n_taken - 1);
       pthread_mutex_unlock (&lock);
     }
 }

@@ -13,6 +13,10 @@
 
 #define ACCEPT_RETRY_MS 100
 
+/* The share of all stacks that clients may use, with what they have in flight. Each may then begin
+ * one request more: that leaves some for the rest of the process. */
+#define MAX_PERCENT 50
+
 /* -- Connections. -- */
 
 static void
@@ -245,10 +249,18 @@ wait_for_room (NbdServer *self)
   gboolean is_closing;
 
   g_mutex_lock (&self->mutex);
-  while (!self->is_closing && !self->is_moving && is_full (self))
+  while (!self->is_closing && !self->is_moving)
     {
+      gboolean full = is_full (self);
+
+      if (!full && banyan_coroutine_may_use (MAX_PERCENT))
+        break;
       g_mutex_unlock (&self->mutex);
-      banyan_co_suspend ();
+      /* Nobody tells when there are stacks again. */
+      if (full)
+        banyan_co_suspend ();
+      else
+        banyan_co_sleep_ms (ACCEPT_RETRY_MS, NULL);
       g_mutex_lock (&self->mutex);
     }
   is_closing = self->is_closing;

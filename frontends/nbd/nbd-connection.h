@@ -169,6 +169,23 @@ void nbd_reply_hole (NbdConnection *self, const NbdRequest *request, guint64 off
 void nbd_reply_block_status (NbdConnection *self, const NbdRequest *request, guint32 context,
                              BanyanBuffer *buffer, guint n_extents);
 
+/* -- Who waits for stacks (nbd-queue.c): requests of all servers, in the order in which they came.
+ * -- */
+
+typedef struct
+{
+  GList link; /* its data: the coroutine that waits */
+  gboolean is_queued;
+} NbdPlace;
+
+extern guint nbd_queue_length; /* atomic */
+
+/* Again: stays where it is. */
+void nbd_queue_join (NbdPlace *self);
+void nbd_queue_leave (NbdPlace *self);
+/* Lets the first see whether there is room. */
+void nbd_queue_wake (void);
+
 /* -- Phases. -- */
 
 /* nbd-handshake.c: TRUE when the client has chosen an export, and transmission begins. */

@@ -3,11 +3,19 @@
 
 #include "nbd-connection.h"
 
+#include <errno.h>
+
 /* Beyond these the reader waits for the client to take its answers. */
 #define MAX_IN_FLIGHT 256
 #define MAX_OUTPUT_BYTES (8u << 20)
 /* Two of the largest requests, or very many small ones: what one client can make us hold. */
 #define MAX_BYTES_IN_FLIGHT (64u << 20)
+
+/* Every request that waits has a stack. Beyond this share of all that there can be, clients wait
+ * for each other, but for those who have a few only; beyond the next there are no more clients. */
+#define MAX_PERCENT 25
+#define FEW_IN_FLIGHT 16
+#define FEW_MAX_PERCENT 40
 
 /* With this much to send, the reader sends it before it takes the next request: a second-level
  * cache still holds it, and its buffers are at hand for that request. */
@@ -52,21 +60,46 @@ has_room (const NbdConnection *self, guint64 bytes)
          && (self->in_flight == 0 || self->bytes_in_flight + bytes <= MAX_BYTES_IN_FLIGHT);
 }
 
+/* Who has nothing in flight is never made to wait for others. */
+static gboolean
+has_stack (const NbdConnection *self)
+{
+  return self->in_flight == 0
+         || banyan_coroutine_may_use (self->in_flight < FEW_IN_FLIGHT ? FEW_MAX_PERCENT
+                                                                      : MAX_PERCENT);
+}
+
+/* What ends meanwhile wakes us: a request of our own, or where we are in the queue, anybody's. */
+static void BANYAN_COROUTINE
+wait_for_others (NbdConnection *self, NbdPlace *place, gboolean in_queue)
+{
+  if (in_queue)
+    nbd_queue_join (place);
+  self->waiter = banyan_coroutine_self ();
+  banyan_co_suspend ();
+  self->waiter = NULL;
+}
+
 /* For a request with @bytes of payload, either way. */
 static void BANYAN_COROUTINE
 wait_for_room (NbdConnection *self, guint64 bytes)
 {
-  while (!self->out_closed && !has_room (self, bytes))
+  NbdPlace place = { .is_queued = FALSE };
+
+  while (!self->out_closed && !self->in_closed)
     {
+      gboolean is_short = FALSE;
+
+      if (has_room (self, bytes) && !(is_short = !has_stack (self)))
+        break;
       if (self->out_first != NULL && !self->is_sending)
-        {
-          nbd_output_flush (self);
-          continue;
-        }
-      self->waiter = banyan_coroutine_self ();
-      banyan_co_suspend ();
-      self->waiter = NULL;
+        nbd_output_flush (self);
+      else
+        wait_for_others (self, &place, is_short);
     }
+
+  if (G_UNLIKELY (place.is_queued))
+    nbd_queue_leave (&place);
 }
 
 /* "A server SHOULD initiate hard disconnect" where the payload is larger than it said it takes;
@@ -86,6 +119,8 @@ next_request (NbdConnection *self, NbdRequest *request)
     return FALSE;
 
   wait_for_room (self, payload_of (request));
+  if (self->in_closed || self->out_closed)
+    return FALSE;
   return request->payload_length == 0
          || nbd_input_take (self, request->payload_length, &request->payload_buffer,
                             &request->payload);
@@ -124,13 +159,18 @@ execute (NbdConnection *self, NbdRequest *request)
 
   self->in_flight++;
   self->bytes_in_flight += bytes;
-  nbd_connection_execute (self, request);
+  if (G_LIKELY (banyan_coroutine_may_use (100)))
+    nbd_connection_execute (self, request);
+  else
+    nbd_reply_error (self, request, ENOMEM, "too many requests wait in this server");
   if (request->payload_buffer != NULL)
     banyan_buffer_unref (request->payload_buffer);
   self->bytes_in_flight -= bytes;
   self->in_flight--;
   if (self->waiter != NULL)
     banyan_coroutine_wake (self->waiter);
+  if (G_UNLIKELY (BANYAN_LIVE (nbd_queue_length) > 0))
+    nbd_queue_wake ();
 }
 
 /* Serves requests one after the other, as long as none of them waits. The one that did finishes

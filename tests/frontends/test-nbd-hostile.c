@@ -7,6 +7,8 @@
 
 #include "nbd-stage.h"
 
+#include <sys/resource.h>
+
 #define MANY 32
 
 static int held[MANY]; /* sockets of clients that stay as they are */
@@ -356,6 +358,88 @@ test_long_request (void)
   close (held[0]);
 }
 
+/* -- All of them at once. -- */
+
+#define N_FLOODS 16
+#define FLOOD 256
+#define LATENCY_MS "200"
+
+/* Leaves address space for fewer stacks than the flood would take. */
+static void
+limit_address_space (void)
+{
+  g_autofree char *text = NULL;
+  g_autoptr (GError) error = NULL;
+  struct rlimit limit;
+
+  g_file_get_contents ("/proc/self/statm", &text, NULL, &error);
+  g_assert_no_error (error);
+  limit.rlim_cur = g_ascii_strtoull (text, NULL, 10) * sysconf (_SC_PAGESIZE) + (800ull << 20);
+  limit.rlim_max = RLIM_INFINITY;
+  g_assert_cmpint (setrlimit (RLIMIT_AS, &limit), ==, 0);
+}
+
+/* One who is good is served before the others are through. */
+static void
+flood_together (Stage *stage)
+{
+  static guint8 requests[FLOOD][28];
+  int fds[N_FLOODS];
+  guint8 data[512];
+
+  for (guint i = 0; i < FLOOD; i++)
+    memcpy (requests[i], "\x25\x60\x95\x13\0\0\0\0\0\0\0\0\0\xc0\x0c\x1e\0\0\0\0\0\0\0\0\0\0\2\0",
+            sizeof requests[i]);
+  for (guint i = 0; i < N_FLOODS; i++)
+    fds[i] = come_in (stage);
+  for (guint i = 0; i < N_FLOODS; i++)
+    raw_send (fds[i], requests, sizeof requests);
+  be_good (stage);
+  for (guint i = 0; i < N_FLOODS; i++)
+    {
+      for (guint j = 0; j < FLOOD; j++)
+        {
+          g_assert_cmpuint (receive_simple (fds[i]), ==, 0);
+          raw_receive (fds[i], data, sizeof data);
+        }
+      close (fds[i]);
+    }
+}
+
+static void
+flood_in_little_space (void)
+{
+  g_autoptr (Stage) stage = NULL;
+  g_autoptr (GError) error = NULL;
+
+  limit_address_space ();
+  stage = stage_new (SCRATCH);
+  change_graph (stage, 0);
+  banyan_object_set (BANYAN_OBJECT (banyan_graph_get_node (stage->graph, "filter0")), "read-delay",
+                     LATENCY_MS, &error);
+  g_assert_no_error (error);
+  run_raw_on (stage, flood_together);
+}
+
+static void
+test_flood_together (void)
+{
+  g_test_summary (
+      "Where all requests of all clients have no room for stacks, some wait for others");
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  g_test_skip ("sanitizers want all address space there is");
+#else
+  if (g_test_subprocess ())
+    {
+      flood_in_little_space ();
+      return;
+    }
+  g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+  g_test_trap_assert_passed ();
+#endif
+}
+
 /* -- Those who come while the graph changes. -- */
 
 static gint stop_greeting; /* atomic */
@@ -427,6 +511,7 @@ main (int argc, char **argv)
     g_test_add_data_func (hostile[i].path, &hostile[i].func, test_hostile);
   g_test_add_func ("/nbd-hostile/iothreads/spread", test_spread);
   g_test_add_func ("/nbd-hostile/exports/long-request", test_long_request);
+  g_test_add_func ("/nbd-hostile/floods-together", test_flood_together);
   g_test_add_func ("/nbd-hostile/iothreads/greets-under-change", test_greets_under_change);
   return g_test_run ();
 }
