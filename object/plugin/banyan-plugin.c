@@ -138,11 +138,26 @@ list_types (const BanyanPluginDescriptor *descriptor, BanyanPluginType single[2]
   return single;
 }
 
-static GType
+/* By name: the graph's classes are above this layer, and may not have been used yet. */
+static const char *
 base_of_kind (BanyanPluginKind kind)
 {
-  return kind == BANYAN_PLUGIN_COMMAND || kind == BANYAN_PLUGIN_IMAGE ? BANYAN_TYPE_STRUCT
-                                                                      : BANYAN_TYPE_OBJECT;
+  switch (kind)
+    {
+    case BANYAN_PLUGIN_PROTOCOL:
+    case BANYAN_PLUGIN_FORMAT:
+    case BANYAN_PLUGIN_FILTER:
+      return "BanyanNode";
+    case BANYAN_PLUGIN_FRONTEND:
+      return "BanyanFrontend";
+    case BANYAN_PLUGIN_JOB:
+      return "BanyanJob";
+    case BANYAN_PLUGIN_COMMAND:
+    case BANYAN_PLUGIN_IMAGE:
+      return "BanyanStruct";
+    default:
+      return "BanyanObject";
+    }
 }
 
 static gboolean
@@ -159,11 +174,12 @@ register_entry (BanyanPlugin *self, const BanyanPluginType *type)
                  "its function for type \"%s\" registered nothing: define the class with "
                  "BANYAN_DEFINE_DRIVER, or call banyan_plugin_add_type ()",
                  entry->name);
-  if (!g_type_is_a (entry->type, base_of_kind (type->kind)) || G_TYPE_IS_ABSTRACT (entry->type))
+  if (!g_type_is_a (entry->type, g_type_from_name (base_of_kind (type->kind)))
+      || G_TYPE_IS_ABSTRACT (entry->type))
     return fail (self, "type \"%s\" is class %s, which is %s%s", entry->name,
                  g_type_name (entry->type),
                  G_TYPE_IS_ABSTRACT (entry->type) ? "abstract" : "not derived from ",
-                 G_TYPE_IS_ABSTRACT (entry->type) ? "" : g_type_name (base_of_kind (type->kind)));
+                 G_TYPE_IS_ABSTRACT (entry->type) ? "" : base_of_kind (type->kind));
   if (!banyan_object_class_check (entry->type, &error))
     return fail (self, "type \"%s\": %s", entry->name, error->message);
 

@@ -21,6 +21,7 @@ static GLogWriterOutput
 note_critical (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
 {
   const char *domain = NULL, *message = "";
+  gboolean is_bug = (level & G_LOG_LEVEL_CRITICAL) != 0;
 
   for (gsize i = 0; i < n_fields; i++)
     if (g_str_equal (fields[i].key, "MESSAGE") && fields[i].length < 0)
@@ -28,7 +29,10 @@ note_critical (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gp
     else if (g_str_equal (fields[i].key, "GLIB_DOMAIN") && fields[i].length < 0)
       domain = fields[i].value;
 
-  if ((level & G_LOG_LEVEL_CRITICAL) != 0 && first_critical == NULL)
+  /* GObject only warns of a class that declares a property twice, its roles among them. */
+  if (level & G_LOG_LEVEL_WARNING && domain != NULL && g_str_equal (domain, "GLib-GObject"))
+    is_bug = TRUE;
+  if (is_bug && first_critical == NULL)
     first_critical
         = g_strdup_printf ("it logged \"%s%s%s\" while it was loaded", domain != NULL ? domain : "",
                            domain != NULL ? ": " : "", message);

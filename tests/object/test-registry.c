@@ -306,17 +306,27 @@ test_innocent (void)
 static void
 test_broken_class (void)
 {
-  g_autoptr (Folder) folder = test_make_folder ("presumptuous shadowing undocumented");
+  g_autoptr (Folder) folder = test_make_folder (
+      "not-a-node presumptuous role-and-property role-twice shadowing twice undocumented");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
   g_autofree char *presumptuous = dup_broken (registry, folder, "presumptuous");
   g_autofree char *undocumented = dup_broken (registry, folder, "undocumented");
   g_autofree char *shadowing = dup_broken (registry, folder, "shadowing");
+
+  g_autofree char *twice = dup_broken (registry, folder, "twice");
+  g_autofree char *role_twice = dup_broken (registry, folder, "role-twice");
+  g_autofree char *role_and_property = dup_broken (registry, folder, "role-and-property");
+  g_autofree char *not_a_node = dup_broken (registry, folder, "not-a-node");
 
   g_test_summary (
       "A class with a property that it does not explain, or that its parent has, is refused");
 
   assert_has (undocumented, "property \"ripeness\" is not documented: it has no blurb");
   assert_has (shadowing, "property \"state\" shadows the one that it inherits from BanyanObject");
+  assert_has (twice, "type 'TestQuince' already has a property named 'ripeness'");
+  assert_has (role_twice, "type 'TestRoleTwice' already has a property named 'file'");
+  assert_has (role_and_property, "type 'TestRoleAndProperty' already has a property named 'file'");
+  assert_has (not_a_node, "class TestSloe, which is not derived from BanyanNode");
   assert_has (presumptuous, "has a key that begins with banyan-: \"banyan-age\"");
 }
 

@@ -3,8 +3,8 @@
 
 #include "fruit.h"
 
-DEFINE_FRUIT (Apple, apple, APPLE)
-DEFINE_FRUIT (SourCherry, sour_cherry, SOUR_CHERRY)
+DEFINE_FRUIT_OF (Apple, apple, APPLE, BanyanFilter, BANYAN_TYPE_FILTER)
+DEFINE_FRUIT_OF (SourCherry, sour_cherry, SOUR_CHERRY, BanyanFormat, BANYAN_TYPE_FORMAT)
 
 static const BanyanPluginType types[] = {
   { "apple", BANYAN_PLUGIN_FILTER, test_apple_register_type, "A fruit that keeps" },
