@@ -46,6 +46,26 @@ nbd_server_wake_waiters (NbdServer *self)
 /* The descriptor is closed under the mutex, so that whoever finds the connection in the list can
  * shut it down. */
 static void
+leave_place (NbdServer *self, NbdConnection *connection)
+{
+  if (connection->fd < 0)
+    return;
+  close (connection->fd);
+  connection->fd = -1;
+  connection->stays = FALSE;
+  BANYAN_LIVE_SET (self->n_connections, self->n_connections - 1);
+}
+
+void
+nbd_server_give_up_place (NbdServer *self, NbdConnection *connection)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+
+  leave_place (self, connection);
+  nbd_server_wake_waiters (self);
+}
+
+static void
 delist (NbdServer *self, NbdConnection *connection)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
@@ -57,8 +77,7 @@ delist (NbdServer *self, NbdConnection *connection)
   if (connection->next != NULL)
     connection->next->previous = connection->previous;
 
-  close (connection->fd);
-  BANYAN_LIVE_SET (self->n_connections, self->n_connections - 1);
+  leave_place (self, connection);
   nbd_server_wake_waiters (self);
 }
 
@@ -377,6 +396,12 @@ cut_off_connections (NbdServer *self, Which which)
         BANYAN_LIVE_SET (each->is_cut_off, TRUE);
         nbd_connection_wake_owner (each);
       }
+}
+
+guint64
+nbd_server_get_farewell_seconds (NbdServer *self)
+{
+  return BANYAN_LIVE (self->farewell_max_seconds);
 }
 
 void

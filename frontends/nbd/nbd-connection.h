@@ -63,7 +63,7 @@ struct _NbdConnection
 {
   NbdServer *server; /* (owned) */
   BanyanLoop *loop;  /* changed under the server's mutex */
-  int fd;            /* (owned) */
+  int fd;            /* (owned): -1 when it has lost its place; changed under the server's mutex */
 
   /* Settled by the handshake. */
   NbdExport *export;      /* (owned) (nullable): in use; changed under the server's mutex */
@@ -108,6 +108,11 @@ struct _NbdConnection
   gboolean is_cut_off;     /* atomic: the server has waited long enough */
   BanyanCoroutine *owner;  /* woken for output and for the end; set under the server's mutex */
   BanyanCoroutine *waiter; /* (nullable): a reader that waits for room */
+
+  /* Who sees the peer hang up while nobody reads. */
+  BanyanCoroutine *watcher; /* (nullable) */
+  gboolean watches_end;     /* since there is nothing more to read */
+  gboolean has_hung_up;     /* nobody takes answers any more */
 
   /* The server's list, under its mutex. */
   NbdConnection *previous;
@@ -193,6 +198,9 @@ gboolean BANYAN_COROUTINE nbd_connection_negotiate (NbdConnection *self);
 /* nbd-transmit.c: reads and executes requests until the end, or until the connection leaves the
  * loop (has_left); then everything has been answered. */
 void BANYAN_COROUTINE nbd_connection_transmit (NbdConnection *self);
+/* nbd-watch.c: while requests are in flight and nobody reads, or is going to. May do nothing. */
+void nbd_connection_watch (NbdConnection *self);
+void BANYAN_COROUTINE nbd_connection_end_watch (NbdConnection *self);
 /* nbd-command.c: executes one request and queues its reply. */
 void BANYAN_COROUTINE nbd_connection_execute (NbdConnection *self, NbdRequest *request);
 /* nbd-metadata.c: the answer to NBD_CMD_BLOCK_STATUS. */

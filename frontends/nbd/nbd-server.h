@@ -52,6 +52,9 @@ typedef struct _NbdConnection NbdConnection;
 NbdTaken nbd_server_take_export (NbdServer *self, NbdConnection *connection, const char *name,
                                  gboolean stays);
 void nbd_server_release_export (NbdServer *self, NbdConnection *connection);
+/* Lets others come in the place of @connection, whose peer has gone. Its descriptor is closed. */
+void nbd_server_give_up_place (NbdServer *self, NbdConnection *connection);
+guint64 nbd_server_get_farewell_seconds (NbdServer *self);
 /* Who is to be woken when @connection is cut off; NULL: nobody any more. */
 void nbd_server_set_owner (NbdServer *self, NbdConnection *connection, BanyanCoroutine *owner);
 

@@ -75,6 +75,7 @@ wait_for_others (NbdConnection *self, NbdPlace *place, gboolean in_queue)
 {
   if (in_queue)
     nbd_queue_join (place);
+  nbd_connection_watch (self);
   self->waiter = banyan_coroutine_self ();
   banyan_co_suspend ();
   self->waiter = NULL;
@@ -215,6 +216,21 @@ give_up (NbdConnection *self)
     banyan_coroutine_cancel (each->coroutine);
 }
 
+/* What a client that has gone asked for goes on, without it. */
+static void
+look_after_peer (NbdConnection *self)
+{
+  if (self->has_reader || !self->in_closed || self->in_flight == 0 || self->fd < 0)
+    return;
+  if (!self->has_hung_up)
+    nbd_connection_watch (self);
+  else if (!self->is_sending)
+    {
+      g_clear_pointer (&self->in, banyan_buffer_unref);
+      nbd_server_give_up_place (self->server, self);
+    }
+}
+
 /* All that was asked for is answered, also when the client has said goodbye: "the server MUST
  * handle all outstanding requests". */
 void BANYAN_COROUTINE
@@ -228,10 +244,12 @@ nbd_connection_transmit (NbdConnection *self)
     {
       if (BANYAN_LIVE (self->is_cut_off))
         give_up (self);
+      look_after_peer (self);
       if (self->out_first != NULL && !self->is_sending)
         nbd_output_flush (self);
       else
         banyan_co_suspend ();
     }
+  nbd_connection_end_watch (self);
   nbd_server_set_owner (self->server, self, NULL);
 }

@@ -358,6 +358,71 @@ test_long_request (void)
   close (held[0]);
 }
 
+/* -- Those who have gone. -- */
+
+/* More than a client may have in flight, so that not all is read. */
+static void
+ask_and_go (Stage *stage)
+{
+  int one = come_in (stage);
+  int many = come_in (stage);
+
+  SEND_REQUEST (one, 0, 0, 512);
+  close (one);
+  for (guint i = 0; i < 260; i++)
+    SEND_REQUEST (many, 0, 0, 512);
+  close (many);
+}
+
+static void
+say_goodbye_and_go (Stage *stage)
+{
+  int one = come_in (stage);
+  int other = come_in (stage);
+
+  SEND_REQUEST (one, 0, 0, 512);
+  SEND_REQUEST (one, 2, 0, 0);
+  close (one);
+  SEND_REQUEST (other, 0, 0, 512);
+  close (other);
+}
+
+static void
+write_one (Stage *stage)
+{
+  guint8 data[512] = { 0 };
+  int fd = come_in (stage);
+
+  SEND_REQUEST (fd, 1, 0, sizeof data);
+  raw_send (fd, data, sizeof data);
+  g_assert_cmpuint (receive_simple (fd), ==, 0);
+  close (fd);
+}
+
+static void
+test_gives_up_place (void)
+{
+  g_autoptr (Stage) stage = stage_new_threaded (SCRATCH);
+  BanyanObject *server
+      = banyan_object_resolve (BANYAN_OBJECT (stage->graph), "/frontends/nbd0", NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("Who has gone has no place, however long its requests take");
+
+  change_graph (stage, 0);
+  banyan_object_set (server, "farewell-max-seconds", "0", &error);
+  g_assert_no_error (error);
+  banyan_object_set (server, "max-connections", "2", &error);
+  g_assert_no_error (error);
+  banyan_object_set (BANYAN_OBJECT (banyan_graph_get_node (stage->graph, "filter0")), "read-delay",
+                     "600000", &error);
+  g_assert_no_error (error);
+  run_raw_on (stage, ask_and_go);
+  run_raw_on (stage, write_one);
+  run_raw_on (stage, say_goodbye_and_go);
+  run_raw_on (stage, write_one);
+}
+
 /* -- All of them at once. -- */
 
 #define N_FLOODS 16
@@ -511,6 +576,7 @@ main (int argc, char **argv)
     g_test_add_data_func (hostile[i].path, &hostile[i].func, test_hostile);
   g_test_add_func ("/nbd-hostile/iothreads/spread", test_spread);
   g_test_add_func ("/nbd-hostile/exports/long-request", test_long_request);
+  g_test_add_func ("/nbd-hostile/gives-up-place", test_gives_up_place);
   g_test_add_func ("/nbd-hostile/floods-together", test_flood_together);
   g_test_add_func ("/nbd-hostile/iothreads/greets-under-change", test_greets_under_change);
   return g_test_run ();
