@@ -4,6 +4,7 @@
 #include "engine-fixture.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Letters say who ran when. */
@@ -380,6 +381,96 @@ test_stack_guard (void)
   g_test_trap_assert_stdout ("*the guard of the running coroutine*");
 }
 
+typedef struct
+{
+  GString *log;
+  guint n_waiting;
+  gboolean may_go;
+} Shortage;
+
+static void
+wait_for_leave (gpointer data)
+{
+  Shortage *self = data;
+
+  self->n_waiting++;
+  while (!self->may_go)
+    banyan_co_yield ();
+  self->n_waiting--;
+}
+
+static gboolean
+note_twice (gpointer log, GError **error)
+{
+  note (log, 'a');
+  banyan_co_yield ();
+  note (log, 'b');
+  return TRUE;
+}
+
+static void
+gather_two (Shortage *self)
+{
+  BanyanGather gather = BANYAN_GATHER_INIT;
+
+  banyan_gather_start (&gather, note_twice, self->log);
+  banyan_gather_start (&gather, note_twice, self->log);
+  g_assert_true (banyan_co_gather (&gather, NULL));
+}
+
+static void
+use_most (gpointer data)
+{
+  Shortage *self = data;
+  guint n_half = 0;
+
+  gather_two (self);
+  while (banyan_coroutine_may_use (80))
+    {
+      n_half += banyan_coroutine_may_use (40);
+      banyan_coroutine_start (wait_for_leave, self);
+    }
+  g_assert_cmpuint (n_half, >, 0);
+  g_assert_cmpuint (n_half, <, self->n_waiting);
+  gather_two (self);
+
+  self->may_go = TRUE;
+  while (self->n_waiting > 0)
+    banyan_co_yield ();
+  g_assert_true (banyan_coroutine_may_use (40));
+}
+
+static void
+run_in_little_space (void)
+{
+  struct rlimit space = { 1ull << 30, RLIM_INFINITY };
+  Shortage shortage = { .log = g_string_new (NULL) };
+
+  g_assert_cmpint (setrlimit (RLIMIT_AS, &space), ==, 0);
+  run_alone ("epoll", use_most, &shortage);
+  g_assert_cmpstr (shortage.log->str, ==, "aabbabab");
+  g_string_free (shortage.log, TRUE);
+}
+
+static void
+test_shortage (void)
+{
+  g_test_summary ("Who asks learns that stacks run out, and branches then run one after the other");
+
+  if (BANYAN_ASAN || BANYAN_TSAN)
+    {
+      g_test_skip ("sanitizers want all address space there is");
+      return;
+    }
+  if (g_test_subprocess ())
+    {
+      run_in_little_space ();
+      return;
+    }
+  g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+  g_test_trap_assert_passed ();
+}
+
 int
 main (int argc, char **argv)
 {
@@ -394,5 +485,6 @@ main (int argc, char **argv)
   add_for_each_loop ("coroutine/pass-is-inherited", test_pass);
   add_for_each_loop ("coroutine/gather-reports-first-failure", test_gather);
   g_test_add_func ("/engine/coroutine/stack-has-a-guard", test_stack_guard);
+  g_test_add_func ("/engine/coroutine/tells-of-shortage", test_shortage);
   return g_test_run ();
 }
