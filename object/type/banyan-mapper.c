@@ -392,7 +392,10 @@ report_missing (BanyanMapper *self, BanyanDeclaration *declaration, GPtrArray *g
   GParamSpec *link = declaration->link;
 
   if (banyan_spec_is_partial (declaration->spec))
-    return;
+    {
+      declaration->is_wrong = TRUE;
+      return;
+    }
   if (self->completes || (link != NULL && banyan_param_is_completing (link)))
     count_what_is_found (declaration, given);
   banyan_param_report_missing (declaration->klass, declaration->label, given, &declaration->place,
