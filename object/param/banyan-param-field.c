@@ -284,6 +284,20 @@ objects_equal (gpointer one, gpointer other)
 }
 
 gboolean
+banyan_param_read_value (GParamSpec *pspec, gpointer instance, GValue *value)
+{
+  g_value_init (value, pspec->value_type);
+  if (banyan_param_get_offset (pspec) != BANYAN_NO_FIELD)
+    banyan_param_read_field (pspec, instance, value);
+  else if (pspec->flags & G_PARAM_READABLE)
+    g_object_get_property (G_OBJECT (instance), pspec->name, value);
+  else
+    return FALSE;
+
+  return TRUE;
+}
+
+gboolean
 banyan_value_is_null (const GValue *value)
 {
   switch (G_TYPE_FUNDAMENTAL (G_VALUE_TYPE (value)))

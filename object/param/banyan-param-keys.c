@@ -141,6 +141,14 @@ banyan_param_match_keys (GObjectClass *klass, const char *label, BanyanSpec *map
 }
 
 void
+banyan_param_report_lack (GParamSpec *pspec, const char *label, const BanyanOrigin *place,
+                          const char *path, BanyanProblems *problems)
+{
+  banyan_problems_add (problems, BANYAN_CONFIG_ERROR_MISSING, place, path,
+                       "%s needs the property \"%s\"", label, pspec->name);
+}
+
+void
 banyan_param_report_missing (GObjectClass *klass, const char *label, GPtrArray *given,
                              const BanyanOrigin *place, const char *path, BanyanProblems *problems)
 {
@@ -150,6 +158,5 @@ banyan_param_report_missing (GObjectClass *klass, const char *label, GPtrArray *
   pspecs = g_object_class_list_properties (klass, &n_pspecs);
   for (guint i = 0; i < n_pspecs; i++)
     if (banyan_param_is_required (pspecs[i]) && !g_ptr_array_find (given, pspecs[i], NULL))
-      banyan_problems_add (problems, BANYAN_CONFIG_ERROR_MISSING, place, path,
-                           "%s needs the property \"%s\"", label, pspecs[i]->name);
+      banyan_param_report_lack (pspecs[i], label, place, path, problems);
 }

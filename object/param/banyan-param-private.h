@@ -39,6 +39,9 @@ void banyan_param_init_fields (GObject *instance);
 gboolean banyan_value_is_null (const GValue *value);
 /* Whether the value can be asked of an instance: a secret has no way out but its field. */
 gboolean banyan_param_is_readable_field (GParamSpec *pspec);
+/* Makes @value what is in force in @instance; FALSE where it cannot be asked: it is initialized
+ * all the same. */
+gboolean banyan_param_read_value (GParamSpec *pspec, gpointer instance, GValue *value);
 /* Whether it is a struct, or a list or map of them. */
 gboolean banyan_param_has_structs (GParamSpec *pspec);
 
@@ -63,6 +66,9 @@ BanyanSpec *banyan_param_flatten_keys (GObjectClass *klass, BanyanSpec *map);
 GPtrArray *banyan_param_match_keys (GObjectClass *klass, const char *label, BanyanSpec *map,
                                     const char *const *skip, const char *path,
                                     BanyanProblems *problems);
+/* Reports that @pspec is required. */
+void banyan_param_report_lack (GParamSpec *pspec, const char *label, const BanyanOrigin *place,
+                               const char *path, BanyanProblems *problems);
 /* Reports what is required and not among @given. */
 void banyan_param_report_missing (GObjectClass *klass, const char *label, GPtrArray *given,
                                   const BanyanOrigin *place, const char *path,

@@ -92,17 +92,6 @@ find_property (const BanyanProposal *self, const char *property)
   return pspec;
 }
 
-/* What is in force; a secret can be read in its field only. */
-static void
-read_value (BanyanObject *object, GParamSpec *pspec, GValue *value)
-{
-  g_value_init (value, pspec->value_type);
-  if (banyan_param_get_offset (pspec) != BANYAN_NO_FIELD)
-    banyan_param_read_field (pspec, object, value);
-  else if (pspec->flags & G_PARAM_READABLE)
-    g_object_get_property (G_OBJECT (object), pspec->name, value);
-}
-
 /**
  * banyan_proposal_set: (skip)
  * @self: a proposal
@@ -170,7 +159,7 @@ banyan_proposal_get (const BanyanProposal *self, const char *property)
     return NULL;
 
   entry = g_new0 (Entry, 1);
-  read_value (self->object, pspec, &entry->value);
+  banyan_param_read_value (pspec, self->object, &entry->value);
   banyan_object_get_origin (self->object, pspec->name, &entry->origin);
   g_hash_table_replace (self->entries, (gpointer) pspec->name, entry);
   return &entry->value;
@@ -197,7 +186,7 @@ banyan_proposal_is_changed (const BanyanProposal *self, const char *property)
     return FALSE;
 
   pspec = find_property (self, property);
-  read_value (self->object, pspec, &current);
+  banyan_param_read_value (pspec, self->object, &current);
   return !banyan_value_equal (&entry->value, &current);
 }
 
@@ -285,9 +274,8 @@ report_missing (const BanyanProposal *self, GParamSpec *pspec, BanyanProblems *p
   g_autofree char *fallback = banyan_param_name_of_type (g_type_name (type));
   g_autofree char *subject = dup_subject (self);
 
-  banyan_problems_add (problems, BANYAN_CONFIG_ERROR_MISSING, self->has_place ? &self->place : NULL,
-                       subject, "%s needs the property \"%s\"", label ? label : fallback,
-                       pspec->name);
+  banyan_param_report_lack (pspec, label ? label : fallback, self->has_place ? &self->place : NULL,
+                            subject, problems);
 }
 
 static void

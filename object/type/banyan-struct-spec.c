@@ -271,16 +271,6 @@ banyan_struct_from_spec (GType type, BanyanSpec *spec, const char *path, BanyanP
   return banyan_struct_convert (type, spec, NULL, path, problems);
 }
 
-static void
-read_value (BanyanStruct *self, GParamSpec *pspec, GValue *value)
-{
-  g_value_init (value, pspec->value_type);
-  if (banyan_param_get_offset (pspec) != BANYAN_NO_FIELD)
-    banyan_param_read_field (pspec, self, value);
-  else if (pspec->flags & G_PARAM_READABLE)
-    g_object_get_property (G_OBJECT (self), pspec->name, value);
-}
-
 /* -- What was made in code. -- */
 
 /* A class that documents tell by a key, and that no value of the key means. */
@@ -320,12 +310,11 @@ check_members (BanyanStruct *self, const BanyanOrigin *place, const char *path,
       if (!banyan_param_is_settable (pspecs[i]))
         continue;
       if (banyan_param_is_required (pspecs[i]) && !banyan_struct_is_given (self, pspecs[i]))
-        banyan_problems_add (problems, BANYAN_CONFIG_ERROR_MISSING, place, path,
-                             "%s needs the property \"%s\"", label, pspecs[i]->name);
+        banyan_param_report_lack (pspecs[i], label, place, path, problems);
       if (!banyan_param_has_structs (pspecs[i]) || !banyan_param_is_readable_field (pspecs[i]))
         continue;
 
-      read_value (self, pspecs[i], &value);
+      banyan_param_read_value (pspecs[i], self, &value);
       banyan_struct_check_value (&value, place, inner, problems);
     }
 }
@@ -386,7 +375,7 @@ write_property (BanyanStruct *self, GParamSpec *pspec, BanyanSpecBuilder *builde
   if (!banyan_param_is_settable (pspec))
     return;
 
-  read_value (self, pspec, &value);
+  banyan_param_read_value (pspec, self, &value);
 
   /* A required one is written whatever it is: without it the spec would be refused. */
   if (!banyan_param_is_required (pspec)

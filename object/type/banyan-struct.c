@@ -239,21 +239,6 @@ banyan_struct_is_frozen (BanyanStruct *self)
   return g_atomic_int_get (&private->is_frozen);
 }
 
-/* A secret has no way out but its field. */
-static gboolean
-read_property (BanyanStruct *self, GParamSpec *pspec, GValue *value)
-{
-  g_value_init (value, pspec->value_type);
-  if (banyan_param_get_offset (pspec) != BANYAN_NO_FIELD)
-    banyan_param_read_field (pspec, self, value);
-  else if (pspec->flags & G_PARAM_READABLE)
-    g_object_get_property (G_OBJECT (self), pspec->name, value);
-  else
-    return FALSE;
-
-  return TRUE;
-}
-
 static void
 note_given (BanyanStruct *self, GParamSpec *pspec)
 {
@@ -274,7 +259,7 @@ banyan_struct_is_given (BanyanStruct *self, GParamSpec *pspec)
   BanyanStructPrivate *private = banyan_struct_get_instance_private (self);
   g_auto (GValue) value = G_VALUE_INIT;
 
-  if (!read_property (self, pspec, &value))
+  if (!banyan_param_read_value (pspec, self, &value))
     return TRUE;
   if (banyan_value_is_null (&value))
     return FALSE;
@@ -307,7 +292,7 @@ banyan_struct_copy (BanyanStruct *self)
     {
       g_auto (GValue) value = G_VALUE_INIT;
 
-      if (read_property (self, pspecs[i], &value) && (pspecs[i]->flags & G_PARAM_WRITABLE)
+      if (banyan_param_read_value (pspecs[i], self, &value) && (pspecs[i]->flags & G_PARAM_WRITABLE)
           && (!banyan_param_is_required (pspecs[i]) || banyan_struct_is_given (self, pspecs[i])))
         g_object_set_property (G_OBJECT (copy), pspecs[i]->name, &value);
     }
@@ -321,8 +306,8 @@ property_equal (BanyanStruct *self, BanyanStruct *other, GParamSpec *pspec)
   g_auto (GValue) one = G_VALUE_INIT;
   g_auto (GValue) two = G_VALUE_INIT;
 
-  return !read_property (self, pspec, &one) || !read_property (other, pspec, &two)
-         || banyan_value_equal (&one, &two);
+  return !banyan_param_read_value (pspec, self, &one)
+         || !banyan_param_read_value (pspec, other, &two) || banyan_value_equal (&one, &two);
 }
 
 /**
