@@ -78,28 +78,24 @@ file_op (const BanyanFileOp *op, guint flags)
   return banyan_co_offload (run_file_op, (gpointer) op);
 }
 
-static gboolean
-try_inline (const BanyanFileOp *op, gssize *result)
-{
-  BanyanFileOp now = *op;
-
-  now.rwf_flags |= RWF_NOWAIT;
-  *result = run_file_op (&now);
-  return *result != -EAGAIN && *result != -EOPNOTSUPP;
-}
-
 static gssize BANYAN_COROUTINE
-transfer (const BanyanFileOp *op, guint flags)
+transfer_now (BanyanFileOp *op)
 {
   gssize result;
 
-  if ((flags & BANYAN_IO_TRY_INLINE) != 0 && try_inline (op, &result))
-    {
-      banyan_co_charge (MAX (result, 0));
-      return result;
-    }
+  op->rwf_flags |= RWF_NOWAIT;
+  result = run_file_op (op);
+  if (result == -EAGAIN || result == -EOPNOTSUPP)
+    return -EAGAIN;
 
-  return file_op (op, flags);
+  banyan_co_charge (MAX (result, 0));
+  return result;
+}
+
+static gssize BANYAN_COROUTINE
+transfer (BanyanFileOp *op, guint flags)
+{
+  return flags & BANYAN_IO_NO_WAIT ? transfer_now (op) : file_op (op, flags);
 }
 
 /**
@@ -109,7 +105,7 @@ transfer (const BanyanFileOp *op, guint flags)
  * @n_iov: number of pieces; no more than the system takes (1024) are filled
  * @offset: where to begin
  * @rwf_flags: as for preadv2(2)
- * @flags: %BANYAN_IO_TRY_INLINE, %BANYAN_IO_OFFLOAD, both or 0
+ * @flags: %BANYAN_IO_NO_WAIT, %BANYAN_IO_OFFLOAD or 0
  *
  * Reads from a file. It may read less than asked for, like the system call; 0 is the end of the
  * file and nothing else. Interruptions are handled.
@@ -139,7 +135,7 @@ banyan_co_preadv (int fd, const struct iovec *iov, guint n_iov, guint64 offset, 
  * @n_iov: number of pieces; no more than the system takes (1024) are written
  * @offset: where to begin
  * @rwf_flags: as for pwritev2(2)
- * @flags: %BANYAN_IO_TRY_INLINE, %BANYAN_IO_OFFLOAD, both or 0
+ * @flags: %BANYAN_IO_NO_WAIT, %BANYAN_IO_OFFLOAD or 0
  *
  * Writes to a file. It may write less than asked for, like the system call.
  *

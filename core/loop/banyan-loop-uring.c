@@ -15,6 +15,10 @@
 #define SQ_ENTRIES 256
 #define CQ_ENTRIES 4096
 
+/* Threads of the kernel's that wait for files. By default there are four for each processor, which
+ * one file on storage that hangs would keep; see MAX_THREADS of the pool. */
+#define MAX_WORKERS 512
+
 /* user_data of what nobody waits for: cancellations, and the read that a kick ends. */
 #define NOBODY 0
 #define KICK 1
@@ -78,6 +82,7 @@ open_ring (struct io_uring *ring)
 static gboolean
 uring_open (BanyanLoop *loop, GError **error)
 {
+  unsigned workers[2] = { MAX_WORKERS, 0 };
   Uring *self;
   int result;
 
@@ -92,6 +97,8 @@ uring_open (BanyanLoop *loop, GError **error)
       return banyan_throw_errno (error, result, "setting up io_uring for loop %s", loop->name);
     }
 
+  /* From Linux 5.15. */
+  io_uring_register_iowq_max_workers (&self->ring, workers);
   loop->backend = self;
   return TRUE;
 }

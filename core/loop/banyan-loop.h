@@ -75,10 +75,10 @@ typedef enum
 BANYAN_API
 BanyanWaitResult BANYAN_COROUTINE banyan_co_wait_ns (guint64 ns);
 
-/* File I/O. @rwf_flags as for preadv2(2) (RWF_DSYNC...). With BANYAN_IO_TRY_INLINE the call is
- * first tried on the spot with RWF_NOWAIT, which for a buffered file in the page cache is the
- * cheaper way. */
-#define BANYAN_IO_TRY_INLINE (1u << 0)
+/* File I/O. @rwf_flags as for preadv2(2) (RWF_DSYNC...). With BANYAN_IO_NO_WAIT the call is made on
+ * the spot with RWF_NOWAIT, which for a buffered file in the page cache is the cheaper way; -EAGAIN
+ * says that it would have to wait, or might. */
+#define BANYAN_IO_NO_WAIT (1u << 0)
 /* On a thread of the pool, even if the loop has a better way. */
 #define BANYAN_IO_OFFLOAD (1u << 1)
 
@@ -114,10 +114,14 @@ int BANYAN_COROUTINE banyan_co_connect (int fd, const struct sockaddr *address, 
 BANYAN_API
 int BANYAN_COROUTINE banyan_co_poll (int fd, short events, guint64 timeout_ns);
 
-/* Runs @func on a thread of the pool while the coroutine waits. Returns what @func returned. */
+/* Runs @func on a thread of the pool while the coroutine waits. Returns what @func returned. The
+ * first is for what may wait, and keeps a thread for as long: limit such calls for each thing that
+ * is waited for. The second is for what computes; it takes its turn where there is much of it. */
 typedef gssize (*BanyanOffloadFunc) (gpointer data);
 BANYAN_API
 gssize BANYAN_COROUTINE banyan_co_offload (BanyanOffloadFunc func, gpointer data);
+BANYAN_API
+gssize BANYAN_COROUTINE banyan_co_compute (BanyanOffloadFunc func, gpointer data);
 
 /* Runs @func as a coroutine on @loop while the calling one waits at home. The pass goes with it. */
 BANYAN_API

@@ -1,13 +1,17 @@
 /* banyan-offload.c - blocking calls on threads of a pool, and calls on other loops
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-co-sync.h"
 #include "banyan-loop-core.h"
 
 #include <time.h>
 
 /* One pool for all loops. It is not GLib's: that one allocates for each call, and its locks are
- * invisible to ThreadSanitizer. Threads come with use, and go when they had nothing to do. */
-#define MAX_THREADS 32
+ * invisible to ThreadSanitizer. Threads come with use, and go when they had nothing to do. There
+ * can be many more than work well together: a call on storage that hangs keeps its thread, and who
+ * makes such calls limits them for each storage, so that others find a thread. */
+#define MAX_THREADS 512
+#define MAX_COMPUTING 32
 #define LINGER_SECONDS 10
 
 typedef struct _Offload Offload;
@@ -170,6 +174,28 @@ banyan_co_offload (BanyanOffloadFunc func, gpointer data)
   loop->in_flight--;
 
   return offload.result;
+}
+
+/**
+ * banyan_co_compute: (skip)
+ * @func: what computes, and does not wait
+ * @data: its argument
+ *
+ * Runs @func as banyan_co_offload() does, not more of them at once than processors can have good
+ * of.
+ *
+ * Returns: what @func returned
+ */
+gssize
+banyan_co_compute (BanyanOffloadFunc func, gpointer data)
+{
+  static BanyanCoSemaphore places = { .available = MAX_COMPUTING };
+  gssize result;
+
+  banyan_co_semaphore_acquire (&places);
+  result = banyan_co_offload (func, data);
+  banyan_co_semaphore_release (&places);
+  return result;
 }
 
 typedef struct

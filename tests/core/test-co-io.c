@@ -20,10 +20,27 @@ open_scratch (void)
   return fd;
 }
 
+/* A file system, or a kernel, that cannot say whether it would wait says -EAGAIN. */
+static void
+use_file_now (int fd)
+{
+  char in[4];
+  struct iovec iov = { in, 4 };
+  gssize result = banyan_co_preadv (fd, &iov, 1, 0, 0, BANYAN_IO_NO_WAIT);
+
+  if (result != -EAGAIN)
+    {
+      g_assert_cmpint (result, ==, 4);
+      g_assert_cmpmem (in, 4, "abcd", 4);
+      g_assert_cmpint (banyan_co_preadv (fd, &iov, 1, 108, 0, BANYAN_IO_NO_WAIT), ==, 0);
+    }
+  g_assert_cmpint (banyan_co_preadv (-1, &iov, 1, 0, 0, BANYAN_IO_NO_WAIT), ==, -EBADF);
+}
+
 static void
 use_file (gpointer data)
 {
-  static const guint how[] = { 0, BANYAN_IO_TRY_INLINE };
+  static const guint how[] = { 0, BANYAN_IO_OFFLOAD };
   char out[2][4] = { "abcd", "efgh" };
   char in[8];
   struct iovec write_iov[] = { { out[0], 4 }, { out[1], 4 } };
@@ -44,6 +61,7 @@ use_file (gpointer data)
     }
 
   g_assert_cmpint (banyan_co_pwritev (fd, write_iov, 1, 0, RWF_DSYNC, 0), ==, 4);
+  use_file_now (fd);
   g_assert_cmpint (banyan_co_fsync (fd, TRUE, 0), ==, 0);
   g_assert_cmpint (banyan_co_fsync (fd, FALSE, BANYAN_IO_OFFLOAD), ==, 0);
   g_assert_cmpint (banyan_co_fsync (-1, FALSE, 0), ==, -EBADF);

@@ -50,7 +50,7 @@ add_bytes (guint32 crc, const guint8 *bytes, gsize length)
 {
   Work work = { crc, bytes, length };
 
-  banyan_co_offload (add_up, &work);
+  banyan_co_compute (add_up, &work);
   return work.crc;
 }
 

@@ -119,13 +119,13 @@ dmg_unpack (BanyanDmg *self, const Mapping *mapping, const guint8 *packed, guint
   switch (mapping->codec)
     {
     case DMG_BZIP2:
-      size = banyan_co_offload (unpack_bzip2, &work);
+      size = banyan_co_compute (unpack_bzip2, &work);
       break;
     case DMG_LZMA:
-      size = banyan_co_offload (unpack_lzma, &work);
+      size = banyan_co_compute (unpack_lzma, &work);
       break;
     case DMG_ADC:
-      size = banyan_co_offload (unpack_adc, &work);
+      size = banyan_co_compute (unpack_adc, &work);
       break;
     default:
       size

@@ -188,7 +188,7 @@ do_part (gpointer data)
 static gboolean BANYAN_COROUTINE
 run_part (gpointer data, GError **error)
 {
-  return banyan_co_offload (do_part, data)
+  return banyan_co_compute (do_part, data)
          || banyan_throw_errno (error, EIO, "libgcrypt failed to encrypt or decrypt");
 }
 

@@ -114,7 +114,7 @@ try_slot (LuksVolume *self, guint slot, const LuksPassphrase *passphrase, guint8
   if (!banyan_child_pread (self->file, material_offset (self, slot), material, size, error))
     return LUKS_KEYS_FAILED;
 
-  result = banyan_co_offload (unlock_slot, &job);
+  result = banyan_co_compute (unlock_slot, &job);
   if (result == LUKS_KEYS_FAILED)
     throw_failed (self, error);
   return result;
@@ -191,7 +191,7 @@ fill_slot (LuksVolume *self, guint slot, const LuksPassphrase *passphrase, guint
   g_autofree guint8 *material = g_malloc (size);
   Job job = { self, slot, passphrase, material, (guint8 *) key, iter_time_ms };
 
-  if (banyan_co_offload (lock_slot, &job) != LUKS_KEYS_RIGHT)
+  if (banyan_co_compute (lock_slot, &job) != LUKS_KEYS_RIGHT)
     return throw_failed (self, error);
   return write_slot (self, slot, material, error);
 }
@@ -208,7 +208,7 @@ write_volume (LuksVolume *self, const LuksCreation *creation, guint8 *key, GErro
   if (!banyan_child_pwrite (self->file, self->offset, nothing, sizeof nothing, 0, error)
       || !banyan_child_flush (self->file, error))
     return FALSE;
-  if (banyan_co_offload (make_key, &job) != LUKS_KEYS_RIGHT)
+  if (banyan_co_compute (make_key, &job) != LUKS_KEYS_RIGHT)
     return throw_failed (self, error);
 
   luks_header_write_common (&self->header);

@@ -120,5 +120,5 @@ mapped_inflate (MappedInflater *self, const guint8 *input, gsize input_size, gui
 {
   Work work = { self, input, input_size, output, output_size };
 
-  return banyan_co_offload (run, &work);
+  return banyan_co_compute (run, &work);
 }

@@ -155,7 +155,7 @@ qcow2_codecs_unpack (Qcow2Codecs *self, const guint8 *input, gsize input_size, g
 {
   Job job = { self, input, input_size, output, output_size };
 
-  return banyan_co_offload (run_unpack, &job) > 0;
+  return banyan_co_compute (run_unpack, &job) > 0;
 }
 
 /* -- Packing. -- */
@@ -209,5 +209,5 @@ qcow2_codecs_pack (Qcow2Codecs *self, const guint8 *input, gsize input_size, gui
 {
   Job job = { self, input, input_size, output, output_size };
 
-  return banyan_co_offload (run_pack, &job);
+  return banyan_co_compute (run_pack, &job);
 }

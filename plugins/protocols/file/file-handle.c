@@ -8,11 +8,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #define MAX_ALIGNMENT 4096
+
+/* Calls on one file that may wait at once. What is read and written directly on a disk waits in the
+ * disk's queue and hardly ever in a thread. */
+#define MAX_WAITS 64
+#define MAX_DIRECT_WAITS 256
 
 static void
 close_descriptor (FileHandle *self, int fd)
@@ -192,6 +199,22 @@ learn_kind_and_length (FileHandle *self, const FileOpen *how, GError **error)
   return TRUE;
 }
 
+static gboolean
+asks_others (int fd)
+{
+  static const guint32 types[]
+      = { FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC,  CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, CEPH_SUPER_MAGIC,
+          V9FS_MAGIC,       CODA_SUPER_MAGIC, AFS_SUPER_MAGIC,  AFS_FS_MAGIC };
+  struct statfs status;
+
+  if (fstatfs (fd, &status) < 0)
+    return FALSE;
+  for (gsize i = 0; i < G_N_ELEMENTS (types); i++)
+    if ((guint32) status.f_type == types[i])
+      return TRUE;
+  return FALSE;
+}
+
 gboolean
 file_handle_update_length (FileHandle *self)
 {
@@ -328,6 +351,9 @@ file_handle_open (const FileOpen *how, GError **error)
       && !file_cache_drop (self->fd, how->path, how->check_dropped, error))
     return NULL;
   probe_alignment (self);
+  self->asks_others = !self->is_device && asks_others (self->fd);
+  banyan_co_semaphore_init (&self->places,
+                            self->direct && !self->asks_others ? MAX_DIRECT_WAITS : MAX_WAITS);
   if (how->split_folios && !self->read_only && !self->direct && file_folios_can_split (self->fd))
     self->folios = file_folios_new ();
   self->n_splits = how->n_splits;

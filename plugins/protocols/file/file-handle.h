@@ -42,10 +42,12 @@ typedef struct
   gboolean direct;
   gboolean is_device;
   gboolean use_threads;
-  guint request_alignment; /* bytes */
-  guint memory_alignment;  /* bytes */
-  guint block_size;        /* bytes: of a device; 1 of a file */
-  guint64 length;          /* bytes, when it was opened */
+  gboolean asks_others; /* its file system waits for a server, or for a process of this machine */
+  BanyanCoSemaphore places; /* for calls that may wait: see file_io_offload () */
+  guint request_alignment;  /* bytes */
+  guint memory_alignment;   /* bytes */
+  guint block_size;         /* bytes: of a device; 1 of a file */
+  guint64 length;           /* bytes, when it was opened */
 
   /* What the file system turned out not to do; set once. */
   gboolean no_punch;

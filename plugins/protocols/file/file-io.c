@@ -5,7 +5,8 @@
  * buffered writes up to a size: they copy to the page cache, and block only when the kernel makes
  * writers wait for the disk; once one did (file-pace.h), the next ones go through the loop for a
  * while, so that other requests of the thread do not wait with them. Everything else goes through
- * the loop's ring, or through threads where that was asked for. */
+ * the loop's ring, or through threads where that was asked for. A file system that asks a server,
+ * or a process, may make any call wait for that: all go through threads. */
 
 #include "file-io.h"
 
@@ -25,13 +26,24 @@ file_io_throw_range (GError **error, int number, const char *id, const char *wha
                              length, offset);
 }
 
+gssize BANYAN_COROUTINE
+file_io_offload (FileHandle *handle, BanyanOffloadFunc func, gpointer data)
+{
+  gssize result;
+
+  banyan_co_semaphore_acquire (&handle->places);
+  result = banyan_co_offload (func, data);
+  banyan_co_semaphore_release (&handle->places);
+  return result;
+}
+
 /* -- Reading and writing. -- */
 
 static gboolean
 may_write_inline (FileHandle *handle, guint64 length, int rwf_flags, gint64 now_us)
 {
-  return !handle->direct && !handle->is_device && rwf_flags == 0 && length <= INLINE_WRITE_MAX
-         && !file_pace_is_slow (&handle->pace, now_us);
+  return !handle->direct && !handle->is_device && !handle->asks_others && rwf_flags == 0
+         && length <= INLINE_WRITE_MAX && !file_pace_is_slow (&handle->pace, now_us);
 }
 
 typedef struct
@@ -58,7 +70,7 @@ split_folios (FileHandle *handle, guint64 offset)
 {
   Split split = { handle, offset };
 
-  if (banyan_co_offload (run_split, &split) > 0)
+  if (file_io_offload (handle, run_split, &split) > 0)
     __atomic_fetch_add (handle->n_splits, 1, __ATOMIC_RELAXED);
 }
 
@@ -99,10 +111,37 @@ write_some (FileHandle *handle, int fd, const struct iovec *iov, guint n_iov, gu
             guint64 length, int rwf_flags)
 {
   gint64 begun_us = g_get_monotonic_time ();
+  gssize result;
 
   if (may_write_inline (handle, length, rwf_flags, begun_us))
     return write_inline (handle, fd, iov, n_iov, offset, begun_us);
-  return banyan_co_pwritev (fd, iov, n_iov, offset, rwf_flags, file_io_waiting (handle));
+
+  banyan_co_semaphore_acquire (&handle->places);
+  result = banyan_co_pwritev (fd, iov, n_iov, offset, rwf_flags, file_io_waiting (handle));
+  banyan_co_semaphore_release (&handle->places);
+  return result;
+}
+
+static gboolean
+may_read_inline (const FileHandle *handle)
+{
+  return !handle->direct && !handle->asks_others;
+}
+
+static gssize BANYAN_COROUTINE
+read_some (FileHandle *handle, int fd, const struct iovec *iov, guint n_iov, guint64 offset)
+{
+  gssize result = may_read_inline (handle)
+                      ? banyan_co_preadv (fd, iov, n_iov, offset, 0, BANYAN_IO_NO_WAIT)
+                      : -EAGAIN;
+
+  if (result != -EAGAIN)
+    return result;
+
+  banyan_co_semaphore_acquire (&handle->places);
+  result = banyan_co_preadv (fd, iov, n_iov, offset, 0, file_io_waiting (handle));
+  banyan_co_semaphore_release (&handle->places);
+  return result;
 }
 
 /* What of @request can go to the direct descriptor. Requests begin on a multiple of its alignment,
@@ -114,7 +153,7 @@ direct_part (const FileHandle *handle, const BanyanRequest *request)
 }
 
 static gboolean BANYAN_COROUTINE
-read_part (int fd, const char *id, const BanyanRequest *request, guint how, GError **error)
+read_part (FileHandle *handle, int fd, const char *id, const BanyanRequest *request, GError **error)
 {
   guint64 done = 0;
 
@@ -125,7 +164,7 @@ read_part (int fd, const char *id, const BanyanRequest *request, guint how, GErr
       struct iovec iov[MAX_VECTORS];
       guint64 covered;
       guint n_iov = banyan_request_flatten (&rest, iov, MAX_VECTORS, &covered);
-      gssize result = banyan_co_preadv (fd, iov, n_iov, rest.offset, 0, how);
+      gssize result = read_some (handle, fd, iov, n_iov, rest.offset);
 
       if (result < 0)
         return file_io_throw_range (error, result, id, "reading", request->offset, request->length);
@@ -144,22 +183,17 @@ read_part (int fd, const char *id, const BanyanRequest *request, guint how, GErr
 gboolean BANYAN_COROUTINE
 file_io_read (FileHandle *handle, const char *id, const BanyanRequest *request, GError **error)
 {
-  guint how = file_io_waiting (handle);
-  guint64 direct;
+  guint64 direct = handle->direct ? direct_part (handle, request) : request->length;
   BanyanRequest part;
 
-  if (!handle->direct)
-    return read_part (handle->fd, id, request, how | BANYAN_IO_TRY_INLINE, error);
-
-  direct = direct_part (handle, request);
   if (direct == request->length)
-    return read_part (handle->fd, id, request, how, error);
+    return read_part (handle, handle->fd, id, request, error);
 
   part = banyan_request_slice (request, 0, direct, request->offset);
-  if (!read_part (handle->fd, id, &part, how, error))
+  if (!read_part (handle, handle->fd, id, &part, error))
     return FALSE;
   part = banyan_request_slice (request, direct, request->length - direct, request->offset + direct);
-  return read_part (handle->tail_fd, id, &part, how, error);
+  return read_part (handle, handle->tail_fd, id, &part, error);
 }
 
 static gboolean BANYAN_COROUTINE
@@ -203,13 +237,24 @@ file_io_write (FileHandle *handle, const char *id, const BanyanRequest *request,
   return write_part (handle, handle->tail_fd, id, &part, error);
 }
 
+static int BANYAN_COROUTINE
+sync_data (FileHandle *handle)
+{
+  int result;
+
+  banyan_co_semaphore_acquire (&handle->places);
+  result = banyan_co_fsync (handle->fd, TRUE, file_io_waiting (handle));
+  banyan_co_semaphore_release (&handle->places);
+  return result;
+}
+
 gboolean BANYAN_COROUTINE
 file_io_flush (FileHandle *handle, const char *id, GError **error)
 {
   int result = 0;
 
   if (!BANYAN_LIVE (handle->lost_data))
-    result = banyan_co_fsync (handle->fd, TRUE, file_io_waiting (handle));
+    result = sync_data (handle);
   /* Writing back may have failed meanwhile. */
   if (result == 0 && !BANYAN_LIVE (handle->lost_data))
     return TRUE;

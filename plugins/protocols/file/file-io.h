@@ -7,12 +7,17 @@
 
 G_BEGIN_DECLS
 
-/* What has to wait does so in the ring, or in threads where that was asked for. */
+/* What has to wait does so in the ring, or in threads where that was asked for. To submit a request
+ * to a file system that asks others can wait for them already: the kernel asks whether it polls. */
 static inline guint
 file_io_waiting (const FileHandle *handle)
 {
-  return handle->use_threads ? BANYAN_IO_OFFLOAD : 0;
+  return handle->use_threads || handle->asks_others ? BANYAN_IO_OFFLOAD : 0;
 }
+
+/* Whatever may take a thread, of the pool or the ring's, takes a place of the file first: storage
+ * that hangs keeps the threads it has, and what others have below them needs some as well. */
+gssize BANYAN_COROUTINE file_io_offload (FileHandle *handle, BanyanOffloadFunc func, gpointer data);
 
 /* An errno about a range of the image; FALSE. */
 gboolean file_io_throw_range (GError **error, int number, const char *id, const char *what,

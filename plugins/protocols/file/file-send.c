@@ -30,7 +30,8 @@ file_io_send (FileHandle *handle, guint64 offset, gsize length, int socket, gsiz
   off_t position = offset;
   gssize result;
 
-  if (handle->direct || handle->is_device || !is_cached (handle->fd, offset, length))
+  if (handle->direct || handle->is_device || handle->asks_others
+      || !is_cached (handle->fd, offset, length))
     return BANYAN_UNSUPPORTED;
   if (socket < 0)
     return BANYAN_DONE;

@@ -41,8 +41,10 @@ try_fallocate (FileHandle *handle, const char *id, int mode, gboolean *not_there
   if (BANYAN_LIVE (*not_there))
     return BANYAN_UNSUPPORTED;
 
+  banyan_co_semaphore_acquire (&handle->places);
   result = banyan_co_fallocate (handle->fd, mode | FALLOC_FL_KEEP_SIZE, request->offset,
                                 request->length, file_io_waiting (handle));
+  banyan_co_semaphore_release (&handle->places);
   answer = answer_for (result, not_there);
   if (answer == BANYAN_FAILED)
     file_io_throw_range (error, result, id,
@@ -76,7 +78,7 @@ discard_device (FileHandle *handle, const char *id, const BanyanRequest *request
   if (BANYAN_LIVE (handle->no_discard))
     return BANYAN_UNSUPPORTED;
 
-  result = banyan_co_offload (run_device_discard, &discard);
+  result = file_io_offload (handle, run_device_discard, &discard);
   answer = answer_for (result, &handle->no_discard);
   if (answer == BANYAN_FAILED)
     file_io_throw_range (error, result, id, "discarding", request->offset, request->length);
@@ -154,7 +156,7 @@ file_io_find_extent (FileHandle *handle, guint64 offset, guint64 *length, gboole
   if (handle->is_device || BANYAN_LIVE (handle->no_seek_hole))
     return BANYAN_UNSUPPORTED;
 
-  if (banyan_co_offload (run_seek, &seek) < 0)
+  if (file_io_offload (handle, run_seek, &seek) < 0)
     {
       BANYAN_LIVE_SET (handle->no_seek_hole, TRUE);
       return BANYAN_UNSUPPORTED;
@@ -239,7 +241,7 @@ file_io_resize (FileHandle *handle, const char *id, guint64 old_length, const Ba
     return banyan_throw_errno (error, EFBIG, "%s: resizing to %" G_GUINT64_FORMAT " bytes", id,
                                resize->length);
 
-  result = banyan_co_offload (run_resize, &io);
+  result = file_io_offload (handle, run_resize, &io);
   if (result < 0)
     return banyan_throw_errno (error, result, "%s: resizing to %" G_GUINT64_FORMAT " bytes", id,
                                resize->length);
@@ -290,7 +292,7 @@ file_io_copy_range (FileHandle *handle, const char *id, FileHandle *source, guin
   if (BANYAN_LIVE (handle->no_copy_range))
     return BANYAN_UNSUPPORTED;
 
-  result = banyan_co_offload (run_copy_range, &copy);
+  result = file_io_offload (handle, run_copy_range, &copy);
   if (result == 0)
     return BANYAN_DONE;
   if (is_missing (result))
