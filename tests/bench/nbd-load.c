@@ -50,6 +50,8 @@ static const char help_text[]
       "  --size SIZE                   use only that much of the export's beginning\n"
       "  --seconds S                   stop after S seconds, which may be a fraction (1)\n"
       "  --count N                     stop after N requests\n"
+      "  --poll US                     on one connection, look so long for a reply before sleeping "
+      "(0)\n"
       "  --until-eof                   stop when standard input ends, and not after a time\n"
       "  --verify                      writes carry a pattern, reads check it\n"
       "  --mix                         all kinds of requests, verified against a model\n"
@@ -361,17 +363,14 @@ parse_seconds (const char *text)
 }
 
 static const struct option long_options[] = {
-  { "unix", 1, NULL, 'u' },       { "tcp", 1, NULL, 't' },
-  { "export", 1, NULL, 'e' },     { "connections", 1, NULL, 'c' },
-  { "depth", 1, NULL, 'd' },      { "pattern", 1, NULL, 'p' },
-  { "block-size", 1, NULL, 'b' }, { "size", 1, NULL, 'z' },
-  { "seconds", 1, NULL, 's' },    { "count", 1, NULL, 'n' },
-  { "verify", 0, NULL, 'v' },     { "mix", 0, NULL, 'm' },
-  { "longest", 1, NULL, 'l' },    { "zeroed", 0, NULL, 'Z' },
-  { "seed", 1, NULL, 'S' },       { "structured", 0, NULL, 'r' },
-  { "server-pid", 1, NULL, 'P' }, { "json", 0, NULL, 'j' },
-  { "interleave", 0, NULL, 'i' }, { "until-eof", 0, NULL, 'E' },
-  { "help", 0, NULL, 'h' },       { NULL, 0, NULL, 0 },
+  { "unix", 1, NULL, 'u' },        { "tcp", 1, NULL, 't' },        { "export", 1, NULL, 'e' },
+  { "connections", 1, NULL, 'c' }, { "depth", 1, NULL, 'd' },      { "pattern", 1, NULL, 'p' },
+  { "block-size", 1, NULL, 'b' },  { "size", 1, NULL, 'z' },       { "seconds", 1, NULL, 's' },
+  { "count", 1, NULL, 'n' },       { "verify", 0, NULL, 'v' },     { "mix", 0, NULL, 'm' },
+  { "longest", 1, NULL, 'l' },     { "zeroed", 0, NULL, 'Z' },     { "seed", 1, NULL, 'S' },
+  { "structured", 0, NULL, 'r' },  { "server-pid", 1, NULL, 'P' }, { "json", 0, NULL, 'j' },
+  { "interleave", 0, NULL, 'i' },  { "until-eof", 0, NULL, 'E' },  { "poll", 1, NULL, 'o' },
+  { "help", 0, NULL, 'h' },        { NULL, 0, NULL, 0 },
 };
 
 static void
@@ -410,6 +409,9 @@ take_option (int c, const char *name, const char *value)
       break;
     case 'n':
       o->limit_requests = parse_number (name, value, 1, UINT64_MAX, false);
+      break;
+    case 'o':
+      o->poll_ns = parse_number (name, value, 0, 1000000, false) * 1000;
       break;
     case 'E':
       o->until_eof = true;

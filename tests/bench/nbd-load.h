@@ -49,6 +49,7 @@ typedef struct
   uint64_t limit_requests;
   bool until_eof;
   double seconds;
+  uint64_t poll_ns; /* how long one connection's client looks for a reply before it sleeps */
   uint64_t seed;
   int server_pid;
   bool verify;
