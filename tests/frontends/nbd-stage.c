@@ -17,7 +17,7 @@ document_of (const Stage *stage, const char *exports, gboolean is_threaded)
                           "nodes:\n"
                           "  disk0: { driver: memory, size: 4M }\n"
                           "  disk1: { driver: memory, size: 4M }\n"
-                          "  huge: { driver: memory, size: 1T }\n"
+                          "  huge: { driver: memory, size: 1T, discard: unmap }\n"
                           "frontends:\n"
                           "  nbd0:\n"
                           "    type: nbd-server\n"

@@ -630,6 +630,40 @@ test_filtered_status (void)
   run_raw (HUGE, filtered_status);
 }
 
+/* From 4096 on, so far, everything has this state. */
+static void
+assert_first_extent (const Asker *asker, guint64 length, guint64 state)
+{
+  send_filter (asker, 1 << 3, HUGE_SIZE - 4096, 1, 1);
+  g_assert_cmpuint (receive_extended (asker->fd, 6, 4096), ==, 8 + 16);
+  g_assert_cmpuint (receive_number (asker->fd, 4), ==, 1);
+  g_assert_cmpuint (receive_number (asker->fd, 4), ==, 1);
+  g_assert_cmphex (receive_number (asker->fd, 8), ==, length);
+  g_assert_cmphex (receive_number (asker->fd, 8), ==, state);
+}
+
+static void
+no_hole (Stage *stage)
+{
+  const guint64 length = G_GUINT64_CONSTANT (5) << 30;
+  Asker asker = ask_for (stage, EXTENDED, "huge", "huge");
+
+  g_assert_cmpuint (ask (&asker, 0, 6, 0, length), ==, OK);
+  assert_first_extent (&asker, HUGE_SIZE - 4096, 3);
+  g_assert_cmpuint (ask (&asker, 1 << 1, 6, 0, length), ==, OK);
+  assert_first_extent (&asker, length - 4096, 2);
+  g_assert_cmpuint (ask (&asker, 0, 6, 0, length), ==, OK);
+  assert_first_extent (&asker, HUGE_SIZE - 4096, 3);
+  close (asker.fd);
+}
+
+static void
+test_no_hole (void)
+{
+  g_test_summary ("WRITE_ZEROES leaves a hole, or with NO_HOLE what is allocated and zero");
+  run_raw (HUGE, no_hole);
+}
+
 /* -- How many clients. -- */
 
 static void
@@ -780,6 +814,7 @@ main (int argc, char **argv)
   g_test_add_func ("/nbd-protocol/handshake/in-time", test_handshake_ends);
   g_test_add_func ("/nbd-protocol/status/compact", test_compact_status);
   g_test_add_func ("/nbd-protocol/status/filtered", test_filtered_status);
+  g_test_add_func ("/nbd-protocol/status/no-hole", test_no_hole);
   g_test_add_func ("/nbd-protocol/clients/full-export", test_full_export);
   g_test_add_func ("/nbd-protocol/clients/full-server", test_full_server);
   return g_test_run ();

@@ -19,7 +19,10 @@
  *   to empty a chunk is to zero all of it, and it began before the write ended and ends after it
  *   began, so the zeroes may come last.
  * - Who zeroes the chunk or a part of it and finds no DATA has nothing to do, even while somebody
- *   else is emptying it: what is left in there will never show. */
+ *   else is emptying it: what is left in there will never show.
+ *
+ * A chunk that is KEPT is taken though nothing may be in it: somebody wanted no hole there. That
+ * says nothing about its bytes, so it needs no mutex. */
 
 #include "memory-store.h"
 
@@ -27,7 +30,8 @@
 #include <sys/mman.h>
 
 #define CHUNK_BITS 16
-#define CHUNK_SIZE (G_GUINT64_CONSTANT (1) << CHUNK_BITS)
+#define CHUNK_SIZE MEMORY_STORE_CHUNK
+G_STATIC_ASSERT (CHUNK_SIZE == 1 << CHUNK_BITS);
 #define LEVEL_BITS 12
 #define LEVEL_SIZE (1u << LEVEL_BITS)
 
@@ -35,8 +39,15 @@
 #define SLAB_CHUNKS 64
 #define SLAB_SIZE (SLAB_CHUNKS * CHUNK_SIZE)
 
-/* In the low bits of a leaf's entry. */
+/* In the low bits of a leaf's entry. With either of them the chunk counts as allocated. */
 #define CHUNK_DATA ((guintptr) 1)
+#define CHUNK_KEPT ((guintptr) 2)
+#define CHUNK_TAKEN (CHUNK_DATA | CHUNK_KEPT)
+
+/* To look at an entry, and to take a chunk or to give it back, takes about as long as to clear so
+ * many bytes. */
+#define LOOK_WORK 128
+#define CHANGE_WORK 1024
 
 /* Enough that two threads, each at a chunk of its own, seldom meet. */
 #define N_MUTEXES 64
@@ -53,7 +64,7 @@ struct _MemoryStore
   GMutex mutex;      /* protects the slabs */
   GPtrArray *slabs;  /* (owned) (element-type guint8) */
   guint slab_used;   /* chunks taken of the last slab */
-  guint64 allocated; /* atomic: bytes in chunks that hold data */
+  guint64 allocated; /* atomic: bytes in chunks that are taken */
 
   GMutex chunk_mutexes[N_MUTEXES]; /* see above; by the chunk's address */
 };
@@ -64,23 +75,55 @@ slab_free (gpointer slab)
   munmap (slab, SLAB_SIZE);
 }
 
-/* In huge pages where there are any: random requests otherwise miss the processor's table of pages
- * each time. Chunks are taken one after the other, so little more than one page is ever unused. */
+/* NULL if there is no memory. */
 static guint8 *
-slab_new (void)
+map_memory (guint8 *wanted, gsize length)
 {
-  guint8 *twice = mmap (NULL, 2 * SLAB_SIZE, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  guint8 *memory = mmap (wanted, length, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+  return memory != MAP_FAILED ? memory : NULL;
+}
+
+/* Right below another slab: the two become one mapping, of which a process may have 65530. */
+static guint8 *
+map_below (guint8 *neighbour)
+{
+  guint8 *slab = map_memory (neighbour - SLAB_SIZE, SLAB_SIZE);
+
+  if (slab == NULL || slab == neighbour - SLAB_SIZE)
+    return slab;
+  munmap (slab, SLAB_SIZE);
+  return NULL;
+}
+
+static guint8 *
+map_anywhere (void)
+{
+  guint8 *twice = map_memory (NULL, 2 * SLAB_SIZE);
   guint8 *slab;
 
-  if (twice == MAP_FAILED)
+  if (twice == NULL)
     return NULL;
 
   slab = (guint8 *) (((guintptr) twice + SLAB_SIZE - 1) & ~(guintptr) (SLAB_SIZE - 1));
   if (slab > twice)
     munmap (twice, slab - twice);
   munmap (slab + SLAB_SIZE, twice + SLAB_SIZE - slab);
-  madvise (slab, SLAB_SIZE, MADV_HUGEPAGE);
+  return slab;
+}
+
+/* In huge pages where there are any: random requests otherwise miss the processor's table of pages
+ * each time. Chunks are taken one after the other, so little more than one page is ever unused. */
+static guint8 *
+slab_new (guint8 *neighbour)
+{
+  guint8 *slab = neighbour != NULL ? map_below (neighbour) : NULL;
+
+  if (slab == NULL)
+    slab = map_anywhere ();
+  if (slab != NULL)
+    madvise (slab, SLAB_SIZE, MADV_HUGEPAGE);
   return slab;
 }
 
@@ -130,19 +173,18 @@ static guint8 *
 chunk_new (MemoryStore *self)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+  guint8 *slab = self->slabs->len > 0 ? self->slabs->pdata[self->slabs->len - 1] : NULL;
 
-  if (self->slabs->len == 0 || self->slab_used == SLAB_CHUNKS)
+  if (slab == NULL || self->slab_used == SLAB_CHUNKS)
     {
-      guint8 *slab = slab_new ();
-
+      slab = slab_new (slab);
       if (slab == NULL)
         return NULL;
       g_ptr_array_add (self->slabs, slab);
       self->slab_used = 0;
     }
 
-  return (guint8 *) g_ptr_array_index (self->slabs, self->slabs->len - 1)
-         + self->slab_used++ * CHUNK_SIZE;
+  return slab + self->slab_used++ * CHUNK_SIZE;
 }
 
 static guint
@@ -192,7 +234,7 @@ find_entry (MemoryStore *self, guint64 offset, gboolean create, guint64 *gap)
 static guint8 *
 entry_chunk (guintptr entry)
 {
-  return (guint8 *) (entry & ~CHUNK_DATA);
+  return (guint8 *) (entry & ~CHUNK_TAKEN);
 }
 
 /* The chunk for @entry, made if need be. Of two threads that make one, the later leaves its own
@@ -288,12 +330,29 @@ chunk_mutex (MemoryStore *self, const guint8 *chunk)
 }
 
 static void
+set_bits (MemoryStore *self, guintptr *entry, guintptr bits)
+{
+  if (!(__atomic_fetch_or (entry, bits, __ATOMIC_ACQ_REL) & CHUNK_TAKEN))
+    __atomic_fetch_add (&self->allocated, CHUNK_SIZE, __ATOMIC_RELAXED);
+}
+
+/* Returns what was set. */
+static guintptr
+clear_bits (MemoryStore *self, guintptr *entry, guintptr bits)
+{
+  guintptr before = __atomic_fetch_and (entry, ~bits, __ATOMIC_ACQ_REL) & CHUNK_TAKEN;
+
+  if (before != 0 && (before & ~bits) == 0)
+    __atomic_fetch_sub (&self->allocated, CHUNK_SIZE, __ATOMIC_RELAXED);
+  return before;
+}
+
+static void
 set_data (MemoryStore *self, guintptr *entry, const guint8 *chunk)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (chunk_mutex (self, chunk));
 
-  if (!(__atomic_fetch_or (entry, CHUNK_DATA, __ATOMIC_ACQ_REL) & CHUNK_DATA))
-    __atomic_fetch_add (&self->allocated, CHUNK_SIZE, __ATOMIC_RELAXED);
+  set_bits (self, entry, CHUNK_DATA);
 }
 
 gboolean
@@ -343,9 +402,8 @@ empty_chunk (MemoryStore *self, guintptr *entry)
   guint8 *chunk = entry_chunk (__atomic_load_n (entry, __ATOMIC_ACQUIRE));
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (chunk_mutex (self, chunk));
 
-  if (!(__atomic_fetch_and (entry, ~CHUNK_DATA, __ATOMIC_ACQ_REL) & CHUNK_DATA))
+  if (!(clear_bits (self, entry, CHUNK_TAKEN) & CHUNK_DATA))
     return;
-  __atomic_fetch_sub (&self->allocated, CHUNK_SIZE, __ATOMIC_RELAXED);
   /* Else the kernel, where it finds part of a huge page in use, fills in the rest in a while. */
   madvise (chunk_slab (chunk), SLAB_SIZE, MADV_NOHUGEPAGE);
   /* Refused for memory that the process has locked: the next write to the chunk would bring back
@@ -354,43 +412,85 @@ empty_chunk (MemoryStore *self, guintptr *entry)
     zero_bytes (chunk, CHUNK_SIZE);
 }
 
-void
-memory_store_zero (MemoryStore *self, guint64 offset, guint64 length, gboolean gives_back)
+/* Zeroes all of a chunk and gives it back. Where there is no data, only others may have put some
+ * there by now: that is theirs, and stays. */
+static guint64
+give_back (MemoryStore *self, guintptr *entry, guintptr present)
 {
-  while (length > 0)
-    {
-      guint64 gap;
-      guintptr *entry = find_entry (self, offset, FALSE, &gap);
-      guint64 within = offset & (gap - 1);
-      guint64 piece = MIN (length, gap - within);
+  if (present & CHUNK_DATA)
+    empty_chunk (self, entry);
+  else if (present & CHUNK_KEPT)
+    clear_bits (self, entry, CHUNK_KEPT);
+  return present & CHUNK_TAKEN ? CHANGE_WORK : 0;
+}
 
-      guintptr present = entry != NULL ? __atomic_load_n (entry, __ATOMIC_ACQUIRE) : 0;
+/* A chunk that nobody has written to is zero already: its pages are not touched. */
+static gboolean
+keep (MemoryStore *self, guintptr *entry, guint64 *work)
+{
+  if (entry == NULL || entry_ensure_chunk (self, entry) == NULL)
+    return FALSE;
 
-      if (present & CHUNK_DATA && piece == CHUNK_SIZE && gives_back)
-        empty_chunk (self, entry);
-      else if (present & CHUNK_DATA)
-        zero_bytes (entry_chunk (present) + within, piece);
-
-      offset += piece;
-      length -= piece;
-    }
+  set_bits (self, entry, CHUNK_KEPT);
+  *work += CHANGE_WORK;
+  return TRUE;
 }
 
 guint64
-memory_store_extent (MemoryStore *self, guint64 offset, guint64 length, gboolean *is_data)
+memory_store_zero (MemoryStore *self, guint64 offset, guint64 length, gboolean gives_back)
+{
+  guint64 done = 0, work = 0;
+
+  while (done < length && work < MEMORY_STORE_STEP)
+    {
+      guint64 gap;
+      guintptr *entry = find_entry (self, offset + done, !gives_back, &gap);
+      guintptr present = entry != NULL ? __atomic_load_n (entry, __ATOMIC_ACQUIRE) : 0;
+      guint64 within, piece;
+
+      if (!gives_back && !(present & CHUNK_TAKEN) && !keep (self, entry, &work))
+        break;
+
+      within = (offset + done) & (gap - 1);
+      piece = MIN (length - done, gap - within);
+      if (gives_back && piece == CHUNK_SIZE)
+        work += give_back (self, entry, present);
+      else if (present & CHUNK_DATA)
+        {
+          zero_bytes (entry_chunk (present) + within, piece);
+          work += piece;
+        }
+
+      done += piece;
+      work += LOOK_WORK;
+    }
+
+  return done;
+}
+
+static MemoryStoreState
+state_of (const guintptr *entry)
+{
+  guintptr present = entry != NULL ? __atomic_load_n (entry, __ATOMIC_ACQUIRE) : 0;
+
+  return present & CHUNK_DATA   ? MEMORY_STORE_DATA
+         : present & CHUNK_KEPT ? MEMORY_STORE_ZEROES
+                                : MEMORY_STORE_HOLE;
+}
+
+guint64
+memory_store_extent (MemoryStore *self, guint64 offset, guint64 length, MemoryStoreState *state)
 {
   guint64 extent = 0;
 
-  while (extent < length)
+  for (guint looks = 0; extent < length && looks < MEMORY_STORE_MAX_LOOKS; looks++)
     {
       guint64 gap;
-      guintptr *entry = find_entry (self, offset + extent, FALSE, &gap);
-      gboolean data
-          = entry != NULL && (__atomic_load_n (entry, __ATOMIC_ACQUIRE) & CHUNK_DATA) != 0;
+      MemoryStoreState found = state_of (find_entry (self, offset + extent, FALSE, &gap));
 
       if (extent == 0)
-        *is_data = data;
-      else if (*is_data != data)
+        *state = found;
+      else if (*state != found)
         return extent;
 
       extent += gap - ((offset + extent) & (gap - 1));

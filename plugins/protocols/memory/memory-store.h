@@ -14,6 +14,21 @@ typedef struct _MemoryStore MemoryStore;
  */
 #define MEMORY_STORE_MAX_LENGTH (G_GUINT64_CONSTANT (1) << 51)
 
+/* Memory is taken, and given back, so many bytes at a time. */
+#define MEMORY_STORE_CHUNK (G_GUINT64_CONSTANT (1) << 16)
+
+/* What is done at a time where it may be more than one wants to wait for: about as much work as to
+ * clear so many bytes, or to look at so many chunks. */
+#define MEMORY_STORE_STEP (256 * 1024)
+#define MEMORY_STORE_MAX_LOOKS 16384
+
+typedef enum
+{
+  MEMORY_STORE_HOLE,
+  MEMORY_STORE_ZEROES, /* kept for whoever will write there */
+  MEMORY_STORE_DATA,
+} MemoryStoreState;
+
 MemoryStore *memory_store_new (void);
 void memory_store_free (MemoryStore *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MemoryStore, memory_store_free)
@@ -27,12 +42,14 @@ gboolean memory_store_write (MemoryStore *self, guint64 offset, const guint8 *fr
  * there as long as the store does, and a write to them shows. */
 guint memory_store_point_at (MemoryStore *self, guint64 offset, gsize length, struct iovec *iov,
                              guint n_iov);
-/* With @gives_back whole chunks give their memory back to the system; else what has memory keeps
- * it, as data. What has none takes none either way. */
-void memory_store_zero (MemoryStore *self, guint64 offset, guint64 length, gboolean gives_back);
-/* How far from @offset on, at most @length bytes, the store is all data or all zeroes. */
-guint64 memory_store_extent (MemoryStore *self, guint64 offset, guint64 length, gboolean *is_data);
-/* Bytes of chunks that hold data. */
+/* With @gives_back whole chunks give their memory back to the system, and what has none takes none.
+ * Else what has memory keeps it, as data, and what has none is given some, that nobody touches
+ * yet. How far it came in one step; 0 when there is no memory. */
+guint64 memory_store_zero (MemoryStore *self, guint64 offset, guint64 length, gboolean gives_back);
+/* How far from @offset on, at most @length bytes, the store is seen to be in one state. */
+guint64 memory_store_extent (MemoryStore *self, guint64 offset, guint64 length,
+                             MemoryStoreState *state);
+/* Bytes of chunks that hold data or are kept. */
 guint64 memory_store_get_allocated (MemoryStore *self);
 
 G_END_DECLS

@@ -11,6 +11,9 @@
 /* Chunks handed to a socket at a time: more than its buffer takes. */
 #define SEND_VECTORS 16
 
+/* To look at the state of a chunk takes about as long as to move so many bytes. */
+#define LOOK_BYTES 8
+
 G_DECLARE_FINAL_TYPE (BanyanMemory, banyan_memory, BANYAN, MEMORY, BanyanProtocol)
 
 struct _BanyanMemory
@@ -91,34 +94,61 @@ banyan_memory_flush (BanyanNode *node, GError **error)
   return TRUE;
 }
 
-static BanyanAnswer
+/* Others have a turn between the steps. FALSE: no memory. */
+static gboolean BANYAN_COROUTINE
+zero_range (MemoryStore *store, guint64 offset, guint64 length, gboolean gives_back)
+{
+  while (length > 0)
+    {
+      guint64 done = memory_store_zero (store, offset, length, gives_back);
+
+      if (done == 0)
+        return FALSE;
+      offset += done;
+      length -= done;
+      if (length > 0)
+        banyan_co_charge (MEMORY_STORE_STEP);
+    }
+
+  return TRUE;
+}
+
+static BanyanAnswer BANYAN_COROUTINE
 banyan_memory_discard (BanyanNode *node, const BanyanRequest *request, GError **error)
 {
-  memory_store_zero (BANYAN_NODE_SELF (BanyanMemory, node)->store, request->offset, request->length,
-                     TRUE);
+  zero_range (BANYAN_NODE_SELF (BanyanMemory, node)->store, request->offset, request->length, TRUE);
   return BANYAN_DONE;
 }
 
-/* Without leave to unmap, what is there stays. What never was is not made: to zero a sparse disk
- * would take as much memory as it is long. Status goes on calling that a hole. */
-static BanyanAnswer
+static BanyanAnswer BANYAN_COROUTINE
 banyan_memory_write_zeroes (BanyanNode *node, const BanyanRequest *request, GError **error)
 {
-  memory_store_zero (BANYAN_NODE_SELF (BanyanMemory, node)->store, request->offset, request->length,
-                     (request->flags & BANYAN_REQUEST_MAY_UNMAP) != 0);
-  return BANYAN_DONE;
+  if (zero_range (BANYAN_NODE_SELF (BanyanMemory, node)->store, request->offset, request->length,
+                  (request->flags & BANYAN_REQUEST_MAY_UNMAP) != 0))
+    return BANYAN_DONE;
+
+  banyan_throw_errno (
+      error, ENOMEM, "%s: keeping %" G_GUINT64_FORMAT " bytes at %" G_GUINT64_FORMAT " for data",
+      banyan_object_get_id (BANYAN_OBJECT (node)), request->length, request->offset);
+  return BANYAN_FAILED;
 }
 
-static BanyanAnswer
+/* A long look is one of many, if who asks goes on behind it. */
+static BanyanAnswer BANYAN_COROUTINE
 banyan_memory_block_status (BanyanNode *node, guint64 offset, guint64 length,
                             BanyanBlockStatus *status, GError **error)
 {
-  gboolean is_data = FALSE;
+  static const guint32 flags[] = {
+    [MEMORY_STORE_HOLE] = BANYAN_BLOCK_ZERO,
+    [MEMORY_STORE_ZEROES] = BANYAN_BLOCK_DATA | BANYAN_BLOCK_ZERO,
+    [MEMORY_STORE_DATA] = BANYAN_BLOCK_DATA,
+  };
+  MemoryStoreState state = MEMORY_STORE_HOLE;
 
-  status->length = memory_store_extent (BANYAN_NODE_SELF (BanyanMemory, node)->store, offset,
-                                        length, &is_data);
-  status->flags = BANYAN_BLOCK_ALLOCATED | BANYAN_BLOCK_LOCATED;
-  status->flags |= is_data ? BANYAN_BLOCK_DATA : BANYAN_BLOCK_ZERO;
+  status->length
+      = memory_store_extent (BANYAN_NODE_SELF (BanyanMemory, node)->store, offset, length, &state);
+  banyan_co_charge (MIN (status->length / MEMORY_STORE_CHUNK, MEMORY_STORE_MAX_LOOKS) * LOOK_BYTES);
+  status->flags = BANYAN_BLOCK_ALLOCATED | BANYAN_BLOCK_LOCATED | flags[state];
   status->leaf = node;
   status->leaf_offset = offset;
   return BANYAN_DONE;
@@ -145,7 +175,7 @@ banyan_memory_send (BanyanNode *node, guint64 offset, gsize length, int socket, 
 }
 
 /* What lies beyond the new end is forgotten, so that growing again shows zeroes. */
-static BanyanAnswer
+static BanyanAnswer BANYAN_COROUTINE
 banyan_memory_resize (BanyanNode *node, const BanyanResize *resize, GError **error)
 {
   guint64 length = banyan_node_get_length (node);
@@ -159,8 +189,8 @@ banyan_memory_resize (BanyanNode *node, const BanyanResize *resize, GError **err
     }
 
   if (resize->length < length)
-    memory_store_zero (BANYAN_NODE_SELF (BanyanMemory, node)->store, resize->length,
-                       length - resize->length, TRUE);
+    zero_range (BANYAN_NODE_SELF (BanyanMemory, node)->store, resize->length,
+                length - resize->length, TRUE);
   banyan_node_publish_length (node, resize->length);
   return BANYAN_DONE;
 }
@@ -234,9 +264,9 @@ banyan_memory_class_init (BanyanMemoryClass *klass)
           BANYAN_UNIT_BYTES, 0, MEMORY_STORE_MAX_LENGTH, 0,
           G_STRUCT_OFFSET (BanyanMemory, size_bytes))),
       BANYAN_MUTABLE_RESIZE);
-  properties[PROP_ALLOCATED] = banyan_param_state (
-      banyan_param_uint64 ("allocated", "Allocated", "Memory that holds data, in chunks of 64 KiB",
-                           BANYAN_UNIT_BYTES, 0, G_MAXUINT64, 0, BANYAN_NO_FIELD));
+  properties[PROP_ALLOCATED] = banyan_param_state (banyan_param_uint64 (
+      "allocated", "Allocated", "Memory that holds data or is kept for it, in chunks of 64 KiB",
+      BANYAN_UNIT_BYTES, 0, G_MAXUINT64, 0, BANYAN_NO_FIELD));
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
