@@ -221,11 +221,33 @@ check_backing (BanyanNode *node, BanyanSpec *options, GError **error)
   return TRUE;
 }
 
+/* What has no default to go back to has to be given. */
+static gboolean
+check_required (BanyanNode *node, BanyanSpec *options, GError **error)
+{
+  g_autofree GParamSpec **pspecs = NULL;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (node), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    if (banyan_param_is_required (pspecs[i])
+        && banyan_spec_lookup (options, pspecs[i]->name) == NULL)
+      {
+        g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_ARGUMENT,
+                     "Parameter '%s' is missing: '%s' is reopened with all its options, and this "
+                     "one has no default",
+                     pspecs[i]->name, banyan_object_get_id (BANYAN_OBJECT (node)));
+        return FALSE;
+      }
+  return TRUE;
+}
+
 static gboolean
 reopen_node (BanyanMonitor *monitor, BanyanNode *node, BanyanSpec *options,
              BanyanTransaction *transaction, GError **error)
 {
-  if (!check_driver (node, options, error) || !check_backing (node, options, error)
+  if (!check_driver (node, options, error) || !check_required (node, options, error)
+      || !check_backing (node, options, error)
       || !set_given (monitor, node, options, transaction, error))
     return FALSE;
 
