@@ -265,7 +265,7 @@ default_of (GParamSpec *pspec, const BanyanOrigin *origin)
  * @key: the name of a property
  *
  * Makes one property of an object what it is where nobody declares it, and takes it out of the
- * declaration.
+ * declaration. What is required has to be set by another step then.
  */
 void
 banyan_transaction_reset (BanyanTransaction *self, BanyanObject *object, const char *key)

@@ -237,6 +237,32 @@ find_completed (BanyanViewObject *object, BanyanStep *step)
              : NULL;
 }
 
+/* What has to be given has no default to be converted. Whether another step gives it is seen when
+ * all of them are done. */
+static gboolean
+is_taken_back (BanyanViewObject *object, GParamSpec *pspec, BanyanStep *step)
+{
+  return step->is_on && banyan_param_is_required (pspec) && !is_implied (object, pspec);
+}
+
+/* @whole: (nullable): instead of the step's, for all of the property @first. */
+static gboolean
+convert (BanyanGraphView *self, BanyanViewObject *object, BanyanStep *step, const char *first,
+         BanyanSpec *whole, GParamSpec **pspec, GValue *value)
+{
+  *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (object->object), step->key);
+  if (*pspec != NULL && is_taken_back (object, *pspec, step))
+    {
+      g_value_init (value, (*pspec)->value_type);
+      g_param_value_set_default (*pspec, value);
+      return TRUE;
+    }
+
+  return banyan_mapper_convert (BANYAN_ROOT (self->graph), banyan_graph_view_get_names (self),
+                                object->object, whole != NULL ? first : step->key,
+                                whole != NULL ? whole : step->value, pspec, value, self->problems);
+}
+
 void
 banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
 {
@@ -267,9 +293,7 @@ banyan_graph_view_apply_set (BanyanGraphView *self, BanyanStep *step)
     }
 
   whole = whole_value (object, first, step);
-  if (!banyan_mapper_convert (BANYAN_ROOT (self->graph), banyan_graph_view_get_names (self),
-                              object->object, whole != NULL ? first : step->key,
-                              whole != NULL ? whole : step->value, &pspec, &value, self->problems)
+  if (!convert (self, object, step, first, whole, &pspec, &value)
       || !may_set (self, object, pspec, step->value))
     return;
 
