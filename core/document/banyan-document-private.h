@@ -7,9 +7,15 @@
 
 G_BEGIN_DECLS
 
-/* As banyan_graph_map(); @replaces: as if what has an id that is declared were not there. */
+typedef enum
+{
+  BANYAN_MAP_REPLACES = 1 << 0, /* as if what has an id that is declared were not there */
+  BANYAN_MAP_CHECKS = 1 << 1, /* where something is wrong, what is not is looked at for conflicts */
+} BanyanMapFlags;
+
+/* As banyan_graph_map(). */
 GPtrArray *banyan_document_map (BanyanGraph *graph, const char *text, gssize length,
-                                const char *name, const char *directory, gboolean replaces,
+                                const char *name, const char *directory, guint flags,
                                 BanyanProblems *problems);
 
 /* @spec as QEMU reads what it finds in an image: "file.filename" is the filename of file, a number

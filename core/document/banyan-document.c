@@ -2,10 +2,13 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A document is parsed, its plugins are loaded, and what it declares is mapped to objects that are
- * not open yet. They are opened in one transaction. Everything that is wrong in one of these stages
- * is reported together; a stage that needs the one before is not tried when that has failed. */
+ * not open yet. They are opened in one transaction. Everything that is wrong is reported together:
+ * where something cannot be mapped, the rest is still looked at for conflicts of permissions. */
 
 #include "banyan-plan-private.h"
+
+#include "banyan-graph-view.h"
+#include "banyan-mapper-private.h"
 
 #include "banyan-blocking-private.h"
 
@@ -126,13 +129,32 @@ declare_section (BanyanMapper *mapper, BanyanGraph *graph, const char *name, Ban
                            banyan_spec_get_item (section, i));
 }
 
+/* The objects, unless there are problems; then those of what could be made are added. What was
+ * changed outside of the document may keep it free of conflicts that it has by itself. */
 static GPtrArray *
-map_document (BanyanGraph *graph, BanyanSpec *document, const char *directory, gboolean replaces,
+build_and_check (BanyanGraph *graph, BanyanMapper *mapper, guint flags, BanyanProblems *problems)
+{
+  g_autoptr (GHashTable) stand_ins = g_hash_table_new (NULL, NULL);
+  g_autoptr (GPtrArray) objects = banyan_mapper_build_part (mapper, stand_ins);
+
+  if (banyan_problems_get_length (problems) == 0)
+    return g_steal_pointer (&objects);
+
+  if (banyan_state_is_as_declared (graph))
+    banyan_graph_view_free (banyan_graph_view_new_part (
+        graph, objects, stand_ins, (flags & BANYAN_MAP_REPLACES) != 0, problems));
+  g_clear_pointer (&objects, g_ptr_array_unref);
+  banyan_mapper_drop (mapper);
+  return NULL;
+}
+
+static GPtrArray *
+map_document (BanyanGraph *graph, BanyanSpec *document, const char *directory, guint flags,
               BanyanProblems *problems)
 {
   g_autoptr (BanyanMapper) mapper = banyan_mapper_new (BANYAN_ROOT (graph), directory, problems);
 
-  banyan_mapper_set_replaces (mapper, replaces);
+  banyan_mapper_set_replaces (mapper, (flags & BANYAN_MAP_REPLACES) != 0);
   check_keys (document, problems);
   check_version (document, problems);
   load_plugins (document, problems);
@@ -144,15 +166,16 @@ map_document (BanyanGraph *graph, BanyanSpec *document, const char *directory, g
         declare_section (mapper, graph, sections[i], section, problems);
     }
 
-  return banyan_mapper_build (mapper);
+  return flags & BANYAN_MAP_CHECKS ? build_and_check (graph, mapper, flags, problems)
+                                   : banyan_mapper_build (mapper);
 }
 
 static GPtrArray *
-map_spec (BanyanGraph *graph, BanyanSpec *document, const char *directory, gboolean replaces,
+map_spec (BanyanGraph *graph, BanyanSpec *document, const char *directory, guint flags,
           BanyanProblems *problems)
 {
   if (banyan_spec_get_kind (document) == BANYAN_SPEC_MAP)
-    return map_document (graph, document, directory, replaces, problems);
+    return map_document (graph, document, directory, flags, problems);
 
   banyan_problems_add (problems, BANYAN_CONFIG_ERROR_TYPE, banyan_spec_get_origin (document), NULL,
                        "a document is a map that begins with version: 1");
@@ -161,11 +184,11 @@ map_spec (BanyanGraph *graph, BanyanSpec *document, const char *directory, gbool
 
 GPtrArray *
 banyan_document_map (BanyanGraph *graph, const char *text, gssize length, const char *name,
-                     const char *directory, gboolean replaces, BanyanProblems *problems)
+                     const char *directory, guint flags, BanyanProblems *problems)
 {
   g_autoptr (BanyanSpec) document = banyan_spec_parse_yaml (text, length, name, problems);
 
-  return document != NULL ? map_spec (graph, document, directory, replaces, problems) : NULL;
+  return document != NULL ? map_spec (graph, document, directory, flags, problems) : NULL;
 }
 
 /**
@@ -189,7 +212,7 @@ banyan_graph_map (BanyanGraph *self, const char *text, gssize length, const char
   g_return_val_if_fail (BANYAN_IS_GRAPH (self), NULL);
   g_return_val_if_fail (text != NULL && problems != NULL, NULL);
 
-  return banyan_document_map (self, text, length, name, directory, FALSE, problems);
+  return banyan_document_map (self, text, length, name, directory, 0, problems);
 }
 
 /* -- Loading and checking. -- */
@@ -239,9 +262,14 @@ gboolean
 banyan_graph_check (BanyanGraph *self, const char *text, gssize length, const char *name,
                     const char *directory, BanyanProblems *problems)
 {
-  g_autoptr (BanyanTransaction) transaction = prepare_transaction (
-      self, banyan_graph_map (self, text, length, name, directory, problems), name, NULL);
+  g_autoptr (BanyanTransaction) transaction = NULL;
 
+  g_return_val_if_fail (BANYAN_IS_GRAPH (self), FALSE);
+  g_return_val_if_fail (text != NULL && problems != NULL, FALSE);
+
+  transaction = prepare_transaction (
+      self, banyan_document_map (self, text, length, name, directory, BANYAN_MAP_CHECKS, problems),
+      name, NULL);
   return transaction != NULL && banyan_transaction_check (transaction, problems);
 }
 
@@ -265,8 +293,8 @@ banyan_graph_check_spec (BanyanGraph *self, BanyanSpec *document, const char *di
   g_return_val_if_fail (BANYAN_IS_GRAPH (self), FALSE);
   g_return_val_if_fail (document != NULL && problems != NULL, FALSE);
 
-  transaction = prepare_transaction (self, map_spec (self, document, directory, FALSE, problems),
-                                     NULL, NULL);
+  transaction = prepare_transaction (
+      self, map_spec (self, document, directory, BANYAN_MAP_CHECKS, problems), NULL, NULL);
   return transaction != NULL && banyan_transaction_check (transaction, problems);
 }
 
@@ -329,8 +357,9 @@ banyan_graph_load_async (BanyanGraph *self, const char *text, gssize length, con
   g_return_if_fail (BANYAN_IS_GRAPH (self));
   g_return_if_fail (text != NULL);
 
-  commit_objects (self, banyan_graph_map (self, text, length, name, directory, problems), name,
-                  problems, cancellable, callback, user_data);
+  commit_objects (
+      self, banyan_document_map (self, text, length, name, directory, BANYAN_MAP_CHECKS, problems),
+      name, problems, cancellable, callback, user_data);
 }
 
 /**
@@ -357,8 +386,8 @@ banyan_graph_load_spec_async (BanyanGraph *self, BanyanSpec *document, const cha
   g_return_if_fail (BANYAN_IS_GRAPH (self));
   g_return_if_fail (document != NULL);
 
-  commit_objects (self, map_spec (self, document, directory, FALSE, problems), name, problems,
-                  cancellable, callback, user_data);
+  commit_objects (self, map_spec (self, document, directory, BANYAN_MAP_CHECKS, problems), name,
+                  problems, cancellable, callback, user_data);
 }
 
 /**

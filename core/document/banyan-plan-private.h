@@ -125,6 +125,8 @@ BanyanSpec *banyan_applied_lookup (BanyanGraph *graph, const char *path);
 
 /* -- What a restart knows (banyan-state.c), for the next document that is loaded. -- */
 
+/* Nobody has changed what the last document declared, neither now nor before the restart. */
+gboolean banyan_state_is_as_declared (BanyanGraph *graph);
 /* Takes from @objects what was taken away before the restart, and stays so. */
 void banyan_state_leave_away (BanyanGraph *graph, GPtrArray *objects);
 /* Sets what was changed before the restart. */

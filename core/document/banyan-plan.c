@@ -206,7 +206,8 @@ banyan_plan_new (BanyanGraph *graph, const char *text, gssize length, const char
   self->flags = flags;
   self->manager.kind = BANYAN_ORIGIN_DOCUMENT;
   self->manager.name = g_intern_string (name != NULL ? name : "");
-  self->twins = banyan_document_map (graph, text, length, name, directory, TRUE, found);
+  self->twins = banyan_document_map (graph, text, length, name, directory,
+                                     BANYAN_MAP_REPLACES | BANYAN_MAP_CHECKS, found);
   if (self->twins != NULL)
     compare (self, found);
 

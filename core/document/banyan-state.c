@@ -344,6 +344,72 @@ banyan_graph_save_state (BanyanGraph *self)
   return rename_state (self, state);
 }
 
+/* Others have changed what @state says was applied. */
+static gboolean
+tells_changes (BanyanSpec *state)
+{
+  static const char *const sections[] = { "moved", "changed", "removed" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (sections); i++)
+    {
+      BanyanSpec *section = banyan_spec_lookup (state, sections[i]);
+
+      if (section != NULL && banyan_spec_get_length (section) > 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* What an image names is nobody's declaration, and members have their own. */
+static gboolean
+has_all_of (BanyanObject *object, BanyanSpec *declared, BanyanSpec *other)
+{
+  for (guint i = 0; i < banyan_spec_get_length (declared); i++)
+    {
+      const char *key = banyan_spec_get_key (declared, i);
+      GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (object), key);
+      BanyanSpec *value = banyan_spec_get_item (declared, i);
+      BanyanSpec *same = banyan_spec_lookup (other, key);
+
+      if (banyan_spec_get_origin (value)->kind != BANYAN_ORIGIN_IMAGE
+          && (pspec == NULL || !banyan_param_has_members (pspec))
+          && (same == NULL || !banyan_spec_equal (value, same)))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+is_as_applied (BanyanGraph *graph, BanyanSpec *applied)
+{
+  for (guint i = 0; applied != NULL && i < banyan_spec_get_length (applied); i++)
+    {
+      BanyanSpec *last = banyan_spec_get_item (applied, i);
+      BanyanObject *object
+          = banyan_object_resolve (BANYAN_OBJECT (graph), banyan_spec_get_key (applied, i), NULL);
+      BanyanSpec *declared = object != NULL ? banyan_object_get_declaration (object) : NULL;
+
+      if (declared == NULL || !has_all_of (object, declared, last)
+          || !has_all_of (object, last, declared))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
+banyan_state_is_as_declared (BanyanGraph *graph)
+{
+  BanyanSpec *kept = g_object_get_qdata (G_OBJECT (graph), kept_state_quark ());
+  BanyanSpecBuilder *builder = banyan_spec_builder_new_map ();
+  g_autoptr (BanyanSpec) moved = NULL;
+
+  add_moved_below (builder, BANYAN_OBJECT (graph));
+  moved = banyan_spec_builder_end (builder);
+  return banyan_spec_get_length (moved) == 0
+         && is_as_applied (graph, banyan_graph_get_applied (graph))
+         && (kept == NULL || !tells_changes (kept));
+}
+
 /* -- Comparing. -- */
 
 /* What the document says of an edge, "/nodes/disk0:file". */
@@ -411,7 +477,8 @@ banyan_graph_check_state (BanyanGraph *self, BanyanSpec *state, const char *text
   g_return_val_if_fail (state != NULL && text != NULL && problems != NULL, FALSE);
 
   n_before = banyan_problems_get_length (problems);
-  objects = banyan_graph_map (self, text, length, name, directory, problems);
+  objects = banyan_document_map (self, text, length, name, directory,
+                                 tells_changes (state) ? 0 : BANYAN_MAP_CHECKS, problems);
   if (objects == NULL)
     return FALSE;
 

@@ -213,8 +213,8 @@ build (BanyanGraphView *self)
   banyan_graph_view_find_changes (self);
 }
 
-BanyanGraphView *
-banyan_graph_view_new_draft (BanyanGraph *graph, BanyanProblems *problems)
+static BanyanGraphView *
+view_new (BanyanGraph *graph, BanyanProblems *problems)
 {
   BanyanGraphView *self = g_new0 (BanyanGraphView, 1);
 
@@ -229,6 +229,13 @@ banyan_graph_view_new_draft (BanyanGraph *graph, BanyanProblems *problems)
   self->backends = g_ptr_array_new_with_free_func (g_object_unref);
   self->drained = g_ptr_array_new_with_free_func (g_object_unref);
   self->writers = g_ptr_array_new ();
+  return self;
+}
+
+BanyanGraphView *
+banyan_graph_view_new_draft (BanyanGraph *graph, BanyanProblems *problems)
+{
+  BanyanGraphView *self = view_new (graph, problems);
 
   banyan_graph_view_load (self);
   return self;
@@ -243,6 +250,46 @@ banyan_graph_view_new (BanyanGraph *graph, GPtrArray *steps, BanyanProblems *pro
     banyan_graph_view_apply (self, steps->pdata[i]);
   build (self);
 
+  return self;
+}
+
+static void
+add_part (BanyanGraphView *self, BanyanObject *object)
+{
+  BanyanObject *parent = banyan_object_get_parent (object);
+
+  if (parent == NULL)
+    parent = BANYAN_OBJECT (
+        banyan_root_get_collection_for_type (BANYAN_ROOT (self->graph), G_OBJECT_TYPE (object)));
+  if (parent != NULL && banyan_object_get_id (object) != NULL)
+    banyan_graph_view_add (self, object, parent);
+}
+
+static void
+stand_in (BanyanViewObject *self)
+{
+  self->is_stand_in = TRUE;
+  for (guint i = 0; i < self->edges->len; i++)
+    ((BanyanViewEdge *) self->edges->pdata[i])->is_removed = TRUE;
+}
+
+BanyanGraphView *
+banyan_graph_view_new_part (BanyanGraph *graph, GPtrArray *objects, GHashTable *stand_ins,
+                            gboolean is_alone, BanyanProblems *problems)
+{
+  BanyanGraphView *self
+      = is_alone ? view_new (graph, problems) : banyan_graph_view_new_draft (graph, problems);
+
+  self->is_part = TRUE;
+  for (guint i = 0; i < objects->len; i++)
+    add_part (self, objects->pdata[i]);
+  for (guint i = 0; i < self->objects->len; i++)
+    if (g_hash_table_contains (stand_ins, ((BanyanViewObject *) self->objects->pdata[i])->object))
+      stand_in (self->objects->pdata[i]);
+
+  banyan_graph_view_connect (self);
+  if (banyan_graph_view_sort (self))
+    banyan_graph_view_permit (self);
   return self;
 }
 
@@ -364,6 +411,11 @@ banyan_graph_view_connect_edge (BanyanGraphView *self, BanyanViewEdge *edge)
   if (target != NULL)
     {
       g_ptr_array_add (target->users, edge);
+      return;
+    }
+  if (self->is_part)
+    {
+      edge->is_removed = TRUE;
       return;
     }
 

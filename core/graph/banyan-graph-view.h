@@ -66,6 +66,7 @@ struct _BanyanViewObject
   guint n_users;     /* of @users, those that stay, while orphans are looked for */
   gboolean is_added;
   gboolean is_removed;
+  gboolean is_stand_in;       /* something that cannot be made: only who uses it is known */
   gboolean is_partial;        /* its file is not known until what is above it has been opened */
   gboolean is_implicit;       /* afterwards: it goes with its last user */
   gboolean is_reordered;      /* its edges come in the order that they have here */
@@ -97,7 +98,8 @@ struct _BanyanGraphView
   GPtrArray *backends; /* (owned) (element-type BanyanBackend): to close */
   GPtrArray *drained;  /* (owned) (element-type BanyanElement): to be told, top down */
   GPtrArray
-      *writers; /* (owned) (element-type BanyanViewObject): of what is handed over, top down */
+      *writers;     /* (owned) (element-type BanyanViewObject): of what is handed over, top down */
+  gboolean is_part; /* what edges lead to may be missing, so they are left out */
   gboolean has_lingering; /* what is removed holds permissions until it is closed */
   guint64 n_visits;       /* tests: how often an object was looked at to find what goes */
 };
@@ -136,6 +138,13 @@ BanyanGraphView *banyan_graph_view_new_draft (BanyanGraph *graph, BanyanProblems
 /* The present graph with @steps (element-type BanyanStep) done, checked, and its drained set. */
 BanyanGraphView *banyan_graph_view_new (BanyanGraph *graph, GPtrArray *steps,
                                         BanyanProblems *problems);
+/* The present graph, or none where @is_alone, with those of @objects (element-type BanyanObject)
+ * that could be made of something that is wrong in itself. It is checked for conflicts, cycles and
+ * depth among what is there: what is missing, and the edges of @stand_ins, could only add to them.
+ */
+BanyanGraphView *banyan_graph_view_new_part (BanyanGraph *graph, GPtrArray *objects,
+                                             GHashTable *stand_ins, gboolean is_alone,
+                                             BanyanProblems *problems);
 /* Nothing has been found to be wrong with it. */
 gboolean banyan_graph_view_is_right (BanyanGraphView *self);
 void banyan_graph_view_free (BanyanGraphView *self);

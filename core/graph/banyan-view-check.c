@@ -264,6 +264,7 @@ static gboolean
 walk_down (BanyanGraphView *self, BanyanViewObject *object)
 {
   g_autoptr (GArray) way = g_array_new (FALSE, FALSE, sizeof (Place));
+  gboolean is_right = TRUE;
   Place place = { object, 0 };
 
   object->mark = ON_THE_WAY;
@@ -282,7 +283,7 @@ walk_down (BanyanGraphView *self, BanyanViewObject *object)
       else if (place.object->mark == ON_THE_WAY)
         {
           refuse_cycle (self, way, place.object);
-          return FALSE;
+          is_right = FALSE;
         }
       else if (place.object->mark == UNSEEN)
         {
@@ -291,7 +292,7 @@ walk_down (BanyanGraphView *self, BanyanViewObject *object)
         }
     }
 
-  return TRUE;
+  return is_right;
 }
 
 /* -- Depth. -- */
@@ -330,11 +331,13 @@ banyan_graph_view_check_depth (BanyanGraphView *self, BanyanViewObject *object)
   return FALSE;
 }
 
-/* Puts what stays and what comes into an order in which users are before what they use. FALSE: one
- * is below itself, or too deep. */
+/* Puts what stays and what comes into an order in which users are before what they use. FALSE:
+ * there is none, as one is below itself. */
 gboolean
 banyan_graph_view_sort (BanyanGraphView *self)
 {
+  gboolean is_right = TRUE;
+
   for (guint i = 0; i < self->objects->len; i++)
     ((BanyanViewObject *) self->objects->pdata[i])->mark = UNSEEN;
 
@@ -342,15 +345,18 @@ banyan_graph_view_sort (BanyanGraphView *self)
     {
       BanyanViewObject *object = self->objects->pdata[i];
 
-      if (object->mark == UNSEEN && !object->is_removed && !walk_down (self, object))
-        return FALSE;
+      if (object->mark == UNSEEN && !object->is_removed)
+        is_right &= walk_down (self, object);
     }
+  if (!is_right)
+    return FALSE;
 
   banyan_graph_view_reverse (self->order);
 
+  /* All below one that is too deep would be, too. */
   for (guint i = 0; i < self->order->len; i++)
     if (!banyan_graph_view_check_depth (self, self->order->pdata[i]))
-      return FALSE;
+      break;
 
   return TRUE;
 }

@@ -393,10 +393,14 @@ banyan_graph_view_permit (BanyanGraphView *self)
 
   for (guint i = 0; i < self->order->len; i++)
     {
-      check_sharing (self, self->order->pdata[i]);
-      check_read_only (self, self->order->pdata[i]);
-      banyan_graph_view_check_found_read_only (self, self->order->pdata[i]);
-      check_resize (self, self->order->pdata[i]);
+      BanyanViewObject *object = self->order->pdata[i];
+
+      check_sharing (self, object);
+      if (object->is_stand_in)
+        continue;
+      check_read_only (self, object);
+      banyan_graph_view_check_found_read_only (self, object);
+      check_resize (self, object);
     }
 
   if (banyan_graph_view_is_right (self))

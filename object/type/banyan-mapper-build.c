@@ -117,6 +117,7 @@ put_values (BanyanDeclaration *self)
   banyan_object_set_implicit (self->object, banyan_declaration_is_inline (self));
 }
 
+/* A member that cannot be made has been reported. */
 static void
 adopt_members (BanyanMapper *self, BanyanDeclaration *owner)
 {
@@ -125,7 +126,8 @@ adopt_members (BanyanMapper *self, BanyanDeclaration *owner)
       BanyanLinkValue *link = owner->links->pdata[i];
       g_autoptr (GError) error = NULL;
 
-      if (!link->target->is_member || link->target->parent != owner)
+      if (!link->target->is_member || link->target->parent != owner || !link->target->object
+          || banyan_object_get_parent (link->target->object))
         continue;
 
       if (!banyan_object_add_child (owner->object, link->target->object, &error))
@@ -156,10 +158,11 @@ construct_whole (BanyanMapper *self, BanyanDeclaration *declaration)
  * rules of what links to it are checked all the same. The rules of an owner ask for more of its
  * members. */
 static void
-construct_stand_in (BanyanDeclaration *declaration)
+construct_stand_in (BanyanMapper *self, BanyanDeclaration *declaration)
 {
   const char *id = banyan_id_is_well_formed (declaration->id) ? declaration->id : NULL;
 
+  declaration->is_stand_in = TRUE;
   if (declaration->is_member)
     return;
 
@@ -171,6 +174,7 @@ construct_stand_in (BanyanDeclaration *declaration)
       if (!setting->link)
         banyan_object_put (declaration->object, setting->pspec, &setting->value, NULL);
     }
+  adopt_members (self, declaration);
 }
 
 /* The rules of its class are asked of an object when nothing else is wrong with it. When anything
@@ -181,13 +185,59 @@ construct (BanyanMapper *self, BanyanDeclaration *declaration)
   if (!declaration->is_wrong && fetch_links (declaration))
     construct_whole (self, declaration);
   if (!declaration->object)
-    construct_stand_in (declaration);
+    construct_stand_in (self, declaration);
+}
+
+/* What is inherited from a declaration that is wrong may be another value once that is right, and a
+ * doubtful link may come to lead elsewhere. */
+static gboolean
+is_certain (BanyanDeclaration *self)
+{
+  if (self->is_stand_in
+      || (banyan_declaration_is_inline (self) && self->parent && !is_certain (self->parent)))
+    return FALSE;
+
+  for (guint i = 0; i < self->settings->len; i++)
+    {
+      BanyanSetting *setting = self->settings->pdata[i];
+
+      if (setting->link && banyan_link_value_is_doubtful (setting->link))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+GPtrArray *
+banyan_mapper_build_part (BanyanMapper *self, GHashTable *stand_ins)
+{
+  GPtrArray *objects = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr (GPtrArray) order = NULL;
+
+  expand_and_resolve (self);
+  order = banyan_mapper_order (self);
+  for (guint i = 0; i < order->len; i++)
+    construct (self, order->pdata[i]);
+
+  for (guint i = 0; i < order->len; i++)
+    {
+      BanyanDeclaration *declaration = order->pdata[i];
+
+      if (!declaration->object)
+        continue;
+      g_ptr_array_add (objects, g_object_ref (declaration->object));
+      if (declaration->owner)
+        g_hash_table_insert (self->owners, declaration->object, declaration->owner);
+      if (stand_ins && !is_certain (declaration))
+        g_hash_table_add (stand_ins, declaration->object);
+    }
+  return objects;
 }
 
 /* At once, since they are users of what is in the tree. */
-static void
-drop_objects (BanyanMapper *self)
+void
+banyan_mapper_drop (BanyanMapper *self)
 {
+  g_hash_table_remove_all (self->owners);
   for (guint i = 0; i < self->declarations->len; i++)
     {
       BanyanDeclaration *declaration = self->declarations->pdata[i];
@@ -211,29 +261,15 @@ drop_objects (BanyanMapper *self)
 GPtrArray *
 banyan_mapper_build (BanyanMapper *self)
 {
-  g_autoptr (GPtrArray) order = NULL;
-  GPtrArray *objects;
+  g_autoptr (GPtrArray) objects = NULL;
 
   g_return_val_if_fail (BANYAN_IS_MAPPER (self), NULL);
 
-  expand_and_resolve (self);
-  order = banyan_mapper_order (self);
-  for (guint i = 0; i < order->len; i++)
-    construct (self, order->pdata[i]);
-  if (banyan_problems_get_length (self->problems) > 0)
-    {
-      drop_objects (self);
-      return NULL;
-    }
+  objects = banyan_mapper_build_part (self, NULL);
+  if (banyan_problems_get_length (self->problems) == 0)
+    return g_steal_pointer (&objects);
 
-  objects = g_ptr_array_new_with_free_func (g_object_unref);
-  for (guint i = 0; i < order->len; i++)
-    {
-      BanyanDeclaration *declaration = order->pdata[i];
-
-      g_ptr_array_add (objects, g_object_ref (declaration->object));
-      if (declaration->owner)
-        g_hash_table_insert (self->owners, declaration->object, declaration->owner);
-    }
-  return objects;
+  g_clear_pointer (&objects, g_ptr_array_unref);
+  banyan_mapper_drop (self);
+  return NULL;
 }

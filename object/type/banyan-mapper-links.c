@@ -313,6 +313,7 @@ resolve_reference (BanyanMapper *mapper, BanyanLinkValue *self)
 
   self->target = declared;
   g_set_object (&self->existing, existing);
+  self->is_doubtful = banyan_mapper_is_broken (mapper, collection, id);
   return TRUE;
 }
 
@@ -347,6 +348,16 @@ banyan_mapper_resolve_link (BanyanMapper *mapper, BanyanLinkValue *self)
     return resolve_reference (mapper, self);
 
   return resolved;
+}
+
+gboolean
+banyan_link_value_is_doubtful (BanyanLinkValue *self)
+{
+  for (guint i = 0; self->items && i < self->items->len; i++)
+    if (banyan_link_value_is_doubtful (self->items->pdata[i]))
+      return TRUE;
+
+  return self->is_doubtful;
 }
 
 void

@@ -26,6 +26,7 @@ struct _BanyanLinkValue
   BanyanObject *existing;    /* (owned) (nullable): in the tree already */
   GPtrArray *items;          /* (owned) (nullable): of BanyanLinkValue, for a list or map */
   gboolean is_wrong;         /* reported already: not to be resolved */
+  gboolean is_doubtful;      /* another declaration wants the id, too: which one is meant? */
 };
 
 /* One property that a declaration sets. */
@@ -52,6 +53,7 @@ struct _BanyanDeclaration
   GObjectClass *klass;  /* (owned) */
   GPtrArray *settings;  /* (owned): of BanyanSetting */
   gboolean is_wrong;    /* has problems of its own: not to be constructed */
+  gboolean is_stand_in; /* so @object has nothing but those of its values that are right */
   BanyanObject *object; /* (owned) (nullable): what stands in for it, if there are problems */
   GPtrArray *links;     /* (owned): of BanyanLinkValue (unowned) with a target */
   guint next_link;      /* where the search for an order is */
@@ -101,7 +103,8 @@ BanyanDeclaration *banyan_mapper_add_member (BanyanMapper *self, BanyanDeclarati
                                              const char *subject, const char *id,
                                              const BanyanOrigin *place, BanyanSpec *spec,
                                              GType member_type);
-/* Whether something of that id was declared, so badly that nothing is known of it. */
+/* Whether something of that id was declared, so badly that nothing is known of it, or where the id
+ * is taken. */
 gboolean banyan_mapper_is_broken (BanyanMapper *self, BanyanCollection *collection, const char *id);
 BanyanDeclaration *banyan_mapper_find (BanyanMapper *self, BanyanCollection *collection,
                                        const char *id);
@@ -127,6 +130,15 @@ void banyan_mapper_set_completes (BanyanMapper *self, gboolean completes);
 /* What is to be found by other ids than those in the tree, or by none any more: NULL. */
 void banyan_mapper_set_candidates (BanyanMapper *self, GHashTable *candidates);
 
+/* -- banyan-mapper-build.c -- */
+
+/* As banyan_mapper_build(), but gives what could be made also where there are problems. @stand_ins
+ * (nullable) gets those of the objects of which no more is certain than that something of the kind
+ * is meant to be there. With problems, banyan_mapper_drop() has to follow. (transfer container) */
+GPtrArray *banyan_mapper_build_part (BanyanMapper *self, GHashTable *stand_ins);
+/* Makes its objects let go of each other and of what is in the tree. */
+void banyan_mapper_drop (BanyanMapper *self);
+
 /* -- banyan-mapper-inherit.c -- */
 
 /* Adds to @child, declared inline, what it does not say itself; and to @given its properties. */
@@ -144,6 +156,7 @@ gboolean banyan_mapper_resolve_link (BanyanMapper *self, BanyanLinkValue *link);
 gboolean banyan_link_value_get (BanyanLinkValue *self, GValue *value);
 /* (transfer full): ids instead of declarations */
 BanyanSpec *banyan_link_value_declare (BanyanLinkValue *self);
+gboolean banyan_link_value_is_doubtful (BanyanLinkValue *self);
 /* Appends all links below @self that lead to a declaration. */
 void banyan_link_value_collect (BanyanLinkValue *self, GPtrArray *links);
 

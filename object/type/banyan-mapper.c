@@ -480,6 +480,8 @@ find_id (BanyanMapper *self, BanyanCollection *collection, const BanyanBirth *bi
       && check_id_free (self, collection, id, is_born, place, subject))
     return id;
 
+  if (id)
+    note_broken (self, collection, id);
   if (birth->name)
     note_broken (self, collection, birth->name);
   return NULL;

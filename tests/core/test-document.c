@@ -93,6 +93,125 @@ test_checks_graph (void)
   g_assert_cmpstr (log, ==, "");
 }
 
+#define SERVER(exports) \
+  "version: 1\n" \
+  "frontends:\n" \
+  "  s:\n" \
+  "    type: test-server\n" \
+  "    exports:\n" exports "nodes:\n"
+#define WRITER(id, node) "      " id ": { node: " node ", writable: true }\n"
+
+/* What a line of problems_of() has to contain, in order. */
+typedef struct
+{
+  const char *document;
+  const char *problems[6];
+} Report;
+
+static void
+assert_reports (const Report *reports, gsize n_reports)
+{
+  for (gsize i = 0; i < n_reports; i++)
+    {
+      g_autofree char *problems = problems_of (reports[i].document);
+      g_auto (GStrv) lines = g_strsplit (problems, "\n", -1);
+      guint n = 0;
+
+      while (reports[i].problems[n] != NULL)
+        n++;
+      if (g_strv_length (lines) != n + 1)
+        g_error ("%s\ngives\n%s", reports[i].document, problems);
+      for (guint j = 0; j < n; j++)
+        if (strstr (lines[j], reports[i].problems[j]) == NULL)
+          g_error ("%s\ngives\n%s\nwithout %s", reports[i].document, problems,
+                   reports[i].problems[j]);
+    }
+}
+
+/* Who has an image somewhere lets nobody else write there. */
+#define IMAGE(id, file) "  " id ": { driver: test-format, file: " file " }\n"
+
+static void
+test_conflicts_beside_mistakes (void)
+{
+  static const Report reports[] = {
+    /* A value, a key, a type, a reference, a section elsewhere. */
+    { SERVER (WRITER ("e", "d")) "  d: { driver: test-memory, read-only: true }\n"
+                                 "  x: { driver: test-memory, size: lots }\n",
+      { "d.yaml:6:18: /frontends/s/e:node wants write on /nodes/d", "d.yaml:9:" } },
+    { SERVER (WRITER ("e", "d")) "  d: { driver: test-memory, read-only: true }\n"
+                                 "  x: { driver: test-memory, sise: 1 }\n",
+      { "d.yaml:6:18: /frontends/s/e:node wants write on /nodes/d", "d.yaml:9:" } },
+    { SERVER (WRITER ("e", "d")) "  d: { driver: test-memory, read-only: true }\n"
+                                 "  x: { driver: nosuch }\n",
+      { "d.yaml:6:18: /frontends/s/e:node wants write on /nodes/d", "d.yaml:9:" } },
+    { SERVER (WRITER ("e", "d")) "  d: { driver: test-memory, read-only: true }\n"
+                                 "  x: { driver: test-pass, file: gone }\n",
+      { "d.yaml:6:18: /frontends/s/e:node wants write on /nodes/d", "d.yaml:9:" } },
+    { "plugin: []\n" SERVER (WRITER ("e", "d")) "  d: { driver: test-memory, read-only: true }\n",
+      { "d.yaml:1:1: ", "d.yaml:7:18: /frontends/s/e:node wants write on /nodes/d" } },
+    /* Another member of the same owner. */
+    { SERVER (WRITER ("e", "d") "      f: { node: d, writeable: maybe }\n") //
+      "  d: { driver: test-memory, read-only: true }\n",
+      { "d.yaml:6:18: /frontends/s/e:node wants write on /nodes/d", "d.yaml:7:" } },
+    /* What is wrong is what they have in common. */
+    { SERVER (WRITER ("e", "d")) IMAGE ("c", "d") "  d: { driver: test-memory, sise: 1 }\n",
+      { "/frontends/s/e:node wants write on /nodes/d, which /nodes/c:file does not share",
+        "d.yaml:9:" } },
+    /* Several of them. */
+    { SERVER (WRITER ("e", "d") WRITER ("f", "g")) //
+      "  d: { driver: test-memory, read-only: true }\n"
+      "  g: { driver: test-memory, read-only: true }\n"
+      "  x: { driver: test-memory, sise: 1 }\n",
+      { "d.yaml:6:18: /frontends/s/e:node", "d.yaml:7:18: /frontends/s/f:node", "d.yaml:11:" } },
+    /* And circles. */
+    { SERVER (WRITER ("e", "d")) "  d: { driver: test-memory, read-only: true }\n"
+                                 "  x: { driver: test-pass, file: y }\n"
+                                 "  y: { driver: test-pass, file: x }\n"
+                                 "  v: { driver: test-pass, file: w }\n"
+                                 "  w: { driver: test-pass, file: v, sise: 1 }\n",
+      { "d.yaml:6:18: /frontends/s/e:node",
+        "d.yaml:10:33: ", "d.yaml:12:33: ", "d.yaml:12:36: " } },
+  };
+
+  g_test_summary ("Who is in whose way is told together with mistakes elsewhere");
+
+  assert_reports (reports, G_N_ELEMENTS (reports));
+}
+
+static void
+test_mistakes_bring_no_conflicts (void)
+{
+  static const Report reports[] = {
+    /* Its being read-only may be the mistake. */
+    { SERVER (WRITER ("e", "d")) "  d: { driver: test-memory, read-only: true, sise: 1 }\n",
+      { "d.yaml:8:" } },
+    { SERVER (WRITER ("e", "d")) IMAGE ("c", "d") "  d: { driver: nosuch }\n", { "d.yaml:9:" } },
+    /* The writer may be meant to be none. */
+    { SERVER ("      e: { node: d, writable: true, sise: 1 }\n") //
+      "  d: { driver: test-memory, read-only: true }\n",
+      { "d.yaml:6:" } },
+    /* What is between may hold it back. */
+    { SERVER (WRITER ("e", "m")) "  m: { driver: test-pass, file: d, levle: 1 }\n"
+                                 "  d: { driver: test-memory, read-only: true }\n",
+      { "d.yaml:8:" } },
+    /* It inherits from what is wrong. */
+    { SERVER (WRITER ("e", "m.file")) //
+      "  m: { driver: test-pass, read-onyl: false, read-only: true,\n"
+      "       file: { driver: test-memory } }\n",
+      { "d.yaml:8:" } },
+    /* Another one is called so. */
+    { SERVER (WRITER ("e", "d")) //
+      "  d: { driver: test-memory, read-only: true }\n"
+      "  m: { driver: test-pass, file: { id: d, driver: test-memory } }\n",
+      { "d.yaml:9:" } },
+  };
+
+  g_test_summary ("No conflict is told that would go when a mistake is mended");
+
+  assert_reports (reports, G_N_ELEMENTS (reports));
+}
+
 static void
 test_second_document (void)
 {
@@ -193,6 +312,8 @@ main (int argc, char **argv)
   g_test_add_func ("/document/problems-around-it-have-places", test_outside);
   g_test_add_func ("/document/all-problems-at-once", test_all_at_once);
   g_test_add_func ("/document/check-finds-conflicts", test_checks_graph);
+  g_test_add_func ("/document/conflicts-are-told-beside-mistakes", test_conflicts_beside_mistakes);
+  g_test_add_func ("/document/mistakes-bring-no-conflicts", test_mistakes_bring_no_conflicts);
   g_test_add_func ("/document/second-one-adds", test_second_document);
   g_test_add_func ("/document/whole-or-nothing", test_whole_or_nothing);
   g_test_add_func ("/document/deep-graphs-work", test_deep);
