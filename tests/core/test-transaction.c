@@ -442,6 +442,29 @@ test_cycle (void)
 }
 
 static void
+test_cycles (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("a: { driver: test-pass, file: b }\n"
+                                     "b: { driver: test-pass, file: disk }\n"
+                                     "c: { driver: test-pass, file: d }\n"
+                                     "d: { driver: test-pass, file: disk }\n"
+                                     "disk: { driver: test-memory }\n");
+  g_autoptr (BanyanTransaction) transaction
+      = banyan_transaction_new (banyan_test_graph_get (graph));
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+
+  g_test_summary ("All cycles that a change would make are told");
+
+  banyan_transaction_replace_child (transaction, banyan_test_get_edge (graph, "b:file"),
+                                    banyan_test_get_node (graph, "a"));
+  banyan_transaction_replace_child (transaction, banyan_test_get_edge (graph, "d:file"),
+                                    banyan_test_get_node (graph, "c"));
+  g_assert_false (banyan_transaction_check (transaction, problems));
+  g_assert_cmpuint (banyan_problems_get_length (problems), ==, 2);
+}
+
+static void
 test_final_graph (void)
 {
   g_autoptr (BanyanTestGraph) graph
@@ -703,6 +726,7 @@ main (int argc, char **argv)
   g_test_add_func ("/transaction/sets-properties", test_properties);
   g_test_add_func ("/transaction/refuses-bad-values", test_refuses_values);
   g_test_add_func ("/transaction/refuses-cycles", test_cycle);
+  g_test_add_func ("/transaction/all-cycles-are-told", test_cycles);
   g_test_add_func ("/transaction/checks-the-final-graph", test_final_graph);
   g_test_add_func ("/transaction/names-who-is-in-the-way", test_in_use);
   g_test_add_func ("/transaction/flushes-once", test_flushed_once);

@@ -316,6 +316,87 @@ test_walks (void)
     }
 }
 
+/* -- Mistakes. -- */
+
+/* @document with one of its @right, any, replaced by @wrong; NULL where there is none. */
+static char *
+spoil (GRand *random, const char *document, const char *right, const char *wrong)
+{
+  g_auto (GStrv) pieces = g_strsplit (document, right, -1);
+  guint n = g_strv_length (pieces) - 1;
+  guint chosen = n > 0 ? g_rand_int_range (random, 0, n) : 0;
+  GString *text;
+
+  if (n == 0)
+    return NULL;
+
+  text = g_string_new (pieces[0]);
+  for (guint i = 0; i < n; i++)
+    g_string_append_printf (text, "%s%s", i == chosen ? wrong : right, pieces[i + 1]);
+  return g_string_free (text, FALSE);
+}
+
+static void
+assert_no_conflict (BanyanProblems *problems, const char *document)
+{
+  g_assert_cmpuint (banyan_problems_get_length (problems), >, 0);
+  for (guint i = 0; i < banyan_problems_get_length (problems); i++)
+    {
+      g_autofree char *message = banyan_problems_get_message (problems, i);
+
+      if (banyan_problems_get_code (problems, i) == BANYAN_CONFIG_ERROR_CONFLICT)
+        g_error ("%s\nis told of\n%s", message, document);
+    }
+}
+
+/* Checked by itself, and as what the graph should become. */
+static void
+make_mistake (Walk *self, const char *right, const char *wrong)
+{
+  g_autofree char *document = draw_document (self);
+  g_autofree char *spoilt = spoil (self->random, document, right, wrong);
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (BanyanProblems) others = banyan_problems_new ();
+  g_autoptr (BanyanGraph) graph = banyan_graph_new ();
+
+  if (spoilt == NULL)
+    return;
+
+  self->n_failures++;
+  g_assert_false (banyan_graph_check (graph, spoilt, -1, "random.yaml", self->folder, problems));
+  assert_no_conflict (problems, spoilt);
+  g_assert_null (
+      banyan_plan_new (self->graph, spoilt, -1, "random.yaml", self->folder, 0, others, NULL));
+  assert_no_conflict (others, spoilt);
+}
+
+static void
+test_mistakes (void)
+{
+  static const char *const mistakes[][2] = {
+    { "{ driver: ", "{ nosuch: 1, driver: " },
+    { "{ driver: ", "{ driver: no" },
+    { "read-only: true", "read-onyl: true" },
+    { "read-only: true", "read-only: maybe" },
+    { "file: ", "fiel: " },
+    { "writable: true", "writable: maybe" },
+    { "node: ", "nodde: " },
+    { "children: [", "children: [ nosuch," },
+    { "type: ", "type: no" },
+  };
+  guint32 seed = only_seed >= 0 ? only_seed : 1;
+  g_autoptr (Walk) self = walk_new (seed);
+  guint n_rounds = g_test_slow () ? 500 : 20;
+
+  g_test_summary ("A mistake in a document that was right is never told as a conflict");
+
+  for (guint i = 0; i < n_rounds; i++)
+    for (guint j = 0; j < G_N_ELEMENTS (mistakes); j++)
+      make_mistake (self, mistakes[j][0], mistakes[j][1]);
+  g_assert_cmpuint (self->n_failures, >, n_rounds);
+  close (self->input[1]);
+}
+
 static void
 take_seed (int *argc, char **argv)
 {
@@ -336,5 +417,6 @@ main (int argc, char **argv)
   take_seed (&argc, argv);
   banyan_test_init (&argc, &argv);
   g_test_add_func ("/apply/random/walks", test_walks);
+  g_test_add_func ("/apply/random/mistakes-are-no-conflicts", test_mistakes);
   return g_test_run ();
 }
