@@ -22,10 +22,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define NO_DESCRIPTOR G_MININT
+
 static gboolean only_check;
 static gboolean quiet;
 static gboolean as_json;
-static int ready_fd = -1;
+static int ready_fd = NO_DESCRIPTOR;
 static gboolean wants_daemon;
 static gboolean wants_version;
 static char *pidfile;
@@ -169,14 +171,17 @@ write_pidfile (Server *self)
   return FALSE;
 }
 
+/* The standard ones stay: what is said later goes there, and must not go to a file that is opened
+ * under their number. */
 static void
 write_ready_fd (void)
 {
-  if (ready_fd < 0)
+  if (ready_fd == NO_DESCRIPTOR)
     return;
   if (write (ready_fd, "ready\n", strlen ("ready\n")) < 0)
     cli_message ("cannot write to descriptor %d: %s", ready_fd, g_strerror (errno));
-  close (ready_fd);
+  if (ready_fd > STDERR_FILENO)
+    close (ready_fd);
 }
 
 static guint
@@ -447,11 +452,16 @@ static CliStatus
 check_without_serving (void)
 {
   const Given vain[] = {
-    { ready_fd != -1, "ready-fd" },        { pidfile != NULL, "pidfile" },
-    { passed_fds != NULL, "add-fd" },      { run_sandbox_is_wanted (), "sandbox" },
-    { run_sandbox_user != NULL, "user" },  { run_sandbox_paths != NULL, "allow-path" },
-    { wants_daemon, "daemonize" },         { run_live_options.state != NULL, "state" },
-    { run_live_options.watches, "watch" }, { run_live_options.override, "override" },
+    { ready_fd != NO_DESCRIPTOR, "ready-fd" },
+    { pidfile != NULL, "pidfile" },
+    { passed_fds != NULL, "add-fd" },
+    { run_sandbox_is_wanted (), "sandbox" },
+    { run_sandbox_user != NULL, "user" },
+    { run_sandbox_paths != NULL, "allow-path" },
+    { wants_daemon, "daemonize" },
+    { run_live_options.state != NULL, "state" },
+    { run_live_options.watches, "watch" },
+    { run_live_options.override, "override" },
   };
   const char *name = find_given (vain, G_N_ELEMENTS (vain));
 
@@ -489,7 +499,7 @@ check_options (const char *path, GPtrArray *words)
                                 "banyan help run");
   if (status != CLI_DONE)
     return status;
-  if (ready_fd != -1 && fcntl (ready_fd, F_GETFD) < 0)
+  if (ready_fd != NO_DESCRIPTOR && fcntl (ready_fd, F_GETFD) < 0)
     return cli_fail (CLI_USAGE, "descriptor %d is not open", ready_fd);
   return CLI_DONE;
 }

@@ -6,7 +6,9 @@
 
 #include "cli.h"
 
+#include <fcntl.h>
 #include <locale.h>
+#include <unistd.h>
 
 static CliStatus
 print_overview (void)
@@ -30,11 +32,25 @@ run_option (const char *option)
                    "options come after the command, but for --help and --version: \"%s\"", option);
 }
 
+/* Else an image may be opened as one of them, and be written what is meant for the user. */
+static void
+fill_standard_descriptors (void)
+{
+  int fd;
+
+  do
+    fd = open ("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd > STDERR_FILENO)
+    close (fd);
+}
+
 int
 main (int argc, char **argv)
 {
   const CliCommand *command;
 
+  fill_standard_descriptors ();
   setlocale (LC_ALL, "");
   g_set_prgname ("banyan");
 
