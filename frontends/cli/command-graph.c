@@ -5,6 +5,7 @@
 #include "graph.h"
 
 #include <gio/gio.h>
+#include <stdio.h>
 
 static gboolean as_json;
 static gboolean as_dot;
@@ -61,17 +62,22 @@ run_dot (const char *dot, CliStatus *status)
   return svg;
 }
 
+/* Into what is there: it may be a FIFO, a device or a link. */
 static CliStatus
 write_out (const char *text)
 {
-  g_autoptr (GError) error = NULL;
+  FILE *file;
+  gboolean is_written;
 
   if (output == NULL)
     return cli_print (text);
-  if (!g_file_set_contents (output, text, -1, &error))
-    return cli_fail_with (error);
 
-  return CLI_DONE;
+  file = fopen (output, "we");
+  is_written = file != NULL && fputs (text, file) >= 0;
+  if (file != NULL && fclose (file) != 0)
+    is_written = FALSE;
+  return is_written ? CLI_DONE
+                    : cli_fail (CLI_FAILED, "writing %s: %s", output, g_strerror (errno));
 }
 
 static CliStatus
