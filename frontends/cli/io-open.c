@@ -197,13 +197,11 @@ set_dotted (IoSession *self, BanyanTransaction *transaction, const char *dotted)
   return TRUE;
 }
 
-/* @may_write: changed by -r and -w. */
+/* @access: r or w, where one of them was given. */
 static gboolean
-read_changes (IoSession *self, BanyanTransaction *transaction, gboolean *may_write, int argc,
-              char **argv)
+read_changes (IoSession *self, BanyanTransaction *transaction, int *access, int argc, char **argv)
 {
   gboolean is_right = TRUE;
-  gboolean is_said = FALSE;
   int letter;
 
   optind = 0;
@@ -213,11 +211,10 @@ read_changes (IoSession *self, BanyanTransaction *transaction, gboolean *may_wri
       {
       case 'r':
       case 'w':
-        if (is_said)
+        if (*access != 0)
           return io_complain (self, "Only one -r/-w option may be given");
-        is_said = TRUE;
-        *may_write = letter == 'w';
-        set_all (self, transaction, "read-only", *may_write ? "false" : "true");
+        *access = letter;
+        set_all (self, transaction, "read-only", letter == 'w' ? "false" : "true");
         break;
       case 'c':
         is_right = set_cache (self, transaction, optarg);
@@ -232,23 +229,34 @@ read_changes (IoSession *self, BanyanTransaction *transaction, gboolean *may_wri
   return is_right;
 }
 
+/* What cannot be written any more can be read, perhaps. */
+static gboolean
+enter_again (IoSession *self, gboolean may_write)
+{
+  if (enter_node (self, may_write) == CLI_DONE)
+    return TRUE;
+  if (!may_write || enter_node (self, FALSE) != CLI_DONE)
+    io_close (self);
+  return FALSE;
+}
+
 /* The permission to write is given back first: with it the node would not become read-only. */
 gboolean
 io_run_reopen (IoSession *self, int argc, char **argv)
 {
   g_autoptr (BanyanTransaction) transaction = banyan_transaction_new (self->graph);
   g_autoptr (GError) error = NULL;
-  gboolean could_write = self->may_write, may_write = could_write;
+  gboolean may_write = self->may_write;
+  int access = 0;
 
-  if (!read_changes (self, transaction, &may_write, argc, argv))
+  if (!read_changes (self, transaction, &access, argc, argv))
     return FALSE;
 
   leave_node (self);
   if (!banyan_transaction_commit (transaction, &error))
-    {
-      io_report_failure (self, "reopen", error);
-      may_write = could_write;
-    }
+    io_report_failure (self, "reopen", error);
+  else
+    may_write = access == 'w' || (access == 0 && !banyan_node_is_read_only (self->node));
 
-  return enter_node (self, may_write) == CLI_DONE && error == NULL;
+  return enter_again (self, may_write) && error == NULL;
 }

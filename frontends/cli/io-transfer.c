@@ -3,6 +3,8 @@
 
 #include "io.h"
 
+#include <stdio.h>
+
 #define DEFAULT_PATTERN 0xcd
 /* Bytes: what any disk wants that bypasses the page cache. */
 #define ALIGNMENT 4096
@@ -145,17 +147,19 @@ io_readv (IoSession *self, int argc, char **argv)
 static gboolean
 fill_from_file (IoSession *self, guint8 *buffer, gsize length, const char *file)
 {
-  g_autoptr (GError) error = NULL;
-  g_autofree char *text = NULL;
-  gsize n;
+  FILE *stream = fopen (file, "re");
+  gsize n = stream != NULL ? fread (buffer, 1, length, stream) : 0;
+  int number = stream == NULL || ferror (stream) ? errno : 0;
 
-  if (!g_file_get_contents (file, &text, &n, &error))
-    return io_complain (self, "%s", error->message);
-  if (n == 0)
+  if (stream != NULL)
+    fclose (stream);
+  if (number != 0)
+    return io_complain (self, "reading %s: %s", file, g_strerror (number));
+  if (n == 0 && length > 0)
     return io_complain (self, "%s: the file is empty", file);
 
-  for (gsize i = 0; i < length; i += n)
-    memcpy (buffer + i, text, MIN (n, length - i));
+  for (gsize i = n; i < length; i++)
+    buffer[i] = buffer[i - n];
   return TRUE;
 }
 
