@@ -389,7 +389,9 @@ take_bytes (QmpClient *self, const char *bytes, gsize length)
     if (result == QMP_READER_MESSAGE)
       parse_message (self);
     else if (result == QMP_READER_GARBAGE)
-      refuse_later (self, NULL, "JSON parse error: a message is an object that begins with '{'");
+      refuse_later (self, NULL,
+                    "JSON parse error: a message is an object that begins with '{', and not "
+                    "nested without end");
     else
       {
         refuse_later (self, NULL, "JSON parse error: a message has %d bytes at most",

@@ -6,6 +6,9 @@
 /* No UTF-8 text has it: clients send it to be sure that nothing of an older message is left. */
 #define RESET 0xff
 
+/* More than any message of sense has. What is deeper ends with its line, if nobody closes it. */
+#define MAX_DEPTH 1024
+
 void
 qmp_reader_init (QmpReader *self)
 {
@@ -24,7 +27,7 @@ begin (QmpReader *self)
 {
   g_string_truncate (self->text, 0);
   self->depth = 0;
-  self->is_in_string = self->is_escaped = self->is_garbage = FALSE;
+  self->is_in_string = self->is_escaped = self->is_deep = self->is_garbage = FALSE;
 }
 
 static void
@@ -38,11 +41,21 @@ step_in_string (QmpReader *self, char c)
     self->is_in_string = FALSE;
 }
 
+static void
+give_up (QmpReader *self)
+{
+  self->depth = 0;
+  self->is_in_string = self->is_escaped = FALSE;
+  self->is_garbage = TRUE;
+}
+
 /* Whether @c is the last one of a message, or of what should have been one. */
 static gboolean
 step (QmpReader *self, char c)
 {
   g_string_append_c (self->text, c);
+  if (c == '\n' && self->is_deep)
+    give_up (self);
   if (self->is_garbage)
     return c == '\n';
   if (self->is_in_string)
@@ -58,6 +71,7 @@ step (QmpReader *self, char c)
   else if (c == '}' || c == ']')
     self->depth--;
 
+  self->is_deep |= self->depth > MAX_DEPTH;
   return self->depth == 0;
 }
 

@@ -16,6 +16,7 @@ typedef struct
   guint depth;   /* brackets that are open */
   gboolean is_in_string;
   gboolean is_escaped;
+  gboolean is_deep;
   gboolean is_garbage; /* until the end of the line */
 } QmpReader;
 
