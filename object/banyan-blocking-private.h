@@ -13,8 +13,12 @@
 
 G_BEGIN_DECLS
 
-/* FALSE, with G_IO_ERROR_WOULD_BLOCK, in a callback of the main loop. @what is the function that
- * wants to wait. */
+/* Whether the calling thread is the one that runs GLib's default main context for us: the first one
+ * that asks. */
+gboolean banyan_claim_main_context (void);
+
+/* FALSE, with G_IO_ERROR_WOULD_BLOCK, in a callback of the main loop, and in a thread other than
+ * the one that runs it. @what is the function that wants to wait. */
 gboolean banyan_may_block (const char *what, GError **error);
 
 /* A GAsyncReadyCallback whose data is where banyan_wait_for_result() finds the result. */

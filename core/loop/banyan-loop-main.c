@@ -1,6 +1,7 @@
 /* banyan-loop-main.c - the main thread's loop, a guest of GLib's default main context
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-blocking-private.h"
 #include "banyan-loop-core.h"
 
 #include <unistd.h>
@@ -15,11 +16,9 @@ typedef struct
 static void
 settle_here (BanyanLoop *loop)
 {
-  static gboolean is_settled; /* atomic */
-
   if (banyan_thread.loop == loop)
     return;
-  if (banyan_thread.loop != NULL || __atomic_exchange_n (&is_settled, TRUE, __ATOMIC_ACQ_REL))
+  if (banyan_thread.loop != NULL || !banyan_claim_main_context ())
     g_error ("GLib's default main context is run by more than one thread");
 
   banyan_thread.loop = loop;
