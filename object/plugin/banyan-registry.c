@@ -220,29 +220,73 @@ load_plugin (BanyanRegistry *self, BanyanPluginInfo *info)
   index_types (self);
 }
 
+/* Whether the file is still the one that was scanned. */
+static gboolean
+is_as_scanned (BanyanPluginInfo *info)
+{
+  BanyanFileKey now = { 0 };
+  gboolean equal;
+
+  banyan_file_key_read (&now, info->path);
+  equal = banyan_file_key_equal (&now, &info->key);
+  g_free (now.build_id);
+  return equal;
+}
+
+/* Scans the file that is there now. FALSE with @reason if the scanner cannot do that: then all that
+ * was known stays. */
+static gboolean
+scan_again (BanyanRegistry *self, BanyanPluginInfo *info, char **reason)
+{
+  g_autoptr (BanyanPluginInfo) now = banyan_plugin_info_new (info->path);
+  g_autoptr (GPtrArray) one = g_ptr_array_new ();
+  g_autoptr (GVariant) record = NULL;
+
+  banyan_file_key_read (&now->key, now->path);
+  g_ptr_array_add (one, now);
+  banyan_scanner_run (one);
+  if (now->unscanned)
+    {
+      *reason = g_steal_pointer (&now->broken);
+      return FALSE;
+    }
+
+  record = g_variant_ref_sink (banyan_plugin_info_to_record (now));
+  banyan_plugin_info_take_record (info, record);
+  g_free (info->key.build_id);
+  info->key = now->key;
+  now->key.build_id = NULL;
+  info->unscanned = FALSE;
+  index_types (self);
+  save_cache (self);
+  return TRUE;
+}
+
+/* Without a scan only those are loaded of which nothing was ever known, or which have failed in
+ * this process and left it alive. */
+static gboolean
+may_load_unscanned (BanyanPluginInfo *info)
+{
+  return info->unscanned || (info->plugin != NULL && is_as_scanned (info));
+}
+
 /* Looks again at a plugin that was broken: what it lacked may be there by now. */
 static void
 retry (BanyanRegistry *self, BanyanPluginInfo *info)
 {
-  BanyanFileKey before = info->key;
-  g_autoptr (GPtrArray) one = g_ptr_array_new ();
+  g_autofree char *reason = NULL;
 
   if (self->sealed || info->conflict != NULL
-      || (info->plugin != NULL && banyan_plugin_is_final (info->plugin)))
+      || (info->plugin != NULL && banyan_plugin_is_final (info->plugin))
+      || (info->hung && is_as_scanned (info)))
     return;
 
-  info->key = (BanyanFileKey){ 0 };
-  banyan_file_key_read (&info->key, info->path);
-  if (!info->hung || !banyan_file_key_equal (&info->key, &before))
+  if (!scan_again (self, info, &reason) && may_load_unscanned (info))
     {
-      g_ptr_array_add (one, info);
-      banyan_scanner_run (one);
-      if (info->unscanned)
-        load_plugin (self, info);
-      index_types (self);
+      banyan_file_key_read (&info->key, info->path);
+      load_plugin (self, info);
       save_cache (self);
     }
-  g_free (before.build_id);
 }
 
 /* -- Refusing. -- */
@@ -297,6 +341,33 @@ refuse_unknown (BanyanRegistry *self, guint kinds, const char *name, GError **er
 }
 
 static GType
+refuse_changed (BanyanPluginInfo *plugin, const char *name, const char *what, GError **error)
+{
+  g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_PLUGIN,
+               "type \"%s\": plugin %s was changed since it was scanned, and %s", name,
+               plugin->path, what);
+  return G_TYPE_INVALID;
+}
+
+/* Whoever replaced the file since it was scanned may have put anything there, so it is scanned
+ * again before it is loaded. @info may be gone after that: its type is to be looked up again. */
+static gboolean
+follow_change (BanyanRegistry *self, BanyanTypeInfo *info, const char *name, GError **error)
+{
+  BanyanPluginInfo *plugin = find_plugin (self, info->plugin_path);
+  g_autofree char *reason = NULL;
+  g_autofree char *what = NULL;
+
+  if (self->sealed || info->type != G_TYPE_INVALID || plugin == NULL || is_as_scanned (plugin)
+      || scan_again (self, plugin, &reason))
+    return TRUE;
+
+  what = g_strdup_printf ("is %s; put the old file back, or restart", reason);
+  refuse_changed (plugin, name, what, error);
+  return FALSE;
+}
+
+static GType
 load_type (BanyanRegistry *self, BanyanTypeInfo *info, GError **error)
 {
   BanyanPluginInfo *plugin = find_plugin (self, info->plugin_path);
@@ -313,6 +384,11 @@ load_type (BanyanRegistry *self, BanyanTypeInfo *info, GError **error)
                    info->name, plugin->path);
       return G_TYPE_INVALID;
     }
+
+  /* The last look before dlopen(): a scan takes long enough for another change. */
+  if (!is_as_scanned (plugin))
+    return refuse_changed (plugin, type->name, "again meanwhile: ask again once it is whole",
+                           error);
 
   load_plugin (self, plugin);
   if (type->type == G_TYPE_INVALID || plugin->broken != NULL)
@@ -487,7 +563,8 @@ banyan_registry_lookup (BanyanRegistry *self, guint kinds, const char *name)
  * @name: a name or an alias
  * @error: where to put the error, or NULL
  *
- * Finds a class by its name in documents, and loads the plugin that has it, and no other.
+ * Finds a class by its name in documents, and loads the plugin that has it, and no other. A file
+ * that was changed since it was scanned is scanned again first.
  *
  * Returns: the class, or %G_TYPE_INVALID
  */
@@ -500,6 +577,10 @@ banyan_registry_get_type_by_name (BanyanRegistry *self, guint kinds, const char 
 
   g_return_val_if_fail (BANYAN_IS_REGISTRY (self), G_TYPE_INVALID);
   g_return_val_if_fail (name != NULL, G_TYPE_INVALID);
+
+  info = find_type (self, kinds, name);
+  if (info != NULL && !follow_change (self, info, name, error))
+    return G_TYPE_INVALID;
 
   info = find_type (self, kinds, name);
   broken = info == NULL ? find_broken (self, name) : NULL;

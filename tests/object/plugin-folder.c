@@ -31,6 +31,18 @@ test_add_module (const char *folder, const char *name)
   g_assert_cmpint (symlink (module, link), ==, 0);
 }
 
+void
+test_copy_module (const char *folder, const char *name, const char *as)
+{
+  g_autofree char *from = test_path_of_module (name);
+  g_autofree char *to = test_path_in (folder, as);
+  g_autofree char *bytes = NULL;
+  gsize length;
+
+  g_assert_true (g_file_get_contents (from, &bytes, &length, NULL));
+  g_assert_true (g_file_set_contents (to, bytes, (gssize) length, NULL));
+}
+
 /* A folder with the modules named in @names, separated by spaces. */
 char *
 test_make_folder (const char *names)

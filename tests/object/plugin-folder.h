@@ -14,6 +14,8 @@ char *test_make_folder (const char *names);
 void test_drop_folder (char *folder);
 char *test_path_in (const char *folder, const char *name);
 void test_add_module (const char *folder, const char *name);
+/* A copy of the module @name, as a file of its own called for @as; in place of the one there. */
+void test_copy_module (const char *folder, const char *name, const char *as);
 
 typedef char Folder;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Folder, test_drop_folder)

@@ -19,13 +19,8 @@ static char *
 make_folder_with_copy (const char *name)
 {
   char *folder = test_make_folder ("");
-  g_autofree char *from = test_path_of_module (name);
-  g_autofree char *to = test_path_in (folder, name);
-  g_autofree char *bytes = NULL;
-  gsize length;
 
-  g_assert_true (g_file_get_contents (from, &bytes, &length, NULL));
-  g_assert_true (g_file_set_contents (to, bytes, (gssize) length, NULL));
+  test_copy_module (folder, name, name);
   return folder;
 }
 
