@@ -208,11 +208,12 @@ static void
 test_mappings_are_few (void)
 {
   g_autoptr (BanyanTestGraph) graph
-      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1TiB }\n");
+      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1TiB, discard: unmap }\n");
   g_autoptr (GError) error = NULL;
   guint before = count_mappings ();
 
-  g_test_summary ("Memory for much of a disk takes few of the mappings that a process may have");
+  g_test_summary ("Memory for much of a disk, with holes, takes few of the mappings that a process "
+                  "may have");
 
 #if defined(__SANITIZE_THREAD__)
   g_test_skip ("the sanitizer has mappings of its own for each of ours");
@@ -220,6 +221,13 @@ test_mappings_are_few (void)
 #endif
   g_assert_cmpint (banyan_test_zeroes (graph, "disk", 0, 16 * KEPT, 0, &error), ==, BANYAN_DONE);
   g_assert_no_error (error);
+  g_assert_cmpuint (count_mappings (), <, before + 64);
+
+  for (guint64 offset = 0; offset < 16 * KEPT; offset += 8 << 20)
+    {
+      g_assert_cmpint (banyan_test_discard (graph, "disk", offset, CHUNK, &error), ==, BANYAN_DONE);
+      g_assert_no_error (error);
+    }
   g_assert_cmpuint (count_mappings (), <, before + 64);
 }
 
@@ -640,6 +648,26 @@ test_process_shrinks (void)
 }
 
 static void
+test_kept_shrinks (void)
+{
+  g_autoptr (BanyanTestGraph) graph
+      = banyan_test_graph_must_load ("disk: { driver: memory, size: 1TiB, discard: unmap }\n");
+  const guint64 size = 64 << 20;
+  guint64 before = get_resident ();
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A discard gives back what kept chunks have of a huge page that was used");
+
+  g_assert_cmpint (banyan_test_zeroes (graph, "disk", 0, size, 0, &error), ==, BANYAN_DONE);
+  for (guint64 offset = 0; offset < size; offset += 2 << 20)
+    must_write (graph, offset, 512);
+  g_assert_cmpint (banyan_test_discard (graph, "disk", 0, TIB, &error), ==, BANYAN_DONE);
+  g_assert_no_error (error);
+  g_assert_cmpuint (get_allocated (graph), ==, 0);
+  g_assert_cmpuint (get_resident (), <, before + size / 2);
+}
+
+static void
 test_sends_from_where_it_lies (void)
 {
   g_autoptr (BanyanTestGraph) graph
@@ -689,6 +717,7 @@ main (int argc, char **argv)
   g_test_add_func ("/protocol/memory/threads-lose-nothing", test_threads);
   g_test_add_func ("/protocol/memory/emptying-shows-nothing", test_emptying_shows_nothing);
   g_test_add_func ("/protocol/memory/process-shrinks", test_process_shrinks);
+  g_test_add_func ("/protocol/memory/kept-shrinks", test_kept_shrinks);
   g_test_add_func ("/protocol/memory/sends-from-where-it-lies", test_sends_from_where_it_lies);
   return g_test_run ();
 }

@@ -22,7 +22,7 @@
  *   else is emptying it: what is left in there will never show.
  *
  * A chunk that is KEPT is taken though nothing may be in it: somebody wanted no hole there. That
- * says nothing about its bytes, so it needs no mutex. */
+ * says nothing about its bytes, so to set it needs no mutex. */
 
 #include "memory-store.h"
 
@@ -44,10 +44,14 @@ G_STATIC_ASSERT (CHUNK_SIZE == 1 << CHUNK_BITS);
 #define CHUNK_KEPT ((guintptr) 2)
 #define CHUNK_TAKEN (CHUNK_DATA | CHUNK_KEPT)
 
-/* To look at an entry, and to take a chunk or to give it back, takes about as long as to clear so
- * many bytes. */
+/* To look at an entry, to take a chunk, or to give it back takes about as long as to clear so many
+ * bytes. */
 #define LOOK_WORK 128
-#define CHANGE_WORK 1024
+#define KEEP_WORK 1024
+#define GIVE_BACK_WORK 8192
+
+/* Slabs of which chunks were given back are mappings of their own until there are so many. */
+#define MAX_PLAIN_SLABS 256
 
 /* Enough that two threads, each at a chunk of its own, seldom meet. */
 #define N_MUTEXES 64
@@ -64,6 +68,8 @@ struct _MemoryStore
   GMutex mutex;      /* protects the slabs */
   GPtrArray *slabs;  /* (owned) (element-type guint8) */
   guint slab_used;   /* chunks taken of the last slab */
+  GHashTable *plain; /* (owned) (element-type guint8): slabs that are not in huge pages any more */
+  gboolean is_plain; /* no slab is */
   guint64 allocated; /* atomic: bytes in chunks that are taken */
 
   GMutex chunk_mutexes[N_MUTEXES]; /* see above; by the chunk's address */
@@ -116,14 +122,14 @@ map_anywhere (void)
 /* In huge pages where there are any: random requests otherwise miss the processor's table of pages
  * each time. Chunks are taken one after the other, so little more than one page is ever unused. */
 static guint8 *
-slab_new (guint8 *neighbour)
+slab_new (guint8 *neighbour, gboolean is_plain)
 {
   guint8 *slab = neighbour != NULL ? map_below (neighbour) : NULL;
 
   if (slab == NULL)
     slab = map_anywhere ();
   if (slab != NULL)
-    madvise (slab, SLAB_SIZE, MADV_HUGEPAGE);
+    madvise (slab, SLAB_SIZE, is_plain ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
   return slab;
 }
 
@@ -143,6 +149,7 @@ memory_store_new (void)
   for (guint i = 0; i < N_MUTEXES; i++)
     g_mutex_init (&self->chunk_mutexes[i]);
   self->slabs = g_ptr_array_new_with_free_func (slab_free);
+  self->plain = g_hash_table_new (NULL, NULL);
   return self;
 }
 
@@ -163,6 +170,7 @@ memory_store_free (MemoryStore *self)
     table_free ((Table *) self->root.entry[i], 1);
 
   g_ptr_array_unref (self->slabs);
+  g_hash_table_unref (self->plain);
   g_mutex_clear (&self->mutex);
   for (guint i = 0; i < N_MUTEXES; i++)
     g_mutex_clear (&self->chunk_mutexes[i]);
@@ -177,7 +185,7 @@ chunk_new (MemoryStore *self)
 
   if (slab == NULL || self->slab_used == SLAB_CHUNKS)
     {
-      slab = slab_new (slab);
+      slab = slab_new (slab, self->is_plain);
       if (slab == NULL)
         return NULL;
       g_ptr_array_add (self->slabs, slab);
@@ -394,6 +402,27 @@ zero_bytes (guint8 *bytes, gsize length)
 #endif
 }
 
+/* A huge page of which a part was given back is not one any more; else the kernel, where it finds
+ * that the rest is in use, fills that part in again in a while. What differs from its neighbour is
+ * a mapping of its own, of which there are not enough for all the slabs of a large disk. */
+static void
+make_plain (MemoryStore *self, guint8 *slab)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+
+  if (self->is_plain || !g_hash_table_add (self->plain, slab))
+    return;
+
+  madvise (slab, SLAB_SIZE, MADV_NOHUGEPAGE);
+  if (g_hash_table_size (self->plain) < MAX_PLAIN_SLABS)
+    return;
+
+  self->is_plain = TRUE;
+  for (guint i = 0; i < self->slabs->len; i++)
+    madvise (self->slabs->pdata[i], SLAB_SIZE, MADV_NOHUGEPAGE);
+  g_hash_table_remove_all (self->plain);
+}
+
 /* To take pages away interrupts the processors that use them. That also orders what a writer there
  * has copied before its look at DATA, without a fence in every write. */
 static void
@@ -402,26 +431,25 @@ empty_chunk (MemoryStore *self, guintptr *entry)
   guint8 *chunk = entry_chunk (__atomic_load_n (entry, __ATOMIC_ACQUIRE));
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (chunk_mutex (self, chunk));
 
-  if (!(clear_bits (self, entry, CHUNK_TAKEN) & CHUNK_DATA))
+  if (clear_bits (self, entry, CHUNK_TAKEN) == 0)
     return;
-  /* Else the kernel, where it finds part of a huge page in use, fills in the rest in a while. */
-  madvise (chunk_slab (chunk), SLAB_SIZE, MADV_NOHUGEPAGE);
+  make_plain (self, chunk_slab (chunk));
   /* Refused for memory that the process has locked: the next write to the chunk would bring back
    * what is left in it. */
   if (madvise (chunk, CHUNK_SIZE, MADV_DONTNEED) != 0)
     zero_bytes (chunk, CHUNK_SIZE);
 }
 
-/* Zeroes all of a chunk and gives it back. Where there is no data, only others may have put some
- * there by now: that is theirs, and stays. */
+/* Zeroes all of a chunk and gives it back. One that was only kept may have got pages with its
+ * neighbour, in a huge one. */
 static guint64
 give_back (MemoryStore *self, guintptr *entry, guintptr present)
 {
-  if (present & CHUNK_DATA)
-    empty_chunk (self, entry);
-  else if (present & CHUNK_KEPT)
-    clear_bits (self, entry, CHUNK_KEPT);
-  return present & CHUNK_TAKEN ? CHANGE_WORK : 0;
+  if (!(present & CHUNK_TAKEN))
+    return 0;
+
+  empty_chunk (self, entry);
+  return GIVE_BACK_WORK;
 }
 
 /* A chunk that nobody has written to is zero already: its pages are not touched. */
@@ -432,7 +460,7 @@ keep (MemoryStore *self, guintptr *entry, guint64 *work)
     return FALSE;
 
   set_bits (self, entry, CHUNK_KEPT);
-  *work += CHANGE_WORK;
+  *work += KEEP_WORK;
   return TRUE;
 }
 
