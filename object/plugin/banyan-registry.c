@@ -367,6 +367,23 @@ follow_change (BanyanRegistry *self, BanyanTypeInfo *info, const char *name, GEr
   return FALSE;
 }
 
+/* A type that is not known may have come to, or back to, a file that was replaced. */
+static gboolean
+follow_changes (BanyanRegistry *self)
+{
+  gboolean has_scanned = FALSE;
+
+  for (guint i = 0; !self->sealed && i < self->plugins->len; i++)
+    {
+      BanyanPluginInfo *plugin = self->plugins->pdata[i];
+      g_autofree char *reason = NULL;
+
+      if (plugin->plugin == NULL && plugin->shadowed_by == NULL && !is_as_scanned (plugin))
+        has_scanned |= scan_again (self, plugin, &reason);
+    }
+  return has_scanned;
+}
+
 static GType
 load_type (BanyanRegistry *self, BanyanTypeInfo *info, GError **error)
 {
@@ -583,6 +600,8 @@ banyan_registry_get_type_by_name (BanyanRegistry *self, guint kinds, const char 
     return G_TYPE_INVALID;
 
   info = find_type (self, kinds, name);
+  if (info == NULL && follow_changes (self))
+    info = find_type (self, kinds, name);
   broken = info == NULL ? find_broken (self, name) : NULL;
   if (broken != NULL)
     {

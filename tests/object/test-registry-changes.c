@@ -108,6 +108,22 @@ test_other (void)
 }
 
 static void
+test_swapped (void)
+{
+  g_autoptr (Folder) folder = test_make_folder ("pear");
+  g_autofree char *path = test_path_in (folder, "pear");
+  g_autoptr (BanyanRegistry) registry = make_registry (folder);
+
+  g_test_summary ("A plugin that was another one for a while is known again once it is back");
+
+  g_assert_cmpint (g_unlink (path), ==, 0);
+  test_copy_module (folder, "fruits", "pear");
+  assert_refused (registry, "pear", BANYAN_CONFIG_ERROR_UNKNOWN_TYPE, "no type is called");
+  test_copy_module (folder, "pear", "pear");
+  assert_loads (registry, "pear", "TestPear");
+}
+
+static void
 test_no_scanner (void)
 {
   g_autoptr (Folder) folder = test_make_folder ("smaller");
@@ -178,6 +194,7 @@ main (int argc, char **argv)
   g_test_add_func ("/registry/changes/broken-is-refused", test_broken);
   g_test_add_func ("/registry/changes/sound-is-loaded", test_same);
   g_test_add_func ("/registry/changes/types-are-those-of-now", test_other);
+  g_test_add_func ("/registry/changes/swapped-is-known-again", test_swapped);
   g_test_add_func ("/registry/changes/unscanned-is-refused", test_no_scanner);
   g_test_add_func ("/registry/changes/known-crash-is-not-loaded", test_known_crash);
   g_test_add_func ("/registry/changes/restless-is-refused", test_restless);
