@@ -16,8 +16,8 @@
 
 #define MAX_ALIGNMENT 4096
 
-/* Calls on one file that may wait at once. What is read and written directly on a disk waits in the
- * disk's queue and hardly ever in a thread. */
+/* Calls on one file that may wait at once. What the ring reads and writes directly on a disk waits
+ * in the disk's queue and hardly ever in a thread. */
 #define MAX_WAITS 64
 #define MAX_DIRECT_WAITS 256
 
@@ -352,8 +352,9 @@ file_handle_open (const FileOpen *how, GError **error)
     return NULL;
   probe_alignment (self);
   self->asks_others = !self->is_device && asks_others (self->fd);
-  banyan_co_semaphore_init (&self->places,
-                            self->direct && !self->asks_others ? MAX_DIRECT_WAITS : MAX_WAITS);
+  banyan_co_semaphore_init (&self->places, self->direct && !self->asks_others && !self->use_threads
+                                               ? MAX_DIRECT_WAITS
+                                               : MAX_WAITS);
   if (how->split_folios && !self->read_only && !self->direct && file_folios_can_split (self->fd))
     self->folios = file_folios_new ();
   self->n_splits = how->n_splits;
