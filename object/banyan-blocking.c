@@ -19,19 +19,19 @@ banyan_claim_main_context (void)
 gboolean
 banyan_may_block (const char *what, GError **error)
 {
-  if (!banyan_claim_main_context ())
+  if (g_main_depth () > 0)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK,
-                   "%s() waits in the main loop, which another thread runs; call it there, or use "
-                   "an asynchronous form",
+                   "%s() would block the main loop that it was called in; use an asynchronous form",
                    what);
       return FALSE;
     }
-  if (g_main_depth () == 0)
+  if (banyan_claim_main_context ())
     return TRUE;
 
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK,
-               "%s() would block the main loop that it was called in; use an asynchronous form",
+               "%s() waits in the main loop, which another thread runs; call it there, or use an "
+               "asynchronous form",
                what);
   return FALSE;
 }

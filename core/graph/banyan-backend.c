@@ -1,6 +1,7 @@
 /* banyan-backend.c - the root edge of a frontend, a job or a program
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-blocking-private.h"
 #include "banyan-channel-private.h"
 
 #include <banyan/banyan-graph.h>
@@ -128,7 +129,7 @@ shut_main (gpointer data)
  * @self: a program's backend
  *
  * Waits for what is in flight, and lets go of the node. Runs the main loop meanwhile, so it is not
- * for callbacks of that loop.
+ * for callbacks of that loop, nor for another thread than the one that runs it.
  */
 void
 banyan_backend_close (BanyanBackend *self)
@@ -140,6 +141,7 @@ banyan_backend_close (BanyanBackend *self)
   g_return_if_fail (BANYAN_IS_BACKEND (self));
   g_return_if_fail (self->is_programs);
   g_return_if_fail (g_main_depth () == 0);
+  g_return_if_fail (banyan_claim_main_context ());
 
   graph = g_steal_pointer (&self->graph);
   if (self->edge->node == NULL)
