@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static CliStatus
@@ -32,17 +33,14 @@ run_option (const char *option)
                    "options come after the command, but for --help and --version: \"%s\"", option);
 }
 
-/* Else an image may be opened as one of them, and be written what is meant for the user. */
+/* Else an image may be opened as one of them, and be written what is meant for the user. They stay
+ * of no use, so that what cannot be written is still an error. */
 static void
 fill_standard_descriptors (void)
 {
-  int fd;
-
-  do
-    fd = open ("/dev/null", O_RDWR);
-  while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd > STDERR_FILENO)
-    close (fd);
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl (fd, F_GETFD) < 0 && open ("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+      abort ();
 }
 
 int
