@@ -69,7 +69,7 @@ struct _MemoryStore
   GPtrArray *slabs;  /* (owned) (element-type guint8) */
   guint slab_used;   /* chunks taken of the last slab */
   GHashTable *plain; /* (owned) (element-type guint8): slabs that are not in huge pages any more */
-  gboolean is_plain; /* no slab is */
+  gboolean is_plain; /* atomic: no slab is in huge pages */
   guint64 allocated; /* atomic: bytes in chunks that are taken */
 
   GMutex chunk_mutexes[N_MUTEXES]; /* see above; by the chunk's address */
@@ -402,14 +402,33 @@ zero_bytes (guint8 *bytes, gsize length)
 #endif
 }
 
+/* Each slab lies right below the one before it, if it could: as few calls as that allows. */
+static void
+make_all_plain (MemoryStore *self)
+{
+  guint8 *const *slabs = (guint8 *const *) self->slabs->pdata;
+
+  for (guint first = 0, next; first < self->slabs->len; first = next)
+    {
+      for (next = first + 1; next < self->slabs->len; next++)
+        if (slabs[next] != slabs[next - 1] - SLAB_SIZE)
+          break;
+      madvise (slabs[next - 1], (next - first) * SLAB_SIZE, MADV_NOHUGEPAGE);
+    }
+}
+
 /* A huge page of which a part was given back is not one any more; else the kernel, where it finds
  * that the rest is in use, fills that part in again in a while. What differs from its neighbour is
  * a mapping of its own, of which there are not enough for all the slabs of a large disk. */
 static void
 make_plain (MemoryStore *self, guint8 *slab)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+  g_autoptr (GMutexLocker) locker = NULL;
 
+  if (__atomic_load_n (&self->is_plain, __ATOMIC_RELAXED))
+    return;
+
+  locker = g_mutex_locker_new (&self->mutex);
   if (self->is_plain || !g_hash_table_add (self->plain, slab))
     return;
 
@@ -417,9 +436,8 @@ make_plain (MemoryStore *self, guint8 *slab)
   if (g_hash_table_size (self->plain) < MAX_PLAIN_SLABS)
     return;
 
-  self->is_plain = TRUE;
-  for (guint i = 0; i < self->slabs->len; i++)
-    madvise (self->slabs->pdata[i], SLAB_SIZE, MADV_NOHUGEPAGE);
+  __atomic_store_n (&self->is_plain, TRUE, __ATOMIC_RELAXED);
+  make_all_plain (self);
   g_hash_table_remove_all (self->plain);
 }
 
