@@ -101,6 +101,7 @@ struct _BanyanGraphView
       *writers;     /* (owned) (element-type BanyanViewObject): of what is handed over, top down */
   gboolean is_part; /* what edges lead to may be missing, so they are left out */
   gboolean has_lingering; /* what is removed holds permissions until it is closed */
+  guint n_cycles;         /* that were found */
   guint64 n_visits;       /* tests: how often an object was looked at to find what goes */
 };
 

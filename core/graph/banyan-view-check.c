@@ -222,12 +222,18 @@ typedef struct
   guint next; /* edge to follow */
 } Place;
 
+/* More than anybody would mend at once. */
+#define MAX_CYCLES 8
+
 static void
 refuse_cycle (BanyanGraphView *self, GArray *way, BanyanViewObject *object)
 {
   g_autoptr (GString) text = g_string_new (NULL);
   g_autofree char *end = banyan_view_object_dup_path (object);
   guint i = 0;
+
+  if (self->n_cycles++ >= MAX_CYCLES)
+    return;
 
   while (g_array_index (way, Place, i).object != object)
     i++;

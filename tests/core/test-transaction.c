@@ -454,7 +454,7 @@ test_cycles (void)
       = banyan_transaction_new (banyan_test_graph_get (graph));
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
 
-  g_test_summary ("All cycles that a change would make are told");
+  g_test_summary ("All cycles that a change would make are told, each by its way");
 
   banyan_transaction_replace_child (transaction, banyan_test_get_edge (graph, "b:file"),
                                     banyan_test_get_node (graph, "a"));
@@ -462,6 +462,13 @@ test_cycles (void)
                                     banyan_test_get_node (graph, "c"));
   g_assert_false (banyan_transaction_check (transaction, problems));
   g_assert_cmpuint (banyan_problems_get_length (problems), ==, 2);
+  for (guint i = 0; i < 2; i++)
+    {
+      const char *text = banyan_problems_get_text (problems, i);
+
+      g_assert_nonnull (strstr (text, "is a cycle"));
+      g_assert_nonnull (strstr (text, i == 0 ? "/nodes/a:file -> " : "/nodes/c:file -> "));
+    }
 }
 
 static void
