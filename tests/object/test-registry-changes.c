@@ -44,6 +44,16 @@ assert_refused (BanyanRegistry *registry, const char *name, int code, const char
     g_error ("\"%s\" does not say \"%s\"", error->message, message);
 }
 
+/* The file itself: what is there may be a link to the module of the build tree. */
+static void
+replace (const char *folder, const char *name, const char *by)
+{
+  g_autofree char *path = test_path_in (folder, name);
+
+  g_assert_cmpint (g_unlink (path), ==, 0);
+  test_copy_module (folder, by, name);
+}
+
 static void
 test_broken (void)
 {
@@ -64,11 +74,9 @@ test_broken (void)
   for (gsize i = 0; i < G_N_ELEMENTS (broken); i++)
     {
       g_autoptr (Folder) folder = test_make_folder ("pear");
-      g_autofree char *path = test_path_in (folder, "pear");
       g_autoptr (BanyanRegistry) registry = make_registry (folder);
 
-      g_assert_cmpint (g_unlink (path), ==, 0);
-      test_copy_module (folder, broken[i].module, "pear");
+      replace (folder, "pear", broken[i].module);
       for (guint n = 0; n < 2; n++)
         assert_refused (registry, "pear", BANYAN_CONFIG_ERROR_UNKNOWN_TYPE, broken[i].message);
     }
@@ -79,13 +87,11 @@ static void
 test_same (void)
 {
   g_autoptr (Folder) folder = test_make_folder ("noise");
-  g_autofree char *path = test_path_in (folder, "noise");
   g_autoptr (BanyanRegistry) registry = make_registry (folder);
 
   g_test_summary ("A plugin that was replaced by one that is sound is loaded, and stays");
 
-  g_assert_cmpint (g_unlink (path), ==, 0);
-  test_copy_module (folder, "noise", "noise");
+  replace (folder, "noise", "noise");
   assert_loads (registry, "berry", "TestBerry");
 
   test_copy_module (folder, "moody", "noise");
@@ -96,13 +102,11 @@ static void
 test_other (void)
 {
   g_autoptr (Folder) folder = test_make_folder ("fruits");
-  g_autofree char *path = test_path_in (folder, "fruits");
   g_autoptr (BanyanRegistry) registry = make_registry (folder);
 
   g_test_summary ("Of a plugin that was replaced, the types that it has now are known");
 
-  g_assert_cmpint (g_unlink (path), ==, 0);
-  test_copy_module (folder, "larger", "fruits");
+  replace (folder, "fruits", "larger");
   assert_refused (registry, "apple", BANYAN_CONFIG_ERROR_UNKNOWN_TYPE, "no type is called");
   assert_loads (registry, "nectarine", "TestNectarine");
 }
@@ -111,13 +115,11 @@ static void
 test_swapped (void)
 {
   g_autoptr (Folder) folder = test_make_folder ("pear");
-  g_autofree char *path = test_path_in (folder, "pear");
   g_autoptr (BanyanRegistry) registry = make_registry (folder);
 
   g_test_summary ("A plugin that was another one for a while is known again once it is back");
 
-  g_assert_cmpint (g_unlink (path), ==, 0);
-  test_copy_module (folder, "fruits", "pear");
+  replace (folder, "pear", "fruits");
   assert_refused (registry, "pear", BANYAN_CONFIG_ERROR_UNKNOWN_TYPE, "no type is called");
   test_copy_module (folder, "pear", "pear");
   assert_loads (registry, "pear", "TestPear");
