@@ -176,6 +176,9 @@ epoll_poll (BanyanLoop *loop, BanyanWait *wait, int fd, short events)
   banyan_loop_complete (wait, result == EPERM ? events & (POLLIN | POLLOUT) : -result);
 }
 
+/* What nobody waits for must not stay armed: a child that was forked and has not executed its
+ * program yet keeps the file when we close it, and what becomes of that file would be told to who
+ * waits for the next one of its number. */
 static void
 epoll_cancel (BanyanLoop *loop, BanyanWait *wait)
 {
@@ -190,6 +193,8 @@ epoll_cancel (BanyanLoop *loop, BanyanWait *wait)
 
   *link = wait->next;
   set_first_wait (self, wait->fd, first);
+  if (first == NULL)
+    epoll_ctl (self->epoll_fd, EPOLL_CTL_DEL, wait->fd, NULL);
   banyan_loop_complete (wait, -ECANCELED);
 }
 

@@ -292,14 +292,6 @@ test_poll (gconstpointer backend)
   banyan_loop_stop (loop);
 }
 
-static gboolean
-poll_both_ways (gpointer data, GError **error)
-{
-  int *pair = data;
-
-  return banyan_co_poll (pair[0], POLLIN, G_MAXUINT64) == POLLIN;
-}
-
 static void
 fill (int fd)
 {
@@ -310,10 +302,127 @@ fill (int fd)
 }
 
 static void
+empty (int fd)
+{
+  guint8 bytes[4096];
+
+  while (read (fd, bytes, sizeof bytes) > 0)
+    ;
+}
+
+typedef struct
+{
+  BanyanCoroutine *coroutine; /* atomic */
+  int pair[2];
+  int how;
+  gssize result;
+} Victim;
+
+static void
+poll_in_vain (gpointer data)
+{
+  Victim *victim = data;
+
+  victim->coroutine = banyan_coroutine_self ();
+  victim->result = banyan_co_poll (victim->pair[0], POLLOUT, G_MAXUINT64);
+}
+
+static void
+poll_half_closed (gpointer data)
+{
+  BanyanLoop *loop = banyan_loop_current ();
+  Victim victim = { .result = 0 };
+  int *pair = victim.pair;
+
+  make_pair (pair);
+  fill (pair[0]);
+  shutdown (pair[1], SHUT_WR);
+  g_assert_cmpint (banyan_co_poll (pair[0], 0, 1000), ==, 0);
+  g_assert_cmpint (banyan_co_poll (pair[0], POLLOUT, 1000), ==, 0);
+  g_assert_cmpint (banyan_loop_now_ns (loop), ==, 2000);
+  g_assert_cmpint (banyan_co_poll (pair[0], POLLRDHUP, G_MAXUINT64), ==, POLLRDHUP);
+  g_assert_cmpint (banyan_co_poll (pair[0], POLLIN | POLLOUT, G_MAXUINT64), ==, POLLIN);
+
+  banyan_coroutine_start (poll_in_vain, &victim);
+  g_assert_cmpint (banyan_co_poll (pair[0], 0, 1000), ==, 0);
+  banyan_coroutine_cancel (victim.coroutine);
+  while (victim.result == 0)
+    banyan_co_yield ();
+  g_assert_cmpint (victim.result, ==, -ECANCELED);
+
+  empty (pair[1]);
+  g_assert_cmpint (banyan_co_poll (pair[0], POLLOUT, G_MAXUINT64), ==, POLLOUT);
+  close (pair[1]);
+  g_assert_cmpint (banyan_co_poll (pair[0], 0, G_MAXUINT64), ==, POLLHUP);
+  close (pair[0]);
+}
+
+static void
+test_half_closed (gconstpointer backend)
+{
+  BanyanLoop *loop = start_loop (backend);
+
+  g_test_summary ("A peer that sends no more is told to who asked for it, and to nobody else");
+
+  if (loop == NULL)
+    return;
+  banyan_loop_set_virtual_clock (loop, TRUE);
+  run_on (loop, poll_half_closed, NULL);
+  banyan_loop_stop (loop);
+}
+
+/* As a child does that was forked and has not executed its program yet. */
+static void
+poll_same_number (gpointer data)
+{
+  int before[2];
+  int after[2];
+  int kept;
+
+  make_pair (before);
+  make_pair (after);
+  g_assert_cmpint (banyan_co_poll (before[0], 0, 1000), ==, 0);
+  kept = fcntl (before[0], F_DUPFD_CLOEXEC, 0);
+  g_assert_cmpint (dup3 (after[0], before[0], O_CLOEXEC), ==, before[0]);
+  close (before[1]);
+
+  g_assert_cmpint (banyan_co_poll (before[0], 0, 1000), ==, 0);
+  g_assert_cmpint (write (after[1], "x", 1), ==, 1);
+  g_assert_cmpint (banyan_co_poll (before[0], POLLIN, G_MAXUINT64), ==, POLLIN);
+  close (after[1]);
+  close (after[0]);
+  g_assert_cmpint (banyan_co_poll (before[0], 0, G_MAXUINT64), ==, POLLHUP);
+  close (before[0]);
+  close (kept);
+}
+
+static void
+test_same_number (gconstpointer backend)
+{
+  BanyanLoop *loop = start_loop (backend);
+
+  g_test_summary ("What becomes of a file that another process still has is not told to who waits "
+                  "for the next one of its number");
+
+  if (loop == NULL)
+    return;
+  banyan_loop_set_virtual_clock (loop, TRUE);
+  run_on (loop, poll_same_number, NULL);
+  banyan_loop_stop (loop);
+}
+
+static gboolean
+poll_both_ways (gpointer data, GError **error)
+{
+  int *pair = data;
+
+  return banyan_co_poll (pair[0], POLLIN, G_MAXUINT64) == POLLIN;
+}
+
+static void
 share_descriptor (gpointer data)
 {
   BanyanGather gather = BANYAN_GATHER_INIT;
-  guint8 bytes[4096];
   int pair[2];
 
   make_pair (pair);
@@ -322,8 +431,7 @@ share_descriptor (gpointer data)
     banyan_gather_start (&gather, poll_both_ways, pair);
 
   /* The descriptor becomes writable for one, and only then readable for three. */
-  while (read (pair[1], bytes, sizeof bytes) > 0)
-    ;
+  empty (pair[1]);
   g_assert_cmpint (banyan_co_poll (pair[0], POLLOUT, G_MAXUINT64), ==, POLLOUT);
   g_assert_cmpuint (gather.running, ==, 3);
   g_assert_cmpint (write (pair[1], "x", 1), ==, 1);
@@ -339,14 +447,6 @@ test_shared_descriptor (gconstpointer backend)
 
   run_alone (backend, share_descriptor, NULL);
 }
-
-typedef struct
-{
-  BanyanCoroutine *coroutine; /* atomic */
-  int pair[2];
-  int how;
-  gssize result;
-} Victim;
 
 static void
 victim_main (gpointer data)
@@ -566,6 +666,8 @@ main (int argc, char **argv)
   add_for_each_loop ("socket/accepts-and-connects", test_accept);
   add_for_each_loop ("poll/ends-by-event-or-time", test_poll);
   add_for_each_loop ("poll/shares-a-descriptor", test_shared_descriptor);
+  add_for_each_loop ("poll/tells-what-was-asked", test_half_closed);
+  add_for_each_loop ("poll/knows-files-not-numbers", test_same_number);
   add_for_each_loop ("cancel/ends-waits", test_cancel);
   add_for_each_loop ("cancel/loses-no-data", test_cancel_race);
   add_for_each_loop ("socket/always-ready-starves-nobody", test_inline_budget);

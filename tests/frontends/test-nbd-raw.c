@@ -135,6 +135,38 @@ test_refused_requests (void)
   run_raw (SCRATCH FIXED, refused_requests);
 }
 
+/* More than the socket holds, of what is sent from where it lies. */
+static void
+ask_and_listen (Stage *stage)
+{
+  g_autofree guint8 *data = g_malloc (DISK_SIZE);
+  guint64 size;
+  guint flags;
+  int fd = raw_export (stage, "scratch", &size, &flags);
+
+  memset (data, 7, DISK_SIZE);
+  SEND_REQUEST (fd, 1, 0, DISK_SIZE);
+  raw_send (fd, data, DISK_SIZE);
+  g_assert_cmpuint (receive_simple (fd), ==, 0);
+
+  for (guint i = 0; i < 4; i++)
+    SEND_REQUEST (fd, 0, 0, DISK_SIZE);
+  shutdown (fd, SHUT_WR);
+  for (guint i = 0; i < 4; i++)
+    {
+      g_assert_cmpuint (receive_simple (fd), ==, 0);
+      raw_receive (fd, data, DISK_SIZE);
+    }
+  raw_assert_hung_up (fd);
+}
+
+static void
+test_half_closed (void)
+{
+  g_test_summary ("Who sends no more is sent all that it asked for before");
+  run_raw (SCRATCH FIXED, ask_and_listen);
+}
+
 static void
 vanish (Stage *stage)
 {
@@ -490,6 +522,7 @@ main (int argc, char **argv)
   g_test_add_func ("/nbd-server/handshake/unknown-export", test_unknown_export);
   g_test_add_func ("/nbd-server/handshake/empty-name", test_empty_name);
   g_test_add_func ("/nbd-server/requests/are-refused-with-their-errno", test_refused_requests);
+  g_test_add_func ("/nbd-server/requests/half-closed-is-answered", test_half_closed);
   g_test_add_func ("/nbd-server/requests/half-a-write-writes-nothing", test_vanish);
   g_test_add_func ("/nbd-server/requests/extended-go-round", test_extended);
   g_test_add_func ("/nbd-server/close/deaf-client", test_deaf_client);
