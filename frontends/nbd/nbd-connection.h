@@ -88,6 +88,7 @@ struct _NbdConnection
   gboolean is_leaving;   /* atomic: as soon as nothing is on its way */
   gboolean is_between;   /* the reader has nothing yet of the next request's header, or not all */
   gboolean has_left;     /* the reader has stopped there */
+  gboolean is_late;      /* the client kept us waiting when we last looked */
   BanyanCoroutine *idle; /* (nullable): the reader, while it waits there */
 
   /* Output. */
@@ -137,6 +138,8 @@ gboolean BANYAN_COROUTINE nbd_input_take (NbdConnection *self, gsize n, BanyanBu
 void nbd_connection_close_input (NbdConnection *self);
 /* On its loop: lets a reader that waits for the next request see that the connection leaves. */
 void nbd_connection_hurry (NbdConnection *self);
+/* On its loop: whether it is the client, and not the graph, that we wait for. */
+gboolean nbd_connection_waits_for_peer (const NbdConnection *self);
 
 /* -- Output (nbd-output.c). -- */
 

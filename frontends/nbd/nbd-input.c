@@ -48,6 +48,12 @@ nbd_connection_hurry (NbdConnection *self)
     banyan_coroutine_cancel (self->idle);
 }
 
+gboolean
+nbd_connection_waits_for_peer (const NbdConnection *self)
+{
+  return self->is_sending || self->in_flight == 0;
+}
+
 /* Room for @n bytes from in_start on. What requests still use stays where it is; then the rest goes
  * to another buffer. */
 static gboolean

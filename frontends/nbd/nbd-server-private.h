@@ -51,14 +51,18 @@ void nbd_server_start_acceptors (NbdServer *self);
 void BANYAN_COROUTINE nbd_server_pause_acceptors (NbdServer *self);
 /* Nobody comes in any more. */
 void BANYAN_COROUTINE nbd_server_end_acceptors (NbdServer *self);
+/* Who waits, for room or for the end, looks again. Under the mutex. */
+void nbd_server_wake_waiters (NbdServer *self);
+
+/* -- nbd-leave.c. -- */
+
 /* Lets what is in flight end, and its answers go out to those who take them in time; for the
  * connections to @export, or all. */
 void BANYAN_COROUTINE nbd_server_end_connections (NbdServer *self, NbdExport *export);
 /* New ones go to the iothreads as they are now. */
 void nbd_server_note_loops (NbdServer *self);
-/* So do those whose thread is none of these any more; who cannot be moved in time is cut off. */
+/* So do those whose thread is none of these any more; who does not let itself be moved in time
+ * is cut off. */
 void BANYAN_COROUTINE nbd_server_move_connections (NbdServer *self);
-/* Who waits, for room or for the end, looks again. Under the mutex. */
-void nbd_server_wake_waiters (NbdServer *self);
 
 G_END_DECLS
