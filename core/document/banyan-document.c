@@ -9,6 +9,8 @@
 
 #include "banyan-graph-view.h"
 #include "banyan-mapper-private.h"
+#include "banyan-param-private.h"
+#include "banyan-spec-private.h"
 
 #include "banyan-blocking-private.h"
 
@@ -46,6 +48,27 @@ check_keys (BanyanSpec *document, BanyanProblems *problems)
     }
 }
 
+/* Other readers take 1, 1.0 and "1" for nearly the same, so what was found is told. */
+static void
+refuse_version (BanyanSpec *version, BanyanProblems *problems)
+{
+  BanyanSpecKind kind = banyan_spec_get_kind (version);
+  gboolean is_scalar
+      = kind != BANYAN_SPEC_NULL && kind != BANYAN_SPEC_LIST && kind != BANYAN_SPEC_MAP;
+  g_autofree char *quoted = is_scalar ? banyan_spec_quote (banyan_spec_get_text (version)) : NULL;
+  gboolean is_quoted_right
+      = kind == BANYAN_SPEC_STRING && g_str_equal (banyan_spec_get_text (version), "1");
+
+  if (is_quoted_right)
+    banyan_problems_add (
+        problems, BANYAN_CONFIG_ERROR_TYPE, banyan_spec_get_origin (version), "version",
+        "this Banyan reads version: 1, and %s is a string; leave out the quotes", quoted);
+  else
+    banyan_problems_add (problems, BANYAN_CONFIG_ERROR_RANGE, banyan_spec_get_origin (version),
+                         "version", "this Banyan reads version: 1, not %s",
+                         is_scalar ? quoted : banyan_param_name_of_kind (kind));
+}
+
 static void
 check_version (BanyanSpec *document, BanyanProblems *problems)
 {
@@ -64,8 +87,7 @@ check_version (BanyanSpec *document, BanyanProblems *problems)
   kind = banyan_spec_get_kind (version);
   if ((kind != BANYAN_SPEC_TEXT && kind != BANYAN_SPEC_NUMBER)
       || !banyan_scalar_parse_uint64 (banyan_spec_get_text (version), &number, NULL) || number != 1)
-    banyan_problems_add (problems, BANYAN_CONFIG_ERROR_RANGE, banyan_spec_get_origin (version),
-                         "version", "this Banyan reads version: 1");
+    refuse_version (version, problems);
 }
 
 static void

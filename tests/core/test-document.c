@@ -35,7 +35,12 @@ test_outside (void)
   } bad[] = {
     { "nodes: {}\n",
       "d.yaml:1:1: a document begins with its version; this Banyan reads version: 1\n" },
-    { "version: 2\n", "d.yaml:1:10: version: this Banyan reads version: 1\n" },
+    { "version: 2\n", "d.yaml:1:10: version: this Banyan reads version: 1, not \"2\"\n" },
+    { "version: 1.0\n", "d.yaml:1:10: version: this Banyan reads version: 1, not \"1.0\"\n" },
+    { "version: [1]\n", "d.yaml:1:10: version: this Banyan reads version: 1, not a list\n" },
+    { "version: \"1\"\n",
+      "d.yaml:1:10: version: this Banyan reads version: 1, and \"1\" is a string; leave out the "
+      "quotes\n" },
     { "version: 1\nnods: {}\n",
       "d.yaml:2:1: a document has no \"nods\"; did you mean \"nodes\"?\n" },
     { "version: 1\nnodes: [a]\n",
