@@ -282,6 +282,39 @@ choose_id (BanyanMapper *self, BanyanSpec *spec, const char *otherwise, gboolean
 
 /* -- Types. -- */
 
+/* The key that stands where @wanted was meant: nearly that, or the other one of the two that tell
+ * what things are. */
+static const char *
+find_meant_key (BanyanSpec *spec, const char *wanted)
+{
+  const char *const wanted_only[] = { wanted, NULL };
+  const char *other = g_str_equal (wanted, "driver") ? "type" : "driver";
+
+  if (banyan_spec_lookup (spec, other))
+    return other;
+  for (guint i = 0; i < banyan_spec_get_length (spec); i++)
+    if (banyan_did_you_mean (banyan_spec_get_key (spec, i), wanted_only))
+      return banyan_spec_get_key (spec, i);
+
+  return NULL;
+}
+
+static void
+report_no_type (BanyanMapper *self, BanyanSpec *spec, const char *key, const BanyanOrigin *place,
+                const char *subject)
+{
+  const char *meant = find_meant_key (spec, key);
+  g_autofree char *quoted = meant ? banyan_spec_quote (meant) : NULL;
+
+  if (quoted)
+    banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_MISSING, place, subject,
+                         "needs the key \"%s\", which tells what it is; was that meant by %s?", key,
+                         quoted);
+  else
+    banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_MISSING, place, subject,
+                         "needs the key \"%s\", which tells what it is", key);
+}
+
 static const char *
 read_type_name (BanyanMapper *self, BanyanSpec *spec, const char *key, const BanyanOrigin *place,
                 const char *subject, const BanyanOrigin **type_place)
@@ -291,8 +324,7 @@ read_type_name (BanyanMapper *self, BanyanSpec *spec, const char *key, const Ban
   if (!name)
     {
       if (!banyan_spec_is_partial (spec))
-        banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_MISSING, place, subject,
-                             "needs the key \"%s\", which tells what it is", key);
+        report_no_type (self, spec, key, place, subject);
       return NULL;
     }
 

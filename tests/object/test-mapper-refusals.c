@@ -180,6 +180,18 @@ static const Case cases[] = {
       "disk.yaml:1:43: nodes.g: a list was given where the name of a type is wanted",
       "disk.yaml:1:56: nodes.h: a plain scalar was given where a map is wanted",
       "disk.yaml:1:62: nodes.i: a list was given where a map is wanted" } },
+  { "a driver under nearly its key, or that of other things",
+    "objects: { o: { driver: throttle-group } }\n"
+    "nodes: { f: { drver: file, filename: a }, g: { type: file, filename: a } }\n",
+    { "disk.yaml:1:12: objects.o: needs the key \"type\", which tells what it is; was that meant "
+      "by "
+      "\"driver\"?",
+      "disk.yaml:2:10: nodes.f: needs the key \"driver\", which tells what it is; was that meant "
+      "by "
+      "\"drver\"?",
+      "disk.yaml:2:43: nodes.g: needs the key \"driver\", which tells what it is; was that meant "
+      "by "
+      "\"type\"?" } },
   { "malformed ids",
     "nodes: { 0f: { driver: file, filename: a }, \"a/b\": { driver: file, filename: "
     "a }, f: { driver: file, filename: a, node-name: g } }\n",
