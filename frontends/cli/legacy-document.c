@@ -288,30 +288,6 @@ is_of_qemu (const char *type)
   return FALSE;
 }
 
-/* What people know from QEMU, and may have in a command line that they bring along. */
-static void
-refuse_drivers (LegacyDocument *self, BanyanSpec *spec)
-{
-  static const char *const qemus[] = { "bochs",      "cloop", "copy-before-write",
-                                       "curl",       "dmg",   "gluster",
-                                       "host_cdrom", "iscsi", "luks",
-                                       "nbd",        "nfs",   "nvme",
-                                       "qcow",       "qcow2", "parallels",
-                                       "qed",        "rbd",   "ssh",
-                                       "vdi",        "vhdx",  "vmdk",
-                                       "vpc",        "vvfat", NULL };
-  const char *driver = banyan_spec_lookup_text (spec, "driver");
-
-  if (driver != NULL && g_strv_contains (qemus, driver) && !type_is_there (driver))
-    banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_REFERENCE,
-                         banyan_spec_get_origin (banyan_spec_lookup (spec, "driver")), NULL,
-                         "the driver %s is QEMU's, and not there yet; banyan convert-config writes "
-                         "the document for when it is",
-                         driver);
-  for (guint i = 0; i < cli_spec_count (spec); i++)
-    refuse_drivers (self, banyan_spec_get_item (spec, i));
-}
-
 static void
 add_object (LegacyDocument *self, LegacyOption *option)
 {
@@ -457,8 +433,6 @@ legacy_to_document (GPtrArray *words, BanyanSpec *base, LegacyOpenClient open_cl
   legacy_declare_servers (&self);
   legacy_tell_unused_chardevs (&self);
   document = merge (&self);
-  if (open_client != NULL)
-    refuse_drivers (&self, cli_spec_get (document, "nodes"));
 
   g_hash_table_unref (self.chardevs);
   g_ptr_array_unref (self.servers);

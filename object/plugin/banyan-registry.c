@@ -320,6 +320,29 @@ find_similar (BanyanRegistry *self, guint kinds, const char *name)
   return banyan_did_you_mean (name, (const char *const *) names->pdata);
 }
 
+/* For those who know QEMU: it is no spelling mistake. */
+static gboolean
+is_driver_of_qemu (guint kinds, const char *name)
+{
+  static const char *const qemus[] = { "copy-before-write",
+                                       "curl",
+                                       "gluster",
+                                       "host_cdrom",
+                                       "iscsi",
+                                       "nfs",
+                                       "nvme",
+                                       "rbd",
+                                       "replication",
+                                       "snapshot-access",
+                                       "ssh",
+                                       "vvfat",
+                                       NULL };
+  guint drivers
+      = 1u << BANYAN_PLUGIN_PROTOCOL | 1u << BANYAN_PLUGIN_FORMAT | 1u << BANYAN_PLUGIN_FILTER;
+
+  return (kinds & drivers) != 0 && g_strv_contains (qemus, name);
+}
+
 static GType
 refuse_unknown (BanyanRegistry *self, guint kinds, const char *name, GError **error)
 {
@@ -330,6 +353,11 @@ refuse_unknown (BanyanRegistry *self, guint kinds, const char *name, GError **er
     g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
                  "\"%s\" is of kind %s, which cannot be used here", name,
                  banyan_plugin_kind_to_string (other->kind));
+  else if (is_driver_of_qemu (kinds, name))
+    g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
+                 "the driver %s is QEMU's, and not there yet; `banyan inspect --types` lists those "
+                 "there are",
+                 name);
   else if (similar != NULL)
     g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
                  "no type is called \"%s\"; did you mean \"%s\"?", name, similar);
