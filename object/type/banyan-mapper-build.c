@@ -35,7 +35,7 @@ expand_and_resolve (BanyanMapper *self)
         {
           BanyanSetting *setting = declaration->settings->pdata[j];
 
-          if (setting->link && !banyan_mapper_resolve_link (self, setting->link))
+          if (setting->link && !banyan_mapper_resolve_link (self, declaration, setting->link))
             declaration->is_wrong = TRUE;
           if (setting->link)
             banyan_link_value_collect (setting->link, declaration->links);

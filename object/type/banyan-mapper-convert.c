@@ -100,7 +100,8 @@ convert_link (BanyanRoot *root, GHashTable *candidates, GParamSpec *pspec, Banya
 
   mapper->candidates = candidates;
   converted = banyan_mapper_expand_link (mapper, NULL, link, "")
-              && banyan_mapper_resolve_link (mapper, link) && banyan_link_value_get (link, value);
+              && banyan_mapper_resolve_link (mapper, NULL, link)
+              && banyan_link_value_get (link, value);
   banyan_link_value_free (link);
   return converted;
 }

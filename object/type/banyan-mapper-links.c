@@ -6,6 +6,8 @@
 #include "banyan-param-private.h"
 #include "banyan-spec-private.h"
 
+#include <string.h>
+
 #define MAX_CANDIDATES 8
 
 /* Who has that many problems needs no more help, and looking for it must not take for ever. */
@@ -202,10 +204,11 @@ banyan_mapper_expand_link (BanyanMapper *mapper, BanyanDeclaration *owner, Banya
 
 /* -- Resolving. -- */
 
-/* What was declared, then what is there already; but not what was born inline, which nobody has
- * given a name. */
+/* What was declared, then what is there already; but not @owner itself, nor what was born inline,
+ * which nobody has given a name. */
 static GPtrArray *
-list_candidates (BanyanMapper *mapper, BanyanCollection *collection, GType type)
+list_candidates (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanCollection *collection,
+                 GType type)
 {
   g_autoptr (GPtrArray) children = banyan_object_list_children (BANYAN_OBJECT (collection));
   GPtrArray *ids = g_ptr_array_new ();
@@ -214,8 +217,8 @@ list_candidates (BanyanMapper *mapper, BanyanCollection *collection, GType type)
     {
       BanyanDeclaration *declaration = mapper->declarations->pdata[i];
 
-      if (declaration->collection == collection && !declaration->parent && *declaration->id
-          && g_type_is_a (G_OBJECT_CLASS_TYPE (declaration->klass), type))
+      if (declaration != owner && declaration->collection == collection && !declaration->parent
+          && *declaration->id && g_type_is_a (G_OBJECT_CLASS_TYPE (declaration->klass), type))
         g_ptr_array_add (ids, declaration->id);
     }
   for (guint i = 0; i < children->len; i++)
@@ -227,21 +230,45 @@ list_candidates (BanyanMapper *mapper, BanyanCollection *collection, GType type)
   return ids;
 }
 
-/* The one of @ids that was meant, or else the first of them. */
+/* What has a driver can be a file, and somebody may have written the file's name instead. Other
+ * roles than "file" are for what has a format, of which we do not know which it is. */
 static char *
-advise (const char *written, GPtrArray *ids)
+advise_on_file_name (BanyanLinkValue *self, BanyanCollection *collection)
+{
+  const char *written = banyan_spec_get_text (self->spec);
+  g_autofree char *quoted = banyan_spec_quote (written);
+
+  if (!collection || g_strcmp0 (banyan_collection_get_type_key (collection), "driver") != 0
+      || !strpbrk (written, "/."))
+    return NULL;
+  if (g_str_equal (self->pspec->name, "file"))
+    return g_strdup_printf ("a file's name goes into a node: file: { driver: file, filename: %s }",
+                            quoted);
+
+  return g_strdup_printf (
+      "a file's name goes into a node, beneath its format, as in { driver: qcow2, "
+      "file: { driver: file, filename: %s } }",
+      quoted);
+}
+
+/* The one of @ids that was meant, or how a file (nullable) is written, or else the first of @ids.
+ */
+static char *
+advise (const char *written, GPtrArray *ids, const char *file_advice)
 {
   g_autoptr (GString) list = NULL;
   const char *nearest;
 
   if (ids->len == 0)
-    return g_strdup ("there are none");
+    return g_strdup (file_advice ? file_advice : "there are none");
 
   g_ptr_array_add (ids, NULL);
   nearest = banyan_did_you_mean (written, (const char *const *) ids->pdata);
   g_ptr_array_set_size (ids, ids->len - 1);
   if (nearest)
     return g_strdup_printf ("did you mean \"%s\"?", nearest);
+  if (file_advice)
+    return g_strdup (file_advice);
 
   list = g_string_new ("there are: ");
   for (guint i = 0; i < ids->len && i < MAX_CANDIDATES; i++)
@@ -253,21 +280,23 @@ advise (const char *written, GPtrArray *ids)
 }
 
 static gboolean
-complain_of_reference (BanyanMapper *mapper, BanyanLinkValue *self, BanyanCollection *collection,
-                       GType type)
+complain_of_reference (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanLinkValue *self,
+                       BanyanCollection *collection, GType type)
 {
   const char *written = banyan_spec_get_text (self->spec);
   g_autofree char *name = banyan_param_name_of_type (target_of (self));
   g_autofree char *quoted = banyan_spec_quote (written);
   g_autoptr (GPtrArray) ids = NULL;
+  g_autofree char *file_advice = NULL;
   g_autofree char *advice = NULL;
 
   if (banyan_problems_get_length (mapper->problems) >= MAX_HELPED)
     return complain (mapper, self, BANYAN_CONFIG_ERROR_REFERENCE, "no %s is called %s", name,
                      quoted);
 
-  ids = collection ? list_candidates (mapper, collection, type) : g_ptr_array_new ();
-  advice = advise (written, ids);
+  ids = collection ? list_candidates (mapper, owner, collection, type) : g_ptr_array_new ();
+  file_advice = owner ? advise_on_file_name (self, collection) : NULL;
+  advice = advise (written, ids, file_advice);
   return complain (mapper, self, BANYAN_CONFIG_ERROR_REFERENCE, "no %s is called %s; %s", name,
                    quoted, advice);
 }
@@ -287,7 +316,7 @@ complain_of_type (BanyanMapper *mapper, BanyanLinkValue *self, GType found)
 }
 
 static gboolean
-resolve_reference (BanyanMapper *mapper, BanyanLinkValue *self)
+resolve_reference (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanLinkValue *self)
 {
   const char *id = banyan_spec_get_text (self->spec);
   GType type = g_type_from_name (target_of (self));
@@ -304,7 +333,7 @@ resolve_reference (BanyanMapper *mapper, BanyanLinkValue *self)
   if (!declared && !existing && collection && banyan_mapper_is_broken (mapper, collection, id))
     return FALSE;
   if (!declared && !existing)
-    return complain_of_reference (mapper, self, collection, type);
+    return complain_of_reference (mapper, owner, self, collection, type);
 
   if (declared && !g_type_is_a (G_OBJECT_CLASS_TYPE (declared->klass), type))
     return complain_of_type (mapper, self, G_OBJECT_CLASS_TYPE (declared->klass));
@@ -333,19 +362,19 @@ check_declared_type (BanyanMapper *mapper, BanyanLinkValue *self)
 }
 
 gboolean
-banyan_mapper_resolve_link (BanyanMapper *mapper, BanyanLinkValue *self)
+banyan_mapper_resolve_link (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanLinkValue *self)
 {
   BanyanSpecKind kind = banyan_spec_get_kind (self->spec);
   gboolean resolved = TRUE;
 
   for (guint i = 0; self->items && i < self->items->len; i++)
-    resolved &= banyan_mapper_resolve_link (mapper, self->items->pdata[i]);
+    resolved &= banyan_mapper_resolve_link (mapper, owner, self->items->pdata[i]);
 
   if (self->target)
     return check_declared_type (mapper, self);
   if (!banyan_param_get_element (self->pspec) && !self->is_wrong
       && (kind == BANYAN_SPEC_TEXT || kind == BANYAN_SPEC_STRING))
-    return resolve_reference (mapper, self);
+    return resolve_reference (mapper, owner, self);
 
   return resolved;
 }

@@ -151,7 +151,9 @@ void banyan_link_value_free (BanyanLinkValue *self);
 /* Declares what is declared inline. @owner NULL: nothing may be. */
 gboolean banyan_mapper_expand_link (BanyanMapper *self, BanyanDeclaration *owner,
                                     BanyanLinkValue *link, const char *birth_name);
-gboolean banyan_mapper_resolve_link (BanyanMapper *self, BanyanLinkValue *link);
+/* @owner as above: it is not proposed as what was meant. */
+gboolean banyan_mapper_resolve_link (BanyanMapper *self, BanyanDeclaration *owner,
+                                     BanyanLinkValue *link);
 /* Once all targets have been constructed; FALSE if some have not. */
 gboolean banyan_link_value_get (BanyanLinkValue *self, GValue *value);
 /* (transfer full): ids instead of declarations */

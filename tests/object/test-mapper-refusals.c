@@ -265,8 +265,7 @@ static const Case cases[] = {
     "[f, g, { driver: file }], tags: [a, 1, [b]], limits: { a: 1M, b: fast }, "
     "caches: [{direct: 3}, 5] }, f: { driver: file, filename: a } }\n",
     { "disk.yaml:1:41: nodes.q.children: \"f\" is a plain scalar where a list is wanted",
-      "disk.yaml:1:81: nodes.r.children.1: no test-node is called \"g\"; there are: q, "
-      "r, f",
+      "disk.yaml:1:81: nodes.r.children.1: no test-node is called \"g\"; there are: q, f",
       "disk.yaml:1:84: nodes.r.children.2: file needs the property \"filename\"",
       "disk.yaml:1:116: nodes.r.tags.2: a list was given where a string is wanted",
       "disk.yaml:1:142: nodes.r.limits.b: \"fast\" does not begin with a number",
