@@ -162,6 +162,39 @@ typedef struct
   guint64 magnitude;
 } Whole;
 
+/* In JSON it is a number of the unit, whatever a document may write instead. */
+static const char *
+name_of_whole (const Conversion *self)
+{
+  BanyanUnit unit = banyan_param_get_unit (self->pspec);
+
+  if (banyan_spec_get_origin (self->spec)->kind != BANYAN_ORIGIN_DOCUMENT)
+    return "an integer";
+  if (unit == BANYAN_UNIT_BYTES || unit == BANYAN_UNIT_BYTES_PER_SECOND)
+    return "a size";
+
+  return nanoseconds_of_unit (unit) > 0 ? "a duration" : "an integer";
+}
+
+/* What is no size or duration at all is told so, for the quotes are not what is wrong with it.
+ * Those in a document are, since it can do without. */
+static gboolean
+complain_of_no_whole (const Conversion *self)
+{
+  gboolean is_of_program = banyan_spec_get_kind (self->spec) == BANYAN_SPEC_STRING
+                           && banyan_spec_get_origin (self->spec)->kind != BANYAN_ORIGIN_DOCUMENT;
+  gboolean has_unit = banyan_param_get_unit (self->pspec) != BANYAN_UNIT_NONE;
+  const char *text = is_of_program ? banyan_spec_get_text (self->spec) : NULL;
+  GError *error = NULL;
+  guint64 magnitude;
+
+  if (text != NULL && has_unit
+      && !parse_magnitude (self, text + (*text == '-'), TRUE, &magnitude, &error))
+    return complain_of_error (self, error);
+
+  return complain_of_kind (self, name_of_whole (self));
+}
+
 static gboolean
 read_whole (const Conversion *self, Whole *whole)
 {
@@ -170,7 +203,7 @@ read_whole (const Conversion *self, Whole *whole)
   GError *error = NULL;
 
   if (kind != BANYAN_SPEC_TEXT && kind != BANYAN_SPEC_NUMBER)
-    return complain_of_kind (self, "an integer");
+    return complain_of_no_whole (self);
 
   text = banyan_spec_get_text (self->spec);
   whole->is_negative = text[0] == '-' && g_ascii_isdigit (text[1]);

@@ -59,13 +59,13 @@ static const Case cases[] = {
   { "quoted numbers and booleans",
     "nodes: { slow: { driver: delay, file: f, read-delay: \"5\" }, f: { driver: "
     "file, filename: a, read-only: \"yes\" } }\n",
-    { "disk.yaml:1:54: nodes.slow.read-delay: \"5\" is a string where an integer is "
+    { "disk.yaml:1:54: nodes.slow.read-delay: \"5\" is a string where a duration is "
       "wanted; leave out the quotes",
       "disk.yaml:1:104: nodes.f.read-only: \"yes\" is a string where true or false is "
       "wanted; leave out the quotes" } },
   { "a quoted size",
     "nodes: { f: { driver: file, filename: a, offset: \"4K\" } }\n",
-    { "disk.yaml:1:50: nodes.f.offset: \"4K\" is a string where an integer is wanted; leave out "
+    { "disk.yaml:1:50: nodes.f.offset: \"4K\" is a string where a size is wanted; leave out "
       "the quotes" } },
   { "what other readers of YAML take for values",
     "nodes:\n"
@@ -277,7 +277,7 @@ static const Case cases[] = {
     "caches: [null] }, f: { driver: file, filename: a } }\n",
     { "disk.yaml:1:45: nodes.r.children.1: null was given where the id of a test-node is wanted",
       "disk.yaml:1:62: nodes.r.tags.1: null was given where a string is wanted",
-      "disk.yaml:1:79: nodes.r.limits.a: null was given where an integer is wanted",
+      "disk.yaml:1:79: nodes.r.limits.a: null was given where a size is wanted",
       "disk.yaml:1:96: nodes.r.caches.0: null was given where a map is wanted" } },
   { "wrong containers",
     "nodes: { r: { driver: quorum, children: [f], tags: {a: b}, limits: [1] }, f: "
@@ -473,7 +473,9 @@ test_json_numbers_in_quotes (void)
       "\"4096\" is a string where an integer is wanted; write 4096 without quotes" },
     { "\"offset\": \"4K\"",
       "\"4K\" is a string where an integer is wanted; write 4096 without quotes" },
-    { "\"offset\": \"four\"", "\"four\" is a string where an integer is wanted" },
+    { "\"offset\": \"four\"", "\"four\" does not begin with a number" },
+    { "\"offset\": \"4Kib\"",
+      "\"4Kib\" is no size, which is a number of bytes, or one with K, M, G, T, P or E" },
     { "\"read-only\": \"true\"", "\"true\" is a string where true or false is wanted" },
   };
 
