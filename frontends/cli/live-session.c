@@ -183,14 +183,15 @@ is_child (BanyanSpec *entry)
   return g_str_has_prefix (banyan_spec_lookup_text (entry, "type"), "child<");
 }
 
-/* NULL: nothing is alike, or there is one of that name and something else was wrong.
- * (transfer full) */
+/* NULL: there is one of that name, or no object, and something else was wrong. (transfer full) */
 static char *
-find_nearest_property (LiveSession *self, const char *path, const char *property)
+describe_missing_property (LiveSession *self, const char *path, const char *property)
 {
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  g_autofree char *first = g_strndup (property, strcspn (property, "."));
   g_autoptr (BanyanSpec) list = NULL;
+  const char *nearest;
   CliStatus status;
 
   banyan_spec_builder_add_string (map, "path", path);
@@ -201,7 +202,16 @@ find_nearest_property (LiveSession *self, const char *path, const char *property
                        (gpointer) banyan_spec_lookup_text (banyan_spec_get_item (list, i), "name"));
   g_ptr_array_add (names, NULL);
 
-  return g_strdup (banyan_did_you_mean (property, (const char *const *) names->pdata));
+  if (list == NULL || g_strv_contains ((const char *const *) names->pdata, first))
+    return NULL;
+
+  nearest = banyan_did_you_mean (property, (const char *const *) names->pdata);
+  if (nearest != NULL)
+    return g_strdup_printf ("%s has no property \"%s\"; did you mean \"%s\"?", path, property,
+                            nearest);
+
+  return g_strdup_printf ("%s has no property \"%s\"; `show %s` tells those there are", path,
+                          property, path);
 }
 
 const char *
@@ -218,7 +228,7 @@ live_call_property (LiveSession *self, const char *command, const char *path, co
 {
   BanyanSpecBuilder *map = banyan_spec_builder_new_map ();
   g_autoptr (GError) error = NULL;
-  g_autofree char *nearest = NULL;
+  g_autofree char *missing = NULL;
   BanyanSpec *answer;
 
   banyan_spec_builder_add_string (map, "path", path);
@@ -230,10 +240,7 @@ live_call_property (LiveSession *self, const char *command, const char *path, co
     return answer;
 
   if (*status == CLI_NOT_FOUND)
-    nearest = find_nearest_property (self, path, property);
-  if (nearest != NULL)
-    cli_message ("%s has no property \"%s\"; did you mean \"%s\"?", path, property, nearest);
-  else
-    cli_message ("%s", live_skip_place (error->message));
+    missing = describe_missing_property (self, path, property);
+  cli_message ("%s", missing != NULL ? missing : live_skip_place (error->message));
   return NULL;
 }

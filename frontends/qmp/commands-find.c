@@ -47,10 +47,11 @@ GParamSpec *
 qmp_find_property (BanyanObject *object, const char *name, GError **error)
 {
   GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (object), name);
+  g_autofree char *path = pspec == NULL ? banyan_object_dup_path (object) : NULL;
 
   if (pspec == NULL)
     g_set_error (error, BANYAN_COMMAND_ERROR, BANYAN_COMMAND_ERROR_NO_OBJECT,
-                 "Property '%s.%s' not found", G_OBJECT_TYPE_NAME (object), name);
+                 "%s has no property \"%s\"", path, name);
   return pspec;
 }
 
