@@ -311,6 +311,25 @@ shrinks (BanyanViewObject *node)
          && node->resize_to < banyan_node_get_length (BANYAN_NODE (node->object));
 }
 
+/* Growing would have been right with most of those that shrinking is not. */
+static void
+refuse_resize (BanyanGraphView *self, BanyanViewObject *node, BanyanViewEdge *user)
+{
+  g_autofree char *path = banyan_view_object_dup_path (node);
+  g_autofree char *name = banyan_view_edge_dup_path (user);
+
+  if (shrinks (node))
+    banyan_problems_add (
+        self->problems, BANYAN_CONFIG_ERROR_CONFLICT, NULL, NULL,
+        "%s cannot be made shorter, %" G_GUINT64_FORMAT " bytes instead of %" G_GUINT64_FORMAT
+        ", as %s counts on its length; detach that first",
+        path, node->resize_to, banyan_node_get_length (BANYAN_NODE (node->object)), name);
+  else
+    banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT, NULL, NULL,
+                         "%s cannot be resized, as %s counts on its length; detach that first",
+                         path, name);
+}
+
 /* A node's end moves only where nobody counts on it. */
 static void
 check_resize (BanyanGraphView *self, BanyanViewObject *node)
@@ -320,13 +339,9 @@ check_resize (BanyanGraphView *self, BanyanViewObject *node)
   for (guint i = 0; node->resize_to != G_MAXUINT64 && i < node->users->len; i++)
     {
       BanyanViewEdge *user = node->users->pdata[i];
-      g_autofree char *path = banyan_view_object_dup_path (node);
-      g_autofree char *name = banyan_view_edge_dup_path (user);
 
       if (shrinks (node) ? !(user->shared & BANYAN_PERMISSION_RESIZE) : !bears_growth (user, seen))
-        banyan_problems_add (self->problems, BANYAN_CONFIG_ERROR_CONFLICT, NULL, NULL,
-                             "%s cannot be resized, as %s counts on its length; detach that first",
-                             path, name);
+        refuse_resize (self, node, user);
     }
 }
 
