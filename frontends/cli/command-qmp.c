@@ -43,13 +43,30 @@ run_words (CliConnection *connection, char **words)
   return answer != NULL ? print_answer (answer) : status;
 }
 
+/* A server waits for the rest of what is no whole message, and answers what stands behind one a
+ * second time: only what is one message is sent. */
+static BanyanSpec *
+read_message (const char *line, GError **error)
+{
+  const BanyanOrigin written = { .kind = BANYAN_ORIGIN_COMMAND_LINE };
+  g_autoptr (BanyanProblems) problems = banyan_problems_new ();
+  g_autoptr (BanyanSpec) message = banyan_spec_parse_json (line, -1, &written, problems);
+
+  return banyan_problems_check (problems, error) ? g_steal_pointer (&message) : NULL;
+}
+
 static CliStatus
 run_message (CliConnection *connection, const char *line)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (BanyanSpec) message = cli_read_value (line);
-  g_autoptr (BanyanSpec) answer = cli_exchange (connection, message, &error);
+  g_autoptr (BanyanSpec) message = read_message (line, &error);
+  g_autoptr (BanyanSpec) answer = NULL;
 
+  if (message == NULL)
+    return cli_fail (CLI_USAGE, "%s is not one JSON message, and not sent: %s", line,
+                     error->message);
+
+  answer = cli_exchange (connection, message, &error);
   if (answer == NULL)
     return cli_fail (CLI_CANNOT_CONNECT, "%s", error->message);
   return print_answer (answer) == CLI_DONE && cli_spec_get (answer, "error") == NULL ? CLI_DONE
