@@ -4,9 +4,10 @@
 #include "img.h"
 
 static gboolean is_list;
-static char *to_create;
-static char *to_apply;
-static char *to_remove;
+/* Lists, so that an option that is given twice is not half forgotten. */
+static char **to_create;
+static char **to_apply;
+static char **to_remove;
 
 static const GOptionEntry options[] = {
   IMG_FORMAT,
@@ -15,10 +16,11 @@ static const GOptionEntry options[] = {
   IMG_SHARE,
   { "list", 'l', 0, G_OPTION_ARG_NONE, &is_list, "List the snapshots; what is done without options",
     NULL },
-  { "create", 'c', 0, G_OPTION_ARG_STRING, &to_create, "Keep the disk as it is now", "SNAPSHOT" },
-  { "apply", 'a', 0, G_OPTION_ARG_STRING, &to_apply,
+  { "create", 'c', 0, G_OPTION_ARG_STRING_ARRAY, &to_create, "Keep the disk as it is now",
+    "SNAPSHOT" },
+  { "apply", 'a', 0, G_OPTION_ARG_STRING_ARRAY, &to_apply,
     "Make the disk what it was then; what it is now is lost", "SNAPSHOT" },
-  { "delete", 'd', 0, G_OPTION_ARG_STRING, &to_remove, "Forget a snapshot", "SNAPSHOT" },
+  { "delete", 'd', 0, G_OPTION_ARG_STRING_ARRAY, &to_remove, "Forget a snapshot", "SNAPSHOT" },
   IMG_QUIET,
   IMG_JSON,
   { NULL },
@@ -130,11 +132,11 @@ change_inside (BanyanChannel *channel, gpointer data, GError **error)
   g_autoptr (BanyanSnapshotInfo) info = banyan_snapshot_info_new ();
 
   if (to_apply != NULL)
-    return banyan_snapshots_apply (snapshots, to_apply, error);
+    return banyan_snapshots_apply (snapshots, to_apply[0], error);
   if (to_remove != NULL)
-    return banyan_snapshots_remove (snapshots, to_remove, error);
+    return banyan_snapshots_remove (snapshots, to_remove[0], error);
 
-  info->name = g_strdup (to_create);
+  info->name = g_strdup (to_create[0]);
   info->disk_length = banyan_channel_get_length (channel);
   info->date_us = g_get_real_time ();
   return banyan_snapshots_create (snapshots, info, error);
@@ -154,15 +156,24 @@ change (ImgImage *image)
              : cli_fail_with (error);
 }
 
+static guint
+count (char **names)
+{
+  return names != NULL ? g_strv_length (names) : 0;
+}
+
 static CliStatus
 run (char **arguments)
 {
-  guint n = (to_create != NULL) + (to_apply != NULL) + (to_remove != NULL);
+  guint n = count (to_create) + count (to_apply) + count (to_remove);
   ImgImage image;
   CliStatus status;
 
   if (n + is_list > 1)
-    return cli_fail (CLI_USAGE, "-l, -c, -a and -d exclude each other");
+    return cli_fail (CLI_USAGE,
+                     "%s: -l, -c, -a and -d exclude each other, and each is given once; run "
+                     "banyan img snapshot again for the next",
+                     arguments[0]);
 
   status = n > 0 ? img_open_argument (&image, arguments[0], TRUE, TRUE)
                  : img_open_to_look (&image, arguments[0], TRUE);
