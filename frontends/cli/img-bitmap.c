@@ -388,7 +388,8 @@ run (char **arguments)
 
 const CliCommand img_bitmap = {
   .name = "img bitmap",
-  .arguments = "FILE BITMAP",
+  .arguments
+  = "(--add | --remove | --clear | --enable | --disable | --merge BITMAP)... FILE BITMAP",
   .summary = "Make, change and remove bitmaps that an image keeps",
   .description
   = "What is asked for is done in the order in which it is asked for, each as a whole.",
