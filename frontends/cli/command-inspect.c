@@ -67,6 +67,23 @@ list_candidates (CliTypes *types, const char *part)
   return names;
 }
 
+static gboolean
+names_a_graph (void)
+{
+  const char *address = cli_connect_get_address ();
+
+  return address != NULL && *address != '\0';
+}
+
+/* Where words live, a slip in one is likelier than in the name of a type. */
+static const char *
+find_nearest (const char *name, GPtrArray *types)
+{
+  const char *word = names_a_graph () ? live_word_find_near (name) : NULL;
+
+  return word != NULL ? word : banyan_did_you_mean (name, (const char *const *) types->pdata);
+}
+
 static CliStatus
 complain_of_type (const char *name)
 {
@@ -74,10 +91,14 @@ complain_of_type (const char *name)
   g_autoptr (GPtrArray) candidates = list_candidates (types, name);
   g_autoptr (GPtrArray) all = list_candidates (types, "");
   g_autofree char *list = g_strjoinv (", ", (char **) candidates->pdata);
-  const char *nearest = banyan_did_you_mean (name, (const char *const *) all->pdata);
+  const char *nearest = find_nearest (name, all);
 
   if (*name != '\0' && *list != '\0')
-    return cli_fail (CLI_NOT_FOUND, "no type is called \"%s\"; there are: %s", name, list);
+    return cli_fail (
+        CLI_NOT_FOUND,
+        "no type is called \"%s\", and these have it in their names: %s; write more of "
+        "the one that is meant",
+        name, list);
   if (nearest != NULL)
     return cli_fail (CLI_NOT_FOUND, "no type is called \"%s\"; did you mean \"%s\"?", name,
                      nearest);
@@ -148,13 +169,11 @@ print_markdown (void)
 static gboolean
 is_live (const char *word)
 {
-  const char *address = g_getenv ("BANYAN_CONNECT");
-
   if (cli_connect_address != NULL || is_interactive)
     return TRUE;
   if (word == NULL || live_word_find (word) == NULL)
     return FALSE;
-  if (address != NULL && *address != '\0')
+  if (names_a_graph ())
     return TRUE;
 
   g_autoptr (BanyanTypeInfo) type = find_type (word);

@@ -35,17 +35,31 @@ live_word_find (const char *name)
   return NULL;
 }
 
+/* @names: (out caller-allocates): ends with NULL */
+static void
+list_words (const char *names[G_N_ELEMENTS (live_words)])
+{
+  for (guint i = 0; i < G_N_ELEMENTS (live_words); i++)
+    names[i] = live_words[i].name;
+}
+
+const char *
+live_word_find_near (const char *name)
+{
+  const char *names[G_N_ELEMENTS (live_words)];
+
+  list_words (names);
+  return banyan_did_you_mean (name, names);
+}
+
 static CliStatus
 complain_of_word (const char *name)
 {
-  const char *names[G_N_ELEMENTS (live_words)] = { NULL };
+  const char *names[G_N_ELEMENTS (live_words)];
   g_autofree char *all = NULL;
-  const char *nearest;
+  const char *nearest = live_word_find_near (name);
 
-  for (guint i = 0; live_words[i].name != NULL; i++)
-    names[i] = live_words[i].name;
-
-  nearest = banyan_did_you_mean (name, names);
+  list_words (names);
   all = g_strjoinv (", ", (char **) names);
   return nearest != NULL
              ? cli_fail (CLI_USAGE, "there is no \"%s\"; did you mean \"%s\"?", name, nearest)

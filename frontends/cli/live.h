@@ -92,6 +92,8 @@ typedef struct
 
 extern const LiveWord live_words[]; /* ends with a NULL name */
 const LiveWord *live_word_find (const char *name);
+/* What was probably meant. (transfer none) (nullable) */
+const char *live_word_find_near (const char *name);
 /* @words[0] is the word; none at all: the tree. */
 CliStatus live_run (char **words, const LiveOptions *options);
 
