@@ -475,6 +475,34 @@ cli_node_dup_filename (BanyanNode *node)
   return NULL;
 }
 
+/* The image of a format that is only read, which @node is or hands its requests on to. */
+static BanyanNode *
+find_only_read (BanyanNode *node)
+{
+  while (node != NULL
+         && !(BANYAN_IS_FORMAT (node) && BANYAN_FORMAT_GET_CLASS (node)->only_reads != NULL))
+    node = cli_node_get_below (node);
+  return node;
+}
+
+char *
+cli_node_explain_only_reads (BanyanNode *node)
+{
+  BanyanNode *image = find_only_read (node);
+  g_autofree char *filename = image != NULL ? cli_node_dup_filename (image) : NULL;
+  g_autofree char *name = NULL;
+
+  if (image == NULL)
+    return NULL;
+
+  name = cli_names_quote (filename != NULL ? filename
+                                           : banyan_object_get_id (BANYAN_OBJECT (image)));
+  return g_strdup_printf (
+      "%s has the format %s, and %s", name,
+      banyan_registry_get_name_of_type (banyan_registry_get_default (), G_OBJECT_TYPE (image)),
+      BANYAN_FORMAT_GET_CLASS (image)->only_reads);
+}
+
 gboolean
 cli_node_get_number (BanyanNode *node, const char *property, guint64 *value)
 {

@@ -58,6 +58,9 @@ gboolean cli_image_close (BanyanGraph *graph, GError **error);
 const char *cli_names_add (BanyanGraph *graph, const char *name);
 /* The file that the image lies in; NULL: none. (transfer full) */
 char *cli_node_dup_filename (BanyanNode *node);
+/* Why nobody writes to the image, and what to do, where that is due to its format; NULL: it is not.
+ * (transfer full) */
+char *cli_node_explain_only_reads (BanyanNode *node);
 /* What a format lies on. (nullable) */
 BanyanNode *cli_node_get_below (BanyanNode *node);
 

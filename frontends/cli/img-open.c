@@ -124,6 +124,15 @@ dup_snapshot_key (const char *text)
   return g_strdup (key);
 }
 
+/* The graph would advise to use it read-only, which img does for no command that changes images. */
+static CliStatus
+explain_refusal (ImgImage *self, const ImgSource *source, const GError *error)
+{
+  g_autofree char *why = source->may_write ? cli_node_explain_only_reads (self->node) : NULL;
+
+  return why != NULL ? cli_fail (CLI_REFUSED, "%s", why) : cli_fail_with (error);
+}
+
 static CliStatus
 enter (ImgImage *self, const ImgSource *source)
 {
@@ -134,7 +143,7 @@ enter (ImgImage *self, const ImgSource *source)
   g_autoptr (GError) error = NULL;
 
   self->backend = banyan_backend_new (self->node, "img", used, BANYAN_PERMISSIONS_ALL, &error);
-  return self->backend != NULL ? CLI_DONE : cli_fail_with (error);
+  return self->backend != NULL ? CLI_DONE : explain_refusal (self, source, error);
 }
 
 CliStatus

@@ -75,11 +75,17 @@ visit_node (IoSession *self, const char *name, BanyanChannelFunc func, Visit *vi
 
 /* -- Commands. -- */
 
+/* Who has not asked for it is told why, and what to do. */
 gboolean
 io_may_write (IoSession *self, const char *what)
 {
-  return self->may_write
-         || io_complain (self, "%s failed: the node was opened to be read only", what);
+  g_autofree char *why = self->may_write ? NULL : cli_node_explain_only_reads (self->node);
+
+  if (self->may_write)
+    return TRUE;
+  if (why != NULL)
+    return io_complain (self, "%s failed: %s", what, why);
+  return io_complain (self, "%s failed: the node was opened to be read only", what);
 }
 
 static gboolean
