@@ -5,8 +5,6 @@
 #include "banyan-loop-core.h"
 
 #include <poll.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 /* A unix socket whose backlog is full says so at once, and cannot be polled for room. */
 #define CONNECT_RETRY_NS (1000 * 1000)
@@ -68,16 +66,16 @@ wait_cancellable (BanyanLoop *loop, BanyanWait *wait, const gboolean *expired)
   return wait->result;
 }
 
-/* @deadline_ns: G_MAXINT64 for ever */
 static gssize BANYAN_COROUTINE
-poll_until (BanyanLoop *loop, int fd, short events, gint64 deadline_ns)
+poll_until (BanyanLoop *loop, int fd, short events, guint64 timeout_ns)
 {
   BanyanWait wait = { .coroutine = banyan_thread.current };
   Timeout timeout = { .timer.func = timeout_expired, .coroutine = wait.coroutine };
   gssize result;
 
-  if (deadline_ns != G_MAXINT64)
-    banyan_timer_heap_add (&loop->timers, &timeout.timer, deadline_ns);
+  if (timeout_ns < (guint64) G_MAXINT64 / 2)
+    banyan_timer_heap_add (&loop->timers, &timeout.timer,
+                           banyan_loop_now_ns (loop) + (gint64) timeout_ns);
 
   loop->ops->poll (loop, &wait, fd, events);
   result = wait_cancellable (loop, &wait, &timeout.expired);
@@ -87,40 +85,6 @@ poll_until (BanyanLoop *loop, int fd, short events, gint64 deadline_ns)
   if (result == -ECANCELED && timeout.expired)
     return 0;
 
-  return result;
-}
-
-static gssize BANYAN_COROUTINE
-poll_set_until (BanyanLoop *loop, int set, gint64 deadline_ns)
-{
-  for (;;)
-    {
-      gssize result = poll_until (loop, set, POLLIN, deadline_ns);
-      struct epoll_event event;
-
-      if (result <= 0)
-        return result;
-      if (epoll_wait (set, &event, 1, 0) > 0)
-        return event.events;
-    }
-}
-
-/* A ring tells that the peer sends no more whether that was asked for or not, and at once, so that
- * one could not wait for anything else. It can wait for a set of epoll's, which tells only what was
- * asked for. */
-static gssize BANYAN_COROUTINE
-poll_half_closed_until (BanyanLoop *loop, int fd, short events, gint64 deadline_ns)
-{
-  struct epoll_event event = { .events = (guint16) events };
-  int set = epoll_create1 (EPOLL_CLOEXEC);
-  gssize result;
-
-  if (set < 0)
-    return -errno;
-
-  result = epoll_ctl (set, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno
-                                                          : poll_set_until (loop, set, deadline_ns);
-  close (set);
   return result;
 }
 
@@ -136,23 +100,14 @@ poll_half_closed_until (BanyanLoop *loop, int fd, short events, gint64 deadline_
 int
 banyan_co_poll (int fd, short events, guint64 timeout_ns)
 {
-  const gssize told = (guint16) events | POLLERR | POLLHUP | POLLNVAL;
   BanyanLoop *loop = banyan_thread.loop;
-  gint64 deadline_ns = G_MAXINT64;
-  gssize result;
 
   g_assert (banyan_thread.current != NULL && loop->ops->poll != NULL);
 
   if (banyan_co_is_cancelled ())
     return -ECANCELED;
 
-  if (timeout_ns < (guint64) G_MAXINT64 / 2)
-    deadline_ns = banyan_loop_now_ns (loop) + (gint64) timeout_ns;
-  result = poll_until (loop, fd, events, deadline_ns);
-  if (result > 0 && (result & told) == 0)
-    result = poll_half_closed_until (loop, fd, events, deadline_ns);
-
-  return (int) (result > 0 ? result & told : result);
+  return (int) poll_until (loop, fd, events, timeout_ns);
 }
 
 static gssize BANYAN_COROUTINE
@@ -164,7 +119,7 @@ wait_recv (BanyanLoop *loop, int fd, gpointer buffer, gsize length, int flags)
 
   if (loop->ops->recv == NULL)
     {
-      result = poll_until (loop, fd, POLLIN, G_MAXINT64);
+      result = poll_until (loop, fd, POLLIN, G_MAXUINT64);
       return result < 0 ? result : -EAGAIN;
     }
 

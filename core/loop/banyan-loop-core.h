@@ -17,10 +17,11 @@ struct _BanyanWait
   gboolean done;
   gssize result; /* count, events or 0, or a negative errno */
 
-  /* epoll only: who else waits for this descriptor */
-  BanyanWait *next;
+  /* A poll's. */
+  gboolean is_poll; /* on a ring, which has other operations */
   int fd;
   short events;
+  BanyanWait *next; /* in a BanyanPollSet: who else waits for this descriptor */
 };
 
 typedef enum

@@ -1,9 +1,10 @@
 /* banyan-loop-uring.c - a loop on io_uring
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "banyan-loop-core.h"
+#include "banyan-poll-set.h"
 
 #include <liburing.h>
+#include <poll.h>
 
 /* What is queued goes to the kernel with the next look or sleep: one system call for all of it, and
  * none when there is nothing to submit and nothing has happened. The ring belongs to its thread
@@ -19,15 +20,22 @@
  * one file on storage that hangs would keep; see MAX_THREADS of the pool. */
 #define MAX_WORKERS 512
 
-/* user_data of what nobody waits for: cancellations, and the read that a kick ends. */
+/* user_data of what nobody waits for: cancellations, the read that a kick ends, and the poll of
+ * those below. */
 #define NOBODY 0
 #define KICK 1
+#define BESIDE 2
 
 typedef struct
 {
   struct io_uring ring;
   guint64 kicks; /* what the eventfd said, of no interest */
   gboolean is_kick_armed;
+
+  /* A ring tells that a peer sends no more whether that was asked for or not, and at once, so that
+   * one could not wait for anything else there. Who does so waits here. */
+  BanyanPollSet beside;
+  gboolean is_beside_armed;
 } Uring;
 
 static void reap (BanyanLoop *loop);
@@ -90,7 +98,9 @@ uring_open (BanyanLoop *loop, GError **error)
     return FALSE;
 
   self = g_new0 (Uring, 1);
-  result = open_ring (&self->ring);
+  result = banyan_poll_set_init (&self->beside);
+  if (result == 0 && (result = open_ring (&self->ring)) < 0)
+    banyan_poll_set_clear (&self->beside);
   if (result < 0)
     {
       g_free (self);
@@ -109,6 +119,7 @@ uring_close (BanyanLoop *loop)
   Uring *self = loop->backend;
 
   io_uring_queue_exit (&self->ring);
+  banyan_poll_set_clear (&self->beside);
   g_clear_pointer (&loop->backend, g_free);
 }
 
@@ -131,14 +142,44 @@ get_sqe (BanyanLoop *loop)
 }
 
 static void
+complete_poll (Uring *self, BanyanWait *wait, int result)
+{
+  const int told = (guint16) wait->events | POLLERR | POLLHUP | POLLNVAL;
+
+  if (result > 0 && (result & told) == 0)
+    banyan_poll_set_add (&self->beside, wait, wait->fd, wait->events);
+  else
+    banyan_loop_complete (wait, result > 0 ? result & told : result);
+}
+
+static void
+complete_wait (Uring *self, BanyanWait *wait, int result)
+{
+  if (wait->is_poll)
+    complete_poll (self, wait, result);
+  else
+    banyan_loop_complete (wait, result);
+}
+
+static void
 complete (BanyanLoop *loop, guint64 user_data, int result)
 {
   Uring *self = loop->backend;
 
-  if (user_data == KICK)
-    self->is_kick_armed = FALSE;
-  else if (user_data != NOBODY)
-    banyan_loop_complete ((BanyanWait *) (gsize) user_data, result);
+  switch (user_data)
+    {
+    case NOBODY:
+      break;
+    case KICK:
+      self->is_kick_armed = FALSE;
+      break;
+    case BESIDE:
+      self->is_beside_armed = FALSE;
+      banyan_poll_set_look (&self->beside);
+      break;
+    default:
+      complete_wait (self, (BanyanWait *) (gsize) user_data, result);
+    }
 }
 
 static void
@@ -173,6 +214,21 @@ arm_kick (BanyanLoop *loop)
 }
 
 static void
+arm_beside (BanyanLoop *loop)
+{
+  Uring *self = loop->backend;
+  struct io_uring_sqe *sqe;
+
+  if (G_LIKELY (banyan_poll_set_is_empty (&self->beside)) || self->is_beside_armed)
+    return;
+
+  sqe = get_sqe (loop);
+  io_uring_prep_poll_add (sqe, self->beside.epoll_fd, POLLIN);
+  sqe->user_data = BESIDE;
+  self->is_beside_armed = TRUE;
+}
+
+static void
 look (Uring *self)
 {
   unsigned flags = __atomic_load_n (self->ring.sq.kflags, __ATOMIC_RELAXED);
@@ -190,6 +246,7 @@ uring_wait (BanyanLoop *loop, gint64 timeout_ns)
   struct __kernel_timespec timeout;
   struct io_uring_cqe *cqe;
 
+  arm_beside (loop);
   if (timeout_ns == 0)
     {
       look (self);
@@ -210,6 +267,9 @@ uring_poll (BanyanLoop *loop, BanyanWait *wait, int fd, short events)
 {
   struct io_uring_sqe *sqe = get_sqe (loop);
 
+  wait->is_poll = TRUE;
+  wait->fd = fd;
+  wait->events = events;
   io_uring_prep_poll_add (sqe, fd, (unsigned) (unsigned short) events);
   io_uring_sqe_set_data (sqe, wait);
 }
@@ -251,8 +311,14 @@ uring_file (BanyanLoop *loop, BanyanWait *wait, const BanyanFileOp *op)
 static void
 uring_cancel (BanyanLoop *loop, BanyanWait *wait)
 {
-  struct io_uring_sqe *sqe = get_sqe (loop);
+  Uring *self = loop->backend;
+  struct io_uring_sqe *sqe;
 
+  banyan_poll_set_cancel (&self->beside, wait);
+  if (wait->done)
+    return;
+
+  sqe = get_sqe (loop);
   io_uring_prep_cancel (sqe, wait, 0);
   sqe->user_data = NOBODY;
 }
