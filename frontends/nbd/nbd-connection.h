@@ -96,6 +96,7 @@ struct _NbdConnection
   NbdChunk **out_last;
   NbdChunk *free_chunks;
   gsize out_bytes;
+  guint64 n_sent; /* bytes, for who sees whether there are any more */
   gboolean is_sending;
   BanyanCoMutex turn;           /* of those who send from the graph */
   BanyanCoroutine *next_sender; /* (nullable): who has it, and waits for others to be through */

@@ -131,6 +131,7 @@ send_all (NbdConnection *self)
       if (sent < 0)
         return FALSE;
 
+      self->n_sent += sent;
       self->out_bytes += sent_of_first;
       sent_of_first = retire (self, sent_of_first + sent);
       if (self->waiter != NULL)

@@ -25,6 +25,7 @@ send_bytes (NbdConnection *self, const guint8 *data, gsize length, int flags)
 
       if (sent < 0)
         return FALSE;
+      self->n_sent += sent;
       data += sent;
       length -= sent;
     }
@@ -78,7 +79,10 @@ send_data (NbdConnection *self, guint64 offset, gsize length)
             return FALSE;
         }
       else if (sent > 0)
-        banyan_co_charge (sent);
+        {
+          self->n_sent += sent;
+          banyan_co_charge (sent);
+        }
       else if (banyan_co_poll (self->fd, POLLOUT, G_MAXUINT64) <= 0)
         return FALSE;
       offset += sent;

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * On a unix socket a hang-up is plain to see. Elsewhere a peer that has closed looks like one that
- * only sends no more, until it is sent something; so that one has some time to take its answers. */
+ * only sends no more, until it is sent something; so that one has some time to take its answers, as
+ * long as it does. */
 
 #include "nbd-connection.h"
 
@@ -24,6 +25,23 @@ patience_ns (NbdConnection *self)
              : nbd_server_get_farewell_seconds (self->server) * 1000000000;
 }
 
+/* Who takes answers has not gone, however slowly it does. */
+static int BANYAN_COROUTINE
+wait_until_nothing_is_sent (NbdConnection *self)
+{
+  guint64 n_sent;
+  int found;
+
+  do
+    {
+      n_sent = self->n_sent;
+      found = banyan_co_poll (self->fd, 0, patience_ns (self));
+    }
+  while (found == 0 && self->n_sent != n_sent);
+
+  return found;
+}
+
 /* FALSE: cancelled. Hang-ups are reported whether asked for or not. */
 static gboolean BANYAN_COROUTINE
 wait_for_hang_up (NbdConnection *self)
@@ -33,7 +51,7 @@ wait_for_hang_up (NbdConnection *self)
   if (self->watches_end)
     found = banyan_co_poll (self->fd, POLLRDHUP, G_MAXUINT64);
   if (found >= 0 && !(found & (POLLHUP | POLLERR)))
-    found = banyan_co_poll (self->fd, 0, patience_ns (self));
+    found = wait_until_nothing_is_sent (self);
   return found >= 0;
 }
 
