@@ -7,8 +7,10 @@
 #include "banyan-test-io.h"
 #include "image.h"
 
+#include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +24,8 @@ typedef struct
   Image *image; /* (owned): its other file is what the server serves */
   GPid server;
 } Hung;
+
+static volatile GPid stopped; /* 0: none */
 
 static void
 end_with_test (gpointer data)
@@ -89,6 +93,36 @@ hung_new (const char *more)
   return g_steal_pointer (&self);
 }
 
+/* A test that fails cannot end before what it waits for does. */
+static void
+go_on_at_abort (int number)
+{
+  if (stopped != 0)
+    kill (stopped, SIGCONT);
+  signal (number, SIG_DFL);
+  raise (number);
+}
+
+/* Its threads may answer until the last of them has stopped. */
+static void
+stop_server (Hung *self)
+{
+  int status;
+
+  stopped = self->server;
+  g_assert_cmpint (kill (self->server, SIGSTOP), ==, 0);
+  g_assert_cmpint (TEMP_FAILURE_RETRY (waitpid (self->server, &status, WUNTRACED)), ==,
+                   self->server);
+  g_assert_true (WIFSTOPPED (status));
+}
+
+static void
+continue_server (Hung *self)
+{
+  stopped = 0;
+  g_assert_cmpint (kill (self->server, SIGCONT), ==, 0);
+}
+
 /* -- What waits: reads and writes. -- */
 
 typedef struct
@@ -103,7 +137,7 @@ begin_waiting (Hung *self, Waiting *waiting)
   BanyanTestGraph *graph = self->image->graph;
 
   waiting->backend = banyan_test_open_backend (graph, "hung");
-  g_assert_cmpint (kill (self->server, SIGSTOP), ==, 0);
+  stop_server (self);
   for (guint i = 0; i < N_HUNG; i++)
     waiting->requests[i]
         = banyan_test_request_start (waiting->backend, banyan_test_get_loop (graph, NULL),
@@ -115,7 +149,7 @@ end_waiting (Hung *self, Waiting *waiting)
 {
   for (guint i = 0; i < N_HUNG; i++)
     g_assert_false (banyan_test_request_is_done (waiting->requests[i]));
-  g_assert_cmpint (kill (self->server, SIGCONT), ==, 0);
+  continue_server (self);
   for (guint i = 0; i < N_HUNG; i++)
     g_assert_no_error (banyan_test_request_end (waiting->requests[i]));
   banyan_test_close_backend (waiting->backend);
@@ -158,13 +192,62 @@ test_others_go_on (gconstpointer more)
   banyan_test_must_read (hung->image->graph, "hung", HUNG_BYTES, HUNG_BYTES, 1);
 }
 
+/* -- Looking around. -- */
+
+/* A process that has the server's file open, of which the kernel knows no more how long it is. */
+static GPid
+start_holder (Hung *self, int *input)
+{
+  const char *const argv[] = { "cat", NULL };
+  const int as = 3;
+  int file = open (self->image->other, O_RDWR | O_CLOEXEC);
+  GPid holder;
+
+  g_assert_true (g_spawn_async_with_pipes_and_fds (
+      NULL, argv, NULL,
+      G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, -1,
+      -1, -1, &file, &as, 1, &holder, input, NULL, NULL, NULL));
+  g_assert_cmpint (pwrite (file, "x", 1, 0), ==, 1);
+  close (file);
+  return holder;
+}
+
+static void
+test_holder_is_looked_for (void)
+{
+  g_autoptr (Hung) hung = hung_new ("");
+  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+  g_autoptr (GError) error = NULL;
+  GPid holder;
+  int input;
+  int fd;
+
+  g_test_summary ("Who has an image is looked for among processes that have files of storage that "
+                  "hangs");
+  if (hung == NULL)
+    return;
+
+  fd = open (hung->image->path, O_RDWR | O_CLOEXEC);
+  g_assert_cmpint (fcntl (fd, F_OFD_SETLK, &lock), ==, 0);
+  holder = start_holder (hung, &input);
+  stop_server (hung);
+  g_assert_null (image_hold (hung->image, "disk", IMAGE_WRITES, &error));
+  g_assert_nonnull (strstr (error->message, "a process that /proc does not show"));
+  continue_server (hung);
+  close (input);
+  waitpid (holder, NULL, 0);
+  close (fd);
+}
+
 int
 main (int argc, char **argv)
 {
   banyan_test_init (&argc, &argv);
+  signal (SIGABRT, go_on_at_abort);
 
   g_test_add_data_func ("/file-hung/others-go-on", "", test_others_go_on);
   g_test_add_data_func ("/file-hung/others-go-on/threads", ", aio: threads", test_others_go_on);
+  g_test_add_func ("/file-hung/holder-is-looked-for", test_holder_is_looked_for);
 
   return g_test_run ();
 }

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* A line is "lock:\t1: OFDLCK ADVISORY READ -1 fe:00:1234 100 100": the last two words are the
@@ -47,14 +48,16 @@ descriptor_holds (const char *process, const char *number, guint byte)
   return FALSE;
 }
 
+/* What others have open may lie on storage that hangs, which is not asked. */
 static gboolean
 is_same_file (const char *process, const char *number, const struct stat *image)
 {
   g_autofree char *path = g_build_filename (process, "fd", number, NULL);
-  struct stat status;
+  struct statx status;
 
-  return stat (path, &status) == 0 && status.st_dev == image->st_dev
-         && status.st_ino == image->st_ino;
+  return statx (AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &status) == 0
+         && makedev (status.stx_dev_major, status.stx_dev_minor) == image->st_dev
+         && status.stx_ino == image->st_ino;
 }
 
 static gboolean
@@ -65,7 +68,7 @@ process_holds (const char *process, const struct stat *image, guint byte)
   const char *number;
 
   while (dir != NULL && (number = g_dir_read_name (dir)) != NULL)
-    if (is_same_file (process, number, image) && descriptor_holds (process, number, byte))
+    if (descriptor_holds (process, number, byte) && is_same_file (process, number, image))
       return TRUE;
   return FALSE;
 }
