@@ -18,7 +18,8 @@ struct _BanyanWait
   gssize result; /* count, events or 0, or a negative errno */
 
   /* A poll's. */
-  gboolean is_poll; /* on a ring, which has other operations */
+  gboolean is_poll;     /* on a ring, which has other operations */
+  gboolean is_given_up; /* there: a cancellation is on its way */
   int fd;
   short events;
   BanyanWait *next; /* in a BanyanPollSet: who else waits for this descriptor */

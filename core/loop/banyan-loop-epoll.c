@@ -1,11 +1,12 @@
 /* banyan-loop-epoll.c - a loop on epoll and a pool of threads
- * SPDX-License-Identifier: LGPL-2.1-or-later */
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * File operations are offloaded by banyan-co-file.c. */
 
 #include "banyan-poll-set.h"
 
 #include <sys/epoll.h>
 
-/* File operations are offloaded by banyan-co-file.c. */
 #define MAX_EVENTS 128
 
 /* Stands for the descriptor of kicks. */

@@ -20,8 +20,8 @@
  * one file on storage that hangs would keep; see MAX_THREADS of the pool. */
 #define MAX_WORKERS 512
 
-/* user_data of what nobody waits for: cancellations, the read that a kick ends, and the poll of
- * those below. */
+/* user_data of what no BanyanWait stands for: cancellations, the read that a kick ends, and the
+ * poll of who waits beside the ring. */
 #define NOBODY 0
 #define KICK 1
 #define BESIDE 2
@@ -146,10 +146,12 @@ complete_poll (Uring *self, BanyanWait *wait, int result)
 {
   const int told = (guint16) wait->events | POLLERR | POLLHUP | POLLNVAL;
 
-  if (result > 0 && (result & told) == 0)
-    banyan_poll_set_add (&self->beside, wait, wait->fd, wait->events);
-  else
+  if (result <= 0 || (result & told) != 0)
     banyan_loop_complete (wait, result > 0 ? result & told : result);
+  else if (wait->is_given_up)
+    banyan_loop_complete (wait, -ECANCELED);
+  else
+    banyan_poll_set_add (&self->beside, wait, wait->fd, wait->events);
 }
 
 static void
@@ -314,6 +316,7 @@ uring_cancel (BanyanLoop *loop, BanyanWait *wait)
   Uring *self = loop->backend;
   struct io_uring_sqe *sqe;
 
+  wait->is_given_up = TRUE;
   banyan_poll_set_cancel (&self->beside, wait);
   if (wait->done)
     return;

@@ -3,6 +3,7 @@
 
 #include "banyan-poll-set.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>

@@ -128,7 +128,9 @@ dup_snapshot_key (const char *text)
 static CliStatus
 explain_refusal (ImgImage *self, const ImgSource *source, const GError *error)
 {
-  g_autofree char *why = source->may_write ? cli_node_explain_only_reads (self->node) : NULL;
+  gboolean is_conflict = g_error_matches (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_CONFLICT);
+  g_autofree char *why
+      = source->may_write && is_conflict ? cli_node_explain_only_reads (self->node) : NULL;
 
   return why != NULL ? cli_fail (CLI_REFUSED, "%s", why) : cli_fail_with (error);
 }

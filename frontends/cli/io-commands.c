@@ -75,14 +75,16 @@ visit_node (IoSession *self, const char *name, BanyanChannelFunc func, Visit *vi
 
 /* -- Commands. -- */
 
-/* Who has not asked for it is told why, and what to do. */
+/* Where nothing but reading is possible, that is told rather than who asked for it. */
 gboolean
 io_may_write (IoSession *self, const char *what)
 {
-  g_autofree char *why = self->may_write ? NULL : cli_node_explain_only_reads (self->node);
+  g_autofree char *why = NULL;
 
   if (self->may_write)
     return TRUE;
+
+  why = cli_node_explain_only_reads (self->node);
   if (why != NULL)
     return io_complain (self, "%s failed: %s", what, why);
   return io_complain (self, "%s failed: the node was opened to be read only", what);

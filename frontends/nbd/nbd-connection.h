@@ -81,6 +81,7 @@ struct _NbdConnection
   BanyanBuffer *in; /* (owned) */
   gsize in_start;
   gsize in_end;
+  guint64 n_received;    /* bytes */
   gboolean in_closed;    /* nothing more will be read: the peer has gone, lied, or said goodbye */
   gboolean has_vanished; /* without goodbye */
 
@@ -89,6 +90,7 @@ struct _NbdConnection
   gboolean is_between;   /* the reader has nothing yet of the next request's header, or not all */
   gboolean has_left;     /* the reader has stopped there */
   gboolean is_late;      /* the client kept us waiting when we last looked */
+  guint64 n_moved;       /* how far it had got then */
   BanyanCoroutine *idle; /* (nullable): the reader, while it waits there */
 
   /* Output. */
@@ -96,8 +98,9 @@ struct _NbdConnection
   NbdChunk **out_last;
   NbdChunk *free_chunks;
   gsize out_bytes;
-  guint64 n_sent; /* bytes, for who sees whether there are any more */
+  guint64 n_sent; /* bytes */
   gboolean is_sending;
+  gboolean is_asking;           /* who sends waits for the graph to tell what */
   BanyanCoMutex turn;           /* of those who send from the graph */
   BanyanCoroutine *next_sender; /* (nullable): who has it, and waits for others to be through */
   gboolean out_closed;          /* nothing can be sent any more */
@@ -161,6 +164,9 @@ void nbd_output_end (NbdConnection *self, gboolean success);
 
 /* Tells the owner that there is something to send, or that all is over. */
 void nbd_connection_wake_owner (NbdConnection *self);
+
+/* Changes as long as the client sends, or takes what it is sent. */
+guint64 nbd_connection_count_moved (const NbdConnection *self);
 
 /* -- Replies (nbd-reply.c): each queues one chunk. -- */
 

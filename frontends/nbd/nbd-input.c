@@ -51,7 +51,7 @@ nbd_connection_hurry (NbdConnection *self)
 gboolean
 nbd_connection_waits_for_peer (const NbdConnection *self)
 {
-  return self->is_sending || self->in_flight == 0;
+  return self->in_flight == 0 || (self->is_sending && !self->is_asking);
 }
 
 /* Room for @n bytes from in_start on. What requests still use stays where it is; then the rest goes
@@ -104,6 +104,8 @@ receive (NbdConnection *self, guint8 *to, gsize room)
     return 0;
   if (received <= 0)
     self->in_closed = self->has_vanished = TRUE;
+  else
+    self->n_received += received;
   return received;
 }
 

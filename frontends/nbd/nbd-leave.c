@@ -195,7 +195,7 @@ mark_leaving (NbdServer *self)
 }
 
 static guint
-count_leaving (NbdServer *self, NbdExport *all)
+count_leaving (NbdServer *self, NbdExport *none)
 {
   guint n = 0;
 
@@ -239,6 +239,7 @@ static void
 begin_to_leave (NbdConnection *connection)
 {
   connection->is_late = nbd_connection_waits_for_peer (connection);
+  connection->n_moved = nbd_connection_count_moved (connection);
   nbd_connection_hurry (connection);
 }
 
@@ -247,10 +248,12 @@ static void
 cut_off_late (NbdConnection *connection)
 {
   gboolean waits = nbd_connection_waits_for_peer (connection);
+  guint64 n_moved = nbd_connection_count_moved (connection);
 
-  if (waits && connection->is_late)
+  if (waits && connection->is_late && n_moved == connection->n_moved)
     cut_off (connection);
   connection->is_late = waits;
+  connection->n_moved = n_moved;
 }
 
 static void
@@ -261,7 +264,7 @@ end_patience (Beside *self)
   guint64 limit_ms = MAX (farewell_ms, MAX_MOVE_MS);
   guint64 waited_ms = 0;
 
-  while (waited_ms < limit_ms && banyan_co_sleep_ms (pause_ms, NULL))
+  while (waited_ms < limit_ms && banyan_co_sleep_ms (MIN (pause_ms, limit_ms - waited_ms), NULL))
     {
       look_at_all_leaving (self->server, self->loops, cut_off_late);
       waited_ms += pause_ms;

@@ -4,6 +4,8 @@
 #include "nbd-connection.h"
 
 #include <limits.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 /* Entries of one send; two for each chunk. */
@@ -55,6 +57,16 @@ nbd_connection_wake_owner (NbdConnection *self)
 {
   if (self->owner != NULL)
     banyan_coroutine_wake (self->owner);
+}
+
+/* What waits in the socket has not been taken yet. */
+guint64
+nbd_connection_count_moved (const NbdConnection *self)
+{
+  int waiting = 0;
+
+  ioctl (self->fd, SIOCOUTQ, &waiting);
+  return self->n_received + self->n_sent - (guint64) waiting;
 }
 
 static guint

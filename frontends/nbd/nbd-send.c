@@ -58,8 +58,10 @@ read_and_send (NbdConnection *self, guint64 offset, gsize length)
 
   iov = (struct iovec){ buffer->data, length };
   read = BANYAN_REQUEST (offset, length, &iov, 1);
-  sent = banyan_channel_read (self->channel, &read, &error)
-         && send_bytes (self, buffer->data, length, 0);
+  self->is_asking = TRUE;
+  sent = banyan_channel_read (self->channel, &read, &error);
+  self->is_asking = FALSE;
+  sent = sent && send_bytes (self, buffer->data, length, 0);
   banyan_buffer_unref (buffer);
   return sent;
 }
@@ -70,8 +72,11 @@ send_data (NbdConnection *self, guint64 offset, gsize length)
   while (length > 0)
     {
       gsize sent;
-      BanyanAnswer answer = banyan_channel_send (self->channel, offset, length, self->fd, &sent);
+      BanyanAnswer answer;
 
+      self->is_asking = TRUE;
+      answer = banyan_channel_send (self->channel, offset, length, self->fd, &sent);
+      self->is_asking = FALSE;
       if (answer == BANYAN_UNSUPPORTED)
         {
           sent = MIN (length, READ_PIECE);

@@ -29,15 +29,15 @@ patience_ns (NbdConnection *self)
 static int BANYAN_COROUTINE
 wait_until_nothing_is_sent (NbdConnection *self)
 {
-  guint64 n_sent;
+  guint64 n_moved;
   int found;
 
   do
     {
-      n_sent = self->n_sent;
+      n_moved = nbd_connection_count_moved (self);
       found = banyan_co_poll (self->fd, 0, patience_ns (self));
     }
-  while (found == 0 && self->n_sent != n_sent);
+  while (found == 0 && nbd_connection_count_moved (self) != n_moved);
 
   return found;
 }

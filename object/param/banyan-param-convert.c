@@ -176,6 +176,12 @@ name_of_whole (const Conversion *self)
   return nanoseconds_of_unit (unit) > 0 ? "a duration" : "an integer";
 }
 
+static gboolean
+has_sign (const char *text)
+{
+  return text[0] == '-' && g_ascii_isdigit (text[1]);
+}
+
 /* What is no size or duration at all is told so, for the quotes are not what is wrong with it.
  * Those in a document are, since it can do without. */
 static gboolean
@@ -183,13 +189,14 @@ complain_of_no_whole (const Conversion *self)
 {
   gboolean is_of_program = banyan_spec_get_kind (self->spec) == BANYAN_SPEC_STRING
                            && banyan_spec_get_origin (self->spec)->kind != BANYAN_ORIGIN_DOCUMENT;
-  gboolean has_unit = banyan_param_get_unit (self->pspec) != BANYAN_UNIT_NONE;
+  gboolean may_quote = banyan_param_get_unit (self->pspec) != BANYAN_UNIT_NONE
+                       && !banyan_param_is_secret (self->pspec);
   const char *text = is_of_program ? banyan_spec_get_text (self->spec) : NULL;
   GError *error = NULL;
   guint64 magnitude;
 
-  if (text != NULL && has_unit
-      && !parse_magnitude (self, text + (*text == '-'), TRUE, &magnitude, &error))
+  if (text != NULL && may_quote
+      && !parse_magnitude (self, text + has_sign (text), TRUE, &magnitude, &error))
     return complain_of_error (self, error);
 
   return complain_of_kind (self, name_of_whole (self));
@@ -206,7 +213,7 @@ read_whole (const Conversion *self, Whole *whole)
     return complain_of_no_whole (self);
 
   text = banyan_spec_get_text (self->spec);
-  whole->is_negative = text[0] == '-' && g_ascii_isdigit (text[1]);
+  whole->is_negative = has_sign (text);
   if (!parse_magnitude (self, text + whole->is_negative, kind == BANYAN_SPEC_TEXT,
                         &whole->magnitude, &error))
     return complain_of_error (self, error);

@@ -19,6 +19,11 @@ typedef struct
   char *build_id; /* (owned) */
 } BanyanFileKey;
 
+/* @names: static: what @owner ("a driver of QEMU's") has under these names, of @kinds, and we have
+ * not. */
+void banyan_registry_set_foreign (BanyanRegistry *self, guint kinds, const char *const *names,
+                                  const char *owner);
+
 void banyan_file_key_read (BanyanFileKey *self, const char *path);
 gboolean banyan_file_key_equal (const BanyanFileKey *self, const BanyanFileKey *other);
 char *banyan_build_id_read (int fd);

@@ -17,6 +17,11 @@ struct _BanyanRegistry
   GHashTable *names;   /* (owned): GType to BanyanTypeInfo, of those that are loaded */
   gboolean known;      /* the search path has been read */
   gboolean sealed;
+
+  /* What others have, and we have not. */
+  guint foreign_kinds;
+  const char *const *foreign; /* (nullable) */
+  const char *foreign_owner;
 };
 
 /* Path to BanyanPlugin, of what this process has loaded, for ever: the table of GTypes is one a
@@ -320,27 +325,21 @@ find_similar (BanyanRegistry *self, guint kinds, const char *name)
   return banyan_did_you_mean (name, (const char *const *) names->pdata);
 }
 
-/* For those who know QEMU: it is no spelling mistake. */
+/* For those who know it from elsewhere: it is no spelling mistake. */
 static gboolean
-is_driver_of_qemu (guint kinds, const char *name)
+is_foreign (BanyanRegistry *self, guint kinds, const char *name)
 {
-  static const char *const qemus[] = { "copy-before-write",
-                                       "curl",
-                                       "gluster",
-                                       "host_cdrom",
-                                       "iscsi",
-                                       "nfs",
-                                       "nvme",
-                                       "rbd",
-                                       "replication",
-                                       "snapshot-access",
-                                       "ssh",
-                                       "vvfat",
-                                       NULL };
-  guint drivers
-      = 1u << BANYAN_PLUGIN_PROTOCOL | 1u << BANYAN_PLUGIN_FORMAT | 1u << BANYAN_PLUGIN_FILTER;
+  return self->foreign != NULL && (kinds & self->foreign_kinds) != 0
+         && g_strv_contains (self->foreign, name);
+}
 
-  return (kinds & drivers) != 0 && g_strv_contains (qemus, name);
+void
+banyan_registry_set_foreign (BanyanRegistry *self, guint kinds, const char *const *names,
+                             const char *owner)
+{
+  self->foreign_kinds = kinds;
+  self->foreign = names;
+  self->foreign_owner = owner;
 }
 
 static GType
@@ -353,11 +352,10 @@ refuse_unknown (BanyanRegistry *self, guint kinds, const char *name, GError **er
     g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
                  "\"%s\" is of kind %s, which cannot be used here", name,
                  banyan_plugin_kind_to_string (other->kind));
-  else if (is_driver_of_qemu (kinds, name))
+  else if (is_foreign (self, kinds, name))
     g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
-                 "the driver %s is QEMU's, and not there yet; `banyan inspect --types` lists those "
-                 "there are",
-                 name);
+                 "%s is %s, and not there yet; `banyan inspect --types` lists those there are",
+                 name, self->foreign_owner);
   else if (similar != NULL)
     g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_UNKNOWN_TYPE,
                  "no type is called \"%s\"; did you mean \"%s\"?", name, similar);

@@ -6,8 +6,6 @@
 #include "banyan-param-private.h"
 #include "banyan-spec-private.h"
 
-#include <string.h>
-
 #define MAX_CANDIDATES 8
 
 /* Who has that many problems needs no more help, and looking for it must not take for ever. */
@@ -204,8 +202,18 @@ banyan_mapper_expand_link (BanyanMapper *mapper, BanyanDeclaration *owner, Banya
 
 /* -- Resolving. -- */
 
-/* What was declared, then what is there already; but not @owner itself, nor what was born inline,
- * which nobody has given a name. */
+/* @owner, or what it is declared inside. */
+static gboolean
+is_around (BanyanDeclaration *declaration, BanyanDeclaration *owner)
+{
+  while (owner && owner != declaration)
+    owner = owner->parent;
+
+  return owner != NULL;
+}
+
+/* What was declared, then what is there already; but not what would be below itself, nor what was
+ * born inline, which nobody has given a name. */
 static GPtrArray *
 list_candidates (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanCollection *collection,
                  GType type)
@@ -217,8 +225,9 @@ list_candidates (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanCollectio
     {
       BanyanDeclaration *declaration = mapper->declarations->pdata[i];
 
-      if (declaration != owner && declaration->collection == collection && !declaration->parent
-          && *declaration->id && g_type_is_a (G_OBJECT_CLASS_TYPE (declaration->klass), type))
+      if (!is_around (declaration, owner) && declaration->collection == collection
+          && !declaration->parent && *declaration->id
+          && g_type_is_a (G_OBJECT_CLASS_TYPE (declaration->klass), type))
         g_ptr_array_add (ids, declaration->id);
     }
   for (guint i = 0; i < children->len; i++)
@@ -230,51 +239,29 @@ list_candidates (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanCollectio
   return ids;
 }
 
-/* What has a driver can be a file, and somebody may have written the file's name instead. Other
- * roles than "file" are for what has a format, of which we do not know which it is. */
+/* The one of @ids that was meant, or else the first of them, and what a path (nullable) is. */
 static char *
-advise_on_file_name (BanyanLinkValue *self, BanyanCollection *collection)
-{
-  const char *written = banyan_spec_get_text (self->spec);
-  g_autofree char *quoted = banyan_spec_quote (written);
-
-  if (!collection || g_strcmp0 (banyan_collection_get_type_key (collection), "driver") != 0
-      || !strpbrk (written, "/."))
-    return NULL;
-  if (g_str_equal (self->pspec->name, "file"))
-    return g_strdup_printf ("a file's name goes into a node: file: { driver: file, filename: %s }",
-                            quoted);
-
-  return g_strdup_printf (
-      "a file's name goes into a node, beneath its format, as in { driver: qcow2, "
-      "file: { driver: file, filename: %s } }",
-      quoted);
-}
-
-/* The one of @ids that was meant, or how a file (nullable) is written, or else the first of @ids.
- */
-static char *
-advise (const char *written, GPtrArray *ids, const char *file_advice)
+advise (const char *written, GPtrArray *ids, const char *path_advice)
 {
   g_autoptr (GString) list = NULL;
   const char *nearest;
 
   if (ids->len == 0)
-    return g_strdup (file_advice ? file_advice : "there are none");
+    return g_strdup (path_advice ? path_advice : "there are none");
 
   g_ptr_array_add (ids, NULL);
   nearest = banyan_did_you_mean (written, (const char *const *) ids->pdata);
   g_ptr_array_set_size (ids, ids->len - 1);
   if (nearest)
     return g_strdup_printf ("did you mean \"%s\"?", nearest);
-  if (file_advice)
-    return g_strdup (file_advice);
 
   list = g_string_new ("there are: ");
   for (guint i = 0; i < ids->len && i < MAX_CANDIDATES; i++)
-    g_string_append_printf (list, "%s%s", i > 0 ? ", " : "", (char *) ids->pdata[i]);
+    g_string_append_printf (list, "%s%s", i == 0 ? "" : ", ", (char *) ids->pdata[i]);
   if (ids->len > MAX_CANDIDATES)
     g_string_append (list, ", ...");
+  if (path_advice)
+    g_string_append_printf (list, "; %s", path_advice);
 
   return g_string_free (g_steal_pointer (&list), FALSE);
 }
@@ -287,7 +274,7 @@ complain_of_reference (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanLin
   g_autofree char *name = banyan_param_name_of_type (target_of (self));
   g_autofree char *quoted = banyan_spec_quote (written);
   g_autoptr (GPtrArray) ids = NULL;
-  g_autofree char *file_advice = NULL;
+  g_autofree char *path_advice = NULL;
   g_autofree char *advice = NULL;
 
   if (banyan_problems_get_length (mapper->problems) >= MAX_HELPED)
@@ -295,8 +282,8 @@ complain_of_reference (BanyanMapper *mapper, BanyanDeclaration *owner, BanyanLin
                      quoted);
 
   ids = collection ? list_candidates (mapper, owner, collection, type) : g_ptr_array_new ();
-  file_advice = owner ? advise_on_file_name (self, collection) : NULL;
-  advice = advise (written, ids, file_advice);
+  path_advice = owner && collection ? banyan_collection_advise_on_path (collection, written) : NULL;
+  advice = advise (written, ids, path_advice);
   return complain (mapper, self, BANYAN_CONFIG_ERROR_REFERENCE, "no %s is called %s; %s", name,
                    quoted, advice);
 }

@@ -148,6 +148,12 @@ void banyan_mapper_inherit (BanyanMapper *self, BanyanDeclaration *child, GPtrAr
 
 BanyanLinkValue *banyan_link_value_new (GParamSpec *pspec, BanyanSpec *spec, const char *path);
 void banyan_link_value_free (BanyanLinkValue *self);
+/* What is said to who writes a path where a member's id belongs: static, with PATH for what was
+ * written. */
+void banyan_collection_set_path_advice (BanyanCollection *self, const char *advice);
+/* NULL: it does not look like a path, or there is no advice. (transfer full) */
+char *banyan_collection_advise_on_path (BanyanCollection *self, const char *written);
+
 /* Declares what is declared inline. @owner NULL: nothing may be. */
 gboolean banyan_mapper_expand_link (BanyanMapper *self, BanyanDeclaration *owner,
                                     BanyanLinkValue *link, const char *birth_name);

@@ -1,8 +1,12 @@
 /* banyan-root.c - the top of an object tree, and its collections
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "banyan-mapper-private.h"
 #include "banyan-object-private.h"
 #include "banyan-param-private.h"
+#include "banyan-spec-private.h"
+
+#include <string.h>
 
 struct _BanyanCollection
 {
@@ -11,6 +15,7 @@ struct _BanyanCollection
   GType base_type;
   char *type_key; /* (owned) */
   guint kinds;
+  const char *path_advice; /* (nullable) */
 };
 
 G_DEFINE_FINAL_TYPE (BanyanCollection, banyan_collection, BANYAN_TYPE_OBJECT)
@@ -75,6 +80,26 @@ banyan_collection_get_kinds (BanyanCollection *self)
   g_return_val_if_fail (BANYAN_IS_COLLECTION (self), 0);
 
   return self->kinds;
+}
+
+void
+banyan_collection_set_path_advice (BanyanCollection *self, const char *advice)
+{
+  self->path_advice = advice;
+}
+
+char *
+banyan_collection_advise_on_path (BanyanCollection *self, const char *written)
+{
+  g_autofree char *quoted = banyan_spec_quote (written);
+  GString *advice;
+
+  if (self->path_advice == NULL || strpbrk (written, "/.") == NULL)
+    return NULL;
+
+  advice = g_string_new (self->path_advice);
+  g_string_replace (advice, "PATH", quoted, 1);
+  return g_string_free (advice, FALSE);
 }
 
 gboolean

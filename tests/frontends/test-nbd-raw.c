@@ -156,6 +156,9 @@ ask_and_listen (Stage *stage)
     {
       g_assert_cmpuint (receive_simple (fd), ==, 0);
       raw_receive (fd, data, DISK_SIZE);
+      for (guint j = 0; j < DISK_SIZE; j++)
+        g_assert_cmpuint (data[j], ==, 7);
+      memset (data, 0, DISK_SIZE);
     }
   raw_assert_hung_up (fd);
 }

@@ -214,8 +214,6 @@ test_did_you_mean (void)
     { ANY_KIND, "sour-chery", "did you mean \"sour-cherry\"?" },
     { FORMATS, "pear", "\"pear\" is of kind object, which cannot be used here" },
     { ANY_KIND, "watermelon", "no type is called \"watermelon\"" },
-    { FORMATS, "ssh", "the driver ssh is QEMU's, and not there yet; " },
-    { 1u << BANYAN_PLUGIN_OBJECT, "ssh", "no type is called \"ssh\"" },
   };
   g_autoptr (Folder) folder = test_make_folder ("fruits pear");
   g_autoptr (BanyanRegistry) registry = make_cold_registry (folder);
