@@ -28,6 +28,7 @@ sandbox_seccomp_load (gboolean opens_paths, const GArray *places, GError **error
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -167,7 +168,7 @@ static const char *const changing[] = {
 };
 
 static const unsigned long controls[] = {
-  BLKGETSIZE64, BLKSSZGET, BLKDISCARD, BLKZEROOUT, FIONBIO, FIONREAD, TCGETS, TIOCGWINSZ,
+  BLKGETSIZE64, BLKSSZGET, BLKDISCARD, BLKZEROOUT, FIONBIO, FIONREAD, SIOCOUTQ, TCGETS, TIOCGWINSZ,
 };
 
 /* Made before, as a handler cannot look names up. */
