@@ -51,8 +51,7 @@ banyan_graph_constructed (GObject *object)
   banyan_collection_set_path_advice (
       banyan_root_add_collection (root, "nodes", BANYAN_TYPE_NODE, "driver", NODE_KINDS),
       "a file's name goes into a node of its own, { driver: file, filename: PATH }, below the one "
-      "of "
-      "its format");
+      "of its format");
   banyan_root_add_collection (root, "frontends", BANYAN_TYPE_FRONTEND, "type",
                               1u << BANYAN_PLUGIN_FRONTEND);
   banyan_root_add_collection (root, "jobs", BANYAN_TYPE_JOB, "type", 1u << BANYAN_PLUGIN_JOB);

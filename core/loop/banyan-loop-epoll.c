@@ -25,15 +25,13 @@ epoll_open (BanyanLoop *loop, GError **error)
 
   self = g_new0 (BanyanPollSet, 1);
   result = banyan_poll_set_init (self);
+  if (result == 0 && epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, loop->kick_fd, &event) < 0)
+    {
+      result = -errno;
+      banyan_poll_set_clear (self);
+    }
   if (result < 0)
     {
-      g_free (self);
-      return banyan_throw_errno (error, result, "setting up epoll for loop %s", loop->name);
-    }
-  if (epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, loop->kick_fd, &event) < 0)
-    {
-      result = errno;
-      banyan_poll_set_clear (self);
       g_free (self);
       return banyan_throw_errno (error, result, "setting up epoll for loop %s", loop->name);
     }

@@ -62,6 +62,19 @@ run_alone (gconstpointer backend, BanyanCoroutineFunc func, gpointer data)
   banyan_loop_stop (loop);
 }
 
+/* The same, with a clock that goes on only where nothing else is to be done. */
+static inline void
+run_virtually (gconstpointer backend, BanyanCoroutineFunc func, gpointer data)
+{
+  BanyanLoop *loop = start_loop (backend);
+
+  if (loop == NULL)
+    return;
+  banyan_loop_set_virtual_clock (loop, TRUE);
+  run_on (loop, func, data);
+  banyan_loop_stop (loop);
+}
+
 static inline void
 add_for_each_loop (const char *path, GTestDataFunc func)
 {

@@ -281,15 +281,9 @@ poll_with_timeout (gpointer data)
 static void
 test_poll (gconstpointer backend)
 {
-  BanyanLoop *loop = start_loop (backend);
-
   g_test_summary ("A poll ends with the events, or when its time is over on the virtual clock");
 
-  if (loop == NULL)
-    return;
-  banyan_loop_set_virtual_clock (loop, TRUE);
-  run_on (loop, poll_with_timeout, NULL);
-  banyan_loop_stop (loop);
+  run_virtually (backend, poll_with_timeout, NULL);
 }
 
 static void
@@ -370,15 +364,9 @@ poll_half_closed (gpointer data)
 static void
 test_half_closed (gconstpointer backend)
 {
-  BanyanLoop *loop = start_loop (backend);
-
   g_test_summary ("A peer that sends no more is told to who asked for it, and to nobody else");
 
-  if (loop == NULL)
-    return;
-  banyan_loop_set_virtual_clock (loop, TRUE);
-  run_on (loop, poll_half_closed, NULL);
-  banyan_loop_stop (loop);
+  run_virtually (backend, poll_half_closed, NULL);
 }
 
 /* As a child does that was forked and has not executed its program yet. */
@@ -409,16 +397,10 @@ poll_same_number (gpointer data)
 static void
 test_same_number (gconstpointer backend)
 {
-  BanyanLoop *loop = start_loop (backend);
-
   g_test_summary ("What becomes of a file that another process still has is not told to who waits "
                   "for the next one of its number");
 
-  if (loop == NULL)
-    return;
-  banyan_loop_set_virtual_clock (loop, TRUE);
-  run_on (loop, poll_same_number, NULL);
-  banyan_loop_stop (loop);
+  run_virtually (backend, poll_same_number, NULL);
 }
 
 static gboolean

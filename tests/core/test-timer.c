@@ -173,15 +173,9 @@ offload_virtually (gpointer data)
 static void
 test_virtual_in_flight (gconstpointer backend)
 {
-  BanyanLoop *loop = start_loop (backend);
-
   g_test_summary ("No virtual time passes while a call is with the pool");
 
-  if (loop == NULL)
-    return;
-  banyan_loop_set_virtual_clock (loop, TRUE);
-  run_on (loop, offload_virtually, NULL);
-  banyan_loop_stop (loop);
+  run_virtually (backend, offload_virtually, NULL);
 }
 
 static gboolean
