@@ -209,4 +209,7 @@ load_connection_connect (LoadConnection *connection)
   if (load_options.structured)
     negotiate_structured (connection);
   negotiate_export (connection);
+
+  stall.tv_sec = 1;
+  setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof stall);
 }

@@ -94,6 +94,21 @@ load_connection_is_idle (const LoadConnection *connection)
   return connection->n_free == load_options.depth;
 }
 
+const LoadSlot *
+load_connection_find_oldest (const LoadConnection *connection)
+{
+  const LoadSlot *oldest = NULL;
+
+  for (unsigned i = 0; i < load_options.depth; i++)
+    {
+      const LoadSlot *slot = &connection->slots[i];
+
+      if (slot->cookie != 0 && (oldest == NULL || slot->start_ns < oldest->start_ns))
+        oldest = slot;
+    }
+  return oldest;
+}
+
 static void
 append_out (LoadConnection *connection, void *data, size_t length)
 {
@@ -452,8 +467,10 @@ load_connection_receive (LoadConnection *connection, bool wait)
 
       if (n == 0)
         load_fail ("connection %u: closed by the server", connection->number);
+      if (n > 0)
+        load_note_reply ();
       if (n < 0 && errno == EAGAIN && wait && !direct)
-        load_fail ("connection %u: no reply for %u s", connection->number, LOAD_STALL_SECONDS);
+        load_note_silence ();
       if (n < 0 && errno == EAGAIN)
         return;
       if (n < 0 && errno != EINTR)

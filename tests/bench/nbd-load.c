@@ -33,6 +33,7 @@ LoadPhase load_phase = LOAD_RUNNING;
 
 static LoadConnection *connections[LOAD_MAX_CONNECTIONS];
 static uint64_t n_started;
+static unsigned n_silent_seconds;
 
 static const char *const pattern_names[]
     = { "randread", "randwrite", "seqread", "seqwrite", "mix" };
@@ -96,6 +97,43 @@ cpu_ns_of (int pid)
   if (clock_getcpuclockid (pid, &clock) != 0 || clock_gettime (clock, &t) != 0)
     load_fail ("no CPU time of process %d: is it still there?", pid);
   return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+void
+load_note_reply (void)
+{
+  n_silent_seconds = 0;
+}
+
+static void __attribute__ ((noreturn)) give_up (void)
+{
+  const LoadSlot *oldest = NULL;
+  const LoadConnection *its = NULL;
+
+  for (unsigned i = 0; i < load_options.connections; i++)
+    {
+      const LoadSlot *slot = load_connection_find_oldest (connections[i]);
+
+      if (slot == NULL || (oldest != NULL && oldest->start_ns <= slot->start_ns))
+        continue;
+      oldest = slot;
+      its = connections[i];
+    }
+  if (oldest == NULL)
+    load_fail ("no reply for %u s", LOAD_STALL_SECONDS);
+
+  load_fail ("no reply for %u s: connection %u%s waits for command %u of %u bytes at %" PRIu64
+             " since %.3f s",
+             LOAD_STALL_SECONDS, its->number, its->wants_write ? ", which cannot send," : "",
+             oldest->type, oldest->length, oldest->offset,
+             (load_now_ns () - oldest->start_ns) / 1e9);
+}
+
+void
+load_note_silence (void)
+{
+  if (++n_silent_seconds >= LOAD_STALL_SECONDS)
+    give_up ();
 }
 
 bool
@@ -202,9 +240,9 @@ run_phase (int epoll_fd, uint64_t end_ns)
       /* A single connection waits in recv: one system call less between reply and request. */
       if (n_busy == 0 || (alone && !connections[0]->wants_write))
         continue;
-      n_events = epoll_wait (epoll_fd, events, LOAD_MAX_CONNECTIONS, LOAD_STALL_SECONDS * 1000);
+      n_events = epoll_wait (epoll_fd, events, LOAD_MAX_CONNECTIONS, 1000);
       if (n_events == 0)
-        load_fail ("no reply for %u s", LOAD_STALL_SECONDS);
+        load_note_silence ();
       if (n_events < 0 && errno != EINTR)
         load_fail ("epoll: %s", strerror (errno));
     }

@@ -22,7 +22,8 @@
 #define LOAD_MAX_DEPTH 4096u
 #define LOAD_MAX_BLOCK (32u << 20)
 
-/* Who waits longer than this for a reply gives up. */
+/* Who waits longer than this for a reply gives up. It is waited a second at a time, so that a
+ * machine that stands still, however long, takes no more than one of them. */
 #define LOAD_STALL_SECONDS 20
 
 typedef enum
@@ -133,6 +134,8 @@ extern LoadPhase load_phase;
 
 void load_fail (const char *format, ...) __attribute__ ((format (printf, 1, 2), noreturn));
 uint64_t load_now_ns (void);
+void load_note_reply (void);
+void load_note_silence (void); /* for a second; fails when there were too many */
 void load_request_ended (const LoadSlot *slot, uint64_t now_ns);
 bool load_may_start_request (void);
 
@@ -141,6 +144,8 @@ void load_connection_connect (LoadConnection *connection);
 void load_connection_prepare (LoadConnection *connection);
 void load_connection_free (LoadConnection *connection);
 bool load_connection_is_idle (const LoadConnection *connection);
+/* NULL when nothing is in flight. */
+const LoadSlot *load_connection_find_oldest (const LoadConnection *connection);
 void load_connection_send (LoadConnection *connection);
 void load_connection_receive (LoadConnection *connection, bool wait);
 void load_connection_disconnect (LoadConnection *connection);

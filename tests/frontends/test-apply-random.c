@@ -6,6 +6,7 @@
  * must be as the document says. Clients verify their data all the while. A walk that fails tells
  * its seed, and `test-apply-random --seed N` goes it again. */
 
+#include "banyan-test-debug.h"
 #include "banyan-test.h"
 #include "random-document.h"
 
@@ -132,7 +133,10 @@ client_ended (GObject *source, GAsyncResult *result, gpointer data)
   g_subprocess_communicate_utf8_finish (G_SUBPROCESS (source), result, &output, NULL, &error);
   g_assert_no_error (error);
   if (!g_subprocess_get_successful (G_SUBPROCESS (source)))
-    g_error ("a client ended with: %s\nthe document is\n%s", output, self->document);
+    {
+      banyan_test_show_coroutines ();
+      g_error ("a client ended with: %s\nthe document is\n%s", output, self->document);
+    }
   self->n_running--;
 }
 
@@ -306,7 +310,7 @@ test_walks (void)
 
   if (only_seed >= 0)
     {
-      go (only_seed, 4);
+      go (only_seed, 8);
       return;
     }
   for (guint32 seed = 1; seed <= n_seeds; seed++)
