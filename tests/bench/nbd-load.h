@@ -23,8 +23,9 @@
 #define LOAD_MAX_BLOCK (32u << 20)
 
 /* Who waits longer than this for a reply gives up. It is waited a second at a time, so that a
- * machine that stands still, however long, takes no more than one of them. */
-#define LOAD_STALL_SECONDS 20
+ * machine that stands still, however long, takes no more than one of them. Busy ones have been seen
+ * to keep single threads from running for 20 s, the server's among them. */
+#define LOAD_STALL_SECONDS 60
 
 typedef enum
 {

@@ -16,7 +16,7 @@
 #include <glib/gstdio.h>
 #include <unistd.h>
 
-/* nbd-load itself gives up when it waits 20 s for an answer. */
+/* nbd-load itself gives up when it waits a minute for an answer. */
 #define PATIENCE_S 120
 #define MOST_DRAWS 200
 

@@ -20,7 +20,7 @@
 /* Two to each part and the one above the disk, which all share. */
 #define N_SLOTS (2 * N_PARTS + 1)
 #define DISK_SLOT (2 * N_PARTS)
-/* nbd-load itself gives up when it waits 20 s for an answer. */
+/* nbd-load itself gives up when it waits a minute for an answer. */
 #define PATIENCE_S 60
 
 typedef enum
