@@ -211,6 +211,17 @@ check_sharing (BanyanGraphView *self, BanyanViewObject *node)
       }
 }
 
+/* How that is said of who has no "read-only". */
+static const char *
+say_how (BanyanViewEdge *edge)
+{
+  GObjectClass *klass = edge->parent != NULL ? G_OBJECT_GET_CLASS (edge->parent->object) : NULL;
+
+  return klass != NULL && g_object_class_find_property (klass, "writable") != NULL
+             ? " (writable: false)"
+             : "";
+}
+
 static void
 refuse_writer (BanyanGraphView *self, BanyanViewObject *node, BanyanViewEdge *user,
                const char *remedy)
@@ -223,8 +234,8 @@ refuse_writer (BanyanGraphView *self, BanyanViewObject *node, BanyanViewEdge *us
   g_autofree char *because = explain_wanter (user, top);
   g_autofree char *owner = dup_owner (top);
   g_autofree char *text
-      = g_strdup_printf ("%s wants %s on %s%s, which is read-only%s make %s read-only", first,
-                         names, path, because, remedy, owner);
+      = g_strdup_printf ("%s wants %s on %s%s, which is read-only%s make %s read-only%s", first,
+                         names, path, because, remedy, owner, say_how (top));
 
   refuse (self, user, text);
 }

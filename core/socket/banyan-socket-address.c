@@ -145,7 +145,9 @@ banyan_socket_listen_at (const struct sockaddr *address, socklen_t length, const
       int number = errno;
 
       close (fd);
-      return banyan_throw_errno (error, number, "listening on %s", name);
+      return banyan_throw_errno (
+          error, number, "listening on %s%s", name,
+          number == EADDRINUSE ? ", which another process does; end it, or choose another" : "");
     }
 
   g_array_append_val (fds, fd);

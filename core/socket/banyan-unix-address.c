@@ -74,6 +74,7 @@ banyan_unix_address_listen (BanyanSocketAddress *address, GArray *fds, GError **
   g_autofree char *name = banyan_unix_address_describe (address);
   g_autoptr (GError) failed = NULL;
   struct sockaddr_un where;
+  struct stat status;
   socklen_t length;
 
   if (!unix_sockaddr (self, &where, &length, error))
@@ -85,6 +86,12 @@ banyan_unix_address_listen (BanyanSocketAddress *address, GArray *fds, GError **
       g_clear_error (&failed);
       banyan_socket_listen_at ((struct sockaddr *) &where, length, name, fds, &failed);
     }
+  if (g_error_matches (failed, BANYAN_ERRNO, EADDRINUSE) && !self->is_abstract
+      && lstat (self->path, &status) == 0 && !S_ISSOCK (status.st_mode))
+    return banyan_throw_errno (error, EADDRINUSE,
+                               "listening on %s, where there is something that is no socket; "
+                               "choose another path",
+                               name);
   if (failed != NULL)
     {
       g_propagate_error (error, g_steal_pointer (&failed));

@@ -239,6 +239,14 @@ cli_connect_get_address (void)
   return cli_connect_address != NULL ? cli_connect_address : g_getenv ("BANYAN_CONNECT");
 }
 
+gboolean
+cli_connect_is_told (void)
+{
+  const char *address = cli_connect_get_address ();
+
+  return address != NULL && *address != '\0';
+}
+
 CliConnection *
 cli_connect (CliStatus *status)
 {
@@ -246,7 +254,7 @@ cli_connect (CliStatus *status)
   g_autoptr (GError) error = NULL;
   CliConnection *self;
 
-  if (address == NULL || *address == '\0')
+  if (!cli_connect_is_told ())
     {
       *status = cli_fail (CLI_USAGE, "which running graph? Give --connect SOCKET, or set "
                                      "BANYAN_CONNECT");

@@ -21,6 +21,7 @@ extern char *cli_connect_address;
 
 /* What --connect or BANYAN_CONNECT says; NULL: nothing. */
 const char *cli_connect_get_address (void);
+gboolean cli_connect_is_told (void);
 /* To --connect's argument, or to what BANYAN_CONNECT says. NULL after it has said why, with
  * @status.
  */

@@ -128,9 +128,13 @@ static CliStatus
 draw_running (void)
 {
   CliStatus status;
-  g_autoptr (CliConnection) connection = cli_connect (&status);
+  g_autoptr (CliConnection) connection = NULL;
   g_autoptr (BanyanSpec) description = NULL;
 
+  if (!cli_connect_is_told ())
+    return cli_fail (CLI_USAGE, "which graph? Name a FILE that declares it, or a running one by "
+                                "--connect SOCKET or BANYAN_CONNECT");
+  connection = cli_connect (&status);
   if (connection == NULL)
     return status;
 

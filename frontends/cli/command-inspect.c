@@ -67,19 +67,11 @@ list_candidates (CliTypes *types, const char *part)
   return names;
 }
 
-static gboolean
-names_a_graph (void)
-{
-  const char *address = cli_connect_get_address ();
-
-  return address != NULL && *address != '\0';
-}
-
 /* Where words live, a slip in one is likelier than in the name of a type. */
 static const char *
 find_nearest (const char *name, GPtrArray *types)
 {
-  const char *word = names_a_graph () ? live_word_find_near (name) : NULL;
+  const char *word = cli_connect_is_told () ? live_word_find_near (name) : NULL;
 
   return word != NULL ? word : banyan_did_you_mean (name, (const char *const *) types->pdata);
 }
@@ -103,7 +95,8 @@ complain_of_type (const char *name)
     return cli_fail (CLI_NOT_FOUND, "no type is called \"%s\"; did you mean \"%s\"?", name,
                      nearest);
 
-  return cli_fail (CLI_NOT_FOUND, "no type is called \"%s\"; banyan inspect lists all", name);
+  return cli_fail (CLI_NOT_FOUND, "no type is called \"%s\"; banyan inspect lists all%s", name,
+                   inspect_count_broken () > 0 ? ", and --plugins why some do not load" : "");
 }
 
 /* A name that only one type has a part of is as good as the whole. */
@@ -173,7 +166,7 @@ is_live (const char *word)
     return TRUE;
   if (word == NULL || live_word_find (word) == NULL)
     return FALSE;
-  if (names_a_graph ())
+  if (cli_connect_is_told ())
     return TRUE;
 
   g_autoptr (BanyanTypeInfo) type = find_type (word);
@@ -202,6 +195,8 @@ run (char **arguments)
   guint n_asked = (arguments[0] != NULL) + show_plugins + show_types + (markdown_type != NULL);
 
   if (is_live (arguments[0]))
+    return run_live (arguments);
+  if (n_asked == 1 && arguments[0] != NULL && arguments[1] != NULL && cli_connect_is_told ())
     return run_live (arguments);
   if (n_asked > 1 || (arguments[0] != NULL && arguments[1] != NULL))
     return cli_fail (CLI_USAGE, "inspect shows one thing at a time: WHAT, --plugins, --types or "

@@ -10,6 +10,7 @@
 typedef struct
 {
   ConvertOptions *options;
+  GHashTable *gone; /* (owned) (element-type utf8): ids of nodes that are left out */
   gboolean for_banyan;
   gboolean has_server;
 } Converter;
@@ -68,6 +69,24 @@ find_own (BanyanSpec *map)
       return own[i].key != NULL ? own[i].key : own[i].type;
 
   return NULL;
+}
+
+/* A node that is left out, and that @spec, or what is declared in it, names. */
+static const char *
+find_gone (Converter *self, BanyanSpec *spec)
+{
+  static const char *const others[] = { "driver", "filename", "id", "node-name", NULL };
+  BanyanSpecKind kind = banyan_spec_get_kind (spec);
+  const char *found = NULL;
+
+  if (kind == BANYAN_SPEC_TEXT || kind == BANYAN_SPEC_STRING)
+    return g_hash_table_lookup (self->gone, banyan_spec_get_text (spec));
+
+  for (guint i = 0; found == NULL && kind >= BANYAN_SPEC_LIST && i < banyan_spec_get_length (spec);
+       i++)
+    if (kind != BANYAN_SPEC_MAP || !g_strv_contains (others, banyan_spec_get_key (spec, i)))
+      found = find_gone (self, banyan_spec_get_item (spec, i));
+  return found;
 }
 
 /* What is Banyan's own in a node or one that is declared in it. */
@@ -173,6 +192,26 @@ add_option (Converter *self, const char *option, BanyanSpecBuilder *map)
 
 /* -- Objects and nodes. -- */
 
+/* Until no more is found: what is named may stand below. */
+static void
+note_gone (Converter *self, BanyanSpec *nodes)
+{
+  guint before;
+
+  do
+    {
+      before = g_hash_table_size (self->gone);
+      for (guint i = 0; i < cli_spec_count (nodes); i++)
+        {
+          BanyanSpec *map = banyan_spec_get_item (nodes, i);
+
+          if (find_own_inside (map) != NULL || find_gone (self, map) != NULL)
+            g_hash_table_add (self->gone, g_strdup (banyan_spec_get_key (nodes, i)));
+        }
+    }
+  while (g_hash_table_size (self->gone) > before);
+}
+
 static void
 convert_object (Converter *self, const char *id, BanyanSpec *map)
 {
@@ -189,13 +228,17 @@ static void
 convert_node (Converter *self, const char *id, BanyanSpec *map)
 {
   static const char *const left_out[] = { "driver", "id", "node-name", NULL };
-  const char *unknown = self->for_banyan ? NULL : find_own_inside (map);
   BanyanSpecBuilder *option;
   g_autoptr (BanyanSpec) driver = NULL;
 
-  if (unknown != NULL)
+  if (g_hash_table_contains (self->gone, id))
     {
-      leave_out (self, "nodes.%s: QEMU has no %s", id, unknown);
+      const char *unknown = find_own_inside (map);
+
+      if (unknown != NULL)
+        leave_out (self, "nodes.%s: QEMU has no %s", id, unknown);
+      else
+        leave_out (self, "nodes.%s: %s is left out", id, find_gone (self, map));
       return;
     }
 
@@ -243,6 +286,11 @@ convert_export (Converter *self, const char *server, const char *id, BanyanSpec 
   if (node == NULL)
     {
       leave_out (self, "%s: the node has to be declared by itself, with a name", where);
+      return;
+    }
+  if (g_hash_table_contains (self->gone, node))
+    {
+      leave_out (self, "%s: %s is left out", where, node);
       return;
     }
 
@@ -355,6 +403,9 @@ convert_from_document (BanyanSpec *document, gboolean for_banyan)
 
   self.options->words = g_ptr_array_new_with_free_func (g_free);
   self.options->left_out = g_ptr_array_new_with_free_func (g_free);
+  self.gone = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  if (!for_banyan)
+    note_gone (&self, cli_spec_get (document, "nodes"));
   convert_section (&self, document, "objects", convert_object);
   convert_section (&self, document, "nodes", convert_node);
   convert_section (&self, document, "frontends", convert_frontend);
@@ -362,5 +413,6 @@ convert_from_document (BanyanSpec *document, gboolean for_banyan)
     leave_out (&self, "plugins: they are loaded when they are needed");
   if (cli_spec_count (cli_spec_get (document, "jobs")) > 0)
     leave_out (&self, "jobs: there is no option for them");
+  g_hash_table_unref (self.gone);
   return self.options;
 }

@@ -61,8 +61,8 @@ append_kind (GString *text, CliTypes *types, BanyanPluginKind kind, guint width)
   cli_table_append_to (table, text);
 }
 
-static guint
-count_broken (void)
+guint
+inspect_count_broken (void)
 {
   BanyanPluginInfo **plugins = banyan_registry_list_plugins (banyan_registry_get_default ());
   guint n = 0;
@@ -94,7 +94,7 @@ inspect_print_types (gboolean as_json)
   for (guint kind = BANYAN_PLUGIN_PROTOCOL; kind < BANYAN_N_PLUGIN_KINDS; kind++)
     append_kind (text, types, kind, measure_names (types));
 
-  n_broken = count_broken ();
+  n_broken = inspect_count_broken ();
   if (n_broken > 0)
     cli_message ("%u plugin%s not load; banyan inspect --plugins tells why", n_broken,
                  n_broken == 1 ? " does" : "s do");

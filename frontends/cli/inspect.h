@@ -59,6 +59,7 @@ CliStatus inspect_print_property (BanyanTypeInfo *type, const char *name, gboole
 /* inspect-lists.c */
 CliStatus inspect_print_types (gboolean as_json);
 CliStatus inspect_print_plugins (gboolean as_json);
+guint inspect_count_broken (void);
 
 /* inspect-markdown.c */
 CliStatus inspect_print_markdown (BanyanTypeInfo *type);

@@ -12,10 +12,13 @@ report_unknown (GObjectClass *klass, const char *label, BanyanSpec *map, guint i
                 const char *path, BanyanProblems *problems)
 {
   g_autofree const char **keys = banyan_object_class_list_keys (klass);
+  static const char *const names[] = { "node-name", NULL };
   const char *key = banyan_spec_get_key (map, index);
   const char *nearest = banyan_did_you_mean (key, keys);
   g_autofree char *quoted = banyan_spec_quote (key);
 
+  if (nearest == NULL && G_TYPE_CHECK_CLASS_TYPE (klass, BANYAN_TYPE_OBJECT))
+    nearest = banyan_did_you_mean (key, names);
   if (nearest)
     banyan_problems_add (problems, BANYAN_CONFIG_ERROR_UNKNOWN_KEY,
                          banyan_spec_get_key_origin (map, index), path,

@@ -92,9 +92,10 @@ test_checks_graph (void)
 
   g_test_summary ("A check finds what is wrong with permissions, and opens nothing");
 
-  g_assert_cmpstr (problems, ==,
-                   "d.yaml:3:49: /frontends/s/e:node wants write on /nodes/d, which is read-only; "
-                   "set read-only to false there, or make /frontends/s/e read-only\n");
+  g_assert_cmpstr (
+      problems, ==,
+      "d.yaml:3:49: /frontends/s/e:node wants write on /nodes/d, which is read-only; "
+      "set read-only to false there, or make /frontends/s/e read-only (writable: false)\n");
   g_assert_cmpstr (log, ==, "");
 }
 

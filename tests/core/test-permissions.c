@@ -116,7 +116,8 @@ test_read_only (void)
                   "  disk: { driver: test-memory, read-only: true }\n",
                   "test.yaml:5:35: /nodes/top:file wants write on /nodes/disk for "
                   "/frontends/s0/e:node, which is "
-                  "read-only; set read-only to false there, or make /frontends/s0/e read-only");
+                  "read-only; set read-only to false there, or make /frontends/s0/e read-only "
+                  "(writable: false)");
 }
 
 static void
@@ -216,7 +217,7 @@ test_given_back (void)
 #define LOCKED_REFUSAL \
   "/nodes/top:file wants write on /nodes/disk for /frontends/s0/e:node, which is read-only, as " \
   "its " \
-  "storage takes no writes; make /frontends/s0/e read-only"
+  "storage takes no writes; make /frontends/s0/e read-only (writable: false)"
 
 static void
 test_found_read_only (void)

@@ -342,7 +342,8 @@ qcow2_header_read (Qcow2Header *self, BanyanChild *file, const char *name, GErro
   if (!banyan_child_pread (file, 0, first, MIN (length, sizeof first), error))
     return FALSE;
   if (length < QCOW2_V2_LENGTH || qcow2_get32 (first) != QCOW2_MAGIC)
-    return banyan_throw_errno (error, EINVAL, "%s: file holds no qcow2 image", name);
+    return banyan_throw_errno (
+        error, EINVAL, "%s: file holds no qcow2 image; driver: raw shows what it holds", name);
   if (!qcow2_header_is_magic (first, sizeof first))
     return banyan_throw_errno (error, ENOTSUP,
                                "%s: the image is of qcow2 version %u; versions 2 and 3 are known",
