@@ -121,6 +121,17 @@ dup_owner (BanyanViewEdge *edge)
                               : banyan_view_edge_dup_path (edge);
 }
 
+/* How that is said of who has no "read-only". */
+static const char *
+say_how (BanyanViewEdge *edge)
+{
+  GObjectClass *klass = edge->parent != NULL ? G_OBJECT_GET_CLASS (edge->parent->object) : NULL;
+
+  return klass != NULL && g_object_class_find_property (klass, "writable") != NULL
+             ? " (writable: false)"
+             : "";
+}
+
 static char *
 suggest (BanyanViewEdge *wanter, BanyanViewEdge *holder, guint permission)
 {
@@ -132,7 +143,7 @@ suggest (BanyanViewEdge *wanter, BanyanViewEdge *holder, guint permission)
   if (wanter->used & BANYAN_PERMISSIONS_WRITING && holder->used & BANYAN_PERMISSIONS_WRITING)
     return g_strdup ("make one of them read-only, or detach it");
 
-  return g_strdup_printf ("make %s read-only, or detach %s", first, second);
+  return g_strdup_printf ("make %s read-only%s, or detach %s", first, say_how (wanter), second);
 }
 
 /* What the change says of @edge, or else what was declared for it. */
@@ -209,17 +220,6 @@ check_sharing (BanyanGraphView *self, BanyanViewObject *node)
         refuse_pair (self, node, wanter, holder);
         break;
       }
-}
-
-/* How that is said of who has no "read-only". */
-static const char *
-say_how (BanyanViewEdge *edge)
-{
-  GObjectClass *klass = edge->parent != NULL ? G_OBJECT_GET_CLASS (edge->parent->object) : NULL;
-
-  return klass != NULL && g_object_class_find_property (klass, "writable") != NULL
-             ? " (writable: false)"
-             : "";
 }
 
 static void

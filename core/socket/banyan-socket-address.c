@@ -145,9 +145,10 @@ banyan_socket_listen_at (const struct sockaddr *address, socklen_t length, const
       int number = errno;
 
       close (fd);
-      return banyan_throw_errno (
-          error, number, "listening on %s%s", name,
-          number == EADDRINUSE ? ", which another process does; end it, or choose another" : "");
+      return banyan_throw_errno (error, number, "listening on %s%s", name,
+                                 number == EADDRINUSE
+                                     ? ", which is taken (end who listens there, or choose another)"
+                                     : "");
     }
 
   g_array_append_val (fds, fd);

@@ -89,8 +89,8 @@ banyan_unix_address_listen (BanyanSocketAddress *address, GArray *fds, GError **
   if (g_error_matches (failed, BANYAN_ERRNO, EADDRINUSE) && !self->is_abstract
       && lstat (self->path, &status) == 0 && !S_ISSOCK (status.st_mode))
     return banyan_throw_errno (error, EADDRINUSE,
-                               "listening on %s, where there is something that is no socket; "
-                               "choose another path",
+                               "listening on %s, where there is something that is no socket "
+                               "(choose another path)",
                                name);
   if (failed != NULL)
     {

@@ -88,7 +88,7 @@ complain (const CliCommand *command, char **words, const GError *error)
         if (letter != 0 && access (words[i], F_OK) == 0)
           return cli_fail (CLI_USAGE, "%s has no option -%c; if the file is meant, write ./%s",
                            command->name, letter, words[i]);
-        if (g_ascii_isdigit (letter))
+        if (command->takes_last_word_as_it_is && g_ascii_isdigit (letter))
           return cli_fail (CLI_USAGE, "%s has no option -%c; a size that begins with - stands last",
                            command->name, letter);
         if (letter != 0)

@@ -157,20 +157,30 @@ print_markdown (void)
   return type != NULL ? inspect_print_markdown (type) : complain_of_type (markdown_type);
 }
 
-/* A socket that the environment names makes words live where they are ours: types can be asked for
- * all the same. */
 static gboolean
-is_live (const char *word)
+is_type (const char *word)
 {
+  g_autoptr (BanyanTypeInfo) type = find_type (word);
+
+  return type != NULL;
+}
+
+/* A socket that the environment names makes words live where they are ours, or, with something
+ * behind them, nearly: types can be asked for all the same. */
+static gboolean
+is_live (char **arguments)
+{
+  const char *word = arguments[0];
+
   if (cli_connect_address != NULL || is_interactive)
     return TRUE;
-  if (word == NULL || live_word_find (word) == NULL)
+  if (word == NULL)
     return FALSE;
-  if (cli_connect_is_told ())
-    return TRUE;
+  if (live_word_find (word) != NULL)
+    return cli_connect_is_told () || !is_type (word);
 
-  g_autoptr (BanyanTypeInfo) type = find_type (word);
-  return type == NULL;
+  return cli_connect_is_told () && arguments[1] != NULL && live_word_find_near (word) != NULL
+         && !is_type (word);
 }
 
 static CliStatus
@@ -194,9 +204,7 @@ run (char **arguments)
 {
   guint n_asked = (arguments[0] != NULL) + show_plugins + show_types + (markdown_type != NULL);
 
-  if (is_live (arguments[0]))
-    return run_live (arguments);
-  if (n_asked == 1 && arguments[0] != NULL && arguments[1] != NULL && cli_connect_is_told ())
+  if (is_live (arguments))
     return run_live (arguments);
   if (n_asked > 1 || (arguments[0] != NULL && arguments[1] != NULL))
     return cli_fail (CLI_USAGE, "inspect shows one thing at a time: WHAT, --plugins, --types or "

@@ -71,11 +71,21 @@ find_own (BanyanSpec *map)
   return NULL;
 }
 
-/* A node that is left out, and that @spec, or what is declared in it, names. */
+/* Keys under which a node names another one, or declares it. */
+static gboolean
+is_link (const char *key)
+{
+  static const char *const links[]
+      = { "backing", "children", "data-file", "extents", "file", "header",
+          "image",   "log",      "raw",       "test",    NULL };
+
+  return g_strv_contains (links, key);
+}
+
+/* A node that is left out, and that @spec names: a name, a list of them, or a node. */
 static const char *
 find_gone (Converter *self, BanyanSpec *spec)
 {
-  static const char *const others[] = { "driver", "filename", "id", "node-name", NULL };
   BanyanSpecKind kind = banyan_spec_get_kind (spec);
   const char *found = NULL;
 
@@ -84,7 +94,7 @@ find_gone (Converter *self, BanyanSpec *spec)
 
   for (guint i = 0; found == NULL && kind >= BANYAN_SPEC_LIST && i < banyan_spec_get_length (spec);
        i++)
-    if (kind != BANYAN_SPEC_MAP || !g_strv_contains (others, banyan_spec_get_key (spec, i)))
+    if (kind == BANYAN_SPEC_LIST || is_link (banyan_spec_get_key (spec, i)))
       found = find_gone (self, banyan_spec_get_item (spec, i));
   return found;
 }
@@ -192,6 +202,28 @@ add_option (Converter *self, const char *option, BanyanSpecBuilder *map)
 
 /* -- Objects and nodes. -- */
 
+/* Takes @path. With a node goes what is declared in it, by the name that it was given or that it
+ * was born with: "disk.file", "disk.children.0". */
+static void
+add_gone (Converter *self, BanyanSpec *spec, char *path)
+{
+  BanyanSpecKind kind = banyan_spec_get_kind (spec);
+  const char *name = NULL;
+
+  if (kind == BANYAN_SPEC_MAP)
+    name = banyan_spec_lookup_text (spec, "node-name");
+  if (name != NULL)
+    g_hash_table_add (self->gone, g_strdup (name));
+
+  for (guint i = 0; kind >= BANYAN_SPEC_LIST && i < banyan_spec_get_length (spec); i++)
+    if (kind == BANYAN_SPEC_LIST)
+      add_gone (self, banyan_spec_get_item (spec, i), g_strdup_printf ("%s.%u", path, i));
+    else if (is_link (banyan_spec_get_key (spec, i)))
+      add_gone (self, banyan_spec_get_item (spec, i),
+                g_strconcat (path, ".", banyan_spec_get_key (spec, i), NULL));
+  g_hash_table_add (self->gone, path);
+}
+
 /* Until no more is found: what is named may stand below. */
 static void
 note_gone (Converter *self, BanyanSpec *nodes)
@@ -201,12 +233,12 @@ note_gone (Converter *self, BanyanSpec *nodes)
   do
     {
       before = g_hash_table_size (self->gone);
-      for (guint i = 0; i < cli_spec_count (nodes); i++)
+      for (guint i = 0; i < banyan_spec_get_length (nodes); i++)
         {
           BanyanSpec *map = banyan_spec_get_item (nodes, i);
 
           if (find_own_inside (map) != NULL || find_gone (self, map) != NULL)
-            g_hash_table_add (self->gone, g_strdup (banyan_spec_get_key (nodes, i)));
+            add_gone (self, map, g_strdup (banyan_spec_get_key (nodes, i)));
         }
     }
   while (g_hash_table_size (self->gone) > before);
@@ -400,12 +432,13 @@ ConvertOptions *
 convert_from_document (BanyanSpec *document, gboolean for_banyan)
 {
   Converter self = { .options = g_new0 (ConvertOptions, 1), .for_banyan = for_banyan };
+  BanyanSpec *nodes = cli_spec_get (document, "nodes");
 
   self.options->words = g_ptr_array_new_with_free_func (g_free);
   self.options->left_out = g_ptr_array_new_with_free_func (g_free);
   self.gone = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  if (!for_banyan)
-    note_gone (&self, cli_spec_get (document, "nodes"));
+  if (!for_banyan && nodes != NULL && banyan_spec_get_kind (nodes) == BANYAN_SPEC_MAP)
+    note_gone (&self, nodes);
   convert_section (&self, document, "objects", convert_object);
   convert_section (&self, document, "nodes", convert_node);
   convert_section (&self, document, "frontends", convert_frontend);

@@ -11,13 +11,14 @@ static void
 report_unknown (GObjectClass *klass, const char *label, BanyanSpec *map, guint index,
                 const char *path, BanyanProblems *problems)
 {
-  g_autofree const char **keys = banyan_object_class_list_keys (klass);
   static const char *const names[] = { "node-name", NULL };
+  g_autofree const char **keys = banyan_object_class_list_keys (klass);
   const char *key = banyan_spec_get_key (map, index);
   const char *nearest = banyan_did_you_mean (key, keys);
   g_autofree char *quoted = banyan_spec_quote (key);
 
-  if (nearest == NULL && G_TYPE_CHECK_CLASS_TYPE (klass, BANYAN_TYPE_OBJECT))
+  /* Which a node may have, though it is no property of its. */
+  if (nearest == NULL && banyan_spec_lookup (map, "driver") != NULL)
     nearest = banyan_did_you_mean (key, names);
   if (nearest)
     banyan_problems_add (problems, BANYAN_CONFIG_ERROR_UNKNOWN_KEY,

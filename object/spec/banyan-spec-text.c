@@ -69,8 +69,9 @@ report_bad_byte (const char *text, gsize length, const char *bad, const BanyanOr
     banyan_problems_add (problems, BANYAN_CONFIG_ERROR_SYNTAX, &origin, NULL,
                          "the text looks like UTF-16; save it as UTF-8");
   else if (*bad == '\0')
-    banyan_problems_add (problems, BANYAN_CONFIG_ERROR_SYNTAX, &origin, NULL,
-                         "a NUL byte is not text; an image is named by a document, and is none");
+    banyan_problems_add (
+        problems, BANYAN_CONFIG_ERROR_SYNTAX, &origin, NULL,
+        "a NUL byte is not text; remove it, or, where this is an image, name it in a document");
   else
     banyan_problems_add (problems, BANYAN_CONFIG_ERROR_SYNTAX, &origin, NULL,
                          "byte 0x%02x is not UTF-8; save the text as UTF-8", *(const guint8 *) bad);

@@ -31,8 +31,8 @@ static int null_fd = -1;
 static uint64_t
     received_ns; /* when the last receive returned: one clock reading for many replies */
 
-static const char *
-type_name (unsigned type)
+const char *
+load_type_name (unsigned type)
 {
   static const char *const names[]
       = { "read", "write", "disconnect", "flush", "trim", "cache", "write-zeroes" };
@@ -222,7 +222,7 @@ static void __attribute__ ((noreturn))
 fail_request (LoadConnection *connection, const LoadSlot *slot, uint32_t code)
 {
   load_fail ("connection %u: %s of %u bytes at 0x%jx%s failed: error %u", connection->number,
-             type_name (slot->type), slot->length, (uintmax_t) slot->offset,
+             load_type_name (slot->type), slot->length, (uintmax_t) slot->offset,
              (slot->flags & NBD_CMD_FLAG_FUA) != 0 ? " with FUA" : "", code);
 }
 
@@ -234,8 +234,8 @@ begin_payload (LoadConnection *connection, LoadSlot *slot, uint64_t offset, uint
       || offset - slot->offset > slot->length - length || slot->received > slot->length - length)
     load_fail ("connection %u: data of %u bytes at 0x%jx does not belong to the %s of %u bytes "
                "at 0x%jx",
-               connection->number, length, (uintmax_t) offset, type_name (slot->type), slot->length,
-               (uintmax_t) slot->offset);
+               connection->number, length, (uintmax_t) offset, load_type_name (slot->type),
+               slot->length, (uintmax_t) slot->offset);
 
   slot->received += length;
   connection->payload_slot = slot;

@@ -122,10 +122,10 @@ static void __attribute__ ((noreturn)) give_up (void)
   if (oldest == NULL)
     load_fail ("no reply for %u s", LOAD_STALL_SECONDS);
 
-  load_fail ("no reply for %u s: connection %u%s waits for command %u of %u bytes at %" PRIu64
-             " since %.3f s",
+  load_fail ("no reply for %u s: connection %u%s waits for a %s of %u bytes at 0x%" PRIx64
+             " for %.3f s",
              LOAD_STALL_SECONDS, its->number, its->wants_write ? ", which cannot send," : "",
-             oldest->type, oldest->length, oldest->offset,
+             load_type_name (oldest->type), oldest->length, oldest->offset,
              (load_now_ns () - oldest->start_ns) / 1e9);
 }
 

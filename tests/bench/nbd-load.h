@@ -22,9 +22,9 @@
 #define LOAD_MAX_DEPTH 4096u
 #define LOAD_MAX_BLOCK (32u << 20)
 
-/* Who waits longer than this for a reply gives up. It is waited a second at a time, so that a
- * machine that stands still, however long, takes no more than one of them. Busy ones have been seen
- * to keep single threads from running for 20 s, the server's among them. */
+/* Who waits longer than this for a reply gives up. After the handshake it is waited a second at a
+ * time, so that a machine that stands still, however long, takes no more than one of them. Busy
+ * ones have been seen to keep single threads from running for 20 s, the server's among them. */
 #define LOAD_STALL_SECONDS 60
 
 typedef enum
@@ -147,6 +147,7 @@ void load_connection_free (LoadConnection *connection);
 bool load_connection_is_idle (const LoadConnection *connection);
 /* NULL when nothing is in flight. */
 const LoadSlot *load_connection_find_oldest (const LoadConnection *connection);
+const char *load_type_name (unsigned type);
 void load_connection_send (LoadConnection *connection);
 void load_connection_receive (LoadConnection *connection, bool wait);
 void load_connection_disconnect (LoadConnection *connection);

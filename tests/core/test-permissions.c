@@ -33,7 +33,7 @@ test_two_images (void)
                   "test.yaml:5:35: /nodes/a:file wants write and resize on /nodes/disk for "
                   "/frontends/s0/e:node, "
                   "which /nodes/b:file does not share since the image of /nodes/b is there; make "
-                  "/frontends/s0/e read-only, or detach /nodes/b");
+                  "/frontends/s0/e read-only (writable: false), or detach /nodes/b");
 }
 
 static void

@@ -273,6 +273,7 @@ visit_next (Walk *self)
 static gboolean
 give_up (gpointer data)
 {
+  banyan_test_show_coroutines ();
   g_error ("the clients have not ended after %u s", PATIENCE_S);
   return G_SOURCE_REMOVE;
 }

@@ -21,7 +21,7 @@
 #define N_SLOTS (2 * N_PARTS + 1)
 #define DISK_SLOT (2 * N_PARTS)
 /* nbd-load itself gives up when it waits a minute for an answer. */
-#define PATIENCE_S 60
+#define PATIENCE_S 120
 
 typedef enum
 {

@@ -256,9 +256,9 @@ test_encodings (void)
                         AT ("2") "byte 0xff is not UTF-8; save the text as UTF-8");
   spec_test_assert_bad (parse, "\"\xed\xa0\x80\"", -1,
                         AT ("2") "byte 0xed is not UTF-8; save the text as UTF-8");
-  spec_test_assert_bad (
-      parse, "\"a\0b\"", 5,
-      AT ("3") "a NUL byte is not text; an image is named by a document, and is none");
+  spec_test_assert_bad (parse, "\"a\0b\"", 5,
+                        AT ("3") "a NUL byte is not text; remove it, or, where this is an image, "
+                                 "name it in a document");
 }
 
 static void

@@ -191,9 +191,9 @@ test_encodings (void)
                         "disk.yaml:1:4: byte 0xc3 is not UTF-8; save the text as UTF-8");
   spec_test_assert_bad (parse, "a: \xed\xa0\x80", -1,
                         "disk.yaml:1:4: byte 0xed is not UTF-8; save the text as UTF-8");
-  spec_test_assert_bad (
-      parse, "a: b\nc\0d", 8,
-      "disk.yaml:2:2: a NUL byte is not text; an image is named by a document, and is none");
+  spec_test_assert_bad (parse, "a: b\nc\0d", 8,
+                        "disk.yaml:2:2: a NUL byte is not text; remove it, or, where this is an "
+                        "image, name it in a document");
   spec_test_assert_bad (parse,
                         "\xff\xfe"
                         "a\0",

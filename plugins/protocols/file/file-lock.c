@@ -86,11 +86,11 @@ throw_conflict (const FileLock *self, const char *holder, guint n, gboolean we_u
                  "open the image read-only in one of the two",
                  holder, self->path, permission_names[n]);
   else
-    g_set_error (
-        error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_BUSY,
-        "%s has %s open with \"%s\", which is not shared from here; stop it, or open "
-        "the image read-only in one of the two (force-share: true, or -U, reads it as it is)",
-        holder, self->path, permission_names[n]);
+    g_set_error (error, BANYAN_CONFIG_ERROR, BANYAN_CONFIG_ERROR_BUSY,
+                 "%s has %s open with \"%s\", which is not shared from here; stop it, or open "
+                 "the image read-only in one of the two (force-share: true, or -U of img and io, "
+                 "reads it as it is)",
+                 holder, self->path, permission_names[n]);
   return FALSE;
 }
 
