@@ -306,11 +306,16 @@ parse_pair (Parser *self, Branch *root)
 
 static BanyanSpec *build (Parser *self, Branch *branch);
 
+/* What has no value, since its key could not be read to the end, is null: an empty map would be a
+ * level too many where that end was beyond the deepest. */
 static BanyanSpec *
 build_child (Parser *self, Branch *child)
 {
   gsize path_length = self->path->len;
   BanyanSpec *value;
+
+  if (child->value == NULL && child->children == NULL)
+    return banyan_spec_new_null (&child->origin);
 
   banyan_spec_path_append (self->path, child->name);
   value = build (self, child);

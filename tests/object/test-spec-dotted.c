@@ -4,6 +4,12 @@
 #include "spec-test.h"
 
 static BanyanSpec *
+parse_yaml (const char *text, gssize length, BanyanProblems *problems)
+{
+  return banyan_spec_parse_yaml (text, length, NULL, problems);
+}
+
+static BanyanSpec *
 parse (const char *text, gssize length, BanyanProblems *problems)
 {
   static const BanyanOrigin origin = { BANYAN_ORIGIN_COMMAND_LINE, "--blockdev", 0, 0 };
@@ -131,6 +137,7 @@ test_bounds (void)
   g_autoptr (BanyanSpec) spec = spec_test_must_parse (parse, deepest);
   g_autoptr (BanyanProblems) problems = banyan_problems_new ();
   g_autofree char *deep_message = NULL;
+  g_autofree char *yaml = NULL;
 
   g_test_summary ("A key has at most 128 parts, and a text a mebibyte");
 
@@ -138,6 +145,10 @@ test_bounds (void)
   spec = parse (deeper, -1, problems);
   deep_message = banyan_problems_get_message (problems, 0);
   g_assert_true (g_str_has_suffix (deep_message, ": a key has at most 128 parts"));
+  /* What could be read of it can be read again. */
+  yaml = banyan_spec_to_yaml (spec);
+  g_clear_pointer (&spec, banyan_spec_unref);
+  spec = spec_test_must_parse (parse_yaml, yaml);
   spec_test_assert_bad (parse, longer, -1,
                         "--blockdev: the text has 1048577 bytes, the limit is 1048576; split it");
 }
