@@ -23,8 +23,8 @@
 #define LOAD_MAX_BLOCK (32u << 20)
 
 /* Who waits longer than this for a reply gives up. After the handshake it is waited a second at a
- * time, so that a machine that stands still, however long, takes no more than one of them. Busy
- * ones have been seen to keep single threads from running for 20 s, the server's among them. */
+ * time, so that a machine that stands still, however long, takes no more than one of them. A busy
+ * one has been seen to keep a thread that could run from running for 20 s. */
 #define LOAD_STALL_SECONDS 60
 
 typedef enum
