@@ -3,13 +3,15 @@
  *
  * A coroutine on each iothread makes request after request, through a channel of its own, to blocks
  * at random. Runs are short, and with one iothread and with two by turns, so that the best of each
- * had the processors for themselves even beside others.
+ * had the processors for themselves even beside others. Each thread has a processor of its own: in
+ * runs as short as these the kernel does not get to moving one away that shares with the other.
  *
  * Beside them the same copies of blocks without any node: memory has its own limit of what two
  * processors can have of it. */
 
 #include <banyan/banyan.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,17 +30,20 @@ static const char document[] = "version: 1\n"
 
 static guint8 *bare_disk;
 
+/* Each is written to with every request: two in one cache line, or in one pair of lines, would
+ * measure that. */
 typedef struct
 {
   BanyanBackend *backend; /* (nullable): copy by ourselves */
   gboolean is_write;
   guint64 random; /* xorshift's state */
   guint8 *block;
+  guint cpu;
   guint n_threads;
   gint *n_ready;
   gint64 took_ns;
   GAsyncQueue *done; /* (unowned): told when the work is done */
-} Worker;
+} __attribute__ ((aligned (128))) Worker;
 
 static void
 must (gboolean succeeded, GError **error)
@@ -90,6 +95,17 @@ copy (Worker *self)
     }
 }
 
+static void
+stay_on (guint cpu)
+{
+  cpu_set_t one;
+
+  CPU_ZERO (&one);
+  CPU_SET (cpu, &one);
+  if (pthread_setaffinity_np (pthread_self (), sizeof one, &one) != 0)
+    fprintf (stderr, "bench-scaling: processor %u is not ours to use\n", cpu);
+}
+
 /* Begins when all are there. */
 static void
 work (gpointer data)
@@ -100,6 +116,7 @@ work (gpointer data)
   BanyanLoop *loop = banyan_loop_current ();
   gint64 begun_ns;
 
+  stay_on (self->cpu);
   __atomic_add_fetch (self->n_ready, 1, __ATOMIC_ACQ_REL);
   while (__atomic_load_n (self->n_ready, __ATOMIC_ACQUIRE) < (gint) self->n_threads)
     ;
@@ -129,6 +146,7 @@ run (BanyanBackend *backend, gboolean is_write, BanyanIOThread **threads, guint 
                              .is_write = is_write,
                              .random = 88172645463325252 + i,
                              .block = blocks[i],
+                             .cpu = i,
                              .n_threads = n,
                              .n_ready = &n_ready,
                              .done = done };
